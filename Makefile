@@ -1,0 +1,50 @@
+# Two commands on a fresh machine with Python 3.11 or later: make demo, make test.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+endif
+NAME ?= scan
+
+.PHONY: demo test check bench install docs clean
+
+demo: $(VENV)/installed
+	$(BIN)/imgmatch demo demo-world
+
+test: $(VENV)/developed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/docs.py --check
+
+docs: $(VENV)/developed
+	$(BIN)/python tests/docs.py --write
+
+bench: $(VENV)/benched
+	$(BIN)/python tests/bench/bench_$(NAME).py
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/installed: $(VENV)/created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[heic,parquet]" --group dev
+	touch $@
+
+$(VENV)/benched: $(VENV)/developed
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
