@@ -1,0 +1,62 @@
+"""Names to things: the only place that imports by string.
+
+To add a hasher or an engine, write its file and one line here; the contract tests pick it up from these tables.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from imgmatch.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imgmatch.engines.base import FingerprintEngine
+    from imgmatch.hashers.base import Hasher
+
+HASHERS: Mapping[str, str] = {
+    "phash": "imgmatch.hashers.phash:PHash",
+    "pdq": "imgmatch.hashers.pdq:Pdq",
+    "dhash": "imgmatch.hashers.dhash:DHash",
+    "whash": "imgmatch.hashers.whash:WHash",
+}
+
+MAX_DISTANCES: Mapping[str, int] = {"phash": 31, "pdq": 31, "dhash": 31, "whash": 31}
+"""Bits in which a copy's fingerprint may differ unless the asker says otherwise; see BENCHMARKS.md."""
+
+ENGINES: Mapping[str, str] = {
+    "linear": "imgmatch.engines.linear:LinearEngine",
+    "flat": "imgmatch.engines.flat:FlatEngine",
+}
+
+DEFAULT_HASHERS = ("phash", "pdq")
+"""What a new index computes; the first one is searched, ``pdq`` is kept for exchange."""
+
+DEFAULT_ENGINE = "flat"
+
+
+def hasher(name: str) -> Hasher:
+    """The hasher of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    return cast("Hasher", _load("hasher", HASHERS, name)())
+
+
+def engine(name: str) -> type[FingerprintEngine]:
+    """The engine class of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    return cast("type[FingerprintEngine]", _load("engine", ENGINES, name))
+
+
+def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the callers give it its type
+    if name not in table:
+        raise UnknownNameError(f"no {what} is called {name!r}; there are: {', '.join(sorted(table))}")
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)
