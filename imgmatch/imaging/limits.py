@@ -1,0 +1,30 @@
+"""What a photo may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one photo, checked before its pixels are decoded.
+
+    Attributes:
+        file_bytes: size of the file, in bytes.
+        pixels: width times height.
+        side: the longer side, in pixels.
+        frames: frames an animation declares in its header (only the first is decoded).
+        min_side: the shorter side, in pixels; a smaller picture says too little.
+        seconds: wall time for reading, decoding and hashing one photo.
+        worker_bytes: memory a worker process may allocate (enforced by the system where it can).
+    """
+
+    file_bytes: int = 64 * MEBIBYTE
+    pixels: int = 64_000_000
+    side: int = 30_000
+    frames: int = 2_000
+    min_side: int = 32
+    seconds: float = 10.0
+    worker_bytes: int = 900 * MEBIBYTE

@@ -1,0 +1,70 @@
+"""Opening a picture with a short list of decoders, the ones profile photos come in."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from imgmatch.errors import PhotoError
+from imgmatch.model import SkipReason
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+_PLUGINS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+"""Imported for what they register; every other decoder of Pillow stays out of reach of untrusted bytes."""
+
+_NAMES = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+Image.MAX_IMAGE_PIXELS = None  # picture.check_declared judges the declared size, by limits of our own
+
+
+def _with_heif() -> bool:
+    if find_spec("pillow_heif") is None:
+        return False
+    import pillow_heif  # noqa: PLC0415 -- the heic extra
+
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return True
+
+
+_HEIF = _with_heif()
+FORMATS = (*(name for name in _NAMES if name in Image.OPEN), *(("HEIF",) if _HEIF else ()))
+"""Pillow's names of the formats that are tried."""
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Open ``file`` without decoding its pixels.
+
+    Raises:
+        PhotoError: it is HEIC and the extra is missing.
+        PIL.UnidentifiedImageError: it is none of ``FORMATS``.
+    """
+    head = file.read(12)
+    file.seek(0)
+    if not _HEIF and head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        raise PhotoError(SkipReason.UNREADABLE, 'HEIC photos need: pip install "imgmatch[heic]"')
+    return Image.open(file, formats=FORMATS)
