@@ -1,0 +1,83 @@
+"""From a photo's bytes to its description: one decode, every fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from imgmatch import registry
+from imgmatch.errors import PhotoError
+from imgmatch.hashers.pdq import Pdq
+from imgmatch.imaging.files import check_size, read_photo
+from imgmatch.imaging.picture import small_picture
+from imgmatch.model import SkipReason
+from imgmatch.workers.messages import Description, Failure, Job, Reply, Same
+
+if TYPE_CHECKING:
+    from imgmatch.hashers.base import Codes, Grey, Hasher
+    from imgmatch.imaging.picture import SmallPicture
+    from imgmatch.workers.settings import Settings
+
+FLAT_QUALITY = 50
+"""PDQ quality below which a picture says too little to be searched (the field discards at 49 and less)."""
+
+_PIXEL_DIGEST_BYTES = 16
+
+
+class Describer:
+    """Describes photos, in the process it is called in."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = settings.limits
+        self._pdq = Pdq()
+        self._hashers: dict[str, Hasher] = {
+            name: self._pdq if name == Pdq.name else registry.hasher(name) for name in settings.hashers
+        }
+
+    def describe(self, job: Job) -> Reply:
+        """Do ``job``; a photo that cannot be used is a :class:`Failure`, never an exception."""
+        try:
+            return self._describe(job)
+        except PhotoError as error:
+            return Failure(SkipReason(error.reason), error.detail)
+
+    def _describe(self, job: Job) -> Reply:
+        data = self._bytes(job)
+        sha256 = hashlib.sha256(data).digest()
+        if sha256 == job.known_sha256:
+            return Same()
+        picture = small_picture(data, self._limits)
+        pdq, quality = self._pdq.fingerprint_and_quality(picture.grey)
+        if quality < FLAT_QUALITY:
+            raise PhotoError(SkipReason.FLAT, f"too little detail to be told from others (quality {quality} of 100)")
+        return Description(
+            sha256=sha256,
+            pixels=_pixel_digest(picture),
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            quality=quality,
+            fingerprints=self._fingerprints(picture.grey, pdq),
+            orientations=self._orientations(picture.grey) if job.orientations else {},
+        )
+
+    def _bytes(self, job: Job) -> bytes:
+        if isinstance(job.photo, bytes):
+            check_size(len(job.photo), self._limits)
+            return job.photo
+        return read_photo(job.photo, self._limits)
+
+    def _fingerprints(self, grey: Grey, pdq: Codes) -> dict[str, bytes]:
+        return {
+            name: (pdq if hasher is self._pdq else hasher.fingerprint(grey)).tobytes()
+            for name, hasher in self._hashers.items()
+        }
+
+    def _orientations(self, grey: Grey) -> dict[str, bytes]:
+        return {name: hasher.orientations(grey).tobytes() for name, hasher in self._hashers.items()}
+
+
+def _pixel_digest(picture: SmallPicture) -> bytes:
+    digest = hashlib.sha256(f"{picture.width}x{picture.height}".encode())
+    digest.update(picture.grey.data)
+    return digest.digest()[:_PIXEL_DIGEST_BYTES]

@@ -1,0 +1,16 @@
+"""What the workers of a pool compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from imgmatch import registry
+from imgmatch.imaging.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a worker computes and what a photo may cost."""
+
+    hashers: tuple[str, ...] = registry.DEFAULT_HASHERS
+    limits: Limits = field(default_factory=Limits)
