@@ -1,0 +1,143 @@
+"""Manifests as comma, semicolon or tab separated text, with a header line (RFC 4180).
+
+A quoted field may run over several lines. Hostile text stands in such fields, so a whole record is skipped together
+when its quotes pair up: else a bio could smuggle in lines that look like rows. Only where the quotes do not pair up
+(within a field of 128 KiB, the limit of the csv module, and a record of 1 MiB), or pair up to the wrong number of
+fields, is the first line given up and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from typing import TYPE_CHECKING, BinaryIO
+
+from imgmatch.errors import SourceError
+from imgmatch.sources.base import shown
+from imgmatch.sources.lines import MAX_LINE_BYTES, TOO_LONG, Line, physical_lines
+from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, check_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgmatch.model import Skipped
+
+_DELIMITERS = ",;\t"
+
+
+def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
+    """Read a manifest of separated values; the header line tells the separator.
+
+    Args:
+        stream: open for reading bytes.
+        name: file name, for messages.
+
+    Yields:
+        a row, or why there is none, for every line that is not blank.
+
+    Raises:
+        SourceError: there is no header line with the columns a manifest needs.
+    """
+    lines = physical_lines(stream)
+    delimiter, columns = _header(next(lines, None), name)
+    # Every record gets one empty field more, at index -1: the place of the columns that are not there.
+    account, photo, person, seen_at, photo_id = (columns.index(known) if known in columns else -1 for known in KNOWN)
+    others = [(column, index) for index, column in enumerate(columns) if column and column not in KNOWN]
+    for number, fields in _Records(lines, delimiter, len(columns)):
+        if isinstance(fields, str):
+            yield bad_line(name, number, fields)
+            continue
+        fields.append("")
+        attributes = {column: fields[index] for column, index in others if fields[index]}
+        yield Row(number, fields[account], fields[photo], fields[person], fields[seen_at], fields[photo_id], attributes)
+
+
+def _header(line: Line | None, name: str) -> tuple[str, list[str]]:
+    """The delimiter and the column names.
+
+    Raises:
+        SourceError: empty, not text, or not the header of a manifest.
+    """
+    _, text, problem = line or (1, "", None)
+    if problem is None and not text.strip():
+        needed = " and ".join(REQUIRED)
+        raise SourceError(f"{shown(name)}: empty; a manifest starts with a line of columns, among them {needed}")
+    if problem is not None:
+        raise SourceError(f"{shown(name)}: not a text file in UTF-8. {problem}")
+    if "\r" in text.rstrip("\r\n"):
+        raise SourceError(f"{shown(name)}: lines end in CR alone; save the file with LF or CRLF line ends")
+    readings = [(delimiter, _columns(text, delimiter)) for delimiter in _DELIMITERS]
+    delimiter, columns = max(readings, key=lambda reading: (set(REQUIRED) <= set(reading[1]), len(reading[1])))
+    check_columns(columns, name)
+    return delimiter, columns
+
+
+def _columns(text: str, delimiter: str) -> list[str]:
+    try:
+        return [column.strip() for column in next(csv.reader([text], delimiter=delimiter, strict=True))]
+    except csv.Error:
+        return []
+
+
+class _Records:
+    """Records of ``width`` fields, each with the line it starts on; or a sentence in place of the fields."""
+
+    def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
+        self._unread = lines
+        self._given_back: deque[Line] = deque()
+        self._delimiter = delimiter
+        self._width = width
+
+    def __iter__(self) -> Iterator[tuple[int, list[str] | str]]:
+        for line in iter(self._next_line, None):
+            number, text, problem = line
+            if '"' in text:
+                yield number, self._quoted(line)
+            elif problem is not None:
+                yield number, problem
+            elif not text.isspace():
+                yield number, self._plain(text.rstrip("\r\n"))
+
+    def _next_line(self) -> Line | None:
+        return self._given_back.popleft() if self._given_back else next(self._unread, None)
+
+    def _plain(self, text: str) -> list[str] | str:
+        """Read a record without quotes: what the csv module does, in a third of the time."""
+        if "\r" in text:
+            return "The line holds a carriage return outside quotes."
+        fields = text.split(self._delimiter)
+        return fields if len(fields) == self._width else self._counted(fields)
+
+    def _counted(self, fields: list[str]) -> list[str] | str:
+        if len(fields) == self._width:
+            return fields
+        return f"The line has {len(fields)} fields, the header has {self._width}."
+
+    def _quoted(self, first: Line) -> list[str] | str:
+        """Read a record with quotes in it, over as many lines as its quotes span."""
+        taken: list[Line] = []
+        try:
+            fields = next(csv.reader(self._from(first, taken), delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            self._give_back(taken)
+            return f"The quotes of the line do not pair up: {error}"
+        counted = self._counted(fields)
+        if isinstance(counted, str) and taken:
+            self._give_back(taken)
+            return f"{counted} A quote that opens here closes on line {taken[-1][0]}."
+        return next((problem for _, _, problem in (first, *taken) if problem), counted)
+
+    def _from(self, first: Line, taken: list[Line]) -> Iterator[str]:
+        _, text, _ = first
+        size = len(text)
+        yield text
+        for line in iter(self._next_line, None):
+            _, text, problem = line
+            taken.append(line)
+            size += len(text)
+            if problem == TOO_LONG or size > MAX_LINE_BYTES:
+                return
+            yield text
+
+    def _give_back(self, taken: list[Line]) -> None:
+        self._given_back.extendleft(reversed(taken))

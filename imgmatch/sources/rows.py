@@ -1,0 +1,80 @@
+"""One line of a manifest before it is judged: what every manifest format hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from imgmatch.errors import SourceError
+from imgmatch.model import Skipped, SkipReason
+from imgmatch.sources.base import is_utf8, shown
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REQUIRED = ("account", "photo")
+OPTIONAL = ("name", "seen_at", "photo_id")
+KNOWN = (*REQUIRED, *OPTIONAL)
+
+
+class Row(NamedTuple):
+    """The fields of one line. All text in it is storable: valid Unicode without NUL; the format sees to that.
+
+    Attributes:
+        line: where the line starts, counted from 1.
+        account: as written.
+        photo: as written.
+        name: empty if there is none.
+        seen_at: as written, or as a time the format itself could tell; empty or ``None`` if there is none.
+        photo_id: empty if there is none.
+        attributes: all other columns that hold something.
+    """
+
+    line: int
+    account: str
+    photo: str
+    name: str
+    seen_at: str | datetime | None
+    photo_id: str
+    attributes: dict[str, str]
+
+
+Reader = Callable[[BinaryIO, str], Iterator[Row | Skipped]]
+"""A manifest format: the open file and its name give rows; a ``SourceError`` if it is not such a manifest at all."""
+
+
+def bad_line(name: str, line: int, detail: str) -> Skipped:
+    """A line that could not be made a row.
+
+    Args:
+        name: file name of the manifest.
+        line: counted from 1.
+        detail: one sentence for a person.
+    """
+    return Skipped(f"{shown(name)}:{line}", SkipReason.BAD_LINE, detail, line=line)
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold ``text``: no NUL, no lone surrogates."""
+    return "\0" not in text and is_utf8(text)
+
+
+def check_columns(columns: Iterable[str], name: str) -> None:
+    """See that the columns of a manifest can be used.
+
+    Args:
+        columns: all of them; a column without a name is nobody's and may come more than once.
+        name: file name of the manifest.
+
+    Raises:
+        SourceError: a required column is missing, or two go by one name.
+    """
+    named = [column for column in columns if column]
+    if missing := [column for column in REQUIRED if column not in named]:
+        found = shown(", ".join(named)) or "none"
+        raise SourceError(
+            f"{shown(name)}: a manifest needs the columns {' and '.join(REQUIRED)}; "
+            f"missing: {', '.join(missing)}; found: {found}"
+        )
+    if twice := sorted({column for column in named if named.count(column) > 1}):
+        raise SourceError(f"{shown(name)}: columns that come more than once: {shown(', '.join(twice))}")

@@ -1,0 +1,37 @@
+"""One photo as a source: an account of its own, named by its file stem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch.errors import SourceError
+from imgmatch.model import NewPhoto, Skipped, derived_photo_id
+from imgmatch.sources.base import Fence, account_problem, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class SinglePhotoSource:
+    """A single file, whatever it is called.
+
+    Args:
+        path: absolute path of the file.
+        fence: keeps the file inside a root.
+
+    Raises:
+        PhotoError: the file lies outside the fence.
+        SourceError: the file's stem cannot be an account.
+    """
+
+    def __init__(self, path: str, fence: Fence) -> None:
+        name = Path(path).name
+        account = stem(name)
+        if problem := account_problem(account):
+            raise SourceError(f"The photo cannot be named by its file: {problem}")
+        self.key = path
+        self._photo = NewPhoto(account, fence.admit(path), name, derived_photo_id(account, path))
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        yield self._photo

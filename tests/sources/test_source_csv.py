@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import csv
+import gc
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgmatch.errors import SourceError
+from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MIB = 1 << 20
+TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip)
+
+
+def read(folder: Path, text: str | bytes, name: str = "m.csv") -> list[NewPhoto | Skipped]:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return list(open_source(path))
+
+
+def read_rows(folder: Path, rows: str | bytes) -> list[NewPhoto | Skipped]:
+    """What comes of rows under the columns account, photo, bio."""
+    raw = rows.encode() if isinstance(rows, str) else rows
+    return read(folder, b"account,photo,bio\n" + raw)
+
+
+def told(found: list[NewPhoto | Skipped]) -> list[str | int | None]:
+    """Good lines as their account, bad ones as their line."""
+    return [one.account if isinstance(one, NewPhoto) else one.line for one in found]
+
+
+def test_a_line_becomes_a_photo_with_all_that_is_known(tmp_path: Path) -> None:
+    text = "photo_id,account,photo,name,seen_at,country,bio\np1,a17,x/1.jpg,Lena,2026-01-04T01:00:00+01:00,de,\n"
+    assert read(tmp_path, text) == [
+        NewPhoto(
+            account="a17",
+            path=tmp_path / "x" / "1.jpg",
+            label="x/1.jpg",
+            photo_id="p1",
+            name="Lena",
+            seen_at=datetime(2026, 1, 4, tzinfo=UTC),
+            attributes={"country": "de"},
+            line=2,
+        )
+    ]
+
+
+def test_what_is_left_empty_is_not_known_and_the_id_is_derived(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, "account,photo,name,seen_at,photo_id\na,./1.jpg,,,\n")
+    assert photo == NewPhoto(
+        "a", tmp_path / "1.jpg", "./1.jpg", derived_photo_id("a", str(tmp_path / "1.jpg")), attributes={}, line=2
+    )
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["m.csv", "m.TSV"])
+def test_the_header_tells_the_delimiter(tmp_path: Path, delimiter: str, name: str) -> None:
+    text = f"account{delimiter}photo{delimiter}bio\na{delimiter}1.jpg{delimiter}x\n"
+    assert told(read(tmp_path, text, name)) == ["a"]
+
+
+def test_a_byte_order_mark_crlf_blank_lines_and_no_last_line_end_are_fine(tmp_path: Path) -> None:
+    raw = b'\xef\xbb\xbf"account",photo \r\n\r\na,1.jpg\r\n  \r\n"b","2.jpg"\r\nc,3.jpg'
+    found = read(tmp_path, raw)
+    assert [(one.account, one.line) for one in found] == [("a", 3), ("b", 5), ("c", 6)]
+
+
+def test_columns_without_a_name_are_nobodys(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, ",account,photo,,\n0,a,1.jpg,x,y\n")
+    assert isinstance(photo, NewPhoto)
+    assert photo.attributes == {}
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")))))
+def test_what_the_csv_module_wrote_comes_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("round") / "m.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("account", "name", "bio", "photo"), *((*row, "1.jpg") for row in rows)])
+    found = [one for one in open_source(path) if isinstance(one, NewPhoto)]
+    assert [(one.account, one.name, one.attributes.get("bio", "")) for one in found] == rows
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a", "fields"),
+        ("a,1.jpg", "2 fields, the header has 3"),
+        ("a,1.jpg,x,y", "4 fields"),
+        (",1.jpg,", "account is empty"),
+        ('"  ",1.jpg,', "account is empty"),
+        ("a,,", "photo is empty"),
+        ("a, ,", "photo is empty"),
+        ("a\x1b,1.jpg,", "control"),
+        ('"a\nb",1.jpg,', "control"),
+        ("a,1\0.jpg,", "NUL"),
+        ('"a\0",1.jpg,', "NUL"),
+        (b"\xff,1.jpg,", "UTF-8"),
+        (b'"\xff",1.jpg,', "UTF-8"),
+        ("a,1.jpg,x\ry", "carriage return"),
+        ('a,"1.jpg"x,', "quotes"),
+        ('a,"1.jpg,', "quotes"),
+        ("a" * 1001 + ",1.jpg,", "longer than 1000"),
+        ("a," + "x" * 5000 + ",", "longer than 4096"),
+        ("a,1.jpg," + "x" * 100_001, "attribute"),
+        ('a,1.jpg,"' + "x" * 200_000 + '"', "quotes|attribute"),
+        ("a,1.jpg," + "x" * MIB, "1 MiB"),
+        ('a,1.jpg,"' + "x" * 3 * MIB + '"', "1 MiB"),
+    ],
+)
+def test_a_bad_line_says_why_and_the_next_is_read(tmp_path: Path, row: str | bytes, reason: str) -> None:
+    raw = row.encode() if isinstance(row, str) else row
+    bad, *rest = read_rows(tmp_path, raw + b"\nz,1.jpg,\n")
+    assert isinstance(bad, Skipped)
+    assert (bad.reason, bad.line) == (SkipReason.BAD_LINE, 2)
+    assert any(part in bad.detail for part in reason.split("|"))
+    assert len(bad.photo) + len(bad.detail) < 600
+    assert told(rest)[-1:] == ["z"]
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "expected"),
+    [
+        ("2026-01-04", datetime(2026, 1, 4, tzinfo=UTC)),
+        ("2026-01-04 10:30", datetime(2026, 1, 4, 10, 30, tzinfo=UTC)),
+        ("2026-01-04T10:30:00Z", datetime(2026, 1, 4, 10, 30, tzinfo=UTC)),
+        (" 2026-01-04T10:30:00.5-02:00 ", datetime(2026, 1, 4, 12, 30, 0, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_a_date_in_iso_8601_becomes_a_time_in_utc(tmp_path: Path, seen_at: str, expected: datetime) -> None:
+    [photo] = read(tmp_path, f"account,photo,seen_at\na,1.jpg,{seen_at}\n")
+    assert isinstance(photo, NewPhoto)
+    assert photo.seen_at == expected
+    assert photo.seen_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "seen_at", ["04/01/2026", "1767484800", "2026-13-01", "soon", "0001-01-01T00:00:00+01:00", "10000-01-01", "٢٠٢٦"]
+)
+def test_any_other_date_is_a_bad_line(tmp_path: Path, seen_at: str) -> None:
+    bad, _ = read(tmp_path, f"account,photo,seen_at\na,1.jpg,{seen_at}\nb,1.jpg,\n")
+    assert isinstance(bad, Skipped)
+    assert (bad.reason, bad.account, bad.photo) == (SkipReason.BAD_LINE, "a", "1.jpg")
+    assert "seen_at" in bad.detail
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("name", "x" * 1001), ("photo_id", "x" * 1001), ("photo_id", "a\x07"), ("photo_id", " ")]
+)
+def test_a_name_or_id_that_cannot_be_kept_is_a_bad_line(tmp_path: Path, column: str, value: str) -> None:
+    bad, good = read(tmp_path, f"account,photo,{column}\na,1.jpg,{value}\nb,1.jpg,x\n")
+    assert isinstance(bad, Skipped)
+    assert column in bad.detail
+    assert isinstance(good, NewPhoto)
+
+
+@pytest.mark.parametrize("url", ["http://x/1.jpg", "HTTPS://x/1.jpg", "s3://b/1.jpg", "file:///x", "data:image/png;x"])
+def test_a_url_is_refused(tmp_path: Path, url: str) -> None:
+    [refused] = read(tmp_path, f"account,photo\na,{url}\n")
+    assert isinstance(refused, Skipped)
+    assert (refused.reason, refused.detail, refused.account) == (SkipReason.REFUSED, "URLs are not read yet.", "a")
+
+
+def test_a_quoted_field_may_run_over_lines_and_lines_are_counted_in_the_file(tmp_path: Path) -> None:
+    found = read_rows(tmp_path, 'a,1.jpg,"one\r\ntwo ""quoted""\n\nfour"\nb,1.jpg,\n')
+    assert [(one.account, one.line) for one in found] == [("a", 2), ("b", 6)]
+    assert isinstance(found[0], NewPhoto)
+    assert found[0].attributes == {"bio": 'one\r\ntwo "quoted"\n\nfour'}
+
+
+@pytest.mark.parametrize("tail", ["", 'y,1.jpg,"quoted"\n', 'y,"1.jpg",\n'])
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path: Path, tail: str) -> None:
+    plain = "".join(f"p{index},1.jpg,\n" for index in range(3000))
+    found = read_rows(tmp_path, f'a,1.jpg,\nbad,"1.jpg,\n{plain}{tail}')
+    assert told(found) == ["a", 3, *(f"p{index}" for index in range(3000)), *(["y"] if tail else [])]
+
+
+def test_a_quote_that_closes_too_far_away_costs_its_own_line_only(tmp_path: Path) -> None:
+    plain = "".join(f"p{index},{'x' * 100}.jpg,\n" for index in range(20_000))
+    found = read_rows(tmp_path, f'bad,"1.jpg,\n{plain}last,1.jpg,"\n')
+    assert len(found) == 20_002
+    assert [one.line for one in found if isinstance(one, Skipped)] == [2, 20_003]
+
+
+def test_an_open_quote_before_an_endless_line_is_given_up_there(tmp_path: Path) -> None:
+    assert told(read_rows(tmp_path, f'bad,"1.jpg,\na,1.jpg,\n{"x" * 2 * MIB}\nb,1.jpg,\n')) == [2, "a", 4, "b"]
+
+
+def test_a_record_over_several_lines_with_too_many_fields_gives_its_lines_back(tmp_path: Path) -> None:
+    found = read_rows(tmp_path, 'bad,"1.jpg,\na,1.jpg,\nb,1.jpg,",x,y,z\nc,1.jpg,\n')
+    assert told(found) == [2, "a", 4, "c"]
+    assert isinstance(found[0], Skipped)
+    assert "closes on line 4" in found[0].detail
+
+
+@pytest.mark.parametrize("poison", [b"\xff", b"\0"])
+def test_a_bad_bio_cannot_smuggle_in_a_line_that_looks_like_a_row(tmp_path: Path, poison: bytes) -> None:
+    found = read_rows(tmp_path, b'a,1.jpg,"' + poison + b'\nvictim,stolen.jpg,\n"\nb,1.jpg,\n')
+    assert told(found) == [2, "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "empty.*account and photo"),
+        ("\ufeff", "empty"),
+        ("\n\naccount,photo\n", "empty"),
+        ("user,image\na,b\n", "missing: account, photo; found: user, image"),
+        ("account,picture\n", "missing: photo"),
+        ("account photo\n", "missing"),
+        ('"account,photo\n', "missing"),
+        ("account,photo,bio,bio\n", "more than once: bio"),
+        ("account,photo,photo\n", "more than once: photo"),
+        ("account,photo\ra,1.jpg\r", "CR alone"),
+        ("account,photo".encode("utf-16"), "UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "UTF-8"),
+        (b"account,photo,\0\n", "NUL"),
+        (b"x" * 2 * MIB, "1 MiB"),
+    ],
+)
+def test_what_is_no_manifest_is_an_error_that_names_the_file(tmp_path: Path, text: str | bytes, sentence: str) -> None:
+    with pytest.raises(SourceError, match=rf"m\.csv.*{sentence}"):
+        read(tmp_path, text)
+
+
+def test_a_header_alone_is_a_manifest_of_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, "account,photo\n") == []
+
+
+def test_a_manifest_is_read_line_by_line_and_closed_when_left_early(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("account,photo\n" + "a,1.jpg\n" * 1000)
+    lines: Iterator[NewPhoto | Skipped] = iter(open_source(path))
+    next(lines)
+    del lines
+    gc.collect()  # an open file would warn here, and a warning is an error
+
+
+def test_a_manifest_that_went_away_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("account,photo\na,1.jpg\n")
+    source = open_source(path)
+    path.unlink()
+    with pytest.raises(SourceError, match=r"m\.csv cannot be read"):
+        list(source)
