@@ -1,0 +1,61 @@
+"""Fingerprints: each value is stored once and leads to many photos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import delete, exists, func, insert, select
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+from imgmatch.model import FINGERPRINT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+_READ_AT_ONCE = 100_000
+
+
+def intern_fingerprints(connection: Connection, hasher: str, values: Collection[bytes]) -> dict[bytes, int]:
+    """The row id of every value, added where it is new."""
+    table = schema.fingerprints
+    ids: dict[bytes, int] = {}
+    for chunk in chunks(dict.fromkeys(values)):
+        query = select(table.c.bits, table.c.id).where(table.c.hasher == hasher, table.c.bits.in_(chunk))
+        ids |= {bits: row_id for bits, row_id in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+        new = [{"hasher": hasher, "bits": bits} for bits in chunk if bits not in ids]
+        if new:
+            added = connection.execute(insert(table).returning(table.c.bits, table.c.id), new)
+            ids |= {bits: row_id for bits, row_id in added}  # noqa: C416 -- rows are not pairs
+    return ids
+
+
+def last_fingerprint(connection: Connection) -> int:
+    """The highest row id in use, 0 if there is none."""
+    return connection.scalar(select(func.max(schema.fingerprints.c.id))) or 0
+
+
+def read_fingerprints(
+    connection: Connection, hasher: str, after: int = 0
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
+    table = schema.fingerprints.c
+    while True:
+        query = select(table.id, table.bits).where(table.hasher == hasher, table.id > after)
+        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        if not rows:
+            return
+        bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
+        yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
+        after = rows[-1][0]
+
+
+def drop_unused_fingerprints(connection: Connection) -> int:
+    """Remove fingerprints no photo has any more; returns how many."""
+    links = schema.photo_fingerprints.c
+    used = exists(select(links.photo_id).where(links.fingerprint_id == schema.fingerprints.c.id))
+    return connection.execute(delete(schema.fingerprints).where(~used)).rowcount

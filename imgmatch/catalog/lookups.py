@@ -1,0 +1,123 @@
+"""From fingerprints back to photos and accounts, and counts for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, func, or_, select
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.rows import StoredPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Connection, Select
+
+_PHOTO = (
+    schema.photos.c.id,
+    schema.photos.c.photo_id,
+    schema.accounts.c.account,
+    schema.accounts.c.name,
+    schema.photos.c.label,
+    schema.photos.c.seen_at,
+    schema.photos.c.sha256,
+    schema.photos.c.pixels,
+)
+
+
+def _photos_by_fingerprint() -> Select[Any]:
+    links = schema.photo_fingerprints
+    return (
+        select(links.c.fingerprint_id, *_PHOTO)
+        .join(schema.photos, schema.photos.c.id == links.c.photo_id)
+        .join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
+    )
+
+
+def owners(
+    connection: Connection, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes
+) -> Iterator[tuple[int, str, int, bool]]:
+    """Which accounts carry these fingerprints.
+
+    Yields fingerprint, account, the earliest ``seen_at`` of the account with it, and whether one of those photos has
+    the bytes or the pixels of the given digests.
+    """
+    links, photos = schema.photo_fingerprints.c, schema.photos.c
+    same = case((or_(photos.sha256 == sha256, photos.pixels == pixels), 1), else_=0)
+    for chunk in chunks(fingerprint_ids):
+        query = (
+            select(links.fingerprint_id, schema.accounts.c.account, func.min(photos.seen_at), func.max(same))
+            .join(schema.photos, photos.id == links.photo_id)
+            .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+            .where(links.fingerprint_id.in_(chunk))
+            .group_by(links.fingerprint_id, schema.accounts.c.account)
+        )
+        for row in connection.execute(query):
+            yield row[0], row[1], row[2], bool(row[3])
+
+
+def photos_of(
+    connection: Connection, fingerprint_ids: Collection[int], accounts: Collection[str]
+) -> Iterator[tuple[int, StoredPhoto]]:
+    """The photos of ``accounts`` with one of these fingerprints, each with that fingerprint."""
+    for chunk in chunks(fingerprint_ids):
+        for names in chunks(accounts):
+            query = _photos_by_fingerprint().where(
+                schema.photo_fingerprints.c.fingerprint_id.in_(chunk), schema.accounts.c.account.in_(names)
+            )
+            for row in connection.execute(query):
+                yield row[0], StoredPhoto(*row[1:])
+
+
+def photos_with(connection: Connection, fingerprint_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
+    """Every photo with one of these fingerprints, each with that fingerprint."""
+    for chunk in chunks(fingerprint_ids):
+        query = _photos_by_fingerprint().where(schema.photo_fingerprints.c.fingerprint_id.in_(chunk))
+        for row in connection.execute(query):
+            yield row[0], StoredPhoto(*row[1:])
+
+
+def accounts_per_fingerprint(connection: Connection, hasher: str) -> Iterator[tuple[int, int]]:
+    """How many distinct accounts carry each fingerprint of ``hasher``, by fingerprint."""
+    links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
+    query = (
+        select(links.fingerprint_id, func.count(photos.account_id.distinct()))
+        .join(schema.photos, photos.id == links.photo_id)
+        .join(schema.fingerprints, prints.id == links.fingerprint_id)
+        .where(prints.hasher == hasher)
+        .group_by(links.fingerprint_id)
+        .order_by(links.fingerprint_id)
+    )
+    for row in connection.execute(query):
+        yield row[0], row[1]
+
+
+def count_accounts(connection: Connection, fingerprint_ids: Collection[int]) -> int:
+    """How many distinct accounts carry any of these fingerprints."""
+    links, photos = schema.photo_fingerprints.c, schema.photos.c
+    accounts: set[int] = set()
+    for chunk in chunks(fingerprint_ids):
+        query = select(photos.account_id.distinct()).join(schema.photo_fingerprints, photos.id == links.photo_id)
+        accounts.update(connection.scalars(query.where(links.fingerprint_id.in_(chunk))))
+    return len(accounts)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many rows of each kind there are."""
+    tables = {
+        "photos": schema.photos,
+        "accounts": schema.accounts,
+        "fingerprints": schema.fingerprints,
+        "skipped": schema.skipped,
+        "sources": schema.sources,
+        "scans": schema.scans,
+    }
+    return {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
+
+
+def unfinished_scans(connection: Connection) -> int:
+    """How many scans were interrupted, or are under way."""
+    unfinished = select(func.count()).select_from(schema.scans).where(schema.scans.c.finished_at.is_(None))
+    return connection.scalar(unfinished) or 0

@@ -1,0 +1,61 @@
+"""Bringing a catalog to the schema of this version, one numbered step after another.
+
+A new catalog is made from :mod:`imgmatch.catalog.schema` at once. A change of the schema adds a function to ``STEPS``
+that turns a catalog of the version before into one of its version; the tests hold both roads to the same tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, inspect, select
+
+from imgmatch.catalog import schema
+from imgmatch.errors import IndexTooNewError, NotAnIndexError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import Connection
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {}
+"""Version to the step that leads to it; version 1 is the first schema and has none."""
+
+VERSION = max(STEPS, default=1)
+
+
+def version_of(connection: Connection) -> int:
+    """The schema version of an open catalog, 0 for an empty database.
+
+    Raises:
+        NotAnIndexError: the database holds tables of something else.
+    """
+    tables = inspect(connection).get_table_names()
+    if schema.versions.name in tables:
+        return connection.scalar(select(func.max(schema.versions.c.version))) or 0
+    if tables:
+        raise NotAnIndexError("its catalog.sqlite3 is a database of another program")
+    return 0
+
+
+def refuse_newer(version: int) -> None:
+    """Raise IndexTooNewError if ``version`` is later than this program knows."""
+    if version > VERSION:
+        raise IndexTooNewError(f"its catalog has version {version}; this imgmatch knows up to {VERSION}: upgrade it")
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the catalog to ``VERSION`` inside the caller's transaction.
+
+    Raises:
+        IndexTooNewError: it is newer already.
+    """
+    version = version_of(connection)
+    refuse_newer(version)
+    if version == 0:
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.versions).values(version=VERSION))
+        return
+    for number in range(version + 1, VERSION + 1):
+        STEPS[number](connection)
+        connection.execute(insert(schema.versions).values(version=number))

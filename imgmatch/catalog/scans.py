@@ -1,0 +1,101 @@
+"""Scans and the photos they had to skip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
+from imgmatch.catalog.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.rows import SkipRecord
+
+
+def begin_scan(connection: Connection, source_key: str) -> ScanKey:
+    """Note that a scan of the source has begun."""
+    source_id = _source_id(connection, source_key)
+    statement = insert(schema.scans).values(source_id=source_id, started_at=now()).returning(schema.scans.c.id)
+    return ScanKey(connection.execute(statement).scalar_one(), source_id)
+
+
+def _source_id(connection: Connection, key: str) -> int:
+    found = connection.scalar(select(schema.sources.c.id).where(schema.sources.c.key == key))
+    if found is None:
+        statement = insert(schema.sources).values(key=key).returning(schema.sources.c.id)
+        found = connection.execute(statement).scalar_one()
+    return int(found)
+
+
+def finish_scan(connection: Connection, scan: ScanKey, counts: Mapping[str, int]) -> None:
+    """Note that the scan has met all of its source, and forget what it skipped in earlier scans but not in this one."""
+    connection.execute(
+        update(schema.scans).where(schema.scans.c.id == scan.scan_id).values(finished_at=now(), counts=dict(counts))
+    )
+    gone = (schema.skipped.c.source_id == scan.source_id) & (schema.skipped.c.scan_id != scan.scan_id)
+    connection.execute(delete(schema.skipped).where(gone))
+
+
+def known_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
+    """Which of these photos could not be used when this source was last read."""
+    table = schema.skipped.c
+    found: dict[str, KnownSkip] = {}
+    for chunk in chunks(photo_ids):
+        query = select(
+            table.photo_id, table.id, table.scan_id, table.file_bytes, table.file_mtime_ns, table.reason, table.detail
+        ).where(table.source_id == scan.source_id, table.photo_id.in_(chunk))
+        for photo_id, row_id, scan_id, size, mtime, reason, detail in connection.execute(query):
+            file = FileState(size, mtime) if size is not None else None
+            found[photo_id] = KnownSkip(row_id, scan_id, file, reason, detail)
+    return found
+
+
+def store_skips(connection: Connection, scan: ScanKey, skips: Sequence[SkipRecord]) -> None:
+    """Write photos that could not be used, in place of what was known of them from this source."""
+    ids = {skip.photo_id for skip in skips if skip.photo_id is not None and skip.reason != "duplicate"}
+    forget_skips(connection, scan, ids)
+    if skips:
+        connection.execute(insert(schema.skipped), [_values(scan, skip) for skip in skips])
+
+
+def _values(scan: ScanKey, skip: SkipRecord) -> dict[str, object]:
+    return {
+        "source_id": scan.source_id,
+        "scan_id": scan.scan_id,
+        # A duplicate is another photo's line: it must not be found under that photo's id.
+        "photo_id": None if skip.reason == "duplicate" else skip.photo_id,
+        "account": skip.account,
+        "label": skip.label,
+        "line": skip.line,
+        "reason": skip.reason,
+        "detail": skip.detail,
+        "file_bytes": skip.file.size if skip.file else None,
+        "file_mtime_ns": skip.file.mtime_ns if skip.file else None,
+    }
+
+
+def forget_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str]) -> None:
+    """Drop what was skipped under these ids: the photos can be used now."""
+    for chunk in chunks(photo_ids):
+        named = schema.skipped.c.photo_id.in_(chunk)
+        connection.execute(delete(schema.skipped).where(named, schema.skipped.c.source_id == scan.source_id))
+
+
+def keep_skips(connection: Connection, scan: ScanKey, row_ids: Sequence[int]) -> None:
+    """Note that photos skipped before were met again, unchanged."""
+    for chunk in chunks(row_ids):
+        connection.execute(update(schema.skipped).where(schema.skipped.c.id.in_(chunk)).values(scan_id=scan.scan_id))
+
+
+def remove_skips(connection: Connection, *, account: str | None, photo_id: str | None) -> int:
+    """Forget what was skipped of an account, or of one photo; returns how many."""
+    table = schema.skipped
+    named = table.c.account == account if account is not None else table.c.photo_id == photo_id
+    return connection.execute(delete(table).where(named)).rowcount

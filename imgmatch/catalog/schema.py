@@ -1,0 +1,114 @@
+"""The tables, as they are now. Steps from older catalogs are in :mod:`imgmatch.catalog.migrations`.
+
+Times are whole microseconds since 1970 in UTC: they sort, compare and mean the same in every database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+_Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only under its own INTEGER
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("account", String, nullable=False, unique=True),
+    Column("name", String),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("attributes", JSON),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("photo_id", String, nullable=False, unique=True),
+    Column("account_id", _Key, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("scan_id", _Key, nullable=False),  # the last scan that met it
+    Column("label", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("file_bytes", BigInteger, nullable=False),
+    Column("file_mtime_ns", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("pixels", LargeBinary(16), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String, nullable=False),
+    Column("quality", Integer, nullable=False),
+)
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("hasher", String, nullable=False),
+    Column("bits", LargeBinary(32), nullable=False),
+    UniqueConstraint("hasher", "bits"),
+    sqlite_autoincrement=True,  # an id is never used again: a stale engine may still answer with it
+)
+
+photo_fingerprints = Table(
+    "photo_fingerprints",
+    metadata,
+    Column("fingerprint_id", _Key, ForeignKey("fingerprints.id"), primary_key=True),
+    Column("photo_id", _Key, ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Index("photo_fingerprints_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+scans = Table(
+    "scans",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),  # empty: interrupted, or under way
+    Column("counts", JSON),
+    sqlite_autoincrement=True,
+)
+
+skipped = Table(
+    "skipped",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("scan_id", _Key, nullable=False),
+    Column("photo_id", String, index=True),  # empty for a line that names no photo
+    Column("account", String),
+    Column("label", String, nullable=False),
+    Column("line", BigInteger),
+    Column("reason", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("file_bytes", BigInteger),
+    Column("file_mtime_ns", BigInteger),
+)

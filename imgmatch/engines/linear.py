@@ -1,0 +1,50 @@
+"""Compare with every stored fingerprint: slow, obviously right, the oracle of every other engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch.engines.base import Codes, Hits, Ids, checked
+from imgmatch.engines.snapshots import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+
+class LinearEngine:
+    """Exclusive or and a count of bits, one query at a time."""
+
+    def __init__(self, ids: Ids, codes: Codes) -> None:
+        self._ids, self._codes = checked(ids, codes)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def search(self, queries: Codes, max_distance: int) -> Hits:
+        """Every stored fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
+        rows, ids, distances = [], [], []
+        for row, query in enumerate(queries):
+            bits = np.bitwise_count(self._codes ^ query).sum(axis=1, dtype=np.int32)
+            near = np.flatnonzero(bits <= max_distance)
+            rows.append(np.full(len(near), row, dtype=np.int64))
+            ids.append(self._ids[near])
+            distances.append(bits[near])
+        if not rows:
+            return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+        return Hits.sorted(np.concatenate(rows), np.concatenate(ids), np.concatenate(distances))
+
+    def contents(self) -> tuple[Ids, Codes]:
+        """What it was built from."""
+        return self._ids, self._codes
+
+    def save(self, path: Path) -> None:
+        """Write ids and codes."""
+        save_arrays(path, self._ids, self._codes)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ids and codes; raises ValueError if the file is not whole."""
+        return cls(*load_arrays(path))

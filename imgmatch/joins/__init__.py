@@ -1,0 +1,1 @@
+"""All pairs of near fingerprints at once, for grouping."""

@@ -1,0 +1,220 @@
+"""What lies in an index folder, and how it is changed so that a kill at any moment leaves it whole.
+
+``index/README.md`` specifies the format; the tests hold this file to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from imgmatch.errors import (
+    IndexFullError,
+    IndexLockedError,
+    IndexNotFoundError,
+    IndexReadOnlyError,
+    IndexTooNewError,
+    IndexUnusableError,
+    NotAnIndexError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+HEADER, CATALOG, LOCK = "index.json", "catalog.sqlite3", "lock"
+ALLOWED_BESIDE = {"README.md", ".gitignore"}
+"""Files a folder may hold and still become an index."""
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An engine file: the fingerprints of one hasher with row ids up to ``through``."""
+
+    hasher: str
+    engine: str
+    file: str
+    through: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What ``index.json`` says.
+
+    Attributes:
+        format: version of the on-disk format.
+        hashers: what is computed for every photo; the first one is searched.
+        engine: which engine searches.
+        generation: raised by one with each snapshot.
+        snapshot: the engine file of this generation, if there is one.
+    """
+
+    format: int
+    hashers: tuple[str, ...]
+    engine: str
+    generation: int = 0
+    snapshot: Snapshot | None = None
+
+
+class Layout:
+    """The files of one index folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.catalog = root / CATALOG
+        self._header = root / HEADER
+        self._lock = FileLock(root / LOCK, thread_local=False)
+
+    def exists(self) -> bool:
+        """Whether there is an index here."""
+        return self._header.is_file()
+
+    def create(self, header: Header) -> None:
+        """Make the folder and its header; the header is what makes it an index.
+
+        Raises:
+            NotAnIndexError: the path is a file, or a folder of something else.
+            IndexReadOnlyError: it cannot be written.
+        """
+        with self._explained():
+            if self.root.exists() and not self.root.is_dir():
+                raise NotAnIndexError(f"{self.root} is not a folder")
+            self.root.mkdir(parents=True, exist_ok=True)
+            # The catalog and the lock may be there without a header: a kill while the index was being made.
+            ours = {HEADER, CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", LOCK, f"{HEADER}.new"}
+            strange = {entry.name for entry in self.root.iterdir()} - ALLOWED_BESIDE - ours
+            if strange and not self.exists():
+                raise NotAnIndexError(f"{self.root} holds other things ({min(strange)}, ...); give an empty folder")
+        self.write_header(header)
+
+    def header(self) -> Header:
+        """Read ``index.json``.
+
+        Raises:
+            IndexNotFoundError: there is nothing at this path.
+            NotAnIndexError: there is something else.
+            IndexTooNewError: a newer imgmatch wrote it.
+        """
+        try:
+            text = self._header.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            if not self.root.exists() or (self.root.is_dir() and self._is_empty()):
+                raise IndexNotFoundError(f"there is no index at {self.root}; make one with: imgmatch scan") from None
+            raise NotAnIndexError(f"{self.root} is not an imgmatch index (it has no {HEADER})") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise IndexUnusableError(f"{self._header} cannot be read ({error})") from None
+        return _parse(text, self._header)
+
+    def _is_empty(self) -> bool:
+        return all(entry.name in ALLOWED_BESIDE for entry in self.root.iterdir())
+
+    def write_header(self, header: Header) -> None:
+        """Replace ``index.json`` in one step."""
+        text = json.dumps(asdict(header), indent=2) + "\n"
+        self._replace(self._header, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def publish(self, header: Header, snapshot: Snapshot, write: Callable[[Path], None]) -> Header:
+        """Write the next generation's engine file, point the header at it, then drop older files.
+
+        ``snapshot.file`` is named here. Readers that hold the old generation keep what they have loaded.
+        """
+        generation = header.generation + 1
+        name = f"{snapshot.hasher}.{snapshot.engine}.{generation}"
+        self._replace(self.root / name, write)
+        published = replace(header, generation=generation, snapshot=replace(snapshot, file=name))
+        self.write_header(published)
+        self._drop_others(published)
+        return published
+
+    def snapshot_path(self, snapshot: Snapshot) -> Path:
+        """Where an engine file lies; never outside the folder, whatever the header says."""
+        path = self.root / snapshot.file
+        if path.parent != self.root or path.name != snapshot.file:
+            raise NotAnIndexError(f"{self._header} names an engine file outside the index")
+        return path
+
+    def _drop_others(self, header: Header) -> None:
+        current = header.snapshot.file if header.snapshot else None
+        for entry in self.root.iterdir():
+            if entry.name != current and entry.name.startswith(tuple(f"{name}." for name in header.hashers)):
+                with contextlib.suppress(OSError):  # a reader on Windows may hold it open; the next publish drops it
+                    entry.unlink()
+
+    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
+        new = path.with_name(path.name + ".new")
+        with self._explained():
+            try:
+                write(new)
+                _sync(new)
+                new.replace(path)
+                _sync(self.root)
+            except BaseException:
+                new.unlink(missing_ok=True)
+                raise
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the writer's lock; the system frees it if the process dies.
+
+        Raises:
+            IndexLockedError: another process holds it.
+            IndexReadOnlyError: the folder cannot be written.
+        """
+        with self._explained():
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                raise IndexLockedError(f"another process is writing to index {self.root}; try again later") from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise IndexFullError(f"index {self.root}: no space left on the disk") from error
+            raise IndexReadOnlyError(f"index {self.root} cannot be written ({error.strerror or error})") from error
+
+
+def _parse(text: str, path: Path) -> Header:
+    try:
+        raw = json.loads(text)
+        version = raw["format"]
+    except (ValueError, KeyError, TypeError):
+        raise NotAnIndexError(f"{path} is not the header of an imgmatch index") from None
+    if not isinstance(version, int) or version < 1:
+        raise NotAnIndexError(f"{path} names no format version")
+    if version > FORMAT_VERSION:
+        raise IndexTooNewError(
+            f"{path.parent} has format {version}; this imgmatch reads up to {FORMAT_VERSION}: upgrade it"
+        )
+    try:
+        snapshot = Snapshot(**raw["snapshot"]) if raw.get("snapshot") else None
+        return Header(version, tuple(raw["hashers"]), raw["engine"], raw["generation"], snapshot)
+    except (KeyError, TypeError):
+        raise NotAnIndexError(f"{path} is not a whole header") from None
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open folders
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
