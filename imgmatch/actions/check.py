@@ -1,0 +1,75 @@
+"""Check photos against an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch.model import Skipped
+from imgmatch.sources import open_source
+from imgmatch.sources.opening import MANIFESTS
+from imgmatch.workers.messages import Failure, NamedPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from imgmatch.index import Index
+    from imgmatch.model import CheckResult
+
+STANDARD_INPUT = "-"
+
+
+def check(
+    index: Index,
+    photos: Sequence[str],
+    *,
+    standard_input: bytes = b"",
+    account: str | None = None,
+    limit: int = 20,
+    max_distance: int | None = None,
+    root: Path | None = None,
+) -> Iterator[CheckResult]:
+    """Check each photo, in the order given; a folder or manifest stands for its photos.
+
+    Args:
+        index: where to look.
+        photos: files, folders, manifests, or ``-`` for ``standard_input``.
+        standard_input: the bytes of the photo called ``-``.
+        account: leave out this account's own photos.
+        limit: how many accounts a photo at the most.
+        max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+        root: refuse photos outside this folder.
+
+    Raises:
+        SourceError: a folder or a manifest cannot be read at all.
+    """
+    named = named_photos(photos, standard_input, root)
+    yield from index.check_many(named, account=account, limit=limit, max_distance=max_distance)
+
+
+def named_photos(
+    arguments: Iterable[str], standard_input: bytes = b"", root: Path | None = None
+) -> Iterator[NamedPhoto]:
+    """Every photo the arguments stand for, under the name it is shown by.
+
+    A file named directly is not looked at here: whoever reads it says what is wrong with it. A line of a manifest that
+    names no photo comes as a failure in its place.
+
+    Raises:
+        SourceError: a folder or a manifest cannot be read at all.
+    """
+    for argument in arguments:
+        if argument == STANDARD_INPUT:
+            yield NamedPhoto(STANDARD_INPUT, standard_input)
+            continue
+        path = Path(argument)
+        is_folder = path.is_dir()
+        if not is_folder and path.suffix.lower() not in MANIFESTS:
+            yield NamedPhoto(argument, path)
+            continue
+        for item in open_source(argument, root=root):
+            if isinstance(item, Skipped):
+                where = f" (line {item.line})" if item.line is not None else ""
+                yield NamedPhoto(item.photo, Failure(item.reason, item.detail + where))
+            else:
+                yield NamedPhoto(str(path / item.label) if is_folder else item.label, item.path)

@@ -1,0 +1,51 @@
+"""A small world of accounts: drawn, scanned, its rings shown, one photo checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch.actions.rings import RingsReport, find_rings
+from imgmatch.actions.scan import scan
+from imgmatch.demo.world import World, draw_world
+from imgmatch.errors import NotAnIndexError
+from imgmatch.index import Index
+from imgmatch.model import CheckResult, ScanResult
+
+if TYPE_CHECKING:
+    from imgmatch.intake import Watcher
+
+INDEX_NAME = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What was planted, and what was found."""
+
+    world: World
+    index: Path
+    scanned: ScanResult
+    rings: RingsReport
+    suspect: CheckResult
+
+    @property
+    def rings_found(self) -> int:
+        """How many planted rings came back with exactly their accounts."""
+        found = {frozenset(member.account for member in ring.accounts) for ring in self.rings.rings}
+        return sum(ring.tied in found for ring in self.world.rings)
+
+
+def demo(folder: Path, *, workers: int = 1, watcher: Watcher | None = None) -> DemoReport:
+    """Draw the world into ``folder`` and run the main job on it.
+
+    Raises:
+        NotAnIndexError: the folder holds other things.
+        OSError: it cannot be written.
+    """
+    if folder.exists() and not (folder / "manifest.csv").is_file() and any(folder.iterdir()):
+        raise NotAnIndexError(f"{folder} holds other things; give an empty folder for the demo")
+    world = draw_world(folder)
+    with Index.open(folder / INDEX_NAME, create=True, workers=workers) as index:
+        scanned = scan(index, [world.manifest], prune=True, watcher=watcher)
+        return DemoReport(world, index.path, scanned, find_rings(index), index.check(world.suspect))

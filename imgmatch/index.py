@@ -1,0 +1,356 @@
+"""An opened index folder: the library's main door."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch import matching, registry
+from imgmatch.catalog import lookups, migrations
+from imgmatch.catalog import photos as photo_rows
+from imgmatch.catalog import scans as scan_rows
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.fingerprints import drop_unused_fingerprints
+from imgmatch.errors import IndexDamagedError
+from imgmatch.imaging.limits import Limits
+from imgmatch.intake import Intake, Watcher
+from imgmatch.layout import FORMAT_VERSION, Header, Layout
+from imgmatch.matching import Wanted
+from imgmatch.model import (
+    FINGERPRINT_BYTES,
+    ORIENTATIONS,
+    CheckResult,
+    ScanResult,
+    SkipReason,
+    Status,
+)
+from imgmatch.searcher import Searcher
+from imgmatch.workers.messages import Description, Failure, NamedPhoto, Reply
+from imgmatch.workers.pool import WorkerPool
+from imgmatch.workers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from sqlalchemy import Connection
+
+    from imgmatch.hashers.base import Hasher
+    from imgmatch.model import NewPhoto, Skipped
+
+LIBRARY_SOURCE = "library"
+"""The source that photos added by a program, not by a scan, are filed under."""
+
+_CHECKED_AT_ONCE = 64
+_NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
+
+
+class Index:
+    """An index folder: photos of accounts, searchable.
+
+    Reading (:meth:`check`, :meth:`check_many`, :meth:`counts`) is safe from several threads, and while another
+    process writes. One process writes at a time.
+
+        with Index.open("index", create=True) as index:
+            index.add([NewPhoto.at("a17/1.jpg", account="a17")])
+            for match in index.check("suspect.jpg"):
+                print(match.photo.account, match.evidence.score)
+    """
+
+    def __init__(self, layout: Layout, header: Header, workers: int, limits: Limits) -> None:
+        """Use :meth:`open` or :meth:`create`."""
+        self.layout = layout
+        self._header = header
+        self.catalog = Catalog(layout.catalog)
+        self.searcher = Searcher(layout, self.catalog)
+        self.pool = WorkerPool(workers, Settings(header.hashers, limits))
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        hashers: tuple[str, ...] = registry.DEFAULT_HASHERS,
+        engine: str = registry.DEFAULT_ENGINE,
+        workers: int = 1,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Make an index in an empty or new folder and open it; an index that is there already is just opened.
+
+        Args:
+            path: the folder.
+            hashers: what to compute for every photo; the first one is searched.
+            engine: which engine searches.
+            workers: how many processes decode photos.
+            limits: what a photo may cost.
+
+        Raises:
+            NotAnIndexError: the folder holds something else.
+            UnknownNameError: no such hasher or engine.
+            IndexUnusableError: it cannot be made here.
+        """
+        for name in hashers:
+            registry.hasher(name)
+        registry.engine(engine)
+        layout = Layout(Path(path))
+        if not layout.exists():
+            layout.create(Header(FORMAT_VERSION, hashers, engine))
+            catalog = Catalog(layout.catalog)
+            try:
+                with layout.lock():
+                    catalog.migrate()
+            finally:
+                catalog.close()
+        return cls.open(path, workers=workers, limits=limits)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        workers: int = 1,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Open an index; with ``create`` make it first if there is none.
+
+        Args:
+            path: the folder.
+            create: see above.
+            workers: how many processes decode photos; they start with the first photo.
+            limits: what a photo may cost.
+
+        Raises:
+            IndexNotFoundError: there is nothing at ``path`` and ``create`` is off.
+            NotAnIndexError: there is something else.
+            IndexTooNewError: a newer imgmatch wrote it.
+            IndexDamagedError: its catalog is gone or cannot be read.
+        """
+        layout = Layout(Path(path))
+        if create and not layout.exists():
+            return cls.create(path, workers=workers, limits=limits)
+        header = layout.header()
+        index = cls(layout, header, workers, limits or Limits())
+        try:
+            index._bring_up_to_date()
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    def _bring_up_to_date(self) -> None:
+        if not self.layout.catalog.is_file():
+            raise IndexDamagedError(f"index {self.path}: its {self.layout.catalog.name} is gone")
+        version = self.catalog.version()
+        migrations.refuse_newer(version)
+        if version < migrations.VERSION:
+            with self.layout.lock():
+                self.catalog.migrate()
+
+    @cached_property
+    def hasher(self) -> Hasher:
+        """The hasher whose fingerprints are searched."""
+        return registry.hasher(self._header.hashers[0])
+
+    @property
+    def max_distance(self) -> int:
+        """Bits in which a copy's fingerprint may differ, where the asker does not say."""
+        return registry.MAX_DISTANCES[self._header.hashers[0]]
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.layout.root
+
+    @property
+    def header(self) -> Header:
+        """What ``index.json`` says now."""
+        return self.layout.header()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def check(
+        self,
+        photo: str | os.PathLike[str] | bytes,
+        *,
+        account: str | None = None,
+        limit: int = 20,
+        max_distance: int | None = None,
+    ) -> CheckResult:
+        """Which accounts carry this photo.
+
+        Args:
+            photo: a file, or the bytes of one.
+            account: leave out this account's own photos.
+            limit: how many accounts at the most, the best first.
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+
+        Returns:
+            what was found; a photo that cannot be read is a result with a reason, not an error.
+        """
+        (result,) = self.check_many([photo], account=account, limit=limit, max_distance=max_distance)
+        return result
+
+    def check_many(
+        self,
+        photos: Iterable[str | os.PathLike[str] | bytes | NamedPhoto],
+        *,
+        account: str | None = None,
+        limit: int = 20,
+        max_distance: int | None = None,
+    ) -> Iterator[CheckResult]:
+        """As :meth:`check` for many photos, in order; cheaper a photo, since they are searched together."""
+        self.pool.warm_up()
+        distance = self.max_distance if max_distance is None else max_distance
+        named = (named_photo(photo) for photo in photos)
+        described = self.pool.describe(named, lambda photo: photo.job(orientations=True))
+        for batch in chunks(described, _CHECKED_AT_ONCE):
+            yield from self._answer(batch, distance, Wanted(account, limit))
+
+    def _answer(
+        self, batch: list[tuple[NamedPhoto, Reply]], max_distance: int, wanted: Wanted
+    ) -> Iterator[CheckResult]:
+        usable = [reply for _, reply in batch if isinstance(reply, Description)]
+        rows = b"".join(reply.orientations[self._header.hashers[0]] for reply in usable)
+        hits = self.searcher.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
+        first_row = 0
+        with self.catalog.read() as connection:
+            for photo, reply in batch:
+                if not isinstance(reply, Description):
+                    yield _not_searched(photo.name, reply)
+                    continue
+                near = matching.nearest(hits, first_row)
+                first_row += len(ORIENTATIONS)
+                yield matching.answer(connection, photo.name, reply, near, wanted)
+
+    def counts(self) -> dict[str, int]:
+        """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
+        with self.catalog.read() as connection:
+            return lookups.counts(connection)
+
+    def __len__(self) -> int:
+        return self.counts()["photos"]
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        photos: Iterable[NewPhoto | Skipped],
+        *,
+        source: str = LIBRARY_SOURCE,
+        prune: bool = False,
+        watcher: Watcher | None = None,
+    ) -> ScanResult:
+        """Add photos, replace changed ones, and leave unchanged ones alone.
+
+        Written batch by batch: a kill loses at most the batch in hand, and the same call again goes on from there.
+
+        Args:
+            photos: photos, and lines a source could not use (they are filed with the skipped ones).
+            source: what the photos are filed under.
+            prune: afterwards, remove photos filed under ``source`` that were not among ``photos``.
+            watcher: told of every photo.
+
+        Raises:
+            IndexLockedError: another process is writing.
+            IndexUnusableError: it cannot be written.
+        """
+        started = time.perf_counter()
+        removed = 0
+        with self.writing():
+            with self.catalog.write() as connection:
+                scan = scan_rows.begin_scan(connection, source)
+            intake = Intake(self.catalog, self.pool, scan, watcher or Watcher())
+            intake.run(photos)
+            counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
+            with self.catalog.write() as connection:
+                if prune:
+                    removed = photo_rows.prune_photos(connection, scan)
+                if removed or counted["updated"]:
+                    _sweep(connection)
+                scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
+            self._publish_if_changed(changed=bool(removed or counted["added"] or counted["updated"]))
+        return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
+
+    def _publish_if_changed(self, *, changed: bool) -> None:
+        if changed or self._header.snapshot is None:
+            self._header = self.searcher.publish(self.layout.header())
+
+    def remove(self, *, account: str | None = None, photo_id: str | None = None) -> int:
+        """Remove an account's photos, or one photo, from the catalog and every engine file; returns how many.
+
+        Raises:
+            ValueError: neither or both were named.
+            IndexUnusableError: it cannot be written.
+        """
+        if (account is None) == (photo_id is None):
+            raise ValueError("name an account or a photo_id")
+        with self.writing():
+            with self.catalog.write() as connection:
+                removed = photo_rows.remove_photos(connection, account=account, photo_id=photo_id)
+                scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
+                _sweep(connection)
+            self.rebuild()
+            self.catalog.compact()
+        return removed
+
+    def rebuild(self) -> Header:
+        """Make the engine file anew from the catalog alone.
+
+        Raises:
+            IndexUnusableError: it cannot be written.
+        """
+        with self.writing():
+            self._header = self.searcher.rebuild(self.layout.header())
+        return self._header
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the writer's lock; may be nested.
+
+        Raises:
+            IndexLockedError: another process holds it.
+        """
+        with self.layout.lock():
+            yield
+
+    def close(self) -> None:
+        """End the workers and close the catalog."""
+        self.pool.close()
+        self.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _sweep(connection: Connection) -> None:
+    drop_unused_fingerprints(connection)
+    photo_rows.drop_empty_accounts(connection)
+
+
+def _not_searched(name: str, reply: Reply) -> CheckResult:
+    """The answer for a photo that could not be described."""
+    reason = reply.reason if isinstance(reply, Failure) else SkipReason.UNREADABLE
+    return CheckResult(name, Status.NOT_SEARCHABLE if reason in _NOT_SEARCHABLE else Status.UNREADABLE, str(reply))
+
+
+def named_photo(photo: str | os.PathLike[str] | bytes | NamedPhoto) -> NamedPhoto:
+    """``photo`` under its path, or ``-`` where it came as bytes."""
+    if isinstance(photo, NamedPhoto):
+        return photo
+    if isinstance(photo, bytes):
+        return NamedPhoto("-", photo)
+    return NamedPhoto(os.fspath(photo), Path(photo))

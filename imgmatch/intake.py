@@ -1,0 +1,239 @@
+"""Photos on their way into the catalog: known ones are met, new ones described, all are written in batches.
+
+Every batch is one transaction: a kill loses at most the batch in hand, and the next run meets the rest unchanged.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imgmatch.catalog import photos as photo_rows
+from imgmatch.catalog import scans as scan_rows
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
+from imgmatch.catalog.times import to_microseconds
+from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.workers.messages import Failure, Job, Reply, Same
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from imgmatch.catalog.database import Catalog
+    from imgmatch.workers.pool import WorkerPool
+
+BATCH = 256
+"""Photos written at once, and the most that a kill can lose."""
+
+RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
+"""Reasons that may be the machine's, not the photo's: such photos are tried again."""
+
+_NS_PER_US = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """What the caller wants to hear while photos come in."""
+
+    on_photo: Callable[[], None] = lambda: None
+    on_skip: Callable[[Skipped], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    photo: NewPhoto
+    file: FileState
+    known: KnownPhoto | None
+
+    def job(self) -> Job:
+        return Job(self.photo.path, self.known.sha256 if self.known else None)
+
+    @property
+    def seen_at(self) -> int:
+        return _seen_at(self.photo, self.file)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits to be written."""
+
+    records: list[PhotoRecord] = field(default_factory=list)
+    met: list[tuple[KnownPhoto, NewPhoto, int, FileState]] = field(default_factory=list)
+    stayed: list[int] = field(default_factory=list)
+    skips: list[SkipRecord] = field(default_factory=list)
+    kept_skips: list[int] = field(default_factory=list)
+    photo_ids: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.met) + len(self.skips) + len(self.kept_skips)
+
+
+class Intake:
+    """One scan's way into the catalog."""
+
+    def __init__(self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, watcher: Watcher) -> None:
+        self._catalog = catalog
+        self._pool = pool
+        self._scan = scan
+        self._watcher = watcher
+        self._pending = _Pending()
+        self._in_hand: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
+        """Take in every item, reading them only a few batches ahead."""
+        for work, reply in self._pool.describe(self._to_do(items), _Work.job):
+            self._take(work, reply)
+            self._write_if_full()
+        self._write()
+
+    def _to_do(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
+        for batch in chunks(items, BATCH):
+            photos = [item for item in batch if isinstance(item, NewPhoto)]
+            ids = [photo.photo_id for photo in photos]
+            with self._catalog.read() as connection:
+                known = photo_rows.known_photos(connection, ids)
+                skips = scan_rows.known_skips(connection, self._scan, ids)
+            for item in batch:
+                work = self._sort(item, known, skips)
+                if work is not None:
+                    yield work
+            self._write_if_full()
+
+    def _sort(
+        self, item: NewPhoto | Skipped, known: Mapping[str, KnownPhoto], skips: Mapping[str, KnownSkip]
+    ) -> _Work | None:
+        """Deal with what needs no decoding; the rest is work for the pool."""
+        if isinstance(item, Skipped):
+            self._skip(item)
+            return None
+        photo, skip = known.get(item.photo_id), skips.get(item.photo_id)
+        if self._met_before(item, photo, skip):
+            detail = f"photo_id {item.photo_id!r} stands for an earlier photo of this scan"
+            self._skip(_skipped(item, SkipReason.DUPLICATE, detail))
+            return None
+        self._in_hand.add(item.photo_id)
+        file = _file_state(item)
+        if isinstance(file, Skipped):
+            self._skip(file, item, known=photo)
+            return None
+        if photo is not None and photo.file == file:
+            self._meet(photo, item, file)
+            return None
+        if skip is not None and skip.file == file and skip.reason not in RETRIED:
+            self._skip_again(item, skip, photo)
+            return None
+        return _Work(item, file, photo)
+
+    def _met_before(self, item: NewPhoto, photo: KnownPhoto | None, skip: KnownSkip | None) -> bool:
+        scan = self._scan.scan_id
+        written = (photo is not None and photo.scan_id == scan) or (skip is not None and skip.scan_id == scan)
+        return written or item.photo_id in self._in_hand
+
+    def _take(self, work: _Work, reply: Reply) -> None:
+        if isinstance(reply, Same):
+            if work.known is not None:
+                self._meet(work.known, work.photo, work.file)
+        elif isinstance(reply, Failure):
+            self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, work.file, work.known)
+        else:
+            self._count("updated" if work.known else "added")
+            self._pending.photo_ids.append(work.photo.photo_id)
+            self._pending.records.append(
+                PhotoRecord(
+                    photo=work.photo,
+                    seen_at=work.seen_at,
+                    file=work.file,
+                    sha256=reply.sha256,
+                    pixels=reply.pixels,
+                    width=reply.width,
+                    height=reply.height,
+                    format=reply.format,
+                    quality=reply.quality,
+                    fingerprints=reply.fingerprints,
+                )
+            )
+
+    def _meet(self, known: KnownPhoto, photo: NewPhoto, file: FileState) -> None:
+        self._count("unchanged")
+        self._pending.photo_ids.append(photo.photo_id)
+        # A file copied anew has a later time; it was first seen when it was first seen.
+        seen_at = known.seen_at if photo.seen_at is None else to_microseconds(photo.seen_at)
+        self._pending.met.append((known, photo, seen_at, file))
+
+    def _skip(
+        self,
+        skipped: Skipped,
+        photo: NewPhoto | None = None,
+        file: FileState | None = None,
+        known: KnownPhoto | None = None,
+    ) -> None:
+        self._count("skipped")
+        self._watcher.on_skip(skipped)
+        if photo is not None:
+            self._pending.photo_ids.append(photo.photo_id)
+        if known is not None:
+            self._pending.stayed.append(known.id)
+        self._pending.skips.append(
+            SkipRecord(
+                photo_id=photo.photo_id if photo else None,
+                account=skipped.account,
+                label=skipped.photo,
+                line=skipped.line,
+                reason=skipped.reason,
+                detail=skipped.detail,
+                file=file,
+            )
+        )
+
+    def _skip_again(self, photo: NewPhoto, skip: KnownSkip, known: KnownPhoto | None) -> None:
+        self._count("skipped")
+        self._watcher.on_skip(_skipped(photo, SkipReason(skip.reason), skip.detail))
+        self._pending.kept_skips.append(skip.id)
+        self._pending.photo_ids.append(photo.photo_id)
+        if known is not None:
+            self._pending.stayed.append(known.id)
+
+    def _count(self, what: str) -> None:
+        self.counts[what] += 1
+        self._watcher.on_photo()
+
+    def _write_if_full(self) -> None:
+        if len(self._pending) >= BATCH:
+            self._write()
+
+    def _write(self) -> None:
+        pending, self._pending = self._pending, _Pending()
+        with self._catalog.write() as connection:
+            usable = [record.photo.photo_id for record in pending.records]
+            usable += [photo.photo_id for _, photo, _, _ in pending.met]
+            scan_rows.forget_skips(connection, self._scan, usable)
+            photo_rows.store_photos(connection, self._scan, pending.records)
+            photo_rows.meet_photos(connection, self._scan, pending.met)
+            photo_rows.stay_photos(connection, self._scan, pending.stayed)
+            scan_rows.store_skips(connection, self._scan, pending.skips)
+            scan_rows.keep_skips(connection, self._scan, pending.kept_skips)
+        self._in_hand.difference_update(pending.photo_ids)
+
+
+def _file_state(photo: NewPhoto) -> FileState | Skipped:
+    try:
+        status = photo.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _skipped(photo, SkipReason.MISSING, "there is no such file")
+    except (OSError, ValueError) as error:
+        return _skipped(photo, SkipReason.UNREADABLE, str(getattr(error, "strerror", None) or error).lower())
+    if not stat.S_ISREG(status.st_mode):
+        return _skipped(photo, SkipReason.UNREADABLE, "it is not a regular file")
+    return FileState(status.st_size, status.st_mtime_ns)
+
+
+def _seen_at(photo: NewPhoto, file: FileState) -> int:
+    return to_microseconds(photo.seen_at) if photo.seen_at is not None else file.mtime_ns // _NS_PER_US
+
+
+def _skipped(photo: NewPhoto, reason: SkipReason, detail: str) -> Skipped:
+    return Skipped(photo.label, reason, detail, photo.account, photo.line)
