@@ -1,0 +1,95 @@
+"""``imgmatch check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imgmatch.cli import options
+from imgmatch.cli.streams import write_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from imgmatch.model import CheckResult
+
+COLUMNS = (
+    "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
+    "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
+)  # fmt: skip
+
+
+@click.command(short_help="Which accounts carry a photo.")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@options.index_option
+@click.option("--account", help="Leave out this account's own photos.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Accounts a photo at the most.")
+@options.max_distance_option
+@click.option("--fail-on-match", is_flag=True, help=f"Exit with {options.EXIT_MATCH} if any photo matches.")
+@options.workers_option
+@options.root_option
+@options.format_option
+@options.quiet_option
+def check(
+    photos: tuple[str, ...],
+    *,
+    index_path: Path,
+    account: str | None,
+    limit: int,
+    max_distance: int | None,
+    fail_on_match: bool,
+    workers: int,
+    root: Path | None,
+    form: str,
+    quiet: bool,
+) -> int:
+    """Which accounts carry each PHOTO: a file, a folder or manifest of photos, or - for standard input."""
+    from imgmatch.actions.check import check as check_photos
+    from imgmatch.formats.records import check_record, check_rows
+    from imgmatch.formats.table import check_table
+    from imgmatch.index import Index
+
+    seen = _Seen()
+    standard_input = options.standard_input() if "-" in photos else b""
+    with Index.open(index_path, workers=workers) as index:
+        results = check_photos(
+            index,
+            photos,
+            standard_input=standard_input,
+            account=account,
+            limit=limit,
+            max_distance=max_distance,
+            root=root,
+        )
+        width = options.terminal_width()
+        write_stream(
+            seen.watched(results), form, check_record, check_rows, COLUMNS, lambda result: check_table(result, width)
+        )
+    if seen.unreadable:
+        options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
+    return seen.exit_code(fail_on_match=fail_on_match)
+
+
+class _Seen:
+    """What the exit code depends on."""
+
+    def __init__(self) -> None:
+        self.photos = self.unreadable = self.matching = 0
+
+    def watched(self, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+        """Pass results on, counting them."""
+        for result in results:
+            self.photos += 1
+            self.unreadable += result.status == "unreadable"
+            self.matching += result.status == "match"
+            yield result
+
+    def exit_code(self, *, fail_on_match: bool) -> int:
+        """A match is told first; a run in which nothing could be read has failed."""
+        if fail_on_match and self.matching:
+            return options.EXIT_MATCH
+        if self.unreadable:
+            return options.EXIT_SOME_SKIPPED if self.unreadable < self.photos else 1
+        return 0

@@ -1,0 +1,62 @@
+"""``imgmatch hash``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imgmatch.cli import options
+from imgmatch.cli.streams import write_stream
+from imgmatch.registry import DEFAULT_HASHERS, HASHERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from imgmatch.actions.describe import Hashed
+
+
+@click.command(name="hash", short_help="Fingerprints of photos.")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.option(
+    "--hasher",
+    "hashers",
+    multiple=True,
+    type=click.Choice(sorted(HASHERS)),
+    help="May be repeated.  [default: pdq, phash]",
+)
+@options.workers_option
+@options.root_option
+@options.format_option
+@options.quiet_option
+def hash_(
+    photos: tuple[str, ...], *, hashers: tuple[str, ...], workers: int, root: Path | None, form: str, quiet: bool
+) -> int:
+    """Print the fingerprints and quality of each PHOTO: a file, a folder or manifest of photos, or -.
+
+    The table prints a line a fingerprint in the form of tx (signal type, space, 64 hexadecimal digits); the other
+    formats say of which photo it is.
+    """
+    from imgmatch.actions.check import named_photos
+    from imgmatch.actions.describe import hash_photos
+    from imgmatch.formats.records import hash_record
+    from imgmatch.formats.table import hash_lines
+
+    wanted = hashers or tuple(sorted(DEFAULT_HASHERS))
+    columns = ("photo", *wanted, "quality", "width", "height", "format", "reason")
+    skipped = 0
+
+    def watched(results: Iterable[Hashed]) -> Iterator[Hashed]:
+        nonlocal skipped
+        for result in results:
+            about = f"{result.width} x {result.height} {result.format}, quality {result.quality}"
+            options.note(f"{result.photo}: {result.reason or about}", quiet=quiet)
+            skipped += result.reason is not None
+            yield result
+
+    standard_input = options.standard_input() if "-" in photos else b""
+    named = named_photos(photos, standard_input, root)
+    results = hash_photos(named, wanted, workers=workers)
+    write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
+    return options.EXIT_SOME_SKIPPED if skipped else 0

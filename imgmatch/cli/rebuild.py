@@ -1,0 +1,27 @@
+"""``imgmatch rebuild``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imgmatch.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(short_help="Make the engine file anew.")
+@options.index_option
+@options.format_option
+def rebuild(*, index_path: Path, form: str) -> int:
+    """Make the engine file anew from the catalog alone; the photos are not needed."""
+    from imgmatch.actions.status import status as look
+    from imgmatch.formats.records import status_record
+    from imgmatch.index import Index
+
+    with Index.open(index_path) as index:
+        index.rebuild()
+        options.write_record(status_record(look(index)), form)
+    return 0

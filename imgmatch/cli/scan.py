@@ -1,0 +1,65 @@
+"""``imgmatch scan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imgmatch.cli import options
+from imgmatch.cli.progress import SkipList, counting
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+@click.command(short_help="Add or update photos.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
+@options.index_option
+@options.workers_option
+@click.option(
+    "--depth",
+    type=click.Choice(["fingerprint"]),
+    default="fingerprint",
+    show_default=True,
+    help="What to compute for each photo.",
+)
+@click.option("--prune", is_flag=True, help="Remove photos that are gone from their source.")
+@click.option(
+    "--skipped", "skipped_file", type=click.File("w", encoding="utf-8"), help="List skipped photos here, as CSV."
+)
+@options.root_option
+@options.format_option
+@options.quiet_option
+def scan(
+    sources: tuple[Path, ...],
+    *,
+    index_path: Path,
+    workers: int,
+    depth: str,
+    prune: bool,
+    skipped_file: TextIO | None,
+    root: Path | None,
+    form: str,
+    quiet: bool,
+) -> int:
+    """Add or update the photos of every SOURCE: a folder with a sub-folder per account, a manifest, or a photo.
+
+    A manifest is a .csv, .jsonl or .parquet file with columns account and photo, and optionally name, seen_at and
+    photo_id. Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
+    """
+    from imgmatch.actions.scan import scan as scan_sources
+    from imgmatch.formats.records import scan_record
+    from imgmatch.index import Index
+    from imgmatch.intake import Watcher
+
+    del depth  # there is one so far
+    skips = SkipList(skipped_file)
+    with counting("photos", quiet=quiet) as tell, Index.open(index_path, create=True, workers=workers) as index:
+        watcher = Watcher(tell, skips.add)
+        result = scan_sources(index, sources, root=root, prune=prune, watcher=watcher)
+    if not quiet:
+        skips.tell()
+    options.write_record(scan_record(result), form)
+    return options.EXIT_SOME_SKIPPED if result.skipped else 0

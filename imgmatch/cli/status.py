@@ -1,0 +1,26 @@
+"""``imgmatch status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imgmatch.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(short_help="Counts and health of an index.")
+@options.index_option
+@options.format_option
+def status(*, index_path: Path, form: str) -> int:
+    """Show how much an index holds, what it is made of, and whether its engine file is whole."""
+    from imgmatch.actions.status import status as look
+    from imgmatch.formats.records import status_record
+    from imgmatch.index import Index
+
+    with Index.open(index_path) as index:
+        options.write_record(status_record(look(index)), form)
+    return 0

@@ -1,0 +1,38 @@
+"""Many results, printed one by one as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from imgmatch.cli.options import write
+from imgmatch.formats.text import as_csv, as_json, as_json_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from imgmatch.formats.records import Record
+
+Result = TypeVar("Result")
+
+
+def write_stream(
+    results: Iterable[Result],
+    form: str,
+    record: Callable[[Result], Record],
+    rows: Callable[[Result], Sequence[Record]],
+    columns: Sequence[str],
+    table: Callable[[Result], str],
+) -> None:
+    """Print each result in any format; only ``json``, one document, waits for the last."""
+    match form:
+        case "json":
+            write(as_json([record(result) for result in results]))
+        case "jsonl":
+            for result in results:
+                write(as_json_line(record(result)))
+        case "csv":
+            for line in as_csv((row for result in results for row in rows(result)), columns):
+                write(line)
+        case _:
+            for result in results:
+                write(table(result))

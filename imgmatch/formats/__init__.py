@@ -1,0 +1,1 @@
+"""What an action returns, as text: pure functions, one format one file."""

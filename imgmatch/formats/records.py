@@ -1,0 +1,149 @@
+"""Results as plain dictionaries, in the shapes other programs rely on (README, "JSON")."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgmatch.actions.compare import Comparison
+    from imgmatch.actions.describe import Hashed
+    from imgmatch.actions.erase import Erasure
+    from imgmatch.actions.status import IndexStatus
+    from imgmatch.model import CheckResult, Evidence, Group, Match, Ring, ScanResult
+
+Record = dict[str, Any]
+
+
+def moment(value: datetime) -> str:
+    """ISO 8601 in UTC, with the letter Z; fractions of a second only where there are any."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def evidence_record(evidence: Evidence) -> Record:
+    """Evidence, as part of a match."""
+    return {
+        "kind": str(evidence.kind),
+        "score": evidence.score,
+        "distance": evidence.distance,
+        "mirrored": evidence.mirrored,
+        "rotation": evidence.rotation,
+        "overlap": evidence.overlap,
+        "agreement": evidence.agreement,
+    }
+
+
+def match_record(match: Match) -> Record:
+    """One matching photo."""
+    photo = match.photo
+    return {
+        "account": photo.account,
+        "name": photo.name,
+        "photo": photo.photo,
+        "photo_id": photo.photo_id,
+        "seen_at": moment(photo.seen_at),
+        "bank": photo.bank,
+        **evidence_record(match.evidence),
+    }
+
+
+def check_record(result: CheckResult) -> Record:
+    """What a check of one photo found."""
+    return {
+        "photo": result.photo,
+        "status": str(result.status),
+        "reason": result.reason,
+        "accounts": result.accounts,
+        "truncated": result.truncated,
+        "matches": [match_record(match) for match in result.matches],
+    }
+
+
+def check_rows(result: CheckResult) -> list[Record]:
+    """The same for a spreadsheet: one row a match, and one for a photo without any."""
+    head = {"query": result.photo, "status": str(result.status), "reason": result.reason}
+    return [head | match_record(match) for match in result.matches] or [head]
+
+
+def scan_record(result: ScanResult) -> Record:
+    """What a scan did."""
+    return {**asdict(result), "seconds": round(result.seconds, 3)} | {
+        "photos_per_second": round(result.photos_per_second, 1)
+    }
+
+
+def compare_record(comparison: Comparison) -> Record:
+    """Two photos side by side."""
+    return {
+        "query": comparison.query,
+        "stored": comparison.stored,
+        "match": comparison.is_match,
+        **evidence_record(comparison.evidence),
+    }
+
+
+def hash_record(hashed: Hashed) -> Record:
+    """A photo's fingerprints."""
+    record = asdict(hashed)
+    return {"photo": record.pop("photo"), **record.pop("fingerprints"), **record}
+
+
+def group_record(group: Group) -> Record:
+    """Photos of one picture."""
+    photos = [
+        {
+            "photo_id": photo.photo_id,
+            "account": photo.account,
+            "photo": photo.photo,
+            "seen_at": moment(photo.seen_at),
+        }
+        for photo in group.photos
+    ]
+    return {"group": group.group, "photos": photos}
+
+
+def ring_record(ring: Ring) -> Record:
+    """One ring."""
+    return {
+        "ring": ring.ring,
+        "accounts": [
+            {"account": member.account, "name": member.name, "first_seen": moment(member.first_seen)}
+            for member in ring.accounts
+        ],
+        "groups": [group_record(group) for group in ring.groups],
+        "first_account": ring.first_account,
+        "names": list(ring.names),
+        "opened_at": moment(ring.opened_at),
+        "new": ring.new,
+        "decision": ring.decision,
+    }
+
+
+def ring_rows(ring: Ring) -> list[Record]:
+    """The same for a spreadsheet: one row a photo of a shared group."""
+    names = {member.account: member.name for member in ring.accounts}
+    return [
+        {
+            "ring": ring.ring,
+            "group": group.group,
+            "account": photo.account,
+            "name": names[photo.account],
+            "photo": photo.photo,
+            "photo_id": photo.photo_id,
+            "seen_at": moment(photo.seen_at),
+            "first": photo.account == ring.first_account,
+        }
+        for group in ring.groups
+        for photo in group.photos
+    ]
+
+
+def status_record(status: IndexStatus) -> Record:
+    """Counts and health."""
+    return {**asdict(status), "hashers": list(status.hashers)}
+
+
+def erase_record(erasure: Erasure) -> Record:
+    """What was erased, and the proof."""
+    return asdict(erasure)

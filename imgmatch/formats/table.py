@@ -1,0 +1,133 @@
+"""Results for a person at a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from imgmatch.model import Kind, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from imgmatch.actions.describe import Hashed
+    from imgmatch.actions.rings import RingsReport
+    from imgmatch.model import CheckResult, Evidence, Ring
+
+# Names come from strangers: nothing of theirs may steer the terminal or reorder what is read.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """``text`` without control and direction-changing characters."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> str:
+    """A plain table, as text ``width`` characters wide at the most."""
+    table = Table(box=None, pad_edge=False, header_style="")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean("" if cell is None else str(cell))) for cell in row))
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console.print(table)
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    return "".join(line.rstrip() + "\n" for line in text.splitlines())
+
+
+def fields_table(record: Mapping[str, Any], width: int) -> str:
+    """One record, a field a line."""
+    rows = [(name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in record.items()]
+    return "".join(grid(("", ""), rows, width).splitlines(keepends=True)[1:])
+
+
+def check_table(result: CheckResult, width: int) -> str:
+    """What a check of one photo found."""
+    head = f"{clean(result.photo)}: {_verdict(result)}\n"
+    if not result.matches:
+        return head
+    columns = ("  account", "name", "photo", "first seen", "kind", "score", "bits", "made by")
+    rows = [
+        (
+            "  " + match.photo.account,
+            match.photo.name,
+            match.photo.photo,
+            day(match.photo.seen_at),
+            match.evidence.kind,
+            f"{match.evidence.score:.2f}",
+            match.evidence.distance,
+            how(match.evidence),
+        )
+        for match in result.matches
+    ]
+    return head + grid(columns, rows, width)
+
+
+def _verdict(result: CheckResult) -> str:
+    if result.status is Status.MATCH:
+        beyond = ", not all shown" if result.truncated else ""
+        return f"on {_accounts(result.accounts)}{beyond}"
+    if result.status is Status.NO_MATCH:
+        return "no match"
+    return f"{str(result.status).replace('_', ' ')} ({clean(result.reason or '')})"
+
+
+def how(evidence: Evidence) -> str:
+    """How the copy was made, in words."""
+    if evidence.kind is Kind.EXACT:
+        return "same picture"
+    parts = ["mirrored"] if evidence.mirrored else []
+    if evidence.rotation:
+        parts.append(f"turned {evidence.rotation}°")
+    return ", ".join(parts) or "upright"
+
+
+def day(value: datetime) -> str:
+    """A date, in UTC."""
+    return value.date().isoformat()
+
+
+def hash_lines(hashed: Hashed) -> str:
+    """Fingerprints as other tools print and read them: signal type, a space, 64 hexadecimal digits."""
+    return "".join(f"{name} {value}\n" for name, value in hashed.fingerprints.items())
+
+
+def rings_table(report: RingsReport, width: int) -> str:
+    """Rings, and the pictures too common to tie anybody."""
+    text = "\n".join(_ring_table(ring, width) for ring in report.rings) or "no rings\n"
+    for group in report.common:
+        text += f"\ncommon picture, ties nobody: {clean(group.medoid.photo)} on {_accounts(len(group.accounts))}\n"
+    return text
+
+
+def _ring_table(ring: Ring, width: int) -> str:
+    pictures = len(ring.groups)
+    head = f"ring {ring.ring}: {_accounts(len(ring.accounts))}, {pictures} shared picture{'s' * (pictures != 1)}"
+    carried = {
+        member.account: [
+            photo.photo for group in ring.groups for photo in group.photos if photo.account == member.account
+        ]
+        for member in ring.accounts
+    }
+    rows = [
+        (
+            "  " + member.account,
+            member.name,
+            day(member.first_seen),
+            "first" if member.account == ring.first_account else "",
+            ", ".join(carried[member.account]),
+        )
+        for member in ring.accounts
+    ]
+    return f"{head}, since {day(ring.opened_at)}\n" + grid(("  account", "name", "since", "", "photos"), rows, width)
+
+
+def _accounts(count: int) -> str:
+    return f"{count:,} account{'s' * (count != 1)}"
