@@ -1,0 +1,54 @@
+"""Write the command reference of README.md from --help, or check that it is in step.
+
+Run as ``python tests/docs.py --write`` or ``--check`` (``make docs``, ``make check``).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+
+from imgmatch.cli.main import COMMANDS, cli
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN = "<!-- commands: written by `make docs`, checked by `make check` -->\n"
+END = "<!-- /commands -->\n"
+
+
+def reference() -> str:
+    """Every command's help, as Markdown."""
+    return "".join(f"### imgmatch {name}\n\n```text\n{_help(name)}```\n\n" for name in COMMANDS)
+
+
+def _help(name: str) -> str:
+    result = CliRunner().invoke(cli, [name, "--help"], prog_name="imgmatch", terminal_width=100)
+    if result.exit_code:
+        raise click.ClickException(f"imgmatch {name} --help failed")
+    return result.output
+
+
+def with_reference(text: str) -> str:
+    """README's text with the reference in its place."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{reference()}{END}{after}"
+
+
+def main() -> int:
+    """Write or check; returns the exit code."""
+    text = README.read_text(encoding="utf-8")
+    wanted = with_reference(text)
+    if sys.argv[1:] == ["--write"]:
+        README.write_text(wanted, encoding="utf-8")
+        return 0
+    if text == wanted:
+        return 0
+    sys.stderr.write("README.md is not in step with --help: run make docs\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
