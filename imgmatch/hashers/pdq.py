@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.hashers import spectrum
+from imgmatch.hashers.detail import detail
 from imgmatch.hashers.shrink import across, cut, down
 from imgmatch.hashers.turns import TURNS
 
@@ -57,6 +58,11 @@ class Pdq:
         """Both for little more than the price of one; returns shape (32,) and 0..100."""
         samples = _samples(grey)
         return spectrum.codes(_transform(samples)), _quality(samples)
+
+    def measured(self, grey: Grey | Plane) -> tuple[Codes, int, float]:
+        """Fingerprint, shape (32,), quality, 0..100, and the spread of detail, 0..1, for the price of little more."""
+        samples = _samples(grey)
+        return spectrum.codes(_transform(samples)), _quality(samples), detail(samples)
 
     def orientations(self, grey: Grey | Plane) -> Codes:
         """Hash the picture brought back from each orientation, exactly; returns shape (8, 32)."""

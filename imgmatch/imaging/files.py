@@ -30,10 +30,11 @@ def read_photo(path: Path, limits: Limits) -> bytes:
         raise PhotoError(SkipReason.MISSING, "there is no such file") from None
     except (OSError, ValueError) as error:
         raise PhotoError(SkipReason.UNREADABLE, _why(error)) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)  # fdopen refuses folders in its own words
+        raise PhotoError(SkipReason.UNREADABLE, "it is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PhotoError(SkipReason.UNREADABLE, "it is not a regular file")
         check_size(status.st_size, limits)
         try:
             return file.read(limits.file_bytes + 1)

@@ -23,6 +23,8 @@ from imgmatch.model import SkipReason
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from imgmatch.imaging.limits import Limits
+
 _PLUGINS = (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -39,7 +41,7 @@ _NAMES = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-Image.MAX_IMAGE_PIXELS = None  # picture.check_declared judges the declared size, by limits of our own
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the other cores have photos of their own
 
 
 def _with_heif() -> bool:
@@ -56,15 +58,19 @@ FORMATS = (*(name for name in _NAMES if name in Image.OPEN), *(("HEIF",) if _HEI
 """Pillow's names of the formats that are tried."""
 
 
-def open_image(file: BinaryIO) -> Image.Image:
+def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
     """Open ``file`` without decoding its pixels.
 
     Raises:
         PhotoError: it is HEIC and the extra is missing.
+        PIL.Image.DecompressionBombError: it declares more than twice the pixels of ``limits``.
         PIL.UnidentifiedImageError: it is none of ``FORMATS``.
     """
     head = file.read(12)
     file.seek(0)
     if not _HEIF and head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         raise PhotoError(SkipReason.UNREADABLE, 'HEIC photos need: pip install "imgmatch[heic]"')
+    # Some decoders take memory for the whole picture as they open it. Pillow looks before they do, and refuses what is
+    # twice this size; picture.check_declared draws the line itself.
+    Image.MAX_IMAGE_PIXELS = limits.pixels
     return Image.open(file, formats=FORMATS)

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 _ORIENTATION = 0x0112  # EXIF 2.3, tag Orientation
 
+SIDEWAYS = range(5, 9)
+"""The orientations that change width and height for each other."""
+
 
 def orientation_tag(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it makes no sense."""
+    """The EXIF orientation of a decoded picture, 1 to 8; 1 where there is none or it makes no sense."""
     if image.format == "HEIF":
         return 1  # its decoder has turned the picture already
     try:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from imgmatch.imaging.picture import SmallPicture
     from imgmatch.workers.settings import Settings
 
-FLAT_QUALITY = 50
-"""PDQ quality below which a picture says too little to be searched (the field discards at 49 and less)."""
+LEAST_QUALITY = 20
+"""PDQ quality below which there is nothing but noise to hash. The field discards at 49 and less, dark photos with it;
+what that rule is for, pictures that match others by chance, is told by the spread of detail."""
+
+LEAST_DETAIL = 0.23
+"""Spread of detail below which a picture is a flag, an icon or a plain drawing (BENCHMARKS.md, "copies")."""
 
 _PIXEL_DIGEST_BYTES = 16
 
@@ -47,9 +51,10 @@ class Describer:
         if sha256 == job.known_sha256:
             return Same()
         picture = small_picture(data, self._limits)
-        pdq, quality = self._pdq.fingerprint_and_quality(picture.grey)
-        if quality < FLAT_QUALITY:
-            raise PhotoError(SkipReason.FLAT, f"too little detail to be told from others (quality {quality} of 100)")
+        pdq, quality, detail = self._pdq.measured(picture.grey)
+        if quality < LEAST_QUALITY or detail < LEAST_DETAIL:
+            why = f"quality {quality} of 100, spread of detail {detail:.2f}"
+            raise PhotoError(SkipReason.FLAT, f"too little detail to be told from other pictures ({why})")
         return Description(
             sha256=sha256,
             pixels=_pixel_digest(picture),

@@ -119,7 +119,7 @@ def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
         head["known"] = job.known_sha256.hex()
     if isinstance(job.photo, bytes):
         return head, job.photo
-    return head | {"path": str(job.photo)}, b""
+    return head | {"path": str(job.photo.absolute())}, b""  # the worker may have been started in another folder
 
 
 def reply_message(reply: Reply) -> dict[str, Any]:

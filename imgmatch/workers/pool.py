@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from imgmatch.errors import ImgmatchError
 from imgmatch.workers.messages import Job
-from imgmatch.workers.process import WorkerProcess
+from imgmatch.workers.process import CLOSED, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,6 +52,9 @@ class WorkerPool:
         """Yield each item with its reply, in order; reads ``items`` only a few chunks ahead.
 
         An item whose job is a failure already gets that failure.
+
+        Raises:
+            ImgmatchError: the pool is closed, or was while photos were waiting.
         """
         source = iter(items)
         running: deque[tuple[list[Item], Future[list[Reply]]]] = deque()
@@ -57,11 +62,11 @@ class WorkerPool:
         try:
             while True:
                 while len(running) < ahead and (chunk := list(islice(source, CHUNK))):
-                    running.append((chunk, self._threads.submit(self._answer, [job_of(item) for item in chunk])))
+                    running.append((chunk, self._submit([job_of(item) for item in chunk])))
                 if not running:
                     return
                 chunk, future = running.popleft()
-                yield from zip(chunk, future.result(), strict=True)
+                yield from zip(chunk, _result(future), strict=True)
         finally:
             for _, future in running:
                 future.cancel()
@@ -69,6 +74,12 @@ class WorkerPool:
     def warm_up(self) -> None:
         """Start the first process without waiting for it: it loads its libraries while the caller does other work."""
         self._workers[-1].warm_up()  # the last one put among the idle is the first one taken
+
+    def _submit(self, jobs: list[Job | Failure]) -> Future[list[Reply]]:
+        try:
+            return self._threads.submit(self._answer, jobs)
+        except RuntimeError:  # no new work after shutdown
+            raise ImgmatchError(CLOSED) from None
 
     def _answer(self, jobs: list[Job | Failure]) -> list[Reply]:
         worker = self._idle.get()
@@ -79,9 +90,13 @@ class WorkerPool:
         return [next(replies) if isinstance(job, Job) else job for job in jobs]
 
     def _kill_late_ones(self) -> None:
+        before = time.monotonic()
         while not self._closing.wait(_WATCH_SECONDS):
+            now = time.monotonic()
+            # A process that was stopped itself (Ctrl-Z, a debugger) must not hold that time against its workers.
+            passed, before = min(now - before, 10 * _WATCH_SECONDS), now
             for worker in self._workers:
-                worker.kill_if_late()
+                worker.pass_time(passed)
 
     def close(self) -> None:
         """End every worker; what is still waiting is given up."""
@@ -98,3 +113,10 @@ class WorkerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _result(future: Future[list[Reply]]) -> list[Reply]:
+    try:
+        return future.result()
+    except CancelledError:
+        raise ImgmatchError(CLOSED) from None

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
@@ -28,19 +27,27 @@ START_SECONDS = 60.0
 AHEAD = 4
 """Jobs sent before their turn: the worker never waits for the pool, and neither side's pipe can fill up."""
 
+START_TRIES = 3
+"""How often a process that dies before it is ready is started anew."""
+
+CLOSED = "the worker processes were closed while photos were waiting"
+
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+# glibc gives a freed picture back to the system at once, and takes it again for the next photo: half the system time.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 
 
 class WorkerProcess:
     """A worker that is started again whenever it dies or is killed for taking too long.
 
-    One thread at a time may call :meth:`describe`; :meth:`kill_if_late` may be called from another.
+    One thread at a time may call :meth:`describe`; the others may be called from any.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
-        self._deadline: float | None = None
+        self._seconds_left: float | None = None
         self._late = False
         self._ready = False
         self._stopped = False
@@ -50,8 +57,6 @@ class WorkerProcess:
         """Answer every job, in order; one that ends the worker is a :class:`Failure`."""
         replies: list[Reply] = []
         while len(replies) < len(jobs):
-            if self._stopped:
-                raise ImgmatchError("the worker processes were closed while photos were waiting")
             replies.extend(self._run(jobs[len(replies) :]))
         return replies
 
@@ -62,37 +67,49 @@ class WorkerProcess:
         waiting: deque[Job] = deque(jobs)
         sent = 0
         try:
-            while len(replies) < len(jobs):
+            while len(replies) < len(jobs) and not self._late:
                 while waiting and sent - len(replies) < AHEAD:
+                    # A photo larger than the pipe is taken only when those before it are done: that counts as well.
+                    self._expect(self._settings.limits.seconds)
                     write_message(stdin, *job_message(waiting.popleft()))
                     sent += 1
                 self._expect(self._settings.limits.seconds)
                 head, _ = read_message(stdout)
+                self._expect(None)
                 replies.append(parse_reply(head))
-        except (EOFError, OSError):
+        except (EOFError, OSError, ValueError):  # ValueError: what it said is no reply, or the stream is closed
             replies.append(self._cause_of_death())
         finally:
             self._expect(None)
+        if self._late:  # ended just after its last reply, which counts; the next photo is not to blame
+            self.close()
         return replies
 
     def _streams(self) -> tuple[BinaryIO, BinaryIO]:
-        if self._process is not None and self._process.poll() is not None:
+        for _ in range(START_TRIES):
+            process = self._running()
+            stdin, stdout = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
+            if self._ready or self._greeted(stdout):
+                self._ready = True
+                return stdin, stdout
+            self.close()
+        raise ImgmatchError("a worker process could not start; try: python -m imgmatch.workers.worker")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        process = self._process
+        if process is not None and process.poll() is not None:
             self.close()
         self.warm_up()
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
-            raise ImgmatchError("the worker processes were closed while photos were waiting")
-        stdin, stdout = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
-        if not self._ready:
-            self._late = False
-            self._greet(stdout)
-            self._ready = True
-        return stdin, stdout
+        if process is None:
+            raise ImgmatchError(CLOSED)
+        return process
 
     def warm_up(self) -> None:
         """Start the process if there is none, without waiting until it is ready."""
         with self._guard:
             if self._process is None and not self._stopped:
+                self._late = False
                 self._process = self._spawned()
 
     def _spawned(self) -> subprocess.Popen[bytes]:
@@ -104,48 +121,62 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | _ONE_THREAD,
+            env=_KEPT_MEMORY | os.environ | _ONE_THREAD,
+            # Out of the reach of Ctrl-C and Ctrl-Z: the pool decides when its workers end.
+            process_group=None if sys.platform == "win32" else 0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
 
-    def _greet(self, stdout: BinaryIO) -> None:
-        """Wait until a new process is ready."""
+    def _greeted(self, stdout: BinaryIO) -> bool:
+        """Wait until a new process is ready; tells whether it is."""
         try:
             self._expect(START_SECONDS)
             read_message(stdout)
-        except (EOFError, OSError):
-            raise ImgmatchError("a worker process could not start; try: python -m imgmatch.workers.worker") from None
+        except (EOFError, OSError, ValueError):
+            return False
         finally:
             self._expect(None)
+        return not self._late
 
     def _expect(self, seconds: float | None) -> None:
         with self._guard:
-            self._deadline = None if seconds is None else time.monotonic() + seconds
+            self._seconds_left = seconds
 
-    def kill_if_late(self) -> None:
-        """End the process if the photo in hand has used up its time."""
+    def pass_time(self, seconds: float) -> None:
+        """Take ``seconds`` off what the photo in hand has left; end the process if that was all."""
         with self._guard:
-            if self._deadline is not None and time.monotonic() > self._deadline and self._process is not None:
+            if self._seconds_left is None or self._process is None:
+                return
+            self._seconds_left -= seconds
+            if self._seconds_left < 0:
                 self._late = True
-                self._deadline = None
+                self._seconds_left = None
                 self._process.kill()
 
     def _cause_of_death(self) -> Failure:
-        late = self._late
-        code = self._process.wait() if self._process is not None else None
+        late, process = self._late, self._process
+        if process is not None:
+            process.kill()  # one that is alive has said what is no reply
+            process.wait()
         self.close()
+        if self._stopped:
+            raise ImgmatchError(CLOSED)
         if late:
             return Failure(SkipReason.TIMED_OUT, f"not done within {self._settings.limits.seconds:g} seconds")
+        code = None if process is None else process.returncode
         return Failure(SkipReason.CRASHED, f"its decoder ended the worker process (exit {code})")
 
     def stop(self) -> None:
         """End the process for good."""
-        self._stopped = True
+        with self._guard:
+            self._stopped = True
         self.close()
 
     def close(self) -> None:
         """End the process; the next job starts another."""
-        process, self._process = self._process, None
-        self._ready = False
+        with self._guard:
+            process, self._process = self._process, None
+            self._ready = self._late = False
         if process is None:
             return
         process.kill()

@@ -1,6 +1,6 @@
 """The worker process: reads jobs from standard input, answers on standard output, ends with its input.
 
-Started by :mod:`imgmatch.workers.pool` as ``python -m imgmatch.workers.worker SETTINGS``.
+Started by :mod:`imgmatch.workers.process` as ``python -m imgmatch.workers.worker SETTINGS``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import SkipReason
@@ -37,12 +38,13 @@ def main() -> None:
     _confine(settings.limits)
     cv2.setNumThreads(1)
     describer = Describer(settings)
+    _fill_buffers()
     with contextlib.suppress(EOFError, BrokenPipeError):
         write_message(replies, {"ready": True})
         while True:
             head, body = read_message(jobs)
             with _alarm(settings.limits.seconds * ALONE_FACTOR):
-                reply = _reply(describer, _job(head, body))
+                reply = _reply(describer, parse_job(head, body))
             write_message(replies, reply)
 
 
@@ -60,7 +62,8 @@ def _reply(describer: Describer, job: Job) -> dict[str, Any]:
         return reply_message(Failure(SkipReason.TOO_LARGE, "it needs more memory than a worker may use"))
 
 
-def _job(head: dict[str, Any], body: bytes) -> Job:
+def parse_job(head: dict[str, Any], body: bytes) -> Job:
+    """The job in a received message."""
     known = bytes.fromhex(head["known"]) if "known" in head else None
     return Job(Path(head["path"]) if "path" in head else body, known, head["orientations"])
 
@@ -75,7 +78,7 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _confine(limits: Limits) -> None:
-    # Ctrl-C reaches the whole process group; the pool decides when its workers end.
+    # Whoever signals all processes by hand means the pool; it decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "win32":
         return
@@ -84,6 +87,12 @@ def _confine(limits: Limits) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     # RLIMIT_AS counts libraries' reserved address space too; what a decoder allocates is data.
     _limit(resource.RLIMIT_DATA, limits.worker_bytes)
+
+
+def _fill_buffers() -> None:
+    # OpenBLAS takes its memory at the first product, and ends the process if there is none left by then.
+    square = np.ones((256, 256))
+    np.matmul(square, square)
 
 
 def _limit(which: int, value: int) -> None:
