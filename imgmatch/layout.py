@@ -9,8 +9,10 @@ import contextlib
 import errno
 import json
 import os
+import threading
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -26,7 +28,6 @@ from imgmatch.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FORMAT_VERSION = 1
 HEADER, CATALOG, LOCK = "index.json", "catalog.sqlite3", "lock"
@@ -74,28 +75,44 @@ class Layout:
         self.catalog = root / CATALOG
         self._header = root / HEADER
         self._lock = FileLock(root / LOCK, thread_local=False)
+        self._thread = threading.RLock()
 
     def exists(self) -> bool:
-        """Whether there is an index here."""
-        return self._header.is_file()
+        """Whether there is an index here.
 
-    def create(self, header: Header) -> None:
-        """Make the folder and its header; the header is what makes it an index.
+        Raises:
+            IndexUnusableError: we are not allowed to look.
+        """
+        try:
+            return self._header.is_file()
+        except OSError as error:
+            raise IndexUnusableError(f"{self._header} cannot be read ({error.strerror or error})") from None
+
+    def create(self, header: Header, make_catalog: Callable[[], None] = lambda: None) -> None:
+        """Make the folder, the catalog, and last the header, which is what makes it an index.
 
         Raises:
             NotAnIndexError: the path is a file, or a folder of something else.
+            IndexLockedError: another process is making it.
             IndexReadOnlyError: it cannot be written.
         """
+        self._prepare()
+        with self.lock():
+            if not self.exists():
+                make_catalog()
+                self.write_header(header)
+
+    def _prepare(self) -> None:
         with self._explained():
             if self.root.exists() and not self.root.is_dir():
                 raise NotAnIndexError(f"{self.root} is not a folder")
             self.root.mkdir(parents=True, exist_ok=True)
             # The catalog and the lock may be there without a header: a kill while the index was being made.
-            ours = {HEADER, CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", LOCK, f"{HEADER}.new"}
+            beside = {f"{CATALOG}{suffix}" for suffix in ("", "-journal", "-wal", "-shm")}
+            ours = beside | {HEADER, LOCK, f"{HEADER}.new"}
             strange = {entry.name for entry in self.root.iterdir()} - ALLOWED_BESIDE - ours
             if strange and not self.exists():
                 raise NotAnIndexError(f"{self.root} holds other things ({min(strange)}, ...); give an empty folder")
-        self.write_header(header)
 
     def header(self) -> Header:
         """Read ``index.json``.
@@ -108,7 +125,7 @@ class Layout:
         try:
             text = self._header.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
-            if not self.root.exists() or (self.root.is_dir() and self._is_empty()):
+            if self._is_empty():
                 raise IndexNotFoundError(f"there is no index at {self.root}; make one with: imgmatch scan") from None
             raise NotAnIndexError(f"{self.root} is not an imgmatch index (it has no {HEADER})") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -116,7 +133,12 @@ class Layout:
         return _parse(text, self._header)
 
     def _is_empty(self) -> bool:
-        return all(entry.name in ALLOWED_BESIDE for entry in self.root.iterdir())
+        try:
+            return all(entry.name in ALLOWED_BESIDE for entry in self.root.iterdir())
+        except FileNotFoundError:
+            return True
+        except OSError:  # a file, or a folder we may not look into
+            return False
 
     def write_header(self, header: Header) -> None:
         """Replace ``index.json`` in one step."""
@@ -138,10 +160,9 @@ class Layout:
 
     def snapshot_path(self, snapshot: Snapshot) -> Path:
         """Where an engine file lies; never outside the folder, whatever the header says."""
-        path = self.root / snapshot.file
-        if path.parent != self.root or path.name != snapshot.file:
+        if snapshot.file in {"", ".."} or Path(snapshot.file).name != snapshot.file:
             raise NotAnIndexError(f"{self._header} names an engine file outside the index")
-        return path
+        return self.root / snapshot.file
 
     def _drop_others(self, header: Header) -> None:
         current = header.snapshot.file if header.snapshot else None
@@ -164,21 +185,29 @@ class Layout:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the writer's lock; the system frees it if the process dies.
+        """Hold the writer's lock; may be nested. The system frees it if the process dies.
 
         Raises:
-            IndexLockedError: another process holds it.
+            IndexLockedError: another process, or another thread of this one, holds it.
             IndexReadOnlyError: the folder cannot be written.
         """
+        if not self._thread.acquire(blocking=False):
+            raise IndexLockedError(f"another thread is writing to index {self.root}; try again later")
+        try:
+            self._acquire()
+            try:
+                yield
+            finally:
+                self._lock.release()
+        finally:
+            self._thread.release()
+
+    def _acquire(self) -> None:
         with self._explained():
             try:
                 self._lock.acquire(blocking=False)
             except Timeout:
                 raise IndexLockedError(f"another process is writing to index {self.root}; try again later") from None
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -193,9 +222,9 @@ class Layout:
 def _parse(text: str, path: Path) -> Header:
     try:
         raw = json.loads(text)
-        version = raw["format"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError):
         raise NotAnIndexError(f"{path} is not the header of an imgmatch index") from None
+    version = raw.get("format") if isinstance(raw, dict) else None
     if not isinstance(version, int) or version < 1:
         raise NotAnIndexError(f"{path} names no format version")
     if version > FORMAT_VERSION:
@@ -203,10 +232,27 @@ def _parse(text: str, path: Path) -> Header:
             f"{path.parent} has format {version}; this imgmatch reads up to {FORMAT_VERSION}: upgrade it"
         )
     try:
-        snapshot = Snapshot(**raw["snapshot"]) if raw.get("snapshot") else None
-        return Header(version, tuple(raw["hashers"]), raw["engine"], raw["generation"], snapshot)
-    except (KeyError, TypeError):
+        return _header(version, raw)
+    except ValueError:
         raise NotAnIndexError(f"{path} is not a whole header") from None
+
+
+def _header(version: int, raw: dict[str, Any]) -> Header:
+    match raw:
+        case {"hashers": [str(), *_] as hashers, "engine": str(engine), "generation": int(generation)} if all(
+            isinstance(name, str) for name in hashers
+        ):
+            return Header(version, tuple(hashers), engine, generation, _snapshot(raw.get("snapshot")))
+    raise ValueError("a field is missing, or of another type")
+
+
+def _snapshot(raw: object) -> Snapshot | None:
+    match raw:
+        case None:
+            return None
+        case {"hasher": str(hasher), "engine": str(engine), "file": str(file), "through": int(last), "size": int(size)}:
+            return Snapshot(hasher, engine, file, last, size)
+    raise ValueError("a field of the snapshot is missing, or of another type")
 
 
 def _sync(path: Path) -> None:

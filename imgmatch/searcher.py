@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.catalog.fingerprints import last_fingerprint, read_fingerprints
+from imgmatch.catalog.fingerprints import count_fingerprints, last_fingerprint, read_fingerprints
 from imgmatch.engines.parts import Parts
 from imgmatch.layout import Header, Layout, Snapshot
 
@@ -65,9 +65,18 @@ class Searcher:
         empty = Parts(registry.engine(header.engine), (), 0)
         return (parts if parts is not None else empty), header.generation
 
+    def is_behind(self, header: Header) -> bool:
+        """Whether the catalog holds fingerprints that the snapshot has not looked at."""
+        with self._catalog.read() as connection:
+            last = last_fingerprint(connection)
+        return header.snapshot is None or last > header.snapshot.through
+
     def publish(self, header: Header) -> Header:
-        """Write what the engine holds now as the next generation's snapshot."""
-        return self._publish(header, self.current())
+        """Write the engine as the next generation's snapshot, with what the catalog holds and nothing it has lost."""
+        parts = self.current()
+        with self._catalog.read() as connection:
+            known = count_fingerprints(connection, header.hashers[0])
+        return self._publish(header, parts) if len(parts) == known else self.rebuild(header)
 
     def rebuild(self, header: Header) -> Header:
         """Make the engine from the catalog alone and publish it."""
@@ -79,7 +88,10 @@ class Searcher:
     def _publish(self, header: Header, parts: Parts) -> Header:
         whole = parts.whole()
         snapshot = Snapshot(header.hashers[0], header.engine, "", parts.through, len(whole))
-        return self._layout.publish(header, snapshot, whole.save)
+        published = self._layout.publish(header, snapshot, whole.save)
+        with self._growing:
+            self._parts, self._generation = Parts(type(whole), (whole,), parts.through), published.generation
+        return published
 
 
 def load_snapshot(layout: Layout, header: Header) -> Parts | None:

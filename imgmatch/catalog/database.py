@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
 
 from imgmatch.catalog import migrations
 from imgmatch.errors import (
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_BUSY_MS = 10_000
+PATIENCE_MS = 10_000
 
 
 class Catalog:
     """An open catalog. Reading is safe from several threads and processes; writing is for the holder of the lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_ms: int = PATIENCE_MS) -> None:
+        """Use the file at ``path``; a write waits up to ``patience_ms`` for another one to end."""
         self._path = path
-        self._reading = _engine(path, "BEGIN")
-        self._writing = _engine(path, "BEGIN IMMEDIATE")
+        self._reading = _engine(path, "BEGIN", patience_ms)
+        self._writing = _engine(path, "BEGIN IMMEDIATE", patience_ms)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -79,20 +80,16 @@ class Catalog:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except DatabaseError as error:
+        except (IntegrityError, ProgrammingError):
+            raise  # a bug of ours: it must not be taken for a damaged index
+        except (DatabaseError, sqlite3.Error) as error:
             raise explain(error, self._path) from error
 
 
-def _engine(path: Path, begin: str) -> Engine:
-    engine = create_engine(f"sqlite:///file:{quote(str(path))}?{_uri_options(path)}uri=true")
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a driver's connection
-        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-        for pragma in ("foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=NORMAL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        if os.access(path.parent, os.W_OK):
-            connection.execute("PRAGMA journal_mode=WAL")
+def _engine(path: Path, begin: str, patience_ms: int) -> Engine:
+    # Any number of threads may read at once. Where nothing can be written, how to open is decided each time anew.
+    pool = {"poolclass": QueuePool, "max_overflow": -1} if _writable(path) else {"poolclass": NullPool}
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, patience_ms), **pool)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -101,17 +98,42 @@ def _engine(path: Path, begin: str) -> Engine:
     return engine
 
 
+def _connect(path: Path, patience_ms: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path.absolute().as_uri() + _uri_options(path),
+        uri=True,
+        check_same_thread=False,  # the pool hands a connection to one thread at a time
+        isolation_level=None,  # transactions begin where we say, not where the driver guesses
+    )
+    # A commit is on the disk before an engine file is made from it: otherwise a power cut could take the rows back, and
+    # their ids would be given to other fingerprints than those the engine file has under them.
+    pragmas = ["foreign_keys=ON", f"busy_timeout={patience_ms}", "synchronous=FULL", "secure_delete=ON"]
+    if _writable(path):
+        pragmas.append("journal_mode=WAL")
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
 def _uri_options(path: Path) -> str:
-    if os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)):
+    if _writable(path):
         return ""
-    # Where nothing can be written SQLite cannot keep its shared memory file, and nobody can change the catalog either,
-    # unless a writer left a log behind: then reading needs that log.
-    return "mode=ro&" if path.with_name(path.name + "-wal").exists() else "immutable=1&"
+    # Where we cannot write, SQLite cannot make the shared memory file that readers and a writer agree by. A writer with
+    # more rights than ours has made one beside its log; without a log, the catalog stands still.
+    return "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?immutable=1"
 
 
-def explain(error: DatabaseError, path: Path) -> ImgmatchError:
+def explain(error: DatabaseError | sqlite3.Error, path: Path) -> ImgmatchError:
     """The imgmatch error for what the database said."""
-    said = str(error.orig).lower()
+    said = str(error.orig if isinstance(error, DatabaseError) else error).lower()
     where = f"index {path.parent}"
     if "disk is full" in said or "disk i/o error" in said:
         return IndexFullError(f"{where}: cannot write, the disk is full or failing ({said})")

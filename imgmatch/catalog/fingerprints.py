@@ -39,6 +39,12 @@ def last_fingerprint(connection: Connection) -> int:
     return connection.scalar(select(func.max(schema.fingerprints.c.id))) or 0
 
 
+def count_fingerprints(connection: Connection, hasher: str) -> int:
+    """How many distinct fingerprints of ``hasher`` there are."""
+    table = schema.fingerprints
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.hasher == hasher)) or 0
+
+
 def read_fingerprints(
     connection: Connection, hasher: str, after: int = 0
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:

@@ -99,7 +99,7 @@ def count_accounts(connection: Connection, fingerprint_ids: Collection[int]) -> 
     links, photos = schema.photo_fingerprints.c, schema.photos.c
     accounts: set[int] = set()
     for chunk in chunks(fingerprint_ids):
-        query = select(photos.account_id.distinct()).join(schema.photo_fingerprints, photos.id == links.photo_id)
+        query = select(photos.account_id).join(schema.photo_fingerprints, photos.id == links.photo_id).distinct()
         accounts.update(connection.scalars(query.where(links.fingerprint_id.in_(chunk))))
     return len(accounts)
 

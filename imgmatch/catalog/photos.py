@@ -109,7 +109,8 @@ def _link(connection: Connection, records: Sequence[PhotoRecord], rows: Mapping[
             {"fingerprint_id": ids[record.fingerprints[hasher]], "photo_id": rows[record.photo.photo_id]}
             for record in having
         ]
-    connection.execute(insert(schema.photo_fingerprints), links)
+    if links:
+        connection.execute(insert(schema.photo_fingerprints), links)
 
 
 def meet_photos(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -41,6 +41,10 @@ def finish_scan(connection: Connection, scan: ScanKey, counts: Mapping[str, int]
     )
     gone = (schema.skipped.c.source_id == scan.source_id) & (schema.skipped.c.scan_id != scan.scan_id)
     connection.execute(delete(schema.skipped).where(gone))
+    # What an interrupted scan of this source left undone is done now.
+    table = schema.scans.c
+    undone = (table.source_id == scan.source_id) & (table.id < scan.scan_id) & table.finished_at.is_(None)
+    connection.execute(delete(schema.scans).where(undone))
 
 
 def known_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
@@ -99,3 +103,13 @@ def remove_skips(connection: Connection, *, account: str | None, photo_id: str |
     table = schema.skipped
     named = table.c.account == account if account is not None else table.c.photo_id == photo_id
     return connection.execute(delete(table).where(named)).rowcount
+
+
+def drop_empty_sources(connection: Connection) -> None:
+    """Forget sources that nothing in the catalog came from: a path can name an account."""
+    sources = schema.sources.c
+    with_photos = exists().where(schema.photos.c.source_id == sources.id)
+    with_skips = exists().where(schema.skipped.c.source_id == sources.id)
+    empty = select(sources.id).where(~with_photos, ~with_skips)
+    connection.execute(delete(schema.scans).where(schema.scans.c.source_id.in_(empty)))
+    connection.execute(delete(schema.sources).where(sources.id.in_(empty)))

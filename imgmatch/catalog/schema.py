@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+_Map = JSON(none_as_null=True)
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only under its own INTEGER
 
 versions = Table(
@@ -43,7 +44,7 @@ accounts = Table(
     Column("account", String, nullable=False, unique=True),
     Column("name", String),
     Column("first_seen", BigInteger, nullable=False),
-    Column("attributes", JSON),
+    Column("attributes", _Map),
 )
 
 photos = Table(
@@ -93,7 +94,7 @@ scans = Table(
     Column("source_id", _Key, ForeignKey("sources.id"), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),  # empty: interrupted, or under way
-    Column("counts", JSON),
+    Column("counts", _Map),
     sqlite_autoincrement=True,
 )
 

@@ -6,16 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def to_microseconds(moment: datetime) -> int:
-    """``moment``, which has a time zone, as the catalog keeps it."""
-    return (moment - _EPOCH) // _MICROSECOND
+    """``moment``, which has a time zone, as the catalog keeps it.
+
+    A moment whose year in UTC is not 1..9999 becomes the nearest that is, so that it can be read again.
+    """
+    return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """The moment the catalog means, in UTC."""
-    return _EPOCH + microseconds * _MICROSECOND
+    """The moment the catalog means, in UTC; a file's time may lie beyond the years 1..9999 and is then their end."""
+    return _EPOCH + min(max(microseconds, _FIRST), _LAST) * _MICROSECOND
 
 
 def now() -> int:

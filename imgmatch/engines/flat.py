@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import faiss
@@ -12,8 +13,25 @@ from imgmatch.engines.snapshots import load_arrays, save_arrays
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
+
+
+_WORTH_THREADS = 2_000_000
+"""Distances that take longer than waking the other threads."""
+
+
+@contextmanager
+def _threads_for(distances: int) -> Iterator[None]:
+    """One thread for little work, the caller's number of threads for much."""
+    allowed = faiss.omp_get_max_threads()
+    if distances < _WORTH_THREADS:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(allowed)
 
 
 class FlatEngine:
@@ -33,7 +51,8 @@ class FlatEngine:
         if max_distance < 0 or len(queries) == 0:
             return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
         # FAISS's radius is strict and its distances are float32; both stay in this file.
-        limits, distances, ids = self._index.range_search(np.ascontiguousarray(queries), max_distance + 1)
+        with _threads_for(len(self) * len(queries)):
+            limits, distances, ids = self._index.range_search(np.ascontiguousarray(queries), max_distance + 1)
         counts = np.diff(limits.astype(np.int64))
         rows = np.repeat(np.arange(len(queries), dtype=np.int64), counts)
         return Hits.sorted(rows, ids.astype(np.int64), distances.astype(np.int32))

@@ -16,6 +16,12 @@ from imgmatch.engines.base import Codes, Ids, checked
 if TYPE_CHECKING:
     from pathlib import Path
 
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
+    zipfile.BadZipFile,
+)
+"""What NumPy and zipfile say of a file that is not whole: one bit more, and it is "encrypted" or asks for terabytes."""
+
 
 def save_arrays(path: Path, ids: Ids, codes: Codes) -> None:
     """Write ``ids``, shape (n,), and ``codes``, shape (n, 32)."""
@@ -30,7 +36,11 @@ def load_arrays(path: Path) -> tuple[Ids, Codes]:
         ValueError: the file is missing, damaged or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return checked(archive["ids"], archive["codes"])
-    except (OSError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, NotImplementedError) as error:
+        # Opened here: of a damaged archive NumPy would leave the file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            ids, codes = archive["ids"], archive["codes"]
+    except _DAMAGE as error:
         raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
+    if (ids.dtype, codes.dtype) != (np.int64, np.uint8):
+        raise ValueError(f"{path.name} is not an engine's snapshot: ids are {ids.dtype}, fingerprints {codes.dtype}")
+    return checked(ids, codes)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from imgmatch.model import ORIENTATIONS, Orientation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
 
 _QUERIES_AT_ONCE = 8_192
 """Bounds the memory of a block: hits, not fingerprints, are what can be many."""
+
+
+def _back(orientation: Orientation) -> Orientation:
+    """What undoes it: a quarter turn is undone by the other one, anything mirrored by itself."""
+    return orientation if orientation.mirrored else Orientation(mirrored=False, rotation=-orientation.rotation % 360)
+
+
+_BACK = np.array([ORIENTATIONS.index(_back(orientation)) for orientation in ORIENTATIONS], dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +35,8 @@ class Pairs:
         left: position of one fingerprint, dtype int64.
         right: position of the other, dtype int64.
         distances: in bits, dtype int32, the least over the orientations.
-        orientations: which one gave it, an index into ``model.ORIENTATIONS``, dtype int8: in it ``left`` shows
-            ``right``.
+        orientations: which one gave it, an index into ``model.ORIENTATIONS``, dtype int8: brought into it, ``left``
+            shows ``right``. Of several at the same distance, the first.
     """
 
     left: NDArray[np.int64]
@@ -73,4 +83,5 @@ def _blocks(
             once = left < right if orientation == 0 else left != right
             left, right, distances = left[once], right[once], hits.distances[once]
             low, high = np.minimum(left, right), np.maximum(left, right)
-            yield low, high, distances, np.full(len(low), orientation, dtype=np.int8)
+            # Found from the other side, the pair is turned back.
+            yield low, high, distances, np.where(left < right, np.int8(orientation), _BACK[orientation])

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from filled import bits, opened, photo, store
+
+from imgmatch.catalog import erasing, lookups
+from imgmatch.catalog.fingerprints import intern_fingerprints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.database import Catalog
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    yield from opened(tmp_path)
+
+
+def ids(connection: Connection, *pictures: object) -> list[int]:
+    """The phash rows of pictures."""
+    values = [bits(("phash", picture)) for picture in pictures]
+    found = intern_fingerprints(connection, "phash", values)
+    return [found[value] for value in values]
+
+
+def test_owners_are_the_accounts_with_their_earliest_time_and_whether_bytes_are_the_same(catalog: Catalog) -> None:
+    one, two = photo(1, "a", days=4, picture="x"), photo(2, "a", days=2, picture="x")
+    store(catalog, [one, two, photo(3, "b", picture="x"), photo(4, "c", picture="y")])
+    with catalog.write() as connection:
+        (x, y) = ids(connection, "x", "y")
+        found = set(lookups.owners(connection, [x, y], one.sha256, bytes(16)))
+    assert found == {(x, "a", two.seen_at, True), (x, "b", photo(3).seen_at, True), (y, "c", photo(4).seen_at, False)}
+
+
+def test_photos_are_found_by_fingerprint_for_all_or_some_accounts(catalog: Catalog) -> None:
+    store(catalog, [photo(1, "a", name="A", picture="x"), photo(2, "b", picture="x"), photo(3, "b", picture="y")])
+    with catalog.write() as connection:
+        (x, y) = ids(connection, "x", "y")
+        every = {(row, found.photo_id, found.name) for row, found in lookups.photos_with(connection, [x, y])}
+        some = {(row, found.photo_id) for row, found in lookups.photos_of(connection, [x, y], ["b"])}
+    assert every == {(x, "p1", "A"), (x, "p2", None), (y, "p3", None)}
+    assert some == {(x, "p2"), (y, "p3")}
+
+
+def test_accounts_are_counted_once_however_many_photos_they_have(catalog: Catalog) -> None:
+    store(catalog, [photo(number, f"a{number % 3}", picture=number % 2) for number in range(12)])
+    with catalog.write() as connection:
+        (even, odd) = ids(connection, 0, 1)
+        assert dict(lookups.accounts_per_fingerprint(connection, "phash")) == {even: 3, odd: 3}
+        assert lookups.count_accounts(connection, [even, odd]) == 3
+        assert lookups.count_accounts(connection, []) == 0
+
+
+def test_more_fingerprints_than_a_statement_takes_are_looked_up(catalog: Catalog) -> None:
+    store(catalog, [photo(number, f"a{number}") for number in range(1_100)])
+    with catalog.write() as connection:
+        rows = ids(connection, *range(1_100))
+        assert lookups.count_accounts(connection, rows) == 1_100
+        assert len(list(lookups.photos_with(connection, rows))) == 1_100
+
+
+def test_a_fingerprint_that_is_gone_leads_nowhere(catalog: Catalog) -> None:
+    with catalog.read() as connection:
+        assert list(lookups.owners(connection, [99], bytes(32), bytes(16))) == []
+        assert list(lookups.photos_with(connection, [99])) == []
+
+
+def test_what_an_erasure_looks_for_is_every_digest_nobody_else_has(catalog: Catalog) -> None:
+    mine, shared, theirs = photo(1, "a"), photo(2, "a", picture="x"), photo(3, "b", picture="x")
+    store(catalog, [mine, shared, theirs])
+    with catalog.write() as connection:
+        digests = erasing.digests_of(connection, account="a", photo_id=None)
+        assert digests == {
+            digest
+            for record in (mine, shared)
+            for digest in (record.sha256, record.pixels, *record.fingerprints.values())
+        }
+        assert erasing.digests_of(connection, account=None, photo_id="p1") < digests
+        assert erasing.mentions(connection, account="a", photo_id=None) == 1
+        assert erasing.mentions(connection, account=None, photo_id="p9") == 0
+        assert erasing.digests_in_use(connection, digests) == digests

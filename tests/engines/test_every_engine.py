@@ -1,0 +1,236 @@
+"""What must hold for each engine of the table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from codes import MOST_ID, by_counting_bits, on_one_core, queries, random_codes, rows, stored
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgmatch import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgmatch.engines.base import Codes, FingerprintEngine, Ids
+
+ENGINES = {name: registry.engine(name) for name in registry.ENGINES}
+LINEAR = registry.engine("linear")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_core() -> Iterator[None]:
+    yield from on_one_core()
+
+
+@pytest.fixture(params=sorted(ENGINES), scope="module")
+def kind(request: pytest.FixtureRequest) -> type[FingerprintEngine]:
+    return ENGINES[request.param]
+
+
+def by_id(ids: Ids, codes: Codes) -> list[tuple[int, bytes]]:
+    return sorted(zip(ids.tolist(), map(bytes, codes), strict=True))
+
+
+def snapshot(kind: type[FingerprintEngine], folder: Path, count: int = 7) -> Path:
+    path = folder / "snapshot"
+    kind(np.arange(count, dtype=np.int64), random_codes(3, count)).save(path)
+    return path
+
+
+@settings(max_examples=40, deadline=None)
+@given(held=stored(most=12), asked=queries(most=3), max_distance=st.integers(0, 256))
+def test_the_oracle_itself_counts_bits(held: tuple[Ids, Codes], asked: Codes, max_distance: int) -> None:
+    assert rows(LINEAR(*held).search(asked, max_distance)) == by_counting_bits(*held, asked, max_distance)
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@settings(max_examples=100, deadline=None)
+@given(held=stored(), asked=queries(), max_distance=st.integers(0, 256))
+def test_an_engine_finds_what_the_oracle_finds(
+    name: str, held: tuple[Ids, Codes], asked: Codes, max_distance: int
+) -> None:
+    found = ENGINES[name](*held).search(asked, max_distance)
+    assert rows(found) == rows(LINEAR(*held).search(asked, max_distance))
+
+
+def test_an_engine_finds_what_the_oracle_finds_at_every_distance(kind: type[FingerprintEngine]) -> None:
+    ids, asked = np.arange(60, dtype=np.int64)[::-1].copy(), random_codes(2, 4)
+    engine, oracle = kind(ids, random_codes(1, 60)), LINEAR(ids, random_codes(1, 60))
+    for max_distance in range(257):
+        assert rows(engine.search(asked, max_distance)) == rows(oracle.search(asked, max_distance))
+
+
+def test_the_distance_is_inclusive(kind: type[FingerprintEngine]) -> None:
+    bits = np.zeros((257, 256), dtype=np.uint8)
+    bits[np.tril_indices(257, -1, 256)] = 1  # row n differs from row 0 in n bits
+    engine = kind(np.arange(257, dtype=np.int64), np.packbits(bits, axis=1))
+    for max_distance in range(257):
+        hits = engine.search(np.zeros((1, 32), dtype=np.uint8), max_distance)
+        assert hits.ids.tolist() == hits.distances.tolist() == list(range(max_distance + 1))
+
+
+def test_nothing_is_nearer_than_equal(kind: type[FingerprintEngine]) -> None:
+    assert len(kind(np.arange(3, dtype=np.int64), random_codes(0, 3)).search(random_codes(0, 3), -1)) == 0
+
+
+def test_hits_are_sorted_by_query_then_distance_then_id_and_typed(kind: type[FingerprintEngine]) -> None:
+    ids = np.random.default_rng(5).permutation(500).astype(np.int64)
+    hits = kind(ids, random_codes(6, 500)).search(random_codes(7, 9), 140)
+    assert len(hits) > 500
+    assert rows(hits) == sorted(rows(hits))
+    assert [hits.queries.dtype, hits.ids.dtype, hits.distances.dtype] == [np.int64, np.int64, np.int32]
+
+
+def test_equal_fingerprints_under_several_ids_are_all_found(kind: type[FingerprintEngine]) -> None:
+    code = random_codes(1, 1)
+    engine = kind(np.array([MOST_ID, 7, 0, 2**40]), np.repeat(code, 4, axis=0))
+    assert rows(engine.search(code, 0)) == [(0, 0, 0), (0, 0, 7), (0, 0, 2**40), (0, 0, MOST_ID)]
+
+
+def test_an_empty_engine_finds_nothing_and_an_empty_question_has_no_answer(
+    kind: type[FingerprintEngine], tmp_path: Path
+) -> None:
+    empty = kind(np.empty(0, np.int64), np.empty((0, 32), np.uint8))
+    empty.save(tmp_path / "snapshot")
+    for engine in (empty, kind.load(tmp_path / "snapshot")):
+        assert len(engine) == 0
+        assert len(engine.search(random_codes(1, 3), 256)) == 0
+        assert len(engine.search(random_codes(1, 0), 256)) == 0
+        assert [part.shape for part in engine.contents()] == [(0,), (0, 32)]
+
+
+@pytest.mark.parametrize("shape", [(3, 31), (2, 32), (3, 32, 1), (96,)])
+def test_fingerprints_that_do_not_fit_their_ids_are_refused(
+    kind: type[FingerprintEngine], shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        kind(np.arange(3, dtype=np.int64), np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@settings(max_examples=40, deadline=None)
+@given(held=stored(), asked=queries(), max_distance=st.integers(0, 256))
+def test_a_saved_engine_comes_back_the_same(
+    name: str, held: tuple[Ids, Codes], asked: Codes, max_distance: int
+) -> None:
+    engine = ENGINES[name](*held)
+    with TemporaryDirectory() as folder:
+        engine.save(Path(folder) / "snapshot")
+        loaded = ENGINES[name].load(Path(folder) / "snapshot")
+    assert len(engine) == len(loaded) == len(held[0])
+    assert by_id(*engine.contents()) == by_id(*loaded.contents()) == by_id(*held)
+    assert rows(loaded.search(asked, max_distance)) == rows(engine.search(asked, max_distance))
+
+
+def test_a_file_cut_short_anywhere_is_refused(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+    path = snapshot(kind, tmp_path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="snapshot"):
+            kind.load(path)
+
+
+def test_a_file_with_a_bit_turned_is_refused_or_reads_the_same(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+    path = snapshot(kind, tmp_path)
+    whole, sound = path.read_bytes(), by_id(*kind.load(path).contents())
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << (place * 5 % 8)
+        path.write_bytes(damaged)
+        try:
+            loaded = kind.load(path)
+        except ValueError:
+            continue
+        # An archive has a few bytes that mean nothing, such as its time of writing.
+        assert by_id(*loaded.contents()) == sound, place
+
+
+def test_an_archive_that_says_it_is_encrypted_is_refused(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+    path = snapshot(kind, tmp_path)
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(b"PK\1\2") + 8] |= 1  # one bit; zipfile then raises RuntimeError
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="snapshot"):
+        kind.load(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 4096, b"PK\5\6" + bytes(18), b"IBMp" + b"\xff" * 400, b"SQLite format 3\0"]
+)
+def test_a_file_of_something_else_is_refused(kind: type[FingerprintEngine], content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "snapshot").write_bytes(content)
+    with pytest.raises(ValueError, match="snapshot"):
+        kind.load(tmp_path / "snapshot")
+
+
+def test_a_missing_file_or_a_folder_is_refused(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ValueError, match="snapshot"):
+            kind.load(path)
+
+
+@pytest.mark.parametrize(
+    ("ids", "codes"),
+    [
+        (np.zeros(3), np.zeros((3, 32), np.uint8)),
+        (np.zeros(3, np.int64), np.zeros((3, 32))),
+        (np.zeros(3, np.int64), np.zeros((2, 32), np.uint8)),
+        (np.zeros(3, np.int64), np.zeros((3, 16), np.uint8)),
+        (np.array(["a"], dtype=object), np.zeros((1, 32), np.uint8)),
+    ],
+    ids=["ids of floats", "codes of floats", "codes missing", "short codes", "pickled ids"],
+)
+def test_an_archive_of_other_arrays_is_refused(
+    kind: type[FingerprintEngine], ids: Ids, codes: Codes, tmp_path: Path
+) -> None:
+    path = tmp_path / "snapshot.npz"
+    np.savez(path, ids=ids, codes=codes)
+    with pytest.raises(ValueError, match=r"snapshot|fit"):
+        kind.load(path)
+
+
+LOAD_NOISE = """
+import sys, numpy
+from pathlib import Path
+from imgmatch import registry
+kind, path = registry.engine(sys.argv[1]), Path(sys.argv[2])
+whole, rng = path.read_bytes(), numpy.random.default_rng(1)
+for _ in range(400):
+    noisy = numpy.frombuffer(whole, numpy.uint8).copy()
+    spot = int(rng.integers(0, len(noisy)))
+    noisy[spot : spot + int(rng.integers(1, 60))] = rng.integers(0, 256)
+    path.write_bytes(noisy.tobytes())
+    try:
+        kind.load(path).search(numpy.zeros((2, 32), numpy.uint8), 256)
+    except ValueError:
+        pass
+print("alive")
+"""
+
+
+def test_no_damage_ends_the_process(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+    name = next(name for name, engine in ENGINES.items() if engine is kind)
+    path = snapshot(kind, tmp_path, 50)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_NOISE, name, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+def test_eight_threads_search_at_once(kind: type[FingerprintEngine]) -> None:
+    engine = kind(np.arange(3_000, dtype=np.int64), random_codes(1, 3_000))
+    asked = [random_codes(seed, 20) for seed in range(24)]
+    alone = [rows(engine.search(queries, 40)) for queries in asked]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda queries: rows(engine.search(queries, 40)), asked))
+    assert together == alone
