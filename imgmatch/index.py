@@ -18,7 +18,7 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import drop_unused_fingerprints
-from imgmatch.errors import IndexDamagedError
+from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 from imgmatch.imaging.limits import Limits
 from imgmatch.intake import Intake, Watcher
 from imgmatch.layout import FORMAT_VERSION, Header, Layout
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self
-
-    from sqlalchemy import Connection
 
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import NewPhoto, Skipped
@@ -96,17 +94,18 @@ class Index:
             NotAnIndexError: the folder holds something else.
             UnknownNameError: no such hasher or engine.
             IndexUnusableError: it cannot be made here.
+            ValueError: no hasher is given.
         """
+        if not hashers:
+            raise ValueError("an index needs at least one hasher")
         for name in hashers:
             registry.hasher(name)
         registry.engine(engine)
         layout = Layout(Path(path))
         if not layout.exists():
-            layout.create(Header(FORMAT_VERSION, hashers, engine))
             catalog = Catalog(layout.catalog)
             try:
-                with layout.lock():
-                    catalog.migrate()
+                layout.create(Header(FORMAT_VERSION, hashers, engine), catalog.migrate)
             finally:
                 catalog.close()
         return cls.open(path, workers=workers, limits=limits)
@@ -147,13 +146,23 @@ class Index:
         return index
 
     def _bring_up_to_date(self) -> None:
+        self._refuse_unknown_names()
         if not self.layout.catalog.is_file():
             raise IndexDamagedError(f"index {self.path}: its {self.layout.catalog.name} is gone")
-        version = self.catalog.version()
-        migrations.refuse_newer(version)
+        try:
+            version = self.catalog.version()
+            migrations.refuse_newer(version)
+        except (IndexTooNewError, NotAnIndexError) as error:
+            raise type(error)(f"index {self.path}: {error}") from None
         if version < migrations.VERSION:
             with self.layout.lock():
                 self.catalog.migrate()
+
+    def _refuse_unknown_names(self) -> None:
+        unknown = [name for name in self._header.hashers if name not in registry.HASHERS]
+        unknown += [self._header.engine] if self._header.engine not in registry.ENGINES else []
+        if unknown:
+            raise IndexTooNewError(f"index {self.path} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")
 
     @cached_property
     def hasher(self) -> Hasher:
@@ -213,23 +222,24 @@ class Index:
         named = (named_photo(photo) for photo in photos)
         described = self.pool.describe(named, lambda photo: photo.job(orientations=True))
         for batch in chunks(described, _CHECKED_AT_ONCE):
-            yield from self._answer(batch, distance, Wanted(account, limit))
+            yield from self._answers(batch, distance, Wanted(account, limit))
 
-    def _answer(
-        self, batch: list[tuple[NamedPhoto, Reply]], max_distance: int, wanted: Wanted
-    ) -> Iterator[CheckResult]:
+    def _answers(self, batch: list[tuple[NamedPhoto, Reply]], max_distance: int, wanted: Wanted) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         rows = b"".join(reply.orientations[self._header.hashers[0]] for reply in usable)
         hits = self.searcher.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
         first_row = 0
+        answers = []
+        # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
         with self.catalog.read() as connection:
             for photo, reply in batch:
                 if not isinstance(reply, Description):
-                    yield _not_searched(photo.name, reply)
+                    answers.append(_not_searched(photo.name, reply))
                     continue
                 near = matching.nearest(hits, first_row)
                 first_row += len(ORIENTATIONS)
-                yield matching.answer(connection, photo.name, reply, near, wanted)
+                answers.append(matching.answer(connection, photo.name, reply, near, wanted))
+        return answers
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
@@ -274,15 +284,20 @@ class Index:
             with self.catalog.write() as connection:
                 if prune:
                     removed = photo_rows.prune_photos(connection, scan)
-                if removed or counted["updated"]:
-                    _sweep(connection)
+                # A scan that was killed may have left what it replaced; a photo that moved, an account without any.
+                if removed or counted["updated"] or lookups.unfinished_scans(connection) > 1:
+                    drop_unused_fingerprints(connection)
+                if counted["unchanged"] or removed or counted["updated"]:
+                    photo_rows.drop_empty_accounts(connection)
                 scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
-            self._publish_if_changed(changed=bool(removed or counted["added"] or counted["updated"]))
+            self._publish_if_changed(changed=bool(removed or counted["updated"]))
         return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
 
     def _publish_if_changed(self, *, changed: bool) -> None:
-        if changed or self._header.snapshot is None:
-            self._header = self.searcher.publish(self.layout.header())
+        header = self.layout.header()
+        if changed or self.searcher.is_behind(header):
+            header = self.searcher.publish(header)
+        self._header = header
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None) -> int:
         """Remove an account's photos, or one photo, from the catalog and every engine file; returns how many.
@@ -297,7 +312,9 @@ class Index:
             with self.catalog.write() as connection:
                 removed = photo_rows.remove_photos(connection, account=account, photo_id=photo_id)
                 scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
-                _sweep(connection)
+                drop_unused_fingerprints(connection)
+                photo_rows.drop_empty_accounts(connection)
+                scan_rows.drop_empty_sources(connection)
             self.rebuild()
             self.catalog.compact()
         return removed
@@ -334,11 +351,6 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _sweep(connection: Connection) -> None:
-    drop_unused_fingerprints(connection)
-    photo_rows.drop_empty_accounts(connection)
 
 
 def _not_searched(name: str, reply: Reply) -> CheckResult:

@@ -32,6 +32,7 @@ RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
 """Reasons that may be the machine's, not the photo's: such photos are tried again."""
 
 _NS_PER_US = 1_000
+_LAST_NS = 2**63 - 1  # in the year 2262; a database holds no more, a file may bear any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Intake:
         self._watcher = watcher
         self._pending = _Pending()
         self._in_hand: set[str] = set()
+        self._written: list[str] = []
         self.counts: Counter[str] = Counter()
 
     def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
@@ -94,6 +96,9 @@ class Intake:
         for batch in chunks(items, BATCH):
             photos = [item for item in batch if isinstance(item, NewPhoto)]
             ids = [photo.photo_id for photo in photos]
+            # What was written while the last batch was sorted is seen in the catalog from here on, not before.
+            self._in_hand.difference_update(self._written)
+            self._written.clear()
             with self._catalog.read() as connection:
                 known = photo_rows.known_photos(connection, ids)
                 skips = scan_rows.known_skips(connection, self._scan, ids)
@@ -216,7 +221,7 @@ class Intake:
             photo_rows.stay_photos(connection, self._scan, pending.stayed)
             scan_rows.store_skips(connection, self._scan, pending.skips)
             scan_rows.keep_skips(connection, self._scan, pending.kept_skips)
-        self._in_hand.difference_update(pending.photo_ids)
+        self._written += pending.photo_ids
 
 
 def _file_state(photo: NewPhoto) -> FileState | Skipped:
@@ -228,7 +233,7 @@ def _file_state(photo: NewPhoto) -> FileState | Skipped:
         return _skipped(photo, SkipReason.UNREADABLE, str(getattr(error, "strerror", None) or error).lower())
     if not stat.S_ISREG(status.st_mode):
         return _skipped(photo, SkipReason.UNREADABLE, "it is not a regular file")
-    return FileState(status.st_size, status.st_mtime_ns)
+    return FileState(status.st_size, min(max(status.st_mtime_ns, -_LAST_NS), _LAST_NS))
 
 
 def _seen_at(photo: NewPhoto, file: FileState) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.model import Skipped
+from imgmatch.errors import PhotoError
+from imgmatch.model import Skipped, SkipReason
 from imgmatch.sources import open_source
+from imgmatch.sources.base import Fence
 from imgmatch.sources.opening import MANIFESTS
 from imgmatch.workers.messages import Failure, NamedPhoto
 
@@ -58,18 +60,38 @@ def named_photos(
     Raises:
         SourceError: a folder or a manifest cannot be read at all.
     """
+    fence = Fence(root)
     for argument in arguments:
         if argument == STANDARD_INPUT:
             yield NamedPhoto(STANDARD_INPUT, standard_input)
-            continue
-        path = Path(argument)
-        is_folder = path.is_dir()
-        if not is_folder and path.suffix.lower() not in MANIFESTS:
-            yield NamedPhoto(argument, path)
-            continue
-        for item in open_source(argument, root=root):
-            if isinstance(item, Skipped):
-                where = f" (line {item.line})" if item.line is not None else ""
-                yield NamedPhoto(item.photo, Failure(item.reason, item.detail + where))
-            else:
-                yield NamedPhoto(str(path / item.label) if is_folder else item.label, item.path)
+        elif _is_folder(argument):
+            yield from _photos_in(argument, root, prefix=str(Path(argument, "_"))[:-1])
+        elif Path(argument).suffix.lower() in MANIFESTS:
+            yield from _photos_in(argument, root)
+        else:
+            yield NamedPhoto(argument, _admitted(argument, fence))
+
+
+def _is_folder(argument: str) -> bool:
+    try:
+        return Path(argument).is_dir()
+    except (OSError, ValueError):  # a name too long, a folder that may not be entered: reading the photo will tell
+        return False
+
+
+def _admitted(argument: str, fence: Fence) -> Path | Failure:
+    if fence.root is None:
+        return Path(argument)
+    try:
+        return fence.admit(str(Path(argument).absolute()))
+    except PhotoError as error:
+        return Failure(SkipReason(error.reason), error.detail)
+
+
+def _photos_in(argument: str, root: Path | None, prefix: str = "") -> Iterator[NamedPhoto]:
+    for item in open_source(argument, root=root):
+        if isinstance(item, Skipped):
+            where = f" (line {item.line})" if item.line is not None else ""
+            yield NamedPhoto(prefix + item.photo, Failure(item.reason, item.detail + where))
+        else:
+            yield NamedPhoto(prefix + item.label, item.path)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from imgmatch.intake import Watcher
 
 INDEX_NAME = "index"
+MARKER = ".imgmatch-demo"
+"""An empty file by which a demo knows its own folder again, and writes over nobody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,16 @@ def demo(folder: Path, *, workers: int = 1, watcher: Watcher | None = None) -> D
         NotAnIndexError: the folder holds other things.
         OSError: it cannot be written.
     """
-    if folder.exists() and not (folder / "manifest.csv").is_file() and any(folder.iterdir()):
-        raise NotAnIndexError(f"{folder} holds other things; give an empty folder for the demo")
+    _claim(folder)
     world = draw_world(folder)
     with Index.open(folder / INDEX_NAME, create=True, workers=workers) as index:
         scanned = scan(index, [world.manifest], prune=True, watcher=watcher)
         return DemoReport(world, index.path, scanned, find_rings(index), index.check(world.suspect))
+
+
+def _claim(folder: Path) -> None:
+    marker = folder / MARKER
+    if folder.exists() and not marker.exists() and any(folder.iterdir()):
+        raise NotAnIndexError(f"{folder} holds other things; give an empty folder for the demo")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()

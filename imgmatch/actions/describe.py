@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgmatch import registry
 from imgmatch.workers.messages import Description, NamedPhoto
 from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
@@ -37,6 +38,8 @@ def hash_photos(photos: Iterable[NamedPhoto], hashers: tuple[str, ...], *, worke
     Raises:
         UnknownNameError: there is no such hasher.
     """
+    for name in hashers:
+        registry.hasher(name)
     with WorkerPool(workers, Settings(hashers)) as pool:
         for photo, reply in pool.describe(photos, NamedPhoto.job):
             if isinstance(reply, Description):

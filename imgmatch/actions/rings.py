@@ -81,7 +81,9 @@ def _read(connection: Connection, hasher: str) -> _Prints:
     ids = np.concatenate([ids for ids, _ in blocks] or [np.empty(0, np.int64)])
     bits = np.concatenate([bits for _, bits in blocks] or [np.empty((0, FINGERPRINT_BYTES), np.uint8)])
     behind = dict(accounts_per_fingerprint(connection, hasher))
-    return _Prints(ids, bits, np.array([behind.get(row, 1) for row in ids.tolist()], dtype=np.int64))
+    accounts = np.array([behind.get(row, 0) for row in ids.tolist()], dtype=np.int64)
+    carried = accounts > 0  # a scan under way, or one that was killed, leaves fingerprints of replaced photos
+    return _Prints(ids[carried], bits[carried], accounts[carried])
 
 
 def _turned(index: Index, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -40,13 +40,22 @@ def scan(
         SourceError: a source cannot be read at all; sources are opened before anything is written.
         IndexUnusableError: the index cannot be written.
     """
-    sources = [open_source(path, root=root) for path in paths]
+    sources = open_sources(paths, root=root)
     with index.writing():
         results = [
             index.add(_not_empty(source, prune=prune), source=source.key, prune=prune, watcher=watcher)
             for source in sources
         ]
     return _sum(results)
+
+
+def open_sources(paths: Sequence[Path], *, root: Path | None = None) -> list[Source]:
+    """Open every source, reading nothing but the heads of manifests.
+
+    Raises:
+        SourceError: one of them cannot be read at all.
+    """
+    return [open_source(path, root=root) for path in paths]
 
 
 def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:

@@ -45,13 +45,14 @@ def hash_(
 
     wanted = hashers or tuple(sorted(DEFAULT_HASHERS))
     columns = ("photo", *wanted, "quality", "width", "height", "format", "reason")
-    skipped = 0
+    seen = skipped = 0
 
     def watched(results: Iterable[Hashed]) -> Iterator[Hashed]:
-        nonlocal skipped
+        nonlocal seen, skipped
         for result in results:
             about = f"{result.width} x {result.height} {result.format}, quality {result.quality}"
             options.note(f"{result.photo}: {result.reason or about}", quiet=quiet)
+            seen += 1
             skipped += result.reason is not None
             yield result
 
@@ -59,4 +60,6 @@ def hash_(
     named = named_photos(photos, standard_input, root)
     results = hash_photos(named, wanted, workers=workers)
     write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
-    return options.EXIT_SOME_SKIPPED if skipped else 0
+    if skipped:
+        return options.EXIT_SOME_SKIPPED if skipped < seen else 1
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from imgmatch.errors import ImgmatchError
+from imgmatch.formats.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,21 @@ COMMANDS = {
 """To add a command: its file, and a line here."""
 
 
+class _OutputClosedError(Exception):
+    """Whoever read our output has seen enough."""
+
+
 class _Commands(click.Group):
     """Imports a command's file only when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; its output is on its way when it returns."""
+        try:
+            outcome: object = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:  # click would end the process with 1
+            raise _OutputClosedError from error
+        return outcome
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name, in order."""
@@ -63,21 +78,32 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
-    except ImgmatchError as error:
-        _tell(str(error))
-        return error.exit_code
-    except click.exceptions.Abort:
-        _tell("interrupted")
-        return EXIT_INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001 -- the one place where a bug is told
-        return _bug(error)
+    except Exception as error:  # noqa: BLE001 -- the one place where errors are told
+        return _told(error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _told(error: Exception) -> int:
+    """Tell of an error once; returns the exit code."""
+    match error:
+        case ImgmatchError():
+            _tell(str(error))
+            return error.exit_code
+        case click.exceptions.Abort():
+            _tell("interrupted")
+            return EXIT_INTERRUPTED
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case _OutputClosedError():
+            _drop_output()
+            return 0
+        case OSError():  # of a file beside the index: the output, a list, a folder
+            _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+            _drop_output()
+            return 1
+        case _:
+            return _bug(error)
 
 
 def _bug(error: Exception) -> int:
@@ -89,4 +115,10 @@ def _bug(error: Exception) -> int:
 
 
 def _tell(message: str) -> None:
-    click.echo(f"imgmatch: {message}", err=True)
+    click.echo(f"imgmatch: {clean(message)}", err=True)
+
+
+def _drop_output() -> None:
+    """What is still in the buffer cannot be written: without this the interpreter would try, and complain."""
+    with contextlib.suppress(OSError):  # a program that runs this may have put something else in its place
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgmatch.formats.text import as_csv, as_json, as_json_line
+from imgmatch.formats.text import as_csv, as_json, as_json_line, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,7 @@ def write_record(record: Mapping[str, Any], form: str) -> None:
 def note(text: str, *, quiet: bool) -> None:
     """Say something on standard error, beside the result."""
     if not quiet:
-        click.echo(text, err=True)
+        click.echo(clean(text), err=True)
 
 
 def standard_input() -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgmatch.formats.text import as_csv
+from imgmatch.formats.text import as_csv, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,10 +57,14 @@ class SkipList:
             row = {name: getattr(skipped, name) for name in SKIP_COLUMNS} | {"reason": str(skipped.reason)}
             self._file.writelines(list(as_csv((row,), SKIP_COLUMNS))[1:])
 
-    def tell(self) -> None:
-        """Say what was skipped and why."""
-        from imgmatch.formats.table import clean
+    def finish(self, *, quiet: bool) -> None:
+        """See that the file is written, and say what was skipped and why."""
+        if self._file is not None:
+            self._file.flush()
+        if not quiet:
+            self._tell()
 
+    def _tell(self) -> None:
         for skipped in self._first:
             line = f" (line {skipped.line})" if skipped.line is not None else ""
             click.echo(clean(f"skipped {skipped.photo}{line}: {skipped.reason}: {skipped.detail}"), err=True)

@@ -51,6 +51,7 @@ def rings(
             common_accounts=COMMON_ACCOUNTS if common_accounts is None else common_accounts,
         )
     out.write(_text(report, form))
+    out.flush()  # what cannot be written is told, not lost when the file is closed
     if report.common and form != "table":
         options.note(f"{len(report.common):,} common pictures tie nobody", quiet=quiet)
     return 0

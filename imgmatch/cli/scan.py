@@ -49,17 +49,18 @@ def scan(
     A manifest is a .csv, .jsonl or .parquet file with columns account and photo, and optionally name, seen_at and
     photo_id. Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
     """
+    from imgmatch.actions.scan import open_sources
     from imgmatch.actions.scan import scan as scan_sources
     from imgmatch.formats.records import scan_record
     from imgmatch.index import Index
     from imgmatch.intake import Watcher
 
     del depth  # there is one so far
+    open_sources(sources, root=root)  # a mistyped source must not leave an empty index behind
     skips = SkipList(skipped_file)
     with counting("photos", quiet=quiet) as tell, Index.open(index_path, create=True, workers=workers) as index:
         watcher = Watcher(tell, skips.add)
         result = scan_sources(index, sources, root=root, prune=prune, watcher=watcher)
-    if not quiet:
-        skips.tell()
+    skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
     return options.EXIT_SOME_SKIPPED if result.skipped else 0

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import io
-import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from imgmatch.formats.text import clean
 from imgmatch.model import Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from imgmatch.actions.describe import Hashed
     from imgmatch.actions.rings import RingsReport
     from imgmatch.model import CheckResult, Evidence, Ring
-
-# Names come from strangers: nothing of theirs may steer the terminal or reorder what is read.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """``text`` without control and direction-changing characters."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> str:
@@ -91,7 +83,7 @@ def how(evidence: Evidence) -> str:
 
 def day(value: datetime) -> str:
     """A date, in UTC."""
-    return value.date().isoformat()
+    return value.astimezone(UTC).date().isoformat()
 
 
 def hash_lines(hashed: Hashed) -> str:

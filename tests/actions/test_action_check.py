@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from imgmatch.actions.check import named_photos
+from imgmatch.errors import SourceError
+from imgmatch.model import SkipReason
+from imgmatch.workers.messages import Failure
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("q/a/1.jpg", "q/a/2.jpg", "q/b.jpg", "m/x.jpg", "secret.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "m" / "m.csv").write_text("account,photo\na,x.jpg\nb\nc,../secret.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+def test_photos_come_in_the_order_given_under_the_names_given() -> None:
+    names = [photo.name for photo in named_photos(["z.jpg", "q", "q/b.jpg", "z.jpg", "./m/m.csv"])]
+    assert names == [
+        "z.jpg",
+        "q/a/1.jpg",
+        "q/a/2.jpg",
+        "q/b.jpg",
+        "q/b.jpg",
+        "z.jpg",
+        "x.jpg",
+        "m.csv:3",
+        "../secret.jpg",
+    ]
+
+
+def test_a_dash_is_standard_input_as_often_as_it_is_named() -> None:
+    found = list(named_photos(["-", "-"], b"bytes"))
+    assert [(photo.name, photo.content) for photo in found] == [("-", b"bytes")] * 2
+
+
+def test_a_folder_is_named_as_it_was_written(folder: Path) -> None:
+    assert [photo.name for photo in named_photos(["q/"])][:1] == ["q/a/1.jpg"]
+    assert next(photo.name for photo in named_photos(["."])) == "m/x.jpg"
+    assert [photo.name for photo in named_photos([str(folder / "q")])][-1] == str(folder / "q" / "b.jpg")
+
+
+def test_a_bad_line_stands_in_its_place_and_names_its_line(folder: Path) -> None:
+    bad = list(named_photos([str(folder / "m" / "m.csv")]))[1]
+    assert isinstance(bad.content, Failure)
+    assert bad.content.reason is SkipReason.BAD_LINE
+    assert bad.content.detail.endswith("(line 3)")
+
+
+def test_what_a_folder_cannot_give_is_named_with_its_folder(folder: Path) -> None:
+    (folder / "q" / "gone.jpg").symlink_to("nowhere.jpg")
+    names = [photo.name for photo in named_photos(["q"]) if isinstance(photo.content, Failure)]
+    assert names == ["q/gone.jpg"]
+
+
+def test_a_photo_named_directly_is_held_to_the_root_too(folder: Path) -> None:
+    (folder / "q" / "door.jpg").symlink_to(folder / "secret.jpg")
+    inside, outside, door = named_photos(["q/b.jpg", "secret.jpg", "q/door.jpg"], root=folder / "q")
+    assert inside.content == (folder / "q" / "b.jpg").resolve()
+    for refused in (outside, door):
+        assert isinstance(refused.content, Failure)
+        assert refused.content.reason is SkipReason.REFUSED
+
+
+def test_a_line_that_leaves_the_root_is_refused_and_the_others_are_not(folder: Path) -> None:
+    found = list(named_photos(["m/m.csv"], root=folder / "m"))
+    assert [isinstance(photo.content, Failure) for photo in found] == [False, True, True]
+    assert "leaves the folder" in str(found[2].content)
+
+
+def test_a_manifest_or_folder_outside_the_root_is_an_error(folder: Path) -> None:
+    for source in ("m/m.csv", "m"):
+        with pytest.raises(SourceError, match="leaves the folder"):
+            list(named_photos([source], root=folder / "q"))
+
+
+def test_a_manifest_that_is_not_there_is_an_error(folder: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list(named_photos([str(folder / "none.csv")]))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".jpg", "nul\0.jpg", os.fsdecode(b"\xff.jpg")])
+def test_a_name_no_file_can_have_is_left_to_whoever_reads_it(name: str) -> None:
+    [photo] = named_photos([name])
+    assert photo.content == Path(name)

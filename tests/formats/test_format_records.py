@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from imgmatch.actions.compare import Comparison
+from imgmatch.actions.describe import Hashed
+from imgmatch.actions.erase import Erasure
+from imgmatch.actions.status import IndexStatus
+from imgmatch.formats import records
+from imgmatch.model import (
+    CheckResult,
+    Evidence,
+    Group,
+    Kind,
+    Match,
+    Photo,
+    Ring,
+    RingAccount,
+    ScanResult,
+    Status,
+)
+
+NEW_YEAR = datetime(2026, 1, 4, tzinfo=UTC)
+LENA = Photo("a17", "a17/1.jpg", "p1", "Lena", NEW_YEAR)
+NEAR = Evidence(Kind.NEAR, 0.9375, 8, mirrored=True, rotation=90)
+MATCHED: dict[str, Any] = {
+    "account": "a17",
+    "name": "Lena",
+    "photo": "a17/1.jpg",
+    "photo_id": "p1",
+    "seen_at": "2026-01-04T00:00:00Z",
+    "bank": None,
+    "kind": "near",
+    "score": 0.9375,
+    "distance": 8,
+    "mirrored": True,
+    "rotation": 90,
+    "overlap": None,
+    "agreement": None,
+}
+
+
+def same(record: dict[str, Any], expected: dict[str, Any]) -> bool:
+    """Equal, the order of the keys included."""
+    return list(record.items()) == list(expected.items())
+
+
+def test_times_are_in_utc_with_the_letter_z() -> None:
+    assert records.moment(NEW_YEAR) == "2026-01-04T00:00:00Z"
+    assert records.moment(NEW_YEAR + timedelta(microseconds=7)) == "2026-01-04T00:00:00.000007Z"
+    assert records.moment(datetime(2026, 1, 4, 2, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-04T00:00:00Z"
+
+
+def test_a_check_has_the_fields_of_the_design_in_their_order() -> None:
+    result = CheckResult("q.jpg", Status.MATCH, accounts=3, truncated=True, matches=(Match(LENA, NEAR),))
+    assert same(
+        records.check_record(result),
+        {"photo": "q.jpg", "status": "match", "reason": None, "accounts": 3, "truncated": True, "matches": [MATCHED]},
+    )
+    assert list(records.check_record(result)["matches"][0]) == list(MATCHED)
+
+
+def test_a_check_without_a_match_keeps_its_shape() -> None:
+    result = CheckResult("q.jpg", Status.NOT_SEARCHABLE, "flat: too little detail")
+    assert records.check_record(result) == {
+        "photo": "q.jpg",
+        "status": "not_searchable",
+        "reason": "flat: too little detail",
+        "accounts": 0,
+        "truncated": False,
+        "matches": [],
+    }
+
+
+def test_a_spreadsheet_gets_a_row_a_match_and_one_for_a_photo_without() -> None:
+    two = CheckResult("q.jpg", Status.MATCH, accounts=1, matches=(Match(LENA, NEAR), Match(LENA, NEAR)))
+    rows = records.check_rows(two)
+    assert rows == [{"query": "q.jpg", "status": "match", "reason": None} | MATCHED] * 2
+    none = records.check_rows(CheckResult("q.jpg", Status.NO_MATCH))
+    assert none == [{"query": "q.jpg", "status": "no_match", "reason": None}]
+
+
+def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
+    assert same(
+        records.scan_record(ScanResult(1, 2, 3, 4, 5, seconds=2.00049)),
+        {
+            "added": 1,
+            "updated": 2,
+            "unchanged": 3,
+            "removed": 4,
+            "skipped": 5,
+            "seconds": 2.0,
+            "photos_per_second": 5.5,
+        },
+    )
+
+
+def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
+    second = Photo("b2", "b2/9.jpg", "p2", None, NEW_YEAR + timedelta(days=1))
+    group = Group("p1", LENA, (LENA, second), ("a17", "b2"), common=False)
+    ring = Ring(
+        "r1",
+        (RingAccount("a17", "Lena", LENA.seen_at), RingAccount("b2", None, second.seen_at)),
+        (group,),
+        "a17",
+        ("Lena",),
+        second.seen_at,
+    )
+    first_photo = {"photo_id": "p1", "account": "a17", "photo": "a17/1.jpg", "seen_at": "2026-01-04T00:00:00Z"}
+    second_photo = {"photo_id": "p2", "account": "b2", "photo": "b2/9.jpg", "seen_at": "2026-01-05T00:00:00Z"}
+    assert same(
+        records.ring_record(ring),
+        {
+            "ring": "r1",
+            "accounts": [
+                {"account": "a17", "name": "Lena", "first_seen": "2026-01-04T00:00:00Z"},
+                {"account": "b2", "name": None, "first_seen": "2026-01-05T00:00:00Z"},
+            ],
+            "groups": [{"group": "p1", "photos": [first_photo, second_photo]}],
+            "first_account": "a17",
+            "names": ["Lena"],
+            "opened_at": "2026-01-05T00:00:00Z",
+            "new": None,
+            "decision": None,
+        },
+    )
+    rows = records.ring_rows(ring)
+    assert [row["first"] for row in rows] == [True, False]
+    assert rows[1] == second_photo | {"ring": "r1", "group": "p1", "name": None, "first": False}
+
+
+def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None:
+    evidence = {key: value for key, value in MATCHED.items() if key in records.evidence_record(NEAR)}
+    compared = records.compare_record(Comparison("a.jpg", "b.jpg", is_match=True, evidence=NEAR))
+    assert compared == {"query": "a.jpg", "stored": "b.jpg", "match": True, **evidence}
+    hashed = Hashed("a.jpg", {"pdq": "00ff"}, 99, 400, 500, "JPEG")
+    assert same(
+        records.hash_record(hashed),
+        {
+            "photo": "a.jpg",
+            "pdq": "00ff",
+            "quality": 99,
+            "width": 400,
+            "height": 500,
+            "format": "JPEG",
+            "reason": None,
+        },
+    )
+    status = records.status_record(IndexStatus(1, 2, 3, 4, 5, 6, 0, 1, ("phash", "pdq"), "flat", 7, "ok"))
+    assert status["hashers"] == ["phash", "pdq"]
+    counts = ("photos", "accounts", "fingerprints", "skipped", "sources", "scans", "unfinished_scans", "generation")
+    assert [status[name] for name in counts] == [1, 2, 3, 4, 5, 6, 0, 7]
+    erased = records.erase_record(Erasure("a17", None, 2, 8, 3, 0))
+    assert erased == {
+        "account": "a17",
+        "photo_id": None,
+        "photos": 2,
+        "searched_for": 8,
+        "files_searched": 3,
+        "traces": 0,
+    }

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import imgmatch
+from imgmatch import errors, model
+
+
+def test_all_is_sorted_and_names_nothing_twice() -> None:
+    assert imgmatch.__all__ == sorted(set(imgmatch.__all__))
+
+
+@pytest.mark.parametrize("name", imgmatch.__all__)
+def test_every_name_of_the_door_can_be_imported(name: str) -> None:
+    assert getattr(importlib.import_module("imgmatch"), name).__name__ == name
+
+
+def test_every_public_name_in_the_door_stands_in_all() -> None:
+    found = {
+        name
+        for name, value in vars(imgmatch).items()
+        if inspect.isclass(value) and value.__module__.startswith("imgmatch")
+    }
+    assert found <= set(imgmatch.__all__)
+
+
+def test_every_error_goes_through_the_door() -> None:
+    tree = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
+    assert tree <= set(imgmatch.__all__)
+
+
+def test_every_word_a_method_of_the_index_returns_goes_through_the_door() -> None:
+    inner = {"Orientation", "Path", "datetime"}  # what the words are made of
+    words = {
+        name for name, value in vars(model).items() if inspect.isclass(value) and value.__module__ == "imgmatch.model"
+    }
+    assert words - inner <= set(imgmatch.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        imgmatch.Nothing  # noqa: B018 -- looking is the test
+
+
+def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
+    program = (
+        "import sys, imgmatch\n"
+        "heavy = {'numpy', 'faiss', 'cv2', 'PIL', 'sqlalchemy', 'rich', 'scipy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "imgmatch.Limits\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "imgmatch.Index\n"
+        "assert {'numpy', 'sqlalchemy'} <= set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

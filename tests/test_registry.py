@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from imgmatch import registry
+from imgmatch.errors import UnknownNameError
+from imgmatch.model import FINGERPRINT_BITS
+
+
+@pytest.mark.parametrize("name", sorted(registry.HASHERS))
+def test_every_hasher_is_where_the_table_says_and_goes_by_its_name(name: str) -> None:
+    assert registry.hasher(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(registry.HASHERS))
+def test_every_hasher_has_a_greatest_distance_below_chance(name: str) -> None:
+    assert 0 <= registry.MAX_DISTANCES[name] < FINGERPRINT_BITS // 4
+
+
+def test_no_distance_is_given_for_a_hasher_that_is_not_there() -> None:
+    assert set(registry.MAX_DISTANCES) == set(registry.HASHERS)
+
+
+@pytest.mark.parametrize("name", sorted(registry.ENGINES))
+def test_every_engine_is_where_the_table_says(name: str) -> None:
+    assert callable(registry.engine(name).load)
+
+
+def test_defaults_stand_in_the_tables_and_pdq_is_always_kept() -> None:
+    assert set(registry.DEFAULT_HASHERS) <= set(registry.HASHERS)
+    assert registry.DEFAULT_ENGINE in registry.ENGINES
+    assert "pdq" in registry.DEFAULT_HASHERS
+
+
+def test_an_unknown_hasher_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(UnknownNameError, match="no hasher is called 'md5'; there are: dhash, pdq, phash, whash"):
+        registry.hasher("md5")
+
+
+def test_an_unknown_engine_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(UnknownNameError, match="no engine is called 'hnsw'; there are: flat, linear"):
+        registry.engine("hnsw")
