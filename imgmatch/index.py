@@ -98,9 +98,7 @@ class Index:
         """
         if not hashers:
             raise ValueError("an index needs at least one hasher")
-        for name in hashers:
-            registry.hasher(name)
-        registry.engine(engine)
+        registry.check_names(hashers, engine)
         layout = Layout(Path(path))
         if not layout.exists():
             catalog = Catalog(layout.catalog)

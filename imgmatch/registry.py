@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from imgmatch.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from imgmatch.engines.base import FingerprintEngine
     from imgmatch.hashers.base import Hasher
@@ -37,6 +37,13 @@ DEFAULT_HASHERS = ("phash", "pdq")
 DEFAULT_ENGINE = "flat"
 
 
+def check_names(hashers: Iterable[str], engine: str) -> None:
+    """Raise UnknownNameError unless all of these are known; nothing is loaded."""
+    for name in hashers:
+        _find("hasher", HASHERS, name)
+    _find("engine", ENGINES, engine)
+
+
 def hasher(name: str) -> Hasher:
     """The hasher of that name.
 
@@ -56,7 +63,11 @@ def engine(name: str) -> type[FingerprintEngine]:
 
 
 def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the callers give it its type
+    module, _, attribute = _find(what, table, name).partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _find(what: str, table: Mapping[str, str], name: str) -> str:
     if name not in table:
         raise UnknownNameError(f"no {what} is called {name!r}; there are: {', '.join(sorted(table))}")
-    module, _, attribute = table[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return table[name]
