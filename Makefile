@@ -2,9 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
+BENCH_BIN := $(BENCH)/bin
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
+BENCH_BIN := $(BENCH)/Scripts
 endif
 NAME ?= scan
 
@@ -26,8 +29,9 @@ check: $(VENV)/developed
 docs: $(VENV)/developed
 	$(BIN)/python tests/docs.py --write
 
-bench: $(VENV)/benched
-	$(BIN)/python tests/bench/bench_$(NAME).py
+# The peers want other versions of what the checks need: they live apart.
+bench: $(BENCH)/installed
+	$(BENCH_BIN)/python tests/bench/bench_$(NAME).py
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
@@ -42,9 +46,11 @@ $(VENV)/developed: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable ".[heic,parquet]" --group dev
 	touch $@
 
-$(VENV)/benched: $(VENV)/developed
-	$(BIN)/python -m pip install --quiet --group bench
+$(BENCH)/installed: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCH_BIN)/python -m pip install --quiet --editable . --group bench
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
