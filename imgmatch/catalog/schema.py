@@ -102,9 +102,9 @@ skipped = Table(
     "skipped",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False),
     Column("scan_id", _Key, nullable=False),
-    Column("photo_id", String, index=True),  # empty for a line that names no photo
+    Column("photo_id", String),  # empty for a line that names no photo
     Column("account", String),
     Column("label", String, nullable=False),
     Column("line", BigInteger),
@@ -112,4 +112,6 @@ skipped = Table(
     Column("detail", String, nullable=False),
     Column("file_bytes", BigInteger),
     Column("file_mtime_ns", BigInteger),
+    # One index for both: with one for each, SQLite looks through all that a source has for every photo of it.
+    Index("skipped_by_photo", "source_id", "photo_id"),
 )

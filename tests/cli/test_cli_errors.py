@@ -176,7 +176,7 @@ def test_a_disk_full_from_the_start_ends_with_four(small_disk: Path, tmp_path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter on Windows")
 def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home: Path, tmp_path: Path) -> None:
-    lines = [f"a{n},{home / 'photos' / f'a{n % 3}' / '1.jpg'},p{n}" for n in range(1200)]
+    lines = [f"a{n},{home / 'photos' / f'a{n % 3}' / '1.jpg'},p{n}" for n in range(2500)]
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("\n".join(["account,photo,photo_id", *lines]))
     folder = tmp_path / "index"
@@ -197,7 +197,7 @@ def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home
     again = imgmatch("scan", manifest, "--index", folder, "--format", "json")
     assert again.code == 0
     assert json.loads(again.out)["unchanged"] == kept
-    assert json.loads(again.out)["added"] == 1200 - kept
+    assert json.loads(again.out)["added"] == 2500 - kept
 
 
 def written(folder: Path) -> int:
