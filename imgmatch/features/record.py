@@ -1,0 +1,100 @@
+"""What the catalog keeps of one photo's features: quantised points and codes, 24 bytes a point, and a thumbnail.
+
+Layout, little-endian: version u8, reserved u8, count u16, width u16, height u16 (shares of the longest side times
+65,535), then one array after the other: x u16, y u16, scale u8, angle u8, list u16, code 16 x u8.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imgmatch.features.codebook import CODE_BYTES, F32, U8, U16, Codebook
+from imgmatch.features.extract import Features, fit
+
+VERSION = 1
+POINT_BYTES = 8 + CODE_BYTES
+THUMBNAIL_SIDE = 96
+THUMBNAIL_BYTES = 1_680  # with 100 points, under 4 KB a photo
+_HEADER = struct.Struct("<BBHHH")
+_SHARE = 65_535
+_SCALE_STEPS = 24  # steps an octave: 3 % each
+_SCALE_ZERO = 10.0  # octaves below one: the smallest scale is 2**-10 of the longest side
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A photo's features as read back: points (n, 4) as in `Features`, lists (n,) uint16, codes (n, 16) uint8."""
+
+    points: F32
+    lists: U16
+    codes: U8
+    width: float
+    height: float
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+def pack(features: Features, codebook: Codebook) -> bytes:
+    """Features to bytes, at most 24 a point and 8 for the head."""
+    lists, codes = codebook.encode(features.descriptors)
+    x, y, scale, angle = features.points.T.astype(np.float64)
+    octaves = np.log2(np.maximum(scale, 1e-6)) + _SCALE_ZERO
+    head = _HEADER.pack(
+        VERSION, 0, len(features), *(min(_SHARE, round(v * _SHARE)) for v in (features.width, features.height))
+    )
+    arrays: list[npt.NDArray[np.generic]] = [
+        np.clip(np.rint(x * _SHARE), 0, _SHARE).astype("<u2"),
+        np.clip(np.rint(y * _SHARE), 0, _SHARE).astype("<u2"),
+        np.clip(np.rint(octaves * _SCALE_STEPS), 0, 255).astype(np.uint8),
+        (np.rint(angle * 256 / (2 * np.pi)).astype(np.int64) % 256).astype(np.uint8),
+        lists.astype("<u2"),
+        codes,
+    ]
+    return head + b"".join(array.tobytes() for array in arrays)
+
+
+def unpack(data: bytes) -> Stored:
+    """Bytes of `pack` to features. Raises ValueError where they are damaged or of another version."""
+    if len(data) < _HEADER.size:
+        raise ValueError("feature record is cut short")
+    version, _, count, width, height = _HEADER.unpack_from(data)
+    if version != VERSION or len(data) != _HEADER.size + count * POINT_BYTES:
+        raise ValueError(f"feature record of version {version} with {len(data)} bytes cannot be read")
+    body, at = memoryview(data)[_HEADER.size :], 0
+    columns = []
+    for kind, size in (("<u2", 2), ("<u2", 2), ("u1", 1), ("u1", 1), ("<u2", 2), ("u1", CODE_BYTES)):
+        columns.append(np.frombuffer(body[at : at + count * size], kind))
+        at += count * size
+    x, y, scale, angle, lists, codes = columns
+    points = np.stack(
+        [x / _SHARE, y / _SHARE, 2 ** (scale / _SCALE_STEPS - _SCALE_ZERO), angle * (2 * np.pi / 256)], axis=1
+    ).astype(np.float32)
+    return Stored(points, lists.astype(np.uint16), codes.reshape(count, CODE_BYTES), width / _SHARE, height / _SHARE)
+
+
+def thumbnail(picture: U8) -> bytes:
+    """A grey JPEG of at most 96 pixels, about 1.2 KB: what verification lays a query over."""
+    small = fit(picture, THUMBNAIL_SIDE) if max(picture.shape) > THUMBNAIL_SIDE else picture
+    data = b""
+    for quality in (60, 45, 30, 20, 10):  # foliage and lace need a lower quality to keep within bounds
+        done, array = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+        if not done:
+            raise ValueError("the thumbnail could not be written")
+        data = array.tobytes()
+        if len(data) <= THUMBNAIL_BYTES:
+            break
+    return data
+
+
+def open_thumbnail(data: bytes) -> U8:
+    """The grey picture (height, width) uint8 that `thumbnail` wrote."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError("the thumbnail cannot be read")
+    return np.asarray(picture, np.uint8)

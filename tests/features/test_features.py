@@ -1,0 +1,161 @@
+"""What must hold of the features, whatever the figures."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgmatch import features
+from imgmatch.features.agree import Layers, compare
+from imgmatch.features.align import Pairs, align, pair
+from imgmatch.features.codebook import Codebook, floats
+from imgmatch.features.extract import QUERY, STORED, Features, extract, extract_query
+from imgmatch.features.ivf import Ivf
+from imgmatch.features.record import open_thumbnail, pack, thumbnail, unpack
+from imgmatch.features.verify import Query
+from imgmatch.features.votes import geometry
+
+BOOK = Codebook.load(Path(features.__file__).parent / "data" / "codebook.npz")
+
+
+def drawn(seed: int, width: int = 400, height: int = 520) -> np.ndarray:
+    """A picture full of random ellipses on a soft ground."""
+    rng = np.random.default_rng(seed)
+    picture = cv2.resize(
+        rng.integers(60, 200, (6, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    for _ in range(120):
+        centre = tuple(int(v) for v in rng.uniform(0, [width, height]))
+        axes = tuple(int(v) for v in rng.uniform(4, 40, 2))
+        cv2.ellipse(picture, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0, 255)), -1)
+    return np.clip(cv2.GaussianBlur(picture, (0, 0), 1.0), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (16, 16), (200, 150)])
+def test_a_flat_picture_has_no_features(shape: tuple[int, int]) -> None:
+    assert len(extract(np.full(shape, 128, np.uint8))) == 0
+
+
+def test_extraction_is_repeatable_and_bounded() -> None:
+    first, again = extract(drawn(1)), extract(drawn(1))
+    assert np.array_equal(first.descriptors, again.descriptors)
+    assert 50 < len(first) <= STORED.count
+
+
+def test_mirrored_features_are_those_of_the_mirrored_picture() -> None:
+    picture = drawn(2)
+    turned = extract(picture).mirrored()
+    real = extract(np.ascontiguousarray(picture[:, ::-1]))
+    pairs = pair(floats(turned.descriptors), floats(real.descriptors), 0.02)
+    # Halving keeps even columns, which mirroring moves: a few points come out a little differently.
+    assert len(set(pairs.query.tolist())) > 0.8 * len(turned)
+    moved = np.abs(turned.points[pairs.query, :2] - real.points[pairs.stored, :2]).max(1)
+    assert np.median(moved) < 1e-3
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    features = extract(drawn(3))
+    assert np.array_equal(features.mirrored().mirrored().descriptors, features.descriptors)
+
+
+def test_a_record_keeps_points_within_its_steps_and_fits_its_size() -> None:
+    features = extract(drawn(4))
+    data = pack(features, BOOK)
+    stored = unpack(data)
+    assert len(data) <= 8 + 24 * STORED.count
+    assert np.abs(stored.points[:, :2] - features.points[:, :2]).max() < 1e-4
+    assert np.abs(np.log2(stored.points[:, 2] / features.points[:, 2])).max() < 0.03
+    likeness = (BOOK.decode(stored.lists, stored.codes) * floats(features.descriptors)).sum(1)
+    assert np.median(likeness) > 0.8
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_record_is_refused_or_read_but_never_crashes(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        unpack(data)
+
+
+def test_encoding_a_decoded_descriptor_again_gives_the_same_code_in_its_list() -> None:
+    lists, codes = BOOK.encode(extract(drawn(5)).descriptors)
+    decoded = BOOK.decode(lists, codes)
+    residual = (decoded - BOOK.centroids[lists]).reshape(len(lists), 32, 4)
+    digits = ((residual[:, :, None] - BOOK.parts) ** 2).sum(3).argmin(2)
+    assert np.array_equal(digits[:, ::2] | digits[:, 1::2] << 4, codes)
+
+
+@given(st.floats(0.3, 3), st.floats(-3.1, 3.1), st.floats(-0.5, 0.5), st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_align_finds_a_similarity_among_strangers(size: float, angle: float, shift: float, strangers: int) -> None:
+    rng = np.random.default_rng(strangers)
+    query = np.column_stack(
+        [rng.random((20 + strangers, 2)), rng.uniform(0.01, 0.1, 20 + strangers), rng.uniform(0, 6, 20 + strangers)]
+    )
+    places = (query[:, 0] + 1j * query[:, 1]) * size * np.exp(1j * angle) + shift
+    stored = np.column_stack([places.real, places.imag, query[:, 2] * size, query[:, 3] + angle])
+    stored[20:, :2] = rng.random((strangers, 2))
+    rows = np.arange(len(query))
+    found = align(
+        query.astype(np.float32), stored.astype(np.float32), Pairs(rows, rows, np.full(len(rows), 0.3, np.float32)), 4
+    )
+    assert found is not None
+    assert found.scale == pytest.approx(size, rel=0.05)
+    assert np.angle(np.exp(1j * (found.angle - angle))) == pytest.approx(0, abs=0.05)
+
+
+def test_align_refuses_points_on_a_line_and_in_a_heap() -> None:
+    rows = np.arange(30)
+    for x, y in ((np.linspace(0, 1, 30), np.full(30, 0.5)), (np.full(30, 0.4), np.full(30, 0.5))):
+        points = np.column_stack([x, y, np.full(30, 0.02), np.zeros(30)]).astype(np.float32)
+        assert align(points, points, Pairs(rows, rows, np.full(30, 0.1, np.float32)), 4) is None
+
+
+def test_pictures_agree_with_themselves_and_not_with_others() -> None:
+    identity = np.array([[1.0, 0, 0], [0, 1, 0]])
+    small = open_thumbnail(thumbnail(drawn(6)))
+    same, other = compare(Layers(drawn(6)), small, identity), compare(Layers(drawn(7)), small, identity)
+    assert same is not None
+    assert other is not None
+    assert same.share > 0.95
+    assert other.share < 0.2
+    assert same.overlap_stored == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_crop_is_found_among_others_with_its_place(mirrored: bool) -> None:  # noqa: FBT001 -- parametrize passes it by name
+    photos = {number: drawn(number) for number in range(10, 40)}
+    stored = {number: unpack(pack(extract(picture), BOOK)) for number, picture in photos.items()}
+    engine = Ivf(BOOK)
+    engine.add(list(stored.items())[:11])
+    engine.add(list(stored.items())[11:])
+    crop = np.ascontiguousarray(photos[25][100:400, 80:330][:, :: -1 if mirrored else 1])
+    features = extract_query(crop)
+    best = engine.search(features, 5)[0]
+    assert (best.photo, best.mirrored) == (25, mirrored)
+    small = open_thumbnail(thumbnail(photos[25]))
+    found = Query(crop, features).verify(stored[25], small, BOOK, mirrored=mirrored)
+    assert found is not None
+    assert found.figures.share > 0.9
+    assert found.agreement.overlap_stored == pytest.approx(250 * 300 / (400 * 520), rel=0.1)
+    assert found.agreement.overlap_query > 0.95
+    assert (found.mirrored, found.rotation % 359) == (mirrored, 0)
+    assert found.outline_query.min(0) == pytest.approx([0, 0], abs=0.02)
+
+
+def test_an_empty_query_or_index_gives_no_candidates() -> None:
+    nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 1.0)
+    assert Ivf(BOOK).search(extract(drawn(1), QUERY), 5) == []
+    assert Ivf(BOOK).search(nothing, 5) == []
+
+
+def test_geometry_fits_its_bits() -> None:
+    points = np.array([[0, 0, 1e-9, 0], [1, 1, 1, 6.2831855], [0.5, 0.5, 0.1, -9]], np.float32)
+    packed = geometry(points)
+    assert (packed >= 0).all()
+    assert (packed < 1 << 24).all()
