@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH := .venv-bench
+PERCEPTION := .venv-perception
 BIN := $(VENV)/bin
 BENCH_BIN := $(BENCH)/bin
 ifeq ($(OS),Windows_NT)
@@ -30,8 +31,14 @@ docs: $(VENV)/developed
 	$(BIN)/python tests/docs.py --write
 
 # The peers want other versions of what the checks need: they live apart.
-bench: $(BENCH)/installed
+bench: $(BENCH)/installed $(if $(filter edits,$(NAME)),$(PERCEPTION)/installed)
 	$(BENCH_BIN)/python tests/bench/bench_$(NAME).py
+
+# This one wants an older OpenCV than imgmatch.
+$(PERCEPTION)/installed:
+	$(PYTHON) -m venv $(PERCEPTION)
+	$(PERCEPTION)/bin/python -m pip install --quiet "perception[approximate-deduplication]"
+	touch $@
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
@@ -53,4 +60,4 @@ $(BENCH)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PERCEPTION) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from imgmatch import registry
 from imgmatch.actions.groups import Star, gather
 from imgmatch.catalog.fingerprints import read_fingerprints
 from imgmatch.catalog.lookups import accounts_per_fingerprint, count_accounts, photos_with
@@ -65,7 +64,7 @@ def find_rings(
     header = index.header
     with index.catalog.read() as connection:
         prints = _read(connection, header.hashers[0])
-        pairs = near_pairs(registry.engine(header.engine), _turned(index, prints.bits), allowed)
+        pairs = near_pairs(_turned(index, prints.bits), allowed)
         stars = [star for star in gather(pairs, prints.accounts) if _may_tie(star, prints)]
         groups = [_group(connection, prints, star, common_accounts) for star in stars]
     tying = [group for group in groups if not group.common and len(group.accounts) > 1]

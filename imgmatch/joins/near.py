@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgmatch.joins.blocks import PairBlock, Progress, Terms, words_of
+from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.model import ORIENTATIONS, Orientation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from imgmatch.engines.base import Codes, FingerprintEngine, Ids
-
-_QUERIES_AT_ONCE = 8_192
-"""Bounds the memory of a block: hits, not fingerprints, are what can be many."""
+    from imgmatch.joins.blocks import Words
 
 
 def _back(orientation: Orientation) -> Orientation:
@@ -29,7 +28,7 @@ _BACK = np.array([ORIENTATIONS.index(_back(orientation)) for orientation in ORIE
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Near pairs: four arrays of shape (p,), each pair once with ``left < right``, sorted by left, then right.
+    """Near pairs: four arrays of shape (p,), each pair once with ``left < right``.
 
     Attributes:
         left: position of one fingerprint, dtype int64.
@@ -48,40 +47,90 @@ class Pairs:
         return len(self.left)
 
 
-def near_pairs(kind: type[FingerprintEngine], turned: NDArray[np.uint8], max_distance: int) -> Pairs:
-    """Join a set of fingerprints with itself.
+_NONE = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8))
+
+
+def near_pairs(turned: NDArray[np.uint8], max_distance: int, terms: Terms | None = None) -> Pairs:
+    """Join a set of fingerprints with itself; the pairs, sorted by left, then right, are all held in memory.
 
     Args:
-        kind: the engine to search with.
         turned: shape (k, n, 32), dtype uint8: ``n`` fingerprints, and the same in ``k - 1`` further orientations, in
             the order of ``model.ORIENTATIONS``.
         max_distance: in bits, inclusive.
+        terms: how to run.
     """
-    positions: Ids = np.arange(turned.shape[1], dtype=np.int64)
-    engine = kind(positions, turned[0])
-    blocks = list(_blocks(engine, turned, max_distance))
-    if not blocks:
-        empty = np.empty(0, np.int64)
-        return Pairs(empty, empty, np.empty(0, np.int32), np.empty(0, np.int8))
-    left, right, distances, orientations = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    # The least distance of a pair first, then keep the first of each pair.
-    order = np.lexsort((orientations, distances, right, left))
-    left, right, distances, orientations = left[order], right[order], distances[order], orientations[order]
-    first = np.ones(len(left), dtype=bool)
-    first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
-    return Pairs(left[first], right[first], distances[first], orientations[first])
+    blocks = [_NONE, *near_blocks(turned, max_distance, terms)]
+    left, right = (np.concatenate([getattr(block, side) for block in blocks]) for side in ("left", "right"))
+    distances = np.concatenate([block.distances for block in blocks])
+    orientations = np.concatenate([block.orientations for block in blocks])
+    order = np.lexsort((right, left))
+    return Pairs(left[order], right[order], distances[order], orientations[order])
 
 
-def _blocks(
-    engine: FingerprintEngine, turned: Codes, max_distance: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int8]]]:
+def near_blocks(turned: NDArray[np.uint8], max_distance: int, terms: Terms | None = None) -> Iterator[Pairs]:
+    """The same pairs in blocks, in no order: as many as there are, in bounded memory.
+
+    A pair found in several orientations, or from both its sides, is reported where it is found first, with the least
+    of all its distances: they are computed anew for it, so that nothing has to be remembered.
+    """
+    asked = terms or Terms()
+    stages = _Stages(asked.progress, len(turned))
+    inner = replace(asked, progress=stages.tell)
+    words = [words_of(codes) for codes in turned]
     for orientation, codes in enumerate(turned):
-        for start in range(0, len(codes), _QUERIES_AT_ONCE):
-            hits = engine.search(codes[start : start + _QUERIES_AT_ONCE], max_distance)
-            left, right = hits.queries + start, hits.ids
-            # Turning is symmetrical up to the few bits an estimate is off: either side's finding of a pair counts.
-            once = left < right if orientation == 0 else left != right
-            left, right, distances = left[once], right[once], hits.distances[once]
-            low, high = np.minimum(left, right), np.maximum(left, right)
-            # Found from the other side, the pair is turned back.
-            yield low, high, distances, np.where(left < right, np.int8(orientation), _BACK[orientation])
+        joined = (
+            cross_join(codes, turned[0], max_distance, inner) if orientation else self_join(codes, max_distance, inner)
+        )
+        for block in joined:
+            near = _least(words, block, orientation, max_distance)
+            if len(near):
+                yield near
+        stages.next()
+
+
+def _least(turned: Sequence[Words], block: PairBlock, orientation: int, max_distance: int) -> Pairs:
+    """Of pairs found in one orientation those that were not found before, with their least distance."""
+    apart = block.left != block.right  # a picture that is its own mirror image is no pair
+    left, right = block.left[apart], block.right[apart]
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    distances = _all_ways(turned, low, high)
+    found_by = 2 * orientation - (left < right) if orientation else np.zeros(len(left), np.int64)
+    new = np.argmax(distances <= max_distance, axis=0) == found_by
+    # Turning is symmetrical up to the few bits an estimate is off: either side's finding of a pair counts. Found from
+    # the other side, the pair is turned back.
+    ways = np.array([0, *(way for number in range(1, len(turned)) for way in (number, _BACK[number]))])
+    least = (distances[:, new] * len(ORIENTATIONS) + ways[:, None]).min(axis=0)
+    bits, way = np.divmod(least, len(ORIENTATIONS))
+    return Pairs(low[new], high[new], bits.astype(np.int32), way.astype(np.int8))
+
+
+def _all_ways(turned: Sequence[Words], low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Distances of pairs in every orientation, from either side, shape (2k - 1, p): 0, then 1 and 1 back, and so on."""
+    upright, *others = turned
+    pairs = [(upright, low, high), *((words, *way) for words in others for way in ((low, high), (high, low)))]
+    return np.stack([_distances(words[one], upright[other]) for words, one, other in pairs])
+
+
+def _distances(one: Words, other: Words) -> NDArray[np.int64]:
+    bits: NDArray[np.int64] = np.bitwise_count(one ^ other).sum(axis=1, dtype=np.int64)
+    return bits
+
+
+class _Stages:
+    """Tells of several joins one after another as of one."""
+
+    def __init__(self, tell: Callable[[Progress], None], count: int) -> None:
+        self._tell = tell
+        self._count = count
+        self._number = 0
+        self._before = self._now = Progress(0, 0, 0)
+
+    def tell(self, progress: Progress) -> None:
+        before = self._before
+        share = (self._number + progress.share) / self._count
+        self._now = Progress(share, before.candidates + progress.candidates, before.found + progress.found)
+        self._tell(self._now)
+
+    def next(self) -> None:
+        self._number += 1
+        self._before = self._now

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch import registry
-from imgmatch.joins import near
-from imgmatch.joins.near import near_pairs
+from imgmatch.joins.blocks import Progress, Terms
+from imgmatch.joins.hamming import FEW
+from imgmatch.joins.near import Pairs, near_blocks, near_pairs
 from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -44,25 +44,37 @@ def by_double_loop(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[i
     return found
 
 
-def joined(turned: NDArray[np.uint8], max_distance: int, kind: str = "flat") -> list[tuple[int, ...]]:
-    pairs = near_pairs(registry.engine(kind), turned, max_distance)
+def rows(pairs: Pairs) -> list[tuple[int, ...]]:
     columns = (pairs.left, pairs.right, pairs.distances, pairs.orientations)
     assert len(pairs) == len(pairs.left)
     assert [column.dtype for column in columns] == [np.int64, np.int64, np.int32, np.int8]
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-@settings(max_examples=80, deadline=None)
+def joined(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[int, ...]]:
+    return rows(near_pairs(turned, max_distance))
+
+
+def blocks(turned: NDArray[np.uint8], max_distance: int, at_most: int) -> list[tuple[int, ...]]:
+    found = []
+    for block in near_blocks(turned, max_distance, Terms(at_most)):
+        assert 0 < len(block) <= at_most
+        found += rows(block)
+    return found
+
+
+@settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     orientations=st.sampled_from([1, 2, 4, 8]),
     count=st.integers(0, 14),
     max_distance=st.integers(0, 256),
-    kind=st.sampled_from(sorted(registry.ENGINES)),
 )
-def test_the_join_is_the_double_loop(seed: int, orientations: int, count: int, max_distance: int, kind: str) -> None:
+def test_the_join_is_the_double_loop(seed: int, orientations: int, count: int, max_distance: int) -> None:
     turned = turned_codes(seed, orientations, count)
-    assert joined(turned, max_distance, kind) == by_double_loop(turned, max_distance)
+    expected = by_double_loop(turned, max_distance)
+    assert joined(turned, max_distance) == expected
+    assert sorted(blocks(turned, max_distance, at_most=8)) == expected
 
 
 @pytest.mark.parametrize("orientation", range(8))
@@ -79,13 +91,33 @@ def test_a_pair_found_from_its_right_side_is_turned_back(orientation: int) -> No
     assert joined(turned, 0) == [(0, 1, 0, back(orientation))]
 
 
-def test_a_set_larger_than_a_block_is_joined_whole() -> None:
-    count = near._QUERIES_AT_ONCE + 100  # noqa: SLF001 -- what a block is, is nobody else's business
-    codes = np.random.default_rng(1).integers(0, 256, (1, count, 32), dtype=np.uint8)
-    codes[0, -1] = codes[0, 0]
-    codes[0, -2] = codes[0, -3]
-    assert joined(codes, 0) == [(0, count - 1, 0, 0), (count - 3, count - 2, 0, 0)]
+def test_a_large_set_is_joined_in_every_orientation() -> None:
+    rng = np.random.default_rng(1)
+    turned = rng.integers(0, 256, (8, 6_000, 32), dtype=np.uint8)
+    assert turned.shape[1] ** 2 > FEW
+    turned[0, -1] = turned[0, 0]
+    turned[3, 7] = turned[0, 5_000]
+    turned[3, 7, :4] ^= 1
+    turned[5, 4_000] = turned[0, 9]
+    turned[6, 11] = turned[0, 11]  # its own mirror image
+    assert joined(turned, 4) == [(0, 5_999, 0, 0), (7, 5_000, 4, 3), (9, 4_000, 0, back(5))]
 
 
 def test_a_fingerprint_is_never_its_own_pair() -> None:
     assert joined(np.zeros((8, 1, 32), dtype=np.uint8), 256) == []
+
+
+def test_copies_of_a_symmetrical_picture_are_pairs_once() -> None:
+    same = np.zeros((8, 50, 32), dtype=np.uint8)
+    assert joined(same, 0) == [(left, right, 0, 0) for left in range(50) for right in range(left + 1, 50)]
+    assert len(blocks(same, 0, at_most=64)) == 50 * 49 // 2
+
+
+def test_the_progress_of_all_orientations_is_one() -> None:
+    told: list[Progress] = []
+    turned = turned_codes(3, 8, 40)
+    pairs = near_pairs(turned, 40, Terms(progress=told.append))
+    assert [p.share for p in told] == sorted(p.share for p in told)
+    assert told[-1].share == 1
+    assert told[-1].candidates == 8 * 40 * 40
+    assert told[-1].found >= len(pairs) > 0

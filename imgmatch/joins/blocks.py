@@ -1,0 +1,111 @@
+"""What passes between the parts of a join: fingerprints as words, pairs in blocks, how it goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
+
+Codes = NDArray[np.uint8]
+"""Fingerprints, shape (n, 32), dtype uint8."""
+
+Words = NDArray[np.uint64]
+"""The same bits, shape (n, 4), dtype uint64, not to be written to."""
+
+LEAST_PAIRS = 8
+"""A kernel compares eight rows at once and must be able to put down all of them."""
+
+PAIRS_AT_ONCE = 1 << 18
+"""Bounds a block to about 5 MB: large enough that what is done a block costs nothing, small beside the fingerprints."""
+
+_MOST_ROWS = 2**31 - 16
+
+
+@dataclass(frozen=True, slots=True)
+class PairBlock:
+    """Some of the pairs of a join: three arrays of shape (p,).
+
+    Attributes:
+        left: row of the left side, dtype int64; where a set is joined with itself, the smaller of the two.
+        right: row of the right side, dtype int64.
+        distances: in bits, dtype int32.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    distances: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def swapped(self) -> PairBlock:
+        """The same pairs, left and right exchanged."""
+        return PairBlock(self.right, self.left, self.distances)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a join is.
+
+    Attributes:
+        share: of the work that is done, 0 to 1, never falling.
+        candidates: pairs of distinct fingerprints looked at so far; one pair counts in every band that offers it.
+        found: pairs of distinct fingerprints that are near.
+    """
+
+    share: float
+    candidates: int
+    found: int
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a join is run; none of it changes which pairs are found.
+
+    Attributes:
+        pairs_at_once: no block has more pairs, at least 8.
+        threads: how many compute; the processors this process may use, unless said.
+        progress: told now and then how far it is, in the thread that asks for the blocks.
+    """
+
+    pairs_at_once: int = PAIRS_AT_ONCE
+    threads: int = field(default_factory=_cores)
+    progress: Callable[[Progress], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        if self.pairs_at_once < LEAST_PAIRS or self.threads < 1:
+            raise ValueError(f"{self.pairs_at_once} pairs at once by {self.threads} threads: less than 8, or than 1")
+
+
+def words_of(codes: Codes) -> Words:
+    """Fingerprints as words; copies only what is not in order in memory.
+
+    Raises:
+        ValueError: the shape or type is not that of fingerprints, or there are more than two thousand million.
+    """
+    if codes.ndim != 2 or codes.shape[1] != FINGERPRINT_BYTES or codes.dtype != np.uint8:  # noqa: PLR2004
+        raise ValueError(f"not fingerprints: {codes.dtype} of shape {codes.shape}")
+    if len(codes) > _MOST_ROWS:
+        raise ValueError(f"{len(codes):,} fingerprints are more than a join can count")
+    words = np.ascontiguousarray(codes).view(np.uint64)
+    aligned = np.require(words, requirements=["C", "A"])
+    # Never writable, so that numba sees one type, whether they come from a database, a file or a computation.
+    if aligned.flags.writeable:
+        aligned = aligned.view()
+        aligned.flags.writeable = False
+    return aligned
+
+
+def check_radius(max_distance: int) -> None:
+    """Raise ValueError unless it is a distance two fingerprints can have."""
+    if not 0 <= max_distance <= FINGERPRINT_BITS:
+        raise ValueError(f"a distance of {max_distance} bits is not between 0 and {FINGERPRINT_BITS}")
