@@ -1,0 +1,96 @@
+"""What gangs do to a stolen photo: some sixty edits in three strengths, drawn from a seed.
+
+Each family has a file with a tuple ``EDITS``. Nothing here knows imgmatch.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from edits import (
+    blur,
+    caption,
+    chain,
+    collage,
+    colour,
+    cover_up,
+    crop,
+    frame,
+    meme,
+    mirror,
+    pasted,
+    perspective,
+    recompression,
+    rotation,
+    screenshot_person,
+    screenshot_post,
+    size,
+    stickers,
+    stripes,
+)
+from edits.base import Edit, Scene
+from edits.tools import longest, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL import Image
+
+__all__ = ["EDITS", "FAMILIES", "LARGEST", "SMALLEST", "Edit", "Scene", "edited"]
+
+LARGEST = 2400
+SMALLEST = 64
+TAKEN = 1600
+"""What is stolen comes from a profile: no site shows more than this many pixels along the longer side."""
+
+_ROOMS = (
+    recompression,
+    size,
+    colour,
+    blur,
+    mirror,
+    rotation,
+    crop,
+    frame,
+    caption,
+    stickers,
+    cover_up,
+    stripes,
+    meme,
+    screenshot_person,
+    screenshot_post,
+    pasted,
+    collage,
+    perspective,
+    chain,
+)
+
+EDITS: dict[str, Edit] = {edit.name: edit for room in _ROOMS for edit in room.EDITS}
+"""All edits by name, in a fixed order, family after family."""
+
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(edit.family for edit in EDITS.values()))
+
+
+def edited(name: str, picture: Image.Image, strength: int, seed: int, others: Sequence[Image.Image]) -> Image.Image:
+    """An edited copy; the same arguments give the same pixels.
+
+    Args:
+        name: a key of ``EDITS``.
+        picture: RGB; left as it is.
+        strength: 0 (light), 1 (default) or 2 (heavy).
+        seed: with name and strength it decides all that is random.
+        others: RGB, at least 4 pictures that are not this one, for edits that show other people.
+
+    Returns:
+        RGB, its sides within ``SMALLEST`` and ``LARGEST`` unless the picture was much longer than wide.
+    """
+    scene = Scene(random.Random(f"{seed}/{name}/{strength}"), others)
+    taken = longest(picture, TAKEN) if max(picture.size) > TAKEN else picture
+    return _within_bounds(EDITS[name].draw(taken, strength, scene))
+
+
+def _within_bounds(drawn: Image.Image) -> Image.Image:
+    if min(drawn.size) < SMALLEST:
+        drawn = scaled(drawn, SMALLEST / min(drawn.size))
+    return longest(drawn, LARGEST) if max(drawn.size) > LARGEST else drawn
