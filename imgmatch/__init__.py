@@ -31,6 +31,7 @@ from imgmatch.errors import (
 )
 from imgmatch.model import (
     CheckResult,
+    Depth,
     Evidence,
     Group,
     Kind,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckResult",
+    "Depth",
     "Evidence",
     "Group",
     "ImgmatchError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,34 +16,43 @@ from imgmatch import matching, registry
 from imgmatch.catalog import lookups, migrations
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
+from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.features import drop_unused_features
 from imgmatch.catalog.fingerprints import drop_unused_fingerprints
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
+from imgmatch.features import rule as rules
 from imgmatch.imaging.limits import Limits
 from imgmatch.intake import Intake, Watcher
 from imgmatch.layout import FORMAT_VERSION, Header, Layout
-from imgmatch.matching import Wanted
 from imgmatch.model import (
     FINGERPRINT_BYTES,
     ORIENTATIONS,
     CheckResult,
+    Depth,
     ScanResult,
     SkipReason,
     Status,
 )
-from imgmatch.searcher import Searcher
+from imgmatch.searcher import FeatureSearcher, FingerprintSearcher
+from imgmatch.verifying import MOST_CANDIDATES, REACH, Verifier, Wanted, calibrated
 from imgmatch.workers.messages import Description, Failure, NamedPhoto, Reply
 from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
+    from sqlalchemy import Connection
+
+    from imgmatch.engines.ivf import Candidate
+    from imgmatch.features.rule import Rule
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import NewPhoto, Skipped
+    from imgmatch.verifying import Near
 
 LIBRARY_SOURCE = "library"
 """The source that photos added by a program, not by a scan, are filed under."""
@@ -63,13 +73,15 @@ class Index:
                 print(match.photo.account, match.evidence.score)
     """
 
-    def __init__(self, layout: Layout, header: Header, workers: int, limits: Limits) -> None:
+    def __init__(self, layout: Layout, header: Header, workers: int, settings: Settings) -> None:
         """Use :meth:`open` or :meth:`create`."""
         self.layout = layout
         self._header = header
+        self._settings = settings
         self.catalog = Catalog(layout.catalog)
-        self.searcher = Searcher(layout, self.catalog)
-        self.pool = WorkerPool(workers, Settings(header.hashers, limits))
+        self.searcher = FingerprintSearcher(layout, self.catalog)
+        self.features = FeatureSearcher(layout, self.catalog)
+        self.pool = WorkerPool(workers, settings)
 
     @classmethod
     def create(
@@ -80,6 +92,8 @@ class Index:
         engine: str = registry.DEFAULT_ENGINE,
         workers: int = 1,
         limits: Limits | None = None,
+        depth: Depth = Depth.FULL,
+        thumbnails: bool = True,
     ) -> Self:
         """Make an index in an empty or new folder and open it; an index that is there already is just opened.
 
@@ -89,6 +103,8 @@ class Index:
             engine: which engine searches.
             workers: how many processes decode photos.
             limits: what a photo may cost.
+            depth: what to compute for each photo.
+            thumbnails: keep a small grey picture of each photo, to verify matches with.
 
         Raises:
             NotAnIndexError: the folder holds something else.
@@ -103,10 +119,10 @@ class Index:
         if not layout.exists():
             catalog = Catalog(layout.catalog)
             try:
-                layout.create(Header(FORMAT_VERSION, hashers, engine), catalog.migrate)
+                layout.create(Header(FORMAT_VERSION, hashers, engine, registry.DEFAULT_CODEBOOK), catalog.migrate)
             finally:
                 catalog.close()
-        return cls.open(path, workers=workers, limits=limits)
+        return cls.open(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
 
     @classmethod
     def open(
@@ -116,6 +132,8 @@ class Index:
         create: bool = False,
         workers: int = 1,
         limits: Limits | None = None,
+        depth: Depth = Depth.FULL,
+        thumbnails: bool = True,
     ) -> Self:
         """Open an index; with ``create`` make it first if there is none.
 
@@ -124,6 +142,8 @@ class Index:
             create: see above.
             workers: how many processes decode photos; they start with the first photo.
             limits: what a photo may cost.
+            depth: what to compute for each photo, stored or asked about.
+            thumbnails: keep a small grey picture of each photo that is added, to verify matches with.
 
         Raises:
             IndexNotFoundError: there is nothing at ``path`` and ``create`` is off.
@@ -133,9 +153,10 @@ class Index:
         """
         layout = Layout(Path(path))
         if create and not layout.exists():
-            return cls.create(path, workers=workers, limits=limits)
+            return cls.create(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
         header = layout.header()
-        index = cls(layout, header, workers, limits or Limits())
+        settings = Settings(header.hashers, limits or Limits(), features=depth is Depth.FULL, thumbnails=thumbnails)
+        index = cls(layout, header, workers, settings)
         try:
             index._bring_up_to_date()
         except BaseException:
@@ -152,13 +173,16 @@ class Index:
             migrations.refuse_newer(version)
         except (IndexTooNewError, NotAnIndexError) as error:
             raise type(error)(f"index {self.path}: {error}") from None
-        if version < migrations.VERSION:
+        if version < migrations.VERSION or self._header.format < FORMAT_VERSION:
             with self.layout.lock():
                 self.catalog.migrate()
+                self._header = replace(self.layout.header(), format=FORMAT_VERSION)
+                self.layout.write_header(self._header)
 
     def _refuse_unknown_names(self) -> None:
         unknown = [name for name in self._header.hashers if name not in registry.HASHERS]
         unknown += [self._header.engine] if self._header.engine not in registry.ENGINES else []
+        unknown += [self._header.codebook] if self._header.codebook not in registry.CODEBOOKS else []
         if unknown:
             raise IndexTooNewError(f"index {self.path} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")
 
@@ -191,6 +215,8 @@ class Index:
         account: str | None = None,
         limit: int = 20,
         max_distance: int | None = None,
+        related: bool = False,
+        min_score: float | None = None,
     ) -> CheckResult:
         """Which accounts carry this photo.
 
@@ -198,12 +224,16 @@ class Index:
             photo: a file, or the bytes of one.
             account: leave out this account's own photos.
             limit: how many accounts at the most, the best first.
-            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own, and up to 60
+                where the pictures can be verified.
+            related: also give other shots of the same moment; they do not make a match.
+            min_score: what a copy scores at least; ``None`` takes the learned rule's own.
 
         Returns:
             what was found; a photo that cannot be read is a result with a reason, not an error.
         """
-        (result,) = self.check_many([photo], account=account, limit=limit, max_distance=max_distance)
+        wanted = Wanted(account, limit, related, min_score, max_distance)
+        (result,) = self.answers([named_photo(photo)], wanted)
         return result
 
     def check_many(
@@ -213,31 +243,64 @@ class Index:
         account: str | None = None,
         limit: int = 20,
         max_distance: int | None = None,
+        related: bool = False,
+        min_score: float | None = None,
     ) -> Iterator[CheckResult]:
         """As :meth:`check` for many photos, in order; cheaper a photo, since they are searched together."""
-        self.pool.warm_up()
-        distance = self.max_distance if max_distance is None else max_distance
-        named = (named_photo(photo) for photo in photos)
-        described = self.pool.describe(named, lambda photo: photo.job(orientations=True))
-        for batch in chunks(described, _CHECKED_AT_ONCE):
-            yield from self._answers(batch, distance, Wanted(account, limit))
+        wanted = Wanted(account, limit, related, min_score, max_distance)
+        return self.answers((named_photo(photo) for photo in photos), wanted)
 
-    def _answers(self, batch: list[tuple[NamedPhoto, Reply]], max_distance: int, wanted: Wanted) -> list[CheckResult]:
+    def answers(
+        self, photos: Iterable[NamedPhoto], wanted: Wanted, *, rule: Rule | None = None
+    ) -> Iterator[CheckResult]:
+        """The answer for each photo, in order.
+
+        Args:
+            photos: under the names their answers carry.
+            wanted: what to show of what is found.
+            rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
+        """
+        self.pool.warm_up()
+        described = self.pool.describe(photos, lambda photo: photo.job(query=True))
+        for batch in chunks(described, _CHECKED_AT_ONCE):
+            yield from self._answers(batch, wanted, rule)
+
+    def _answers(
+        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: Wanted, rule: Rule | None
+    ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
-        rows = b"".join(reply.orientations[self._header.hashers[0]] for reply in usable)
-        hits = self.searcher.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
-        first_row = 0
+        reach = REACH if self._settings.features else self.max_distance
+        near = iter(self._near(usable, reach if wanted.max_distance is None else wanted.max_distance))
+        candidates = iter(self._candidates(usable))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
         with self.catalog.read() as connection:
+            verifier = self._verifier(connection, rule)
             for photo, reply in batch:
                 if not isinstance(reply, Description):
                     answers.append(_not_searched(photo.name, reply))
                     continue
-                near = matching.nearest(hits, first_row)
-                first_row += len(ORIENTATIONS)
-                answers.append(matching.answer(connection, photo.name, reply, near, wanted))
+                judged = verifier.judge(connection, reply, next(near), next(candidates), wanted)
+                answers.append(matching.answer(connection, photo.name, reply, judged, wanted))
         return answers
+
+    def _near(self, queries: Sequence[Description], max_distance: int) -> list[dict[int, Near]]:
+        """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
+        searched = [query for query in queries if query.flat is None]
+        rows = b"".join(query.orientations[self._header.hashers[0]] for query in searched)
+        hits = self.searcher.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
+        found = iter(matching.nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
+        return [next(found) if query.flat is None else {} for query in queries]
+
+    def _candidates(self, queries: Sequence[Description]) -> list[list[Candidate]]:
+        asked = [query.asked.features for query in queries if query.asked is not None]
+        found = iter(self.features.search(asked, MOST_CANDIDATES) if asked else ())
+        return [next(found) if query.asked is not None else [] for query in queries]
+
+    def _verifier(self, connection: Connection, rule: Rule | None) -> Verifier:
+        if rule is None:
+            rule = calibrated(rules.shipped(), latest_calibration(connection))
+        return Verifier(self._header.codebook, self._header.hashers[0], rule)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
@@ -276,7 +339,8 @@ class Index:
         with self.writing():
             with self.catalog.write() as connection:
                 scan = scan_rows.begin_scan(connection, source)
-            intake = Intake(self.catalog, self.pool, scan, watcher or Watcher())
+            codebook = self._header.codebook if self._settings.features else None
+            intake = Intake(self.catalog, self.pool, scan, watcher or Watcher(), codebook)
             intake.run(photos)
             counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
             with self.catalog.write() as connection:
@@ -285,6 +349,7 @@ class Index:
                 # A scan that was killed may have left what it replaced; a photo that moved, an account without any.
                 if removed or counted["updated"] or lookups.unfinished_scans(connection) > 1:
                     drop_unused_fingerprints(connection)
+                    drop_unused_features(connection)
                 if counted["unchanged"] or removed or counted["updated"]:
                     photo_rows.drop_empty_accounts(connection)
                 scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
@@ -293,8 +358,9 @@ class Index:
 
     def _publish_if_changed(self, *, changed: bool) -> None:
         header = self.layout.header()
-        if changed or self.searcher.is_behind(header):
-            header = self.searcher.publish(header)
+        for searcher in (self.searcher, self.features):
+            if changed or searcher.is_behind(header):
+                header = searcher.publish(header)
         self._header = header
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None) -> int:
@@ -311,6 +377,7 @@ class Index:
                 removed = photo_rows.remove_photos(connection, account=account, photo_id=photo_id)
                 scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
                 drop_unused_fingerprints(connection)
+                drop_unused_features(connection)
                 photo_rows.drop_empty_accounts(connection)
                 scan_rows.drop_empty_sources(connection)
             self.rebuild()
@@ -318,13 +385,13 @@ class Index:
         return removed
 
     def rebuild(self) -> Header:
-        """Make the engine file anew from the catalog alone.
+        """Make the engine files anew from the catalog alone.
 
         Raises:
-            IndexUnusableError: it cannot be written.
+            IndexUnusableError: they cannot be written.
         """
         with self.writing():
-            self._header = self.searcher.rebuild(self.layout.header())
+            self._header = self.features.rebuild(self.searcher.rebuild(self.layout.header()))
         return self._header
 
     @contextlib.contextmanager

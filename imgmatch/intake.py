@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.model import NewPhoto, Skipped, SkipReason
-from imgmatch.workers.messages import Failure, Job, Reply, Same
+from imgmatch.workers.messages import Description, Failure, Job, Reply, Same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,12 +49,14 @@ class _Work:
     photo: NewPhoto
     file: FileState
     known: KnownPhoto | None
+    complete: bool
 
     def job(self) -> Job:
-        return Job(self.photo.path, self.known.sha256 if self.known else None)
+        return Job(self.photo.path, self.known.sha256 if self.known and self.complete else None)
 
-    @property
-    def seen_at(self) -> int:
+    def seen_at(self, sha256: bytes) -> int:
+        if self.known is not None and self.known.sha256 == sha256 and self.photo.seen_at is None:
+            return self.known.seen_at  # described anew for its features: it was first seen when it was first seen
         return _seen_at(self.photo, self.file)
 
 
@@ -75,7 +78,11 @@ class _Pending:
 class Intake:
     """One scan's way into the catalog."""
 
-    def __init__(self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, watcher: Watcher) -> None:
+    def __init__(
+        self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, watcher: Watcher, codebook: str | None = None
+    ) -> None:
+        """``codebook`` is that of the features the pool computes; ``None`` where it computes none."""
+        self._codebook = codebook
         self._catalog = catalog
         self._pool = pool
         self._scan = scan
@@ -125,13 +132,14 @@ class Intake:
         if isinstance(file, Skipped):
             self._skip(file, item, known=photo)
             return None
-        if photo is not None and photo.file == file:
+        complete = photo is not None and self._codebook in {None, photo.codebook}
+        if photo is not None and photo.file == file and complete:
             self._meet(photo, item, file)
             return None
         if skip is not None and skip.file == file and skip.reason not in RETRIED:
             self._skip_again(item, skip, photo)
             return None
-        return _Work(item, file, photo)
+        return _Work(item, file, photo, complete)
 
     def _met_before(self, item: NewPhoto, photo: KnownPhoto | None, skip: KnownSkip | None) -> bool:
         scan = self._scan.scan_id
@@ -144,13 +152,13 @@ class Intake:
                 self._meet(work.known, work.photo, work.file)
         elif isinstance(reply, Failure):
             self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, work.file, work.known)
-        else:
+        elif isinstance(reply, Description):
             self._count("updated" if work.known else "added")
             self._pending.photo_ids.append(work.photo.photo_id)
             self._pending.records.append(
                 PhotoRecord(
                     photo=work.photo,
-                    seen_at=work.seen_at,
+                    seen_at=work.seen_at(reply.sha256),
                     file=work.file,
                     sha256=reply.sha256,
                     pixels=reply.pixels,
@@ -159,8 +167,14 @@ class Intake:
                     format=reply.format,
                     quality=reply.quality,
                     fingerprints=reply.fingerprints,
+                    features=self._features(reply),
                 )
             )
+
+    def _features(self, reply: Description) -> FeatureRow | None:
+        if reply.stored is None or self._codebook is None:
+            return None
+        return FeatureRow(reply.pixels, self._codebook, reply.stored.record, reply.stored.thumbnail or None)
 
     def _meet(self, known: KnownPhoto, photo: NewPhoto, file: FileState) -> None:
         self._count("unchanged")

@@ -25,11 +25,12 @@ from imgmatch.errors import (
     IndexUnusableError,
     NotAnIndexError,
 )
+from imgmatch.registry import DEFAULT_CODEBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADER, CATALOG, LOCK = "index.json", "catalog.sqlite3", "lock"
 ALLOWED_BESIDE = {"README.md", ".gitignore"}
 """Files a folder may hold and still become an index."""
@@ -37,11 +38,23 @@ ALLOWED_BESIDE = {"README.md", ".gitignore"}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
+FEATURES = "features"
+"""What the engine file of local features is called by, as others are by their hasher."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An engine file: the fingerprints of one hasher with row ids up to ``through``."""
+    """An engine file: the fingerprints of one hasher, or the features by one codebook, with row ids up to ``through``.
 
-    hasher: str
+    Attributes:
+        of: name of the hasher or of the codebook.
+        engine: which engine wrote it.
+        file: its name, in the index folder.
+        through: it holds all rows with an id up to this one.
+        size: how many rows it holds.
+    """
+
+    of: str
     engine: str
     file: str
     through: int
@@ -55,16 +68,25 @@ class Header:
     Attributes:
         format: version of the on-disk format.
         hashers: what is computed for every photo; the first one is searched.
-        engine: which engine searches.
-        generation: raised by one with each snapshot.
-        snapshot: the engine file of this generation, if there is one.
+        engine: which engine searches fingerprints.
+        codebook: which codebook the local features are coded by.
+        generation: raised by one with each engine file that is published.
+        snapshot: the engine file of the fingerprints, if there is one.
+        features: the engine file of the local features, if there is one.
     """
 
     format: int
     hashers: tuple[str, ...]
     engine: str
+    codebook: str
     generation: int = 0
     snapshot: Snapshot | None = None
+    features: Snapshot | None = None
+
+    @property
+    def files(self) -> set[str]:
+        """The engine files it names."""
+        return {snapshot.file for snapshot in (self.snapshot, self.features) if snapshot is not None}
 
 
 class Layout:
@@ -151,9 +173,12 @@ class Layout:
         ``snapshot.file`` is named here. Readers that hold the old generation keep what they have loaded.
         """
         generation = header.generation + 1
-        name = f"{snapshot.hasher}.{snapshot.engine}.{generation}"
+        field = "snapshot" if snapshot.of in header.hashers else "features"
+        name = f"{snapshot.of if field == 'snapshot' else FEATURES}.{snapshot.engine}.{generation}"
         self._replace(self.root / name, write)
-        published = replace(header, generation=generation, snapshot=replace(snapshot, file=name))
+        named = replace(snapshot, file=name)
+        changes: dict[str, Any] = {"generation": generation, field: named}
+        published = replace(header, **changes)
         self.write_header(published)
         self._drop_others(published)
         return published
@@ -165,9 +190,9 @@ class Layout:
         return self.root / snapshot.file
 
     def _drop_others(self, header: Header) -> None:
-        current = header.snapshot.file if header.snapshot else None
+        ours = tuple(f"{name}." for name in (*header.hashers, FEATURES))
         for entry in self.root.iterdir():
-            if entry.name != current and entry.name.startswith(tuple(f"{name}." for name in header.hashers)):
+            if entry.name not in header.files and entry.name.startswith(ours):
                 with contextlib.suppress(OSError):  # a reader on Windows may hold it open; the next publish drops it
                     entry.unlink()
 
@@ -242,16 +267,36 @@ def _header(version: int, raw: dict[str, Any]) -> Header:
         case {"hashers": [str(), *_] as hashers, "engine": str(engine), "generation": int(generation)} if all(
             isinstance(name, str) for name in hashers
         ):
-            return Header(version, tuple(hashers), engine, generation, _snapshot(raw.get("snapshot")))
+            snapshot = _snapshot(raw.get("snapshot"), version)
+            return Header(
+                version,
+                tuple(hashers),
+                engine,
+                _codebook(raw, version),
+                generation,
+                snapshot,
+                _snapshot(raw.get("features")),
+            )
     raise ValueError("a field is missing, or of another type")
 
 
-def _snapshot(raw: object) -> Snapshot | None:
+def _codebook(raw: dict[str, Any], version: int) -> str:
+    if version == 1:  # before there were features
+        return DEFAULT_CODEBOOK
+    match raw:
+        case {"codebook": str(codebook)}:
+            return codebook
+    raise ValueError("no codebook is named")
+
+
+def _snapshot(raw: object, version: int = FORMAT_VERSION) -> Snapshot | None:
+    if version == 1 and isinstance(raw, dict):
+        raw = raw | {"of": raw.get("hasher")}
     match raw:
         case None:
             return None
-        case {"hasher": str(hasher), "engine": str(engine), "file": str(file), "through": int(last), "size": int(size)}:
-            return Snapshot(hasher, engine, file, last, size)
+        case {"of": str(of), "engine": str(engine), "file": str(file), "through": int(last), "size": int(size)}:
+            return Snapshot(of, engine, file, last, size)
     raise ValueError("a field of the snapshot is missing, or of another type")
 
 

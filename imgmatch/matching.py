@@ -5,57 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog.lookups import owners, photos_of
+from imgmatch.catalog.lookups import owners, photos_of, photos_showing
 from imgmatch.catalog.times import from_microseconds
-from imgmatch.model import FINGERPRINT_BITS, ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, Status
+from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, Status
+from imgmatch.verifying import Near
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
     from imgmatch.catalog.rows import StoredPhoto
     from imgmatch.engines.base import Hits
+    from imgmatch.verifying import Judged, Wanted
     from imgmatch.workers.messages import Description
 
-CHANCE_DISTANCE = FINGERPRINT_BITS // 2
-"""Fingerprints of unrelated pictures differ in half of their bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it."""
-
-    distance: int
-    orientation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the asker wants to see.
-
-    Attributes:
-        account: leave out this account's own photos.
-        limit: how many accounts at the most.
-    """
-
-    account: str | None = None
-    limit: int = 20
+EXACT = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
+"""The evidence for photos of the same bytes or the same pixels."""
 
 
 @dataclass(slots=True, order=True)
 class _Owner:
     """An account that carries the query, in the order accounts are shown."""
 
-    not_exact: bool
-    distance: int
+    rank: tuple[int, float]
     seen_at: int
     account: str
-
-
-def near_score(distance: int) -> float:
-    """1 for equal fingerprints, 0 for those as far apart as unrelated pictures; not yet a probability."""
-    return round(max(0.0, 1.0 - distance / CHANCE_DISTANCE), 4)
 
 
 def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
@@ -70,53 +45,64 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def answer(
-    connection: Connection, name: str, query: Description, near: Mapping[int, Near], wanted: Wanted
-) -> CheckResult:
-    """Look up who carries the fingerprints in ``near`` and rank them by distinct accounts."""
-    ranked = _rank(connection, query, near, wanted.account)
+def answer(connection: Connection, name: str, query: Description, judged: Judged, wanted: Wanted) -> CheckResult:
+    """Look up who carries the pictures that passed and rank them by distinct accounts."""
+    partial = {stored.id: (stored, judged.partial[row]) for row, stored in photos_showing(connection, judged.partial)}
+    ranked = _rank(connection, query, judged, partial.values(), wanted.account)
     shown = {owner.account: place for place, owner in enumerate(ranked[: wanted.limit])}
+    found = dict(partial)
+    for fingerprint_id, stored in photos_of(connection, judged.near, shown):
+        found[stored.id] = (stored, judged.near[fingerprint_id])
     matches = [
-        (shown[stored.account], match_of(query, stored, near[fingerprint_id]))
-        for fingerprint_id, stored in photos_of(connection, near, shown)
+        (shown[stored.account], Match(photo_of(stored), EXACT if _same(query, stored) else evidence))
+        for stored, evidence in found.values()
+        if stored.account in shown
     ]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
+    copies = sum(owner.rank[0] < _RELATED for owner in ranked)
     return CheckResult(
         photo=name,
-        status=Status.MATCH if ranked else Status.NO_MATCH,
-        accounts=len(ranked),
+        status=Status.MATCH if copies else Status.NO_MATCH,
+        accounts=copies,
         truncated=len(ranked) > len(shown),
         matches=tuple(match for _, match in matches),
     )
 
 
-def _rank(connection: Connection, query: Description, near: Mapping[int, Near], without: str | None) -> list[_Owner]:
+def _rank(
+    connection: Connection,
+    query: Description,
+    judged: Judged,
+    partial: Iterable[tuple[StoredPhoto, Evidence]],
+    without: str | None,
+) -> list[_Owner]:
     best: dict[str, _Owner] = {}
-    for fingerprint_id, account, seen_at, same in owners(connection, near, query.sha256, query.pixels):
-        if account == without:
-            continue
-        owner = _Owner(not same, near[fingerprint_id].distance, seen_at, account)
-        best[account] = min(owner, best.get(account, owner))
+    claims = [
+        _Owner(_order(EXACT if same else judged.near[fingerprint_id]), seen_at, account)
+        for fingerprint_id, account, seen_at, same in owners(connection, judged.near, query.sha256, query.pixels)
+    ]
+    claims += [_Owner(_order(evidence), stored.seen_at, stored.account) for stored, evidence in partial]
+    for owner in claims:
+        if owner.account != without:
+            best[owner.account] = min(owner, best.get(owner.account, owner))
     return sorted(best.values())
 
 
-def _photo_order(match: Match) -> tuple[bool, float, float, str]:
-    evidence, photo = match.evidence, match.photo
-    return evidence.kind is not Kind.EXACT, -evidence.score, photo.seen_at.timestamp(), photo.photo_id
+_RELATED = 2
 
 
-def match_of(query: Description, stored: StoredPhoto, near: Near) -> Match:
-    """The match of a query and a stored photo whose fingerprints are near."""
-    same = stored.sha256 == query.sha256 or stored.pixels == query.pixels
-    return Match(photo_of(stored), evidence_of(near, same=same))
+def _order(evidence: Evidence) -> tuple[int, float]:
+    """Exact before all, related after all, the others by score; of equal scores the nearer fingerprint first."""
+    place = {Kind.EXACT: 0, Kind.RELATED: _RELATED}.get(evidence.kind, 1)
+    return place, -evidence.score
 
 
-def evidence_of(near: Near, *, same: bool) -> Evidence:
-    """The evidence for two photos; ``same`` says that their bytes or pixels are equal."""
-    if same:
-        return Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
-    orientation = ORIENTATIONS[near.orientation]
-    return Evidence(Kind.NEAR, near_score(near.distance), near.distance, orientation.mirrored, orientation.rotation)
+def _photo_order(match: Match) -> tuple[tuple[int, float], float, str]:
+    return _order(match.evidence), match.photo.seen_at.timestamp(), match.photo.photo_id
+
+
+def _same(query: Description, stored: StoredPhoto) -> bool:
+    return stored.sha256 == query.sha256 or stored.pixels == query.pixels
 
 
 def photo_of(stored: StoredPhoto) -> Photo:

@@ -38,11 +38,20 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class Depth(StrEnum):
+    """What is computed for each photo."""
+
+    FINGERPRINT = "fingerprint"
+    FULL = "full"
+
+
 class Kind(StrEnum):
     """How a match was found."""
 
     EXACT = "exact"
     NEAR = "near"
+    PARTIAL = "partial"
+    RELATED = "related"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +148,25 @@ class Photo:
     bank: str | None = None
 
 
+Outline = tuple[tuple[float, float], ...]
+"""Corners (x, y) of a part of a picture, as shares of its width and height, in order round the part."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Why two photos are held to be copies of one picture.
 
     Attributes:
-        kind: ``exact`` (same bytes or same pixels) or ``near`` (fingerprints).
-        score: 0..1, 1 is certain.
-        distance: Hamming distance of the fingerprints in bits, or ``None`` where none was taken.
+        kind: ``exact`` (same bytes or same pixels), ``near`` (fingerprints), ``partial`` (local features) or
+            ``related`` (another shot of the same moment: no copy, and given only on request).
+        score: probability that the two are copies of one picture, 0..1, 1 is certain.
+        distance: Hamming distance of the fingerprints in bits, or ``None`` where they are too far apart to tell.
         mirrored: the query is mirrored left to right against the stored photo.
         rotation: degrees clockwise the query is turned against the stored photo, after mirroring.
         overlap: share of the stored photo seen in the query, 0..1, or ``None`` where it was not measured.
         agreement: share of the overlap that looks alike once aligned, 0..1, or ``None`` where it was not measured.
+        outline_query: the shared part in the query, or ``None`` where it was not measured.
+        outline_stored: the shared part in the stored photo; its corners are those of ``outline_query``, in that order.
     """
 
     kind: Kind
@@ -160,6 +176,8 @@ class Evidence:
     rotation: int
     overlap: float | None = None
     agreement: float | None = None
+    outline_query: Outline | None = None
+    outline_stored: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from imgmatch.engines.base import FingerprintEngine
+    from imgmatch.features.codebook import Codebook
     from imgmatch.hashers.base import Hasher
 
 HASHERS: Mapping[str, str] = {
@@ -30,6 +31,11 @@ ENGINES: Mapping[str, str] = {
     "linear": "imgmatch.engines.linear:LinearEngine",
     "flat": "imgmatch.engines.flat:FlatEngine",
 }
+
+CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
+"""A codebook never changes under its name: codes written with it stay readable."""
+
+DEFAULT_CODEBOOK = "sift-4096-32x4-v1"
 
 DEFAULT_HASHERS = ("phash", "pdq")
 """What a new index computes; the first one is searched, ``pdq`` is kept for exchange."""
@@ -60,6 +66,15 @@ def engine(name: str) -> type[FingerprintEngine]:
         UnknownNameError: there is none.
     """
     return cast("type[FingerprintEngine]", _load("engine", ENGINES, name))
+
+
+def codebook(name: str) -> Codebook:
+    """The codebook of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    return cast("Codebook", _load("codebook", CODEBOOKS, name)())
 
 
 def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the callers give it its type

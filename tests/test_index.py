@@ -1,20 +1,30 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import photos
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from PIL.PngImagePlugin import PngInfo
+from sqlalchemy import select, update
 
 from imgmatch import registry
+from imgmatch.catalog import migrations, schema
+from imgmatch.catalog.features import FeatureRow, store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.engines.postings import Postings
+from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import (
     ImgmatchError,
     IndexDamagedError,
@@ -24,14 +34,19 @@ from imgmatch.errors import (
     NotAnIndexError,
     UnknownNameError,
 )
+from imgmatch.features.codebook import shipped
+from imgmatch.features.extract import Features, extract_query
+from imgmatch.features.record import pack
 from imgmatch.index import Index
-from imgmatch.model import Kind, NewPhoto, Status
+from imgmatch.layout import FORMAT_VERSION
+from imgmatch.model import Depth, Kind, NewPhoto, Status
+from imgmatch.searcher import load_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from imgmatch.model import CheckResult, Evidence
+    from imgmatch.model import CheckResult, Evidence, ScanResult
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
 SHARED, LONELY = 1, 2  # seeds of a picture four accounts have, and of one that one account has
@@ -162,15 +177,13 @@ def test_an_accounts_own_photos_are_left_out_when_it_is_named(index: Index, home
     assert {match.photo.account for match in index.check(photos.jpeg(photos.picture(SHARED)), account="b")} == {*"acd"}
 
 
-def test_exact_comes_first_then_near_by_distance_then_who_had_it_first(index: Index, home: Path) -> None:
+def test_exact_comes_first_then_the_others_by_score_then_who_had_it_first(index: Index, home: Path) -> None:
     result = index.check(home / "photos" / "c" / "1.jpg")
     accounts = list(dict.fromkeys(match.photo.account for match in result))
     assert accounts[0] == "c"
-    best = {
-        account: min(m.evidence.distance or 0 for m in result if m.photo.account == account) for account in accounts
-    }
+    best = {account: max(m.evidence.score for m in result if m.photo.account == account) for account in accounts}
     moments = {account: min(m.photo.seen_at for m in result if m.photo.account == account) for account in accounts}
-    assert accounts[1:] == sorted(accounts[1:], key=lambda account: (best[account], moments[account]))
+    assert accounts[1:] == sorted(accounts[1:], key=lambda account: (-best[account], moments[account]))
 
 
 def test_photos_of_one_account_stand_together(index: Index) -> None:
@@ -198,12 +211,16 @@ def test_a_match_carries_all_that_is_known_of_the_photo(index: Index, home: Path
     assert photo.photo_id == NewPhoto.at(home / "photos" / "b" / "1.png", account="b").photo_id
 
 
-def test_the_distance_asked_for_is_inclusive(index: Index) -> None:
+def test_the_distance_asked_for_is_inclusive_and_beyond_it_only_features_find(index: Index) -> None:
     query = photos.jpeg(photos.picture(SHARED), quality=8)
     distance = the_evidence(index.check(query), "b/1.png").distance
     assert distance
-    assert "b" in {match.photo.account for match in index.check(query, max_distance=distance)}
-    assert "b" not in {match.photo.account for match in index.check(query, max_distance=distance - 1)}
+    assert the_evidence(index.check(query, max_distance=distance), "b/1.png").kind is Kind.NEAR
+    beyond = the_evidence(index.check(query, max_distance=distance - 1), "b/1.png")
+    assert (beyond.kind, beyond.distance) == (Kind.PARTIAL, None)
+    with Index.open(index.path, depth=Depth.FINGERPRINT) as shallow:
+        assert "b" in {match.photo.account for match in shallow.check(query, max_distance=distance)}
+        assert "b" not in {match.photo.account for match in shallow.check(query, max_distance=distance - 1)}
 
 
 def test_a_flat_photo_cannot_be_searched_and_the_answer_says_why(index: Index) -> None:
@@ -495,8 +512,6 @@ def test_an_index_that_was_killed_while_it_was_made_is_made_by_the_next_scan(tmp
 
 
 def test_a_catalog_of_another_program_is_not_an_index_and_the_error_names_the_folder(tmp_path: Path) -> None:
-    import sqlite3  # noqa: PLC0415 -- no other test needs it
-
     Index.create(tmp_path / "index").close()
     catalog = tmp_path / "index" / "catalog.sqlite3"
     catalog.unlink()
@@ -511,4 +526,228 @@ def test_a_closed_index_leaves_no_process_and_no_log_behind(tmp_path: Path) -> N
     with Index.create(tmp_path / "index") as index:
         index.add(world(tmp_path))
     left = {entry.name for entry in (tmp_path / "index").iterdir()}
-    assert left - {"lock"} == {"index.json", "catalog.sqlite3", "phash.flat.1"}
+    assert left - {"lock"} == {"index.json", "catalog.sqlite3", "phash.flat.1", "features.ivf.2"}
+
+
+# -- features ---------------------------------------------------------------------------------------------------------
+
+
+def kept(index: Index) -> dict[bytes, tuple[int, bool]]:
+    """Row id and whether there is a thumbnail, by pixels, of the features in the catalog."""
+    table = schema.features.c
+    with index.catalog.read() as connection:
+        rows = connection.execute(select(table.pixels, table.id, table.thumbnail.is_not(None)))
+        return {pixels: (row, bool(small)) for pixels, row, small in rows}
+
+
+def shown(index: Index) -> set[bytes]:
+    """The pixels of all photos."""
+    with index.catalog.read() as connection:
+        return set(connection.scalars(select(schema.photos.c.pixels)))
+
+
+def in_file(index: Index) -> dict[int, int]:
+    """How many points of each picture the published engine file of features holds."""
+    snapshot = index.header.features
+    assert snapshot is not None
+    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+    return Counter(row for piece in postings.pieces() for row in (piece.ids >> GEOMETRY_BITS).tolist())
+
+
+def best(index: Index, seed: int) -> int:
+    """The row of the features an engine finds first for a crop of a picture; 0 for none that stands out."""
+    grey = np.asarray(photos.picture(seed).convert("L"))[100:500, 80:400]
+    (found,) = index.features.search([extract_query(grey, grey)], 2)
+    return found[0].row if found and found[0].votes > 4 else 0
+
+
+def tally(result: ScanResult) -> tuple[int, int, int, int, int]:
+    return result.added, result.updated, result.unchanged, result.removed, result.skipped
+
+
+def test_every_picture_has_features_and_a_thumbnail_and_is_found_by_a_part_of_it(tmp_path: Path) -> None:
+    new = world(tmp_path)
+    with Index.create(tmp_path / "index") as index:
+        index.add(new)
+        assert kept(index).keys() == shown(index)
+        assert all(small for _, small in kept(index).values())
+        assert in_file(index).keys() == {row for row, _ in kept(index).values()}
+        rows = {photo.photo_id: kept(index)[pixels] for photo, pixels in with_pixels(index, new)}
+        lonely = NewPhoto.at(tmp_path / "a" / "2.png", account="a").photo_id
+        assert best(index, LONELY) == rows[lonely][0]
+        assert best(index, SHARED) in {row for photo_id, (row, _) in rows.items() if photo_id != lonely}
+        assert best(index, 77) == 0
+
+
+def with_pixels(index: Index, new: list[NewPhoto]) -> list[tuple[NewPhoto, bytes]]:
+    with index.catalog.read() as connection:
+        rows = connection.execute(select(schema.photos.c.photo_id, schema.photos.c.pixels))
+        pixels = {photo_id: digest for photo_id, digest in rows}  # noqa: C416 -- rows are not pairs
+    return [(photo, pixels[photo.photo_id]) for photo in new]
+
+
+def test_photos_scanned_for_fingerprints_alone_get_features_by_the_next_full_scan(tmp_path: Path) -> None:
+    new = world(tmp_path)
+    with Index.create(tmp_path / "index", depth=Depth.FINGERPRINT) as index:
+        assert tally(index.add(new)) == (6, 0, 0, 0, 0)
+        assert (kept(index), index.counts()["features"], best(index, LONELY)) == ({}, 0, 0)
+        assert tally(index.add(new)) == (0, 0, 6, 0, 0)
+    with Index.open(tmp_path / "index") as index:
+        before = in_catalog(index)
+        assert tally(index.add(new)) == (0, 6, 0, 0, 0)
+        assert kept(index).keys() == shown(index)
+        assert in_file(index).keys() == {row for row, _ in kept(index).values()}
+        assert best(index, LONELY)
+        assert in_catalog(index) == before
+        assert tally(index.add(new)) == (0, 0, 6, 0, 0)
+    with Index.open(tmp_path / "index", depth=Depth.FINGERPRINT) as index:  # what is there already stays
+        assert tally(index.add(new)) == (0, 0, 6, 0, 0)
+        assert kept(index).keys() == shown(index)
+
+
+def in_catalog(index: Index) -> dict[str, list[tuple[object, ...]]]:
+    """Photos, but for the scan that met them last, and fingerprints."""
+    photos_columns = [column for column in schema.photos.columns if column.name != "scan_id"]
+    with index.catalog.read() as connection:
+        return {
+            "photos": [tuple(row) for row in connection.execute(select(*photos_columns).order_by(schema.photos.c.id))],
+            "fingerprints": [tuple(row) for row in connection.execute(select(schema.fingerprints))],
+            "links": sorted(tuple(row) for row in connection.execute(select(schema.photo_fingerprints))),
+        }
+
+
+def test_without_thumbnails_none_is_kept_and_parts_are_found_all_the_same(tmp_path: Path) -> None:
+    with Index.create(tmp_path / "index", thumbnails=False) as index:
+        index.add(world(tmp_path))
+        assert kept(index).keys() == shown(index)
+        assert not any(small for _, small in kept(index).values())
+        assert best(index, LONELY)
+        assert b"\xff\xd8\xff\xe0" not in b"".join(entry.read_bytes() for entry in index.path.iterdir())
+
+
+@pytest.mark.parametrize("how", ["removed account", "removed photo", "pruned", "changed"])
+def test_a_photo_that_goes_takes_its_features_with_it_unless_somebody_else_shows_them(tmp_path: Path, how: str) -> None:
+    shared, lonely = photos.picture(SHARED), photos.picture(LONELY)
+    own, lent = save(tmp_path / "own.png", lonely), save(tmp_path / "lent.png", shared)
+    mine = [on("a", own), on("a", lent)]
+    with Index.create(tmp_path / "index") as index:
+        index.add([*mine, on("b", save(tmp_path / "theirs.png", shared))], source="s")
+        before = kept(index)
+        assert len(before) == len(in_file(index)) == 2
+        if how == "removed account":
+            assert index.remove(account="a") == 2
+        elif how == "removed photo":
+            assert sum(index.remove(photo_id=photo.photo_id) for photo in mine) == 2
+        elif how == "pruned":
+            assert index.add([on("b", tmp_path / "theirs.png")], source="s", prune=True).removed == 2
+        else:
+            for path in (own, lent):
+                save(path, photos.picture(50, (300, 200)))
+                os.utime(path, (1_800_000_000, 1_800_000_000))
+            assert index.add(mine, source="s").updated == 2
+        left = kept(index)
+        assert left.keys() == shown(index)
+        assert len(set(before.values()) & set(left.values())) == 1
+        assert in_file(index).keys() == {row for row, _ in left.values()}
+        assert (best(index, LONELY), best(index, SHARED)) == (
+            0,
+            next(iter(set(before.values()) & set(left.values())))[0],
+        )
+
+
+def test_what_a_killed_scan_left_of_features_is_swept_by_the_next(tmp_path: Path) -> None:
+    path = save(tmp_path / "1.jpg", photos.picture(SHARED))
+
+    def broken() -> Iterator[NewPhoto]:
+        yield on("a", path)
+        raise ImgmatchError("killed")
+
+    with Index.create(tmp_path / "index") as index:
+        index.add([on("a", path)])
+        with index.catalog.write() as connection:
+            store_features(connection, [FeatureRow(bytes(16), registry.DEFAULT_CODEBOOK, RECORD, None)])
+        with pytest.raises(ImgmatchError, match="killed"):
+            index.add(broken())
+        index.add([on("a", path)])
+        assert kept(index).keys() == shown(index)
+
+
+RECORD = pack(Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 1.0), shipped())
+
+
+def test_features_by_another_codebook_are_made_anew_by_the_next_scan(tmp_path: Path) -> None:
+    new = world(tmp_path)
+    with Index.create(tmp_path / "index") as index:
+        index.add(new)
+        old = {row for row, _ in kept(index).values()}
+        with index.catalog.write() as connection:
+            connection.execute(update(schema.features).values(codebook="of yesterday"))
+        assert tally(index.add(new)) == (0, 6, 0, 0, 0)
+        again = {row for row, _ in kept(index).values()}
+        assert not again & old
+        assert in_file(index).keys() == again
+
+
+def test_damaged_and_missing_engine_files_of_features_cost_nothing_but_time(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    with Index.create(folder) as index:
+        index.add(world(tmp_path))
+        before = [best(index, seed) for seed in (SHARED, LONELY, 77)]
+    for content in (b"x" * 50, None):
+        for engine_file in folder.glob("features.*"):
+            engine_file.write_bytes(content) if content else engine_file.unlink()
+        with Index.open(folder) as index:
+            assert [best(index, seed) for seed in (SHARED, LONELY, 77)] == before
+
+
+def back_to_format_1(folder: Path) -> None:
+    """Make an index of fingerprints alone what the first format was."""
+    header = json.loads((folder / "index.json").read_text())
+    snapshot = header["snapshot"]
+    assert snapshot is not None
+    first = {"hasher": snapshot.pop("of"), **snapshot}
+    names = ("hashers", "engine", "generation")
+    text = json.dumps({"format": 1} | {name: header[name] for name in names} | {"snapshot": first}, indent=2)
+    (folder / "index.json").write_text(text + "\n")
+    for engine_file in folder.glob("features.*"):
+        engine_file.unlink()
+    with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in tables - FIRST_TABLES - {"sqlite_sequence"}:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX ix_photos_pixels")
+        connection.execute("DELETE FROM versions")
+        connection.execute("INSERT INTO versions VALUES (1)")
+        connection.commit()
+
+
+FIRST_TABLES = {
+    *("versions", "sources", "accounts", "photos", "fingerprints", "photo_fingerprints", "scans", "skipped"),
+}
+
+
+def test_an_index_of_the_first_format_is_brought_up_to_date_and_gets_features_by_the_next_scan(tmp_path: Path) -> None:
+    new = world(tmp_path)
+    folder = tmp_path / "index"
+    query = np.frombuffer(bytes(range(256)), np.uint8).reshape(8, 32)
+    with Index.create(folder, depth=Depth.FINGERPRINT) as index:
+        index.add(new)
+        rows, answer = in_catalog(index), index.searcher.search(query, 140).ids.tolist()
+        assert answer
+    back_to_format_1(folder)
+    snapshot_file = json.loads((folder / "index.json").read_text())["snapshot"]["file"]
+    with Index.open(folder) as index:
+        header = index.header
+        assert (header.format, header.codebook, header.features) == (FORMAT_VERSION, registry.DEFAULT_CODEBOOK, None)
+        assert (header.snapshot is not None, index.catalog.version()) == (True, migrations.VERSION)
+        assert (folder / snapshot_file).is_file()
+        assert load_fingerprints(index.layout, header) is not None
+        assert (in_catalog(index), index.searcher.search(query, 140).ids.tolist()) == (rows, answer)
+        assert (kept(index), best(index, LONELY)) == ({}, 0)
+    with Index.open(folder) as index:
+        assert index.header == header  # once is enough
+        assert tally(index.add(new)) == (0, 6, 0, 0, 0)
+        assert kept(index).keys() == shown(index)
+        assert best(index, LONELY)
+        assert in_catalog(index) == rows
+        assert tally(index.add(new)) == (0, 0, 6, 0, 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import photos
 import pytest
+from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.catalog import migrations, schema
@@ -105,14 +106,17 @@ def test_an_index_made_by_the_code_holds_only_the_files_described(index: Index) 
     patterns = [re.sub("[A-Z]{2,}", "*", name) for name in first_column("Contents")]
     for entry in index.path.iterdir():
         assert any(fnmatchcase(entry.name, pattern) for pattern in patterns), entry.name
-    snapshot = index.header.snapshot
-    assert snapshot is not None
-    assert snapshot.file == f"{snapshot.hasher}.{snapshot.engine}.{index.header.generation}"
+    prints, features = index.header.snapshot, index.header.features
+    assert prints is not None
+    assert features is not None
+    assert prints.file == f"{prints.of}.{prints.engine}.{index.header.generation - 1}"
+    assert features.file == f"features.{features.engine}.{index.header.generation}"
 
 
 def test_a_header_made_by_the_code_has_only_the_fields_described(index: Index) -> None:
     raw = json.loads((index.path / HEADER).read_text(encoding="utf-8"))
     assert [*raw, *(f"snapshot.{name}" for name in raw["snapshot"])] == first_column("index.json")
+    assert list(raw["features"]) == list(raw["snapshot"])
 
 
 @pytest.mark.parametrize("engine", sorted(registry.ENGINES))
@@ -120,16 +124,44 @@ def test_an_engine_file_is_read_as_described_with_nothing_but_numpy(engine: str,
     ids, codes = np.array([5, 3, 2**40]), np.random.default_rng(1).integers(0, 256, (3, 32), dtype=np.uint8)
     registry.engine(engine)(ids, codes).save(tmp_path / "file")
     with (tmp_path / "file").open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        assert sorted(archive) == sorted(first_column("The engine file"))
+        assert sorted(archive) == sorted(first_column("The engine file of fingerprints"))
         assert (archive["ids"].dtype, archive["codes"].dtype) == (np.int64, np.uint8)
         assert archive["ids"].tolist() == ids.tolist()
         assert archive["codes"].tolist() == codes.tolist()
 
 
-def test_nothing_of_a_picture_is_in_the_files(index: Index) -> None:
-    files = b"".join(entry.read_bytes() for entry in index.path.iterdir())
-    for magic in (b"\xff\xd8\xff\xe0", b"\x89PNG", b"RIFF", b"JFIF", b"Exif"):
+def test_the_engine_file_of_features_is_read_as_described_with_nothing_but_numpy(index: Index) -> None:
+    snapshot = index.header.features
+    assert snapshot is not None
+    with (index.path / snapshot.file).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive}
+    assert sorted(arrays) == sorted(first_column("The engine file of features"))
+    assert arrays["pictures"].tolist() == [snapshot.size] == [2]
+    with index.catalog.read() as connection:
+        query = select(schema.features.c.id, schema.features.c.record)
+        records = {row: record for row, record in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+    points = {row: int.from_bytes(record[2:4], "little") for row, record in records.items()}
+    assert arrays["sizes"].sum() == len(arrays["ids"]) == len(arrays["codes"]) == sum(points.values())
+    lists = np.repeat(np.arange(4096), arrays["sizes"])
+    for row, record in records.items():
+        mine = arrays["ids"] >> 24 == row
+        of_list = np.frombuffer(record, "<u2", points[row], 8 + 6 * points[row])
+        codes = np.frombuffer(record, np.uint8, 16 * points[row], 8 + 8 * points[row]).reshape(-1, 16)
+        in_record = sorted(zip(of_list.tolist(), map(bytes, codes), strict=True))
+        assert sorted(zip(lists[mine].tolist(), map(bytes, arrays["codes"][mine]), strict=True)) == in_record
+        x = np.frombuffer(record, "<u2", points[row], 8) / 65_535
+        assert np.abs(np.sort((arrays["ids"][mine] >> 18 & 63) / 64) - np.sort(x)).max() < 1 / 32
+
+
+def test_nothing_of_a_picture_but_its_thumbnail_is_in_the_files(index: Index, tmp_path: Path) -> None:
+    kept = b"".join(entry.read_bytes() for entry in index.path.iterdir())
+    with Index.create(tmp_path / "bare", thumbnails=False) as bare:
+        bare.add([NewPhoto.at(index.path.parent / "a" / "1.jpg", account="a")])
+        files = b"".join(entry.read_bytes() for entry in bare.path.iterdir())
+    for magic in (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"JFIF", b"Exif"):
         assert magic not in files
+    assert kept.count(b"\xff\xd8\xff") == 2
+    assert b"Exif" not in kept
 
 
 def test_only_the_page_and_its_gitignore_are_tracked() -> None:

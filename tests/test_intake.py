@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from imgmatch.actions.scan import scan
 from imgmatch.catalog import schema
@@ -16,7 +16,7 @@ from imgmatch.errors import SourceError
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
 from imgmatch.intake import BATCH, Watcher
-from imgmatch.model import NewPhoto, ScanResult, Skipped, SkipReason, Status
+from imgmatch.model import Depth, NewPhoto, ScanResult, Skipped, SkipReason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +130,74 @@ def test_a_file_from_the_far_future_or_the_far_past_is_a_photo_like_any_other(pl
     assert counts(place.scan()) == {"added": 2}
     assert counts(place.scan()) == {"unchanged": 2}
     assert place.accounts_with(1) == {"late", "early"}
+
+
+# -- features ---------------------------------------------------------------------------------------------------------
+
+
+def first_seen(index: Index) -> list[int]:
+    with index.catalog.read() as connection:
+        return list(connection.scalars(select(schema.photos.c.seen_at).order_by(schema.photos.c.photo_id)))
+
+
+def scanned(folder: Path, home: Path, depth: Depth) -> dict[str, int]:
+    """What a scan of a folder at some depth comes to, in an index of its own."""
+    with Index.open(home / "deep", create=True, depth=depth) as index:
+        return counts(scan(index, [folder]))
+
+
+def test_a_photo_with_features_is_not_even_opened_again_whatever_the_depth(place: Place, tmp_path: Path) -> None:
+    path = place.photo("a/1.jpg", 1)
+    assert scanned(place.folder, tmp_path, Depth.FULL) == {"added": 1}
+    put_garbage(path)
+    assert scanned(place.folder, tmp_path, Depth.FULL) == {"unchanged": 1}
+    assert scanned(place.folder, tmp_path, Depth.FINGERPRINT) == {"unchanged": 1}
+
+
+def test_a_touched_photo_with_features_is_read_but_not_decoded_again(place: Place) -> None:
+    path = place.photo("a/1.jpg", 1)
+    place.scan()
+    with place.index.catalog.write() as connection:
+        connection.execute(update(schema.photos).values(quality=3))  # decoding it would say otherwise
+    touch(path, 60)
+    assert counts(place.scan()) == {"unchanged": 1}
+    with place.index.catalog.read() as connection:
+        assert connection.scalars(select(schema.photos.c.quality)).all() == [3]
+
+
+def test_only_photos_without_features_are_decoded_when_a_scan_goes_deeper(place: Place, tmp_path: Path) -> None:
+    place.photo("a/1.jpg", 1)
+    place.photo("b/1.jpg", 2)
+    assert scanned(place.folder, tmp_path, Depth.FINGERPRINT) == {"added": 2}
+    place.photo("c/1.jpg", 3)
+    place.photo("d/1.jpg", 1)  # what a has: both get their features from this one
+    bad = place.photo("e/1.jpg", 4)
+    bad.write_bytes(b"no photo")
+    assert scanned(place.folder, tmp_path, Depth.FULL) == {"added": 2, "updated": 2, "skipped": 1}
+    assert scanned(place.folder, tmp_path, Depth.FULL) == {"unchanged": 4, "skipped": 1}
+
+
+def test_a_photo_whose_file_turned_bad_keeps_what_is_known_when_a_scan_goes_deeper(
+    place: Place, tmp_path: Path
+) -> None:
+    path = place.photo("a/1.jpg", 1)
+    assert scanned(place.folder, tmp_path, Depth.FINGERPRINT) == {"added": 1}
+    put_garbage(path)
+    for _ in range(2):
+        assert scanned(place.folder, tmp_path, Depth.FULL) == {"skipped": 1}
+    with Index.open(tmp_path / "deep") as index:
+        assert (len(index), index.counts()["features"]) == (1, 0)
+
+
+def test_a_touched_photo_that_gets_its_features_was_first_seen_when_it_was(place: Place, tmp_path: Path) -> None:
+    path = place.photo("a/1.jpg", 1)
+    scanned(place.folder, tmp_path, Depth.FINGERPRINT)
+    with Index.open(tmp_path / "deep") as index:
+        before = first_seen(index)
+    touch(path, 3600)
+    assert scanned(place.folder, tmp_path, Depth.FULL) == {"updated": 1}
+    with Index.open(tmp_path / "deep") as index:
+        assert first_seen(index) == before
 
 
 # -- what the manifest says anew --------------------------------------------------------------------------------------

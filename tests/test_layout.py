@@ -29,13 +29,13 @@ from imgmatch.errors import (
     NotAnIndexError,
 )
 from imgmatch.layout import CATALOG, FORMAT_VERSION, HEADER, LOCK, Header, Layout, Snapshot
-from imgmatch.searcher import load_snapshot
+from imgmatch.searcher import load_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 UNIX = pytest.mark.skipif(os.name == "nt", reason="takes signals and users of Unix")
-NEW = Header(FORMAT_VERSION, ("phash", "pdq"), "linear")
+NEW = Header(FORMAT_VERSION, ("phash", "pdq"), "linear", registry.DEFAULT_CODEBOOK)
 NEXT = Snapshot("phash", "linear", "", 0, 0)
 
 
@@ -70,8 +70,10 @@ HEADERS = st.builds(
     format=st.just(FORMAT_VERSION),
     hashers=st.lists(TEXT, min_size=1, max_size=4).map(tuple),
     engine=TEXT,
+    codebook=TEXT,
     generation=COUNTS,
     snapshot=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS),
+    features=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS),
 )
 
 
@@ -94,7 +96,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
     return raw
 
 
-@pytest.mark.parametrize("field", [field for field in WHOLE if field != "snapshot"])
+@pytest.mark.parametrize("field", [field for field in WHOLE if field not in {"snapshot", "features"}])
 def test_a_header_without_a_field_is_refused(layout: Layout, field: str) -> None:
     (layout.root / HEADER).write_text(json.dumps({name: value for name, value in WHOLE.items() if name != field}))
     with pytest.raises(NotAnIndexError):
@@ -112,6 +114,10 @@ def test_a_header_without_a_field_is_refused(layout: Layout, field: str) -> None
         ("hashers", []),
         ("hashers", ["phash", 1]),
         ("engine", 7),
+        ("codebook", 7),
+        ("codebook", None),
+        ("features", "features.ivf.3"),
+        ("features", {}),
         ("generation", "3"),
         ("generation", None),
         ("snapshot", "phash.flat.3"),
@@ -307,7 +313,7 @@ for line in count(1):
 def whole_generation(layout: Layout) -> int:
     """The generation a reader gets, after a look whether all of it is of that generation."""
     header = layout.header()
-    parts = load_snapshot(layout, header)
+    parts = load_fingerprints(layout, header)
     if header.generation == 0:
         assert header.snapshot is None
         return 0

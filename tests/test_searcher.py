@@ -17,7 +17,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import intern_fingerprints, read_fingerprints
 from imgmatch.layout import FORMAT_VERSION, Header, Layout, Snapshot
-from imgmatch.searcher import Searcher, load_snapshot
+from imgmatch.searcher import FingerprintSearcher, load_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +33,10 @@ class Shelf:
     def __init__(self, root: Path, engine: str = "flat") -> None:
         self.layout = Layout(root)
         if not self.layout.exists():
-            self.layout.create(Header(FORMAT_VERSION, ("phash", "pdq"), engine))
+            self.layout.create(Header(FORMAT_VERSION, ("phash", "pdq"), engine, registry.DEFAULT_CODEBOOK))
         self.catalog = Catalog(self.layout.catalog)
         self.catalog.migrate()
-        self.searcher = Searcher(self.layout, self.catalog)
+        self.searcher = FingerprintSearcher(self.layout, self.catalog)
 
     def publish(self) -> None:
         self.searcher.publish(self.layout.header())
@@ -182,11 +182,11 @@ def test_a_snapshot_that_cannot_be_used_is_answered_from_the_catalog(shelf: Shel
     else:
         whole = path.read_bytes()
         path.write_bytes({"empty": b"", "cut": whole[:-7], "noise": whole[:200] + b"\xa5" * 300 + whole[500:]}[damage])
-    assert load_snapshot(other.layout, other.layout.header()) is None
+    assert load_fingerprints(other.layout, other.layout.header()) is None
     assert found(other) == in_catalog(shelf)
     assert found(other)
     other.publish()
-    assert load_snapshot(other.layout, other.layout.header()) is not None
+    assert load_fingerprints(other.layout, other.layout.header()) is not None
     assert found(shelf) == in_catalog(shelf)
 
 
@@ -194,9 +194,9 @@ def test_a_snapshot_of_another_hasher_or_engine_is_not_used(shelf: Shelf) -> Non
     shelf.add(1)
     shelf.publish()
     header = shelf.layout.header()
-    for changes in ({"hasher": "pdq"}, {"engine": "other"}, {"size": 39}):
+    for changes in ({"of": "pdq"}, {"engine": "other"}, {"size": 39}):
         changed = replace(header, snapshot=replace(snapshot(shelf), **changes))
-        assert load_snapshot(shelf.layout, changed) is None
+        assert load_fingerprints(shelf.layout, changed) is None
 
 
 def test_publishing_and_rebuilding_give_the_same_answers(shelf: Shelf, other: Shelf) -> None:
@@ -247,7 +247,7 @@ def test_many_readers_search_while_a_writer_adds_publishes_and_rebuilds(shelf: S
     shelf.add(1)
     done = threading.Event()
 
-    def read(searcher: Searcher) -> int:
+    def read(searcher: FingerprintSearcher) -> int:
         most = rounds = 0
         while not done.is_set() or rounds == 0:
             exact = searcher.search(codes(1), 0)
@@ -281,7 +281,7 @@ def test_a_reader_that_opens_while_generations_change_always_gets_all(shelf: She
     def open_and_read() -> int:
         rounds = 0
         while not done.is_set() or rounds == 0:
-            fresh = Searcher(shelf.layout, shelf.catalog)
+            fresh = FingerprintSearcher(shelf.layout, shelf.catalog)
             assert len(fresh.search(codes(1), 0)) == 40
             rounds += 1
         return rounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from imgmatch.model import Skipped, SkipReason
 from imgmatch.sources import open_source
 from imgmatch.sources.base import Fence
 from imgmatch.sources.opening import MANIFESTS
+from imgmatch.verifying import Wanted
 from imgmatch.workers.messages import Failure, NamedPhoto
 
 if TYPE_CHECKING:
@@ -25,28 +27,28 @@ def check(
     index: Index,
     photos: Sequence[str],
     *,
+    wanted: Wanted | None = None,
     standard_input: bytes = b"",
-    account: str | None = None,
-    limit: int = 20,
-    max_distance: int | None = None,
     root: Path | None = None,
-) -> Iterator[CheckResult]:
+) -> Iterator[tuple[NamedPhoto, CheckResult]]:
     """Check each photo, in the order given; a folder or manifest stands for its photos.
 
     Args:
         index: where to look.
         photos: files, folders, manifests, or ``-`` for ``standard_input``.
+        wanted: what to show of what is found.
         standard_input: the bytes of the photo called ``-``.
-        account: leave out this account's own photos.
-        limit: how many accounts a photo at the most.
-        max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
         root: refuse photos outside this folder.
+
+    Yields:
+        each photo with what was found.
 
     Raises:
         SourceError: a folder or a manifest cannot be read at all.
     """
-    named = named_photos(photos, standard_input, root)
-    yield from index.check_many(named, account=account, limit=limit, max_distance=max_distance)
+    named, again = tee(named_photos(photos, standard_input, root))
+    found = index.answers(named, wanted or Wanted())
+    yield from zip(again, found, strict=False)
 
 
 def named_photos(

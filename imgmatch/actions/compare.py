@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imgmatch import registry
+from imgmatch.actions.pictures import Picture, pictures
 from imgmatch.errors import PhotoError
-from imgmatch.matching import Near, evidence_of
-from imgmatch.model import FINGERPRINT_BYTES, Evidence
+from imgmatch.matching import EXACT
+from imgmatch.model import Evidence
+from imgmatch.verifying import Verifier
 from imgmatch.workers.messages import Description
 from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imgmatch.workers.messages import NamedPhoto
 
 
@@ -29,7 +27,8 @@ class Comparison:
         query: the first photo.
         stored: the second photo; the evidence reads as if it were in an index.
         is_match: whether a check would call them copies.
-        evidence: the least distance over the eight orientations, whether or not it is a match.
+        evidence: what speaks for it, whether or not it is a match; ``distance`` is the least over the eight
+            orientations.
     """
 
     query: str
@@ -39,29 +38,36 @@ class Comparison:
 
 
 def compare(query: NamedPhoto, stored: NamedPhoto, *, max_distance: int | None = None) -> Comparison:
-    """Compare two photos by the fingerprint a new index searches.
+    """Compare two photos as a check of a new index would.
 
     Raises:
         PhotoError: one of them cannot be used; the message names it.
     """
     name = registry.DEFAULT_HASHERS[0]
     allowed = registry.MAX_DISTANCES[name] if max_distance is None else max_distance
-    first, second = _describe((query, stored), name)
-    turned = np.frombuffer(first.orientations[name], np.uint8).reshape(-1, FINGERPRINT_BYTES)
-    plain = np.frombuffer(second.fingerprints[name], np.uint8)
-    distances = np.bitwise_count(turned ^ plain).sum(axis=1)
-    best = int(distances.argmin())
-    near = Near(int(distances[best]), best)
-    same = first.sha256 == second.sha256 or first.pixels == second.pixels
-    return Comparison(query.name, stored.name, same or near.distance <= allowed, evidence_of(near, same=same))
+    first, second = _describe(query, stored, name)
+    if first.sha256 == second.sha256 or first.pixels == second.pixels:
+        return Comparison(query.name, stored.name, is_match=True, evidence=EXACT)
+    verifier = Verifier(registry.DEFAULT_CODEBOOK, name)
+    evidence = verifier.pair(first, second, allowed)
+    return Comparison(query.name, stored.name, verifier.accepts(evidence, allowed), evidence)
 
 
-def _describe(photos: Sequence[NamedPhoto], hasher: str) -> list[Description]:
+def compared_pictures(query: NamedPhoto, stored: NamedPhoto) -> tuple[Picture, Picture]:
+    """Both photos as they can be shown."""
+    with WorkerPool(1, Settings()) as pool:
+        first, second = pictures(pool, (query, stored))
+    return first, second
+
+
+def _describe(query: NamedPhoto, stored: NamedPhoto, hasher: str) -> tuple[Description, Description]:
     described = []
+    asked = ((query, query.job(query=True)), (stored, stored.job()))
     with WorkerPool(1, Settings((hasher,))) as pool:
-        for photo, reply in pool.describe(photos, lambda photo: photo.job(orientations=True)):
+        for (photo, _), reply in pool.describe(asked, lambda item: item[1]):
             if not isinstance(reply, Description):
                 detail = getattr(reply, "detail", "")
                 raise PhotoError(getattr(reply, "reason", "unreadable"), f"{photo.name}: {detail}")
             described.append(reply)
-    return described
+    first, second = described
+    return first, second

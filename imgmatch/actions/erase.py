@@ -6,8 +6,16 @@ import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog.erasing import digests_in_use, digests_of, mentions
+import numpy as np
+
+from imgmatch import registry
+from imgmatch.catalog.erasing import digests_in_use, digests_of, features_of, mentions
+from imgmatch.catalog.features import features_by_id, pieces_in_use
+from imgmatch.engines.postings import Postings
+from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import ImgmatchError
+
+_PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +32,8 @@ class Erasure:
         account: the account that was named, if one was.
         photo_id: the photo that was named, if one was.
         photos: photos removed.
-        searched_for: digests and fingerprints that no other photo has and that were looked for afterwards.
+        searched_for: digests, fingerprints and pieces of features and thumbnails that no other photo has and that were
+            looked for afterwards.
         files_searched: files of the index that were read from end to end.
         traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
     """
@@ -51,15 +60,39 @@ def erase(index: Index, *, account: str | None = None, photo_id: str | None = No
                 named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
                 raise ImgmatchError(f"index {index.path} has no {named}")
             digests = digests_of(connection, account=account, photo_id=photo_id)
+            features = features_of(connection, account=account, photo_id=photo_id)
         removed = index.remove(account=account, photo_id=photo_id)
         with index.catalog.read() as connection:
             gone = digests - digests_in_use(connection, digests)
+            lost = features.keys() - features_by_id(connection, features).keys()
             left = mentions(connection, account=account, photo_id=photo_id)
+        pieces = {piece for row in lost for blob in features[row] for piece in pieces_of(blob)}
+        left += _in_engine(index, lost)
         files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
-        found = sum(_occurrences(file, gone) for file in files)
-    return Erasure(account, photo_id, removed, len(gone), len(files), found + left)
+        found = [_found(file, gone | pieces) for file in files]
+        met = pieces.intersection(needle for each in found for needle in each)
+        # A copy that differs in a few pixels has whole stretches in common with what was erased: they are not its own.
+        with index.catalog.read() as connection:
+            own = (gone | pieces) - pieces_in_use(connection, met)
+    return Erasure(account, photo_id, removed, len(own), len(files), sum(len(each & own) for each in found) + left)
 
 
-def _occurrences(path: Path, digests: Collection[bytes]) -> int:
+def pieces_of(blob: bytes) -> set[bytes]:
+    """Parts of a blob to look for: a database does not keep it in one piece, and what it begins with others share."""
+    last = len(blob) - _PIECE
+    return {blob[start : start + _PIECE] for start in range(min(len(blob) // 2, max(last, 0)), last + 1, _EVERY)}
+
+
+def _in_engine(index: Index, rows: Collection[int]) -> int:
+    """How many points of these pictures the engine file of features still holds."""
+    snapshot = index.header.features
+    if snapshot is None:
+        return 0
+    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+    erased = np.fromiter(rows, np.int64)
+    return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
+
+
+def _found(path: Path, needles: Collection[bytes]) -> set[bytes]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return sum(content.find(digest) >= 0 for digest in digests)
+        return {needle for needle in needles if content.find(needle) >= 0}

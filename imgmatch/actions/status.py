@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.lookups import counts, unfinished_scans
-from imgmatch.searcher import load_snapshot
+from imgmatch.searcher import load_features, load_fingerprints
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgmatch.index import Index
+    from imgmatch.layout import Header, Layout, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class IndexStatus:
         photos: photos that can be found.
         accounts: accounts with at least one photo.
         fingerprints: distinct fingerprints, of all hashers.
+        features: distinct pictures whose local features are kept.
         skipped: photos and lines that could not be used when their source was last read.
         sources: folders and manifests read so far.
         scans: scans begun so far.
@@ -27,13 +31,17 @@ class IndexStatus:
         format: version of the on-disk format.
         hashers: what is computed for every photo; the first is searched.
         engine: which engine searches.
-        generation: of the engine's snapshot.
-        snapshot: ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start until ``rebuild``.
+        codebook: what local features are coded by.
+        generation: of the engine files.
+        snapshot: of the fingerprints, ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start
+            until ``rebuild``.
+        features_snapshot: the same of the local features.
     """
 
     photos: int
     accounts: int
     fingerprints: int
+    features: int
     skipped: int
     sources: int
     scans: int
@@ -41,8 +49,10 @@ class IndexStatus:
     format: int
     hashers: tuple[str, ...]
     engine: str
+    codebook: str
     generation: int
     snapshot: str
+    features_snapshot: str
 
 
 def status(index: Index) -> IndexStatus:
@@ -55,13 +65,14 @@ def status(index: Index) -> IndexStatus:
             format=header.format,
             hashers=header.hashers,
             engine=header.engine,
+            codebook=header.codebook,
             generation=header.generation,
-            snapshot=_snapshot_health(index),
+            snapshot=_health(index, header.snapshot, load_fingerprints),
+            features_snapshot=_health(index, header.features, load_features),
         )
 
 
-def _snapshot_health(index: Index) -> str:
-    header = index.header
-    if header.snapshot is None or not (index.path / header.snapshot.file).is_file():
+def _health(index: Index, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]) -> str:
+    if snapshot is None or not (index.path / snapshot.file).is_file():
         return "missing"
-    return "ok" if load_snapshot(index.layout, header) is not None else "damaged"
+    return "ok" if load(index.layout, index.header) is not None else "damaged"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, or_, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.rows import StoredPhoto
+from imgmatch.catalog.rows import PhotoFile, StoredPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -71,6 +72,52 @@ def photos_of(
                 yield row[0], StoredPhoto(*row[1:])
 
 
+def photos_showing(connection: Connection, feature_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
+    """Every photo of the pictures with these features, each with the row id of the features."""
+    table, photos = schema.features.c, schema.photos.c
+    for chunk in chunks(feature_ids):
+        query = (
+            select(table.id, *_PHOTO)
+            .join(schema.photos, photos.pixels == table.pixels)
+            .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+            .where(table.id.in_(chunk))
+        )
+        for row in connection.execute(query):
+            yield row[0], StoredPhoto(*row[1:])
+
+
+def every_photo_id(connection: Connection) -> list[str]:
+    """The ids of all photos, in order."""
+    return list(connection.scalars(select(schema.photos.c.photo_id).order_by(schema.photos.c.photo_id)))
+
+
+def account_of(connection: Connection, photo_ids: Collection[str]) -> dict[str, str]:
+    """Whose each of these photos is."""
+    found: dict[str, str] = {}
+    for chunk in chunks(photo_ids):
+        query = select(schema.photos.c.photo_id, schema.accounts.c.account).join(
+            schema.accounts, schema.accounts.c.id == schema.photos.c.account_id
+        )
+        rows = connection.execute(query.where(schema.photos.c.photo_id.in_(chunk)))
+        found |= {photo_id: account for photo_id, account in rows}  # noqa: C416 -- rows are not pairs
+    return found
+
+
+def files_of(connection: Connection, photo_ids: Collection[str]) -> dict[str, PhotoFile]:
+    """Where the files of these photos were, and the thumbnails that are kept of them."""
+    photos, features = schema.photos, schema.features
+    found = {}
+    for chunk in chunks(photo_ids):
+        query = (
+            select(photos.c.photo_id, photos.c.path, photos.c.sha256, features.c.thumbnail)
+            .join(features, features.c.pixels == photos.c.pixels, isouter=True)
+            .where(photos.c.photo_id.in_(chunk))
+        )
+        for photo_id, path, sha256, thumbnail in connection.execute(query):
+            found[photo_id] = PhotoFile(Path(path), sha256, thumbnail)
+    return found
+
+
 def photos_with(connection: Connection, fingerprint_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
     """Every photo with one of these fingerprints, each with that fingerprint."""
     for chunk in chunks(fingerprint_ids):
@@ -110,6 +157,7 @@ def counts(connection: Connection) -> dict[str, int]:
         "photos": schema.photos,
         "accounts": schema.accounts,
         "fingerprints": schema.fingerprints,
+        "features": schema.features,
         "skipped": schema.skipped,
         "sources": schema.sources,
         "scans": schema.scans,

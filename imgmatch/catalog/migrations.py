@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {}
+
+def _add_features(connection: Connection) -> None:
+    """Version 2: local features, one row a picture, which the next scan fills, and what scores are calibrated by."""
+    schema.features.create(connection)
+    schema.calibrations.create(connection)
+    for index in schema.photos.indexes:
+        index.create(connection, checkfirst=True)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_features}
 """Version to the step that leads to it; version 1 is the first schema and has none."""
 
 VERSION = max(STEPS, default=1)

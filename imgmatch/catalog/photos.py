@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, exists, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.rows import FileState, KnownPhoto
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 def known_photos(connection: Connection, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
     """Which of these photos the catalog has."""
     table = schema.photos.c
+    codebook = select(schema.features.c.codebook).where(schema.features.c.pixels == table.pixels).scalar_subquery()
     columns = (
         table.photo_id,
         table.id,
@@ -32,6 +34,7 @@ def known_photos(connection: Connection, photo_ids: Collection[str]) -> dict[str
         table.file_mtime_ns,
         table.sha256,
         table.seen_at,
+        codebook,
     )
     found: dict[str, KnownPhoto] = {}
     for chunk in chunks(photo_ids):
@@ -53,6 +56,7 @@ def store_photos(connection: Connection, scan: ScanKey, records: Sequence[PhotoR
     _replace(connection, [values[photo_id] | {"row": row} for photo_id, row in rows.items()])
     rows |= _insert(connection, [value for photo_id, value in values.items() if photo_id not in known])
     _link(connection, records, rows)
+    store_features(connection, [record.features for record in records if record.features is not None])
 
 
 def _values(scan: ScanKey, record: PhotoRecord, accounts: Mapping[str, int]) -> dict[str, Any]:

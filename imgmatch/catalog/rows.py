@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from imgmatch.catalog.features import FeatureRow
 from imgmatch.model import NewPhoto
 
 
@@ -26,13 +28,14 @@ class ScanKey:
 
 @dataclass(frozen=True, slots=True)
 class KnownPhoto:
-    """What the catalog holds of a photo a scan has met again."""
+    """What the catalog holds of a photo a scan has met again; ``codebook`` is that of its features, if it has any."""
 
     id: int
     scan_id: int
     file: FileState
     sha256: bytes
     seen_at: int
+    codebook: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class PhotoRecord:
         format: Pillow's name of the file format.
         quality: PDQ's, 0..100.
         fingerprints: 32 bytes under each hasher's name.
+        features: its local features; ``None`` where they were not wanted.
     """
 
     photo: NewPhoto
@@ -73,6 +77,7 @@ class PhotoRecord:
     format: str
     quality: int
     fingerprints: Mapping[str, bytes]
+    features: FeatureRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +105,12 @@ class StoredPhoto:
     seen_at: int
     sha256: bytes
     pixels: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """The file a photo was read from, the digest of its bytes then, and the thumbnail that is kept of it, if one is."""
+
+    path: Path
+    sha256: bytes
+    thumbnail: bytes | None

@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -61,7 +62,7 @@ photos = Table(
     Column("file_bytes", BigInteger, nullable=False),
     Column("file_mtime_ns", BigInteger, nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
-    Column("pixels", LargeBinary(16), nullable=False),
+    Column("pixels", LargeBinary(16), nullable=False, index=True),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("format", String, nullable=False),
@@ -87,6 +88,17 @@ photo_fingerprints = Table(
     sqlite_with_rowid=False,
 )
 
+features = Table(
+    "features",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("pixels", LargeBinary(16), nullable=False, unique=True),  # photos with these pixels share the row
+    Column("codebook", String, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("thumbnail", LargeBinary),
+    sqlite_autoincrement=True,  # as for fingerprints
+)
+
 scans = Table(
     "scans",
     metadata,
@@ -95,6 +107,18 @@ scans = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),  # empty: interrupted, or under way
     Column("counts", _Map),
+    sqlite_autoincrement=True,
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("fitted_at", BigInteger, nullable=False),
+    Column("slope", Float, nullable=False),
+    Column("shift", Float, nullable=False),
+    Column("accept", Float, nullable=False),
+    Column("pairs", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 

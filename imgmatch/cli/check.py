@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.pages import write_page
 from imgmatch.cli.streams import write_stream
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgmatch.model import CheckResult
+    from imgmatch.workers.messages import NamedPhoto
 
 COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
@@ -27,10 +29,14 @@ COLUMNS = (
 @click.option("--account", help="Leave out this account's own photos.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Accounts a photo at the most.")
 @options.max_distance_option
+@click.option("--related", is_flag=True, help="Show other shots of the same moment too; they are no matches.")
+@click.option(
+    "--min-score", type=click.FloatRange(0, 1), help="What a copy scores at least.  [default: as last calibrated]"
+)
 @click.option("--fail-on-match", is_flag=True, help=f"Exit with {options.EXIT_MATCH} if any photo matches.")
 @options.workers_option
 @options.root_option
-@options.format_option
+@options.page_option
 @options.quiet_option
 def check(
     photos: tuple[str, ...],
@@ -39,6 +45,8 @@ def check(
     account: str | None,
     limit: int,
     max_distance: int | None,
+    related: bool,
+    min_score: float | None,
     fail_on_match: bool,
     workers: int,
     root: Path | None,
@@ -50,23 +58,24 @@ def check(
     from imgmatch.formats.records import check_record, check_rows
     from imgmatch.formats.table import check_table
     from imgmatch.index import Index
+    from imgmatch.verifying import Wanted
 
     seen = _Seen()
     standard_input = options.standard_input() if "-" in photos else b""
     with Index.open(index_path, workers=workers) as index:
-        results = check_photos(
+        found = check_photos(
             index,
             photos,
+            wanted=Wanted(account, limit, related, min_score, max_distance),
             standard_input=standard_input,
-            account=account,
-            limit=limit,
-            max_distance=max_distance,
             root=root,
         )
-        width = options.terminal_width()
-        write_stream(
-            seen.watched(results), form, check_record, check_rows, COLUMNS, lambda result: check_table(result, width)
-        )
+        if form == "html":
+            write_page(index, seen.watched(found))
+        else:
+            width = options.terminal_width()
+            results = (result for _, result in seen.watched(found))
+            write_stream(results, form, check_record, check_rows, COLUMNS, lambda result: check_table(result, width))
     if seen.unreadable:
         options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
     return seen.exit_code(fail_on_match=fail_on_match)
@@ -78,13 +87,13 @@ class _Seen:
     def __init__(self) -> None:
         self.photos = self.unreadable = self.matching = 0
 
-    def watched(self, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    def watched(self, results: Iterable[tuple[NamedPhoto, CheckResult]]) -> Iterator[tuple[NamedPhoto, CheckResult]]:
         """Pass results on, counting them."""
-        for result in results:
+        for photo, result in results:
             self.photos += 1
             self.unreadable += result.status == "unreadable"
             self.matching += result.status == "match"
-            yield result
+            yield photo, result
 
     def exit_code(self, *, fail_on_match: bool) -> int:
         """A match is told first; a run in which nothing could be read has failed."""

@@ -20,6 +20,7 @@ EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
+    "calibrate": "imgmatch.cli.calibrate:calibrate",
     "check": "imgmatch.cli.check:check",
     "compare": "imgmatch.cli.compare:compare",
     "demo": "imgmatch.cli.demo:demo",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 FORMATS = ("table", "json", "jsonl", "csv")
+PAGES = (*FORMATS, "html")
 EXIT_SOME_SKIPPED = 5
 EXIT_MATCH = 10
 _PIPE_WIDTH = 160
@@ -36,6 +37,9 @@ index_option = click.option(
 )
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print the result."
+)
+page_option = click.option(
+    "--format", "form", type=click.Choice(PAGES), default="table", show_default=True, help="How to print the result."
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Nothing on standard error but errors.")
 max_distance_option = click.option(

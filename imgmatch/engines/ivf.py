@@ -1,96 +1,176 @@
-"""The engine: which stored photos share descriptors with a query. FAISS is known here and in `codebook` only.
+"""The engine of local features: which pictures share descriptors with a query.
 
-Codes sit in an inverted file scanned in registers (IVF4096,PQ32x4fs). FAISS spends eight bytes on an id, far more
-than photos need: the low 24 bits hold the point's place, scale and angle, so that votes can be weighed by geometry
-without reading anything (see `votes`). 100 points take 2.4 KB of memory. Everything is made
-from `Stored` records: nothing is trained and no photo is read again.
+FAISS knows the codes as an inverted file scanned in registers (IVF4096,PQ32x4fs). FAISS spends eight bytes on an id,
+far more than pictures need: the low 24 bits hold the point's place, scale and angle, so that votes can be weighed by
+geometry without reading anything (see ``votes``). 100 points take 2.4 KB of memory. Everything is made from the records
+in the catalog: nothing is trained and no photo is read again.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
+from imgmatch.engines.postings import I64, Postings, melted, piece_of, save_postings
+from imgmatch.engines.votes import Votes
 from imgmatch.features.codebook import F32, Codebook, floats
-from imgmatch.features.votes import GEOMETRY_BITS, Votes, geometry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Self
 
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
 
-BATCH = 20_000  # photos added at a time
+PROBES = 8
+"""Lists read for one descriptor."""
 
-I64 = npt.NDArray[np.int64]
+NEIGHBOURS = 10
+"""Hits kept for one descriptor."""
+
+CUT = 0.55
+"""Largest squared distance of unit descriptors that counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A photo that received votes. photo: its number. votes: weight. mirrored: whether the mirrored query won."""
+    """A picture that received votes.
 
-    photo: int
+    Attributes:
+        row: its row id.
+        votes: their weight.
+        mirrored: whether the mirrored query won them.
+    """
+
+    row: int
     votes: float
     mirrored: bool
 
 
 class Ivf:
-    """An index over feature records."""
+    """A set of codes that never changes, so that any number of threads may search it; built when it is first asked."""
 
-    def __init__(self, codebook: Codebook, *, probes: int = 8, neighbours: int = 10, cut: float = 0.55) -> None:
-        """probes: lists read a descriptor. neighbours: hits kept. cut: largest squared distance that counts."""
+    def __init__(self, codebook: Codebook, postings: Postings) -> None:
+        self.postings = postings
         self._codebook = codebook
-        self._index: Any = faiss.IndexIVFPQFastScan(codebook.empty_index())
-        self._index.nprobe = probes
-        self._probes, self._neighbours, self._cut = probes, neighbours, cut
+        self._built: Any = None
+        self._building = threading.Lock()
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return self.postings.pictures
 
-    def add(self, photos: Iterable[tuple[int, Stored]]) -> None:
-        """Add records under their photo numbers."""
-        batch: list[tuple[int, Stored]] = []
-        for item in photos:
-            batch.append(item)
-            if len(batch) == BATCH:
-                self._add(batch)
-                batch = []
-        if batch:
-            self._add(batch)
+    def build(self) -> Any:  # noqa: ANN401 -- FAISS's own stubs describe the C++ signatures
+        """FAISS's index; raises ValueError where the file of the postings is damaged."""
+        with self._building:
+            if self._built is None:
+                self._built = self._made()
+            return self._built
 
-    def _add(self, batch: list[tuple[int, Stored]]) -> None:
-        ids = np.concatenate([(np.int64(photo) << GEOMETRY_BITS) | geometry(s.points) for photo, s in batch])
-        lists = np.concatenate([s.lists for _, s in batch]).astype(np.int64)
-        codes = np.concatenate([s.codes for _, s in batch])
-        order = np.argsort(lists, kind="stable")
-        ids, codes = np.ascontiguousarray(ids[order]), np.ascontiguousarray(codes[order])
-        part = self._codebook.empty_index()
-        numbers, starts, counts = np.unique(lists[order], return_index=True, return_counts=True)
-        for number, start, count in zip(numbers.tolist(), starts.tolist(), counts.tolist(), strict=True):
-            part.invlists.add_entries(number, count, faiss.swig_ptr(ids[start:]), faiss.swig_ptr(codes[start:]))
-        part.ntotal = len(ids)
-        self._index.merge_from(faiss.IndexIVFPQFastScan(part), 0)
+    def _made(self) -> Any:  # noqa: ANN401 -- FAISS's own stubs describe the C++ signatures
+        index: Any = faiss.IndexIVFPQFastScan(self._codebook.empty_index())
+        index.nprobe = PROBES
+        for piece in self.postings.pieces():
+            part = self._codebook.empty_index()
+            start = 0
+            for number in np.flatnonzero(piece.sizes).tolist():
+                count = int(piece.sizes[number])
+                ids, codes = piece.ids[start:], piece.codes[start:]
+                part.invlists.add_entries(number, count, faiss.swig_ptr(ids), faiss.swig_ptr(codes))
+                start += count
+            part.ntotal = start
+            index.merge_from(faiss.IndexIVFPQFastScan(part), 0)
+        return index
 
-    def search(self, query: Features, limit: int) -> list[Candidate]:
-        """The `limit` photos with most votes, best first; the query is asked as it is and mirrored."""
-        if not len(self) or not len(query):
-            return []
-        both = np.concatenate([query.descriptors, query.mirrored().descriptors])
-        distances, ids = self._nearest(floats(both))
-        row, column = np.nonzero((ids >= 0) & (distances < self._cut))
-        points = np.concatenate([query.points, query.mirrored().points])
-        mirrored = np.arange(len(points)) >= len(query)
-        keys, votes = Votes(ids[row, column], self._cut - distances[row, column], row, points, mirrored).ranked()
-        return [
-            Candidate(int(key) // 2, float(vote), bool(key % 2))
-            for key, vote in zip(keys[:limit].tolist(), votes[:limit].tolist(), strict=True)
-        ]
+    def nearest(self, vectors: F32, far: F32, lists: I64) -> tuple[F32, I64]:
+        """Squared distances and ids, both (n, NEIGHBOURS), in lists (n, PROBES) chosen already; -1 where none is."""
+        distances, ids = self.build().search_preassigned(vectors, NEIGHBOURS, lists, far)
+        return distances, ids
+
+
+class IvfParts:
+    """Parts searched together. Unchanging itself: :meth:`grown` gives a new one.
+
+    Attributes:
+        through: row ids up to this one have been looked at.
+    """
+
+    def __init__(self, codebook: Codebook, parts: tuple[Ivf, ...], through: int) -> None:
+        self._codebook = codebook
+        self._parts = parts
+        self.through = through
+
+    @classmethod
+    def load(cls, codebook: Codebook, path: Path, through: int) -> Self:
+        """Build from a file.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        part = Ivf(codebook, Postings.open(path, codebook.lists))
+        part.build()
+        return cls(codebook, (part,), through)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def grown(self, records: Sequence[tuple[int, Stored]], through: int) -> Self:
+        """With the records of more pictures, each under its row id, and looked at up to ``through``."""
+        parts = list(self._parts)
+        if records:
+            lists = self._codebook.lists
+            parts.append(Ivf(self._codebook, Postings((piece_of(records, lists),), len(records), lists)))
+        # As a counter carries: each picture is melted few times, and few parts are left. What is on disk is left be.
+        while len(parts) > 1 and parts[-2].postings.path is None and len(parts[-2]) <= len(parts[-1]):
+            parts[-2:] = [self._melted(parts[-2:])]
+        return type(self)(self._codebook, tuple(parts), through)
+
+    def _melted(self, parts: Sequence[Ivf]) -> Ivf:
+        return Ivf(self._codebook, melted([part.postings for part in parts]))
+
+    def save(self, path: Path) -> None:
+        """Write all parts as one file."""
+        save_postings(path, [part.postings for part in self._parts], self._codebook.lists)
+
+    def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
+        """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored."""
+        asked = [query for query in queries if len(query)]
+        if not asked or not self._parts:
+            return [[] for _ in queries]
+        sides = [(query, query.mirrored()) for query in asked]
+        vectors = floats(np.concatenate([side.descriptors for both in sides for side in both]))
+        distances, ids = self._nearest(vectors)
+        answers, start = [], 0
+        for both in sides:
+            end = start + len(both[0]) + len(both[1])
+            answers.append(_candidates(both, distances[start:end], ids[start:end], limit))
+            start = end
+        found = iter(answers)
+        return [next(found) if len(query) else [] for query in queries]
 
     def _nearest(self, vectors: F32) -> tuple[F32, I64]:
-        far, lists = self._codebook.nearest(vectors, self._probes)
-        distances, ids = self._index.search_preassigned(vectors, self._neighbours, lists, far)
-        return distances, ids
+        far, lists = self._codebook.nearest(vectors, PROBES)
+        found = [part.nearest(vectors, far, lists) for part in self._parts]
+        if len(found) == 1:
+            return found[0]
+        distances, ids = (np.concatenate([one[which] for one in found], axis=1) for which in (0, 1))
+        distances = np.where(ids < 0, np.inf, distances)
+        best = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
+        return np.take_along_axis(distances, best, 1), np.take_along_axis(ids, best, 1)
+
+
+def _candidates(both: tuple[Features, Features], distances: F32, ids: I64, limit: int) -> list[Candidate]:
+    row, column = np.nonzero((ids >= 0) & (distances < CUT))
+    points = np.concatenate([side.points for side in both])
+    mirrored = np.arange(len(points)) >= len(both[0])
+    keys, votes = Votes(ids[row, column], CUT - distances[row, column], row, points, mirrored).ranked()
+    best: dict[int, Candidate] = {}
+    for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
+        if len(best) == limit:
+            break
+        best.setdefault(key // 2, Candidate(key // 2, vote, bool(key % 2)))
+    return list(best.values())

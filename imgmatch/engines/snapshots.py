@@ -16,7 +16,7 @@ from imgmatch.engines.base import Codes, Ids, checked
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DAMAGE = (
+DAMAGE = (
     *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
     zipfile.BadZipFile,
 )
@@ -39,7 +39,7 @@ def load_arrays(path: Path) -> tuple[Ids, Codes]:
         # Opened here: of a damaged archive NumPy would leave the file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             ids, codes = archive["ids"], archive["codes"]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
     if (ids.dtype, codes.dtype) != (np.int64, np.uint8):
         raise ValueError(f"{path.name} is not an engine's snapshot: ids are {ids.dtype}, fingerprints {codes.dtype}")

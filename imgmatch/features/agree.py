@@ -16,11 +16,13 @@ from imgmatch.features.refine import correction
 from imgmatch.features.scalespace import F32, U8
 
 F64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
 WINDOW = 9  # pixels of the thumbnail
 TEXTURE = 4.0  # grey levels: standard deviation from which a window says something
 AGREES = 0.6  # correlation from which a window agrees
 AGREES_WELL = 0.85
+DIFFERS = 0.4  # correlation below which it does not
 SMALL_WINDOW = 5
 AGREES_FULLY = 0.9
 HASH_SIDE = 16
@@ -32,25 +34,37 @@ LEAST_WINDOWS = 12
 class Agreement:
     """How alike the shared part is.
 
-    share, share_well: of the textured windows, 0..1, at AGREES and AGREES_WELL. mean: correlation, -1..1. fine: share
-    of small windows that agree almost perfectly, which fit between letters and stripes.
-    windows: textured windows as a share of the thumbnail's area. overlap_stored, overlap_query: share of each picture
-    that lies within the other's frame. bits: differing signs of 255 low frequencies of the shared part, as a share.
-    matrix: (2, 3) float64, the alignment after correction.
-    outline_stored, outline_query: (k, 2) float64 corners of the shared part, in longest sides of each picture.
+    share, share_well: of the windows with texture, 0..1, at AGREES and AGREES_WELL. mean: correlation, -1..1. fine:
+    share of small windows that agree almost perfectly, which fit between letters and stripes. both: share of the
+    windows with texture in either picture. hole: the largest connected region of such windows that do not agree, as a
+    share of what the frames have in common: a sticker makes a small one, the same room behind another person a large
+    one. windows: windows with texture as a share of the thumbnail's area. bits: differing signs of 255 low frequencies
+    of the shared part, as a share. matrix: (2, 3) float64, the alignment after correction.
     """
 
     share: float
     share_well: float
     mean: float
     fine: float
+    both: float
+    hole: float
     windows: float
-    overlap_stored: float
-    overlap_query: float
     bits: float
     matrix: F64
-    outline_stored: F64
-    outline_query: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The part that both frames share.
+
+    query, stored: (k, 2) float64 corners in longest sides of each picture, in the same order. overlap_query,
+    overlap_stored: share of each picture that it is, 0..1.
+    """
+
+    query: F64
+    stored: F64
+    overlap_query: float
+    overlap_stored: float
 
 
 class Layers:
@@ -86,12 +100,27 @@ class Layers:
 
 
 @dataclass(frozen=True, slots=True)
+class _Windows:
+    """Around every pixel of two pictures (height, width).
+
+    correlation: float32. inside: whether the window lies in the mask. stored, drawn: whether it has texture, inside, in
+    each of the two.
+    """
+
+    correlation: F32
+    inside: Bool
+    stored: Bool
+    drawn: Bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Laid:
-    """The query laid over the thumbnail: pixels (height, width) float32 of both, mask, values (k,) of the windows."""
+    """The query laid over the thumbnail: pixels (height, width) float32 of both, mask, windows, values (k,) of them."""
 
     stored: F32
     drawn: F32
     mask: U8
+    windows: _Windows
     values: F32
 
     @property
@@ -114,22 +143,15 @@ def compare(query: Layers, thumbnail: U8, matrix: F64) -> Agreement | None:
         again = None if better is None else _lay(query, thumbnail, better)
         if better is not None and again is not None and again.values.mean() > laid.values.mean():
             laid, matrix = again, better / side
-    shape = polygons(matrix, (query.width, query.height), (thumbnail.shape[1] / side, thumbnail.shape[0] / side))
-    if shape is None:
-        return None
-    outline_stored, outline_query, overlap_stored, overlap_query = shape
     return Agreement(
         laid.share,
         float((laid.values > AGREES_WELL).mean()),
         float(laid.values.mean()),
         _fine(laid),
+        *_both(laid.windows),
         len(laid.values) / thumbnail.size,
-        overlap_stored,
-        overlap_query,
         _bits(laid.stored, laid.drawn, laid.mask),
         matrix,
-        outline_stored,
-        outline_query,
     )
 
 
@@ -144,17 +166,26 @@ def _lay(query: Layers, thumbnail: U8, to_pixels: F64) -> _Laid | None:
     windows = correlate(stored, drawn, mask)
     if windows is None:
         return None
-    correlation, textured = windows
-    values = correlation[textured]
-    return _Laid(stored, drawn, mask, values) if len(values) >= LEAST_WINDOWS else None
+    values = windows.correlation[windows.stored]
+    return _Laid(stored, drawn, mask, windows, values) if len(values) >= LEAST_WINDOWS else None
+
+
+def _both(windows: _Windows) -> tuple[float, float]:
+    """See `Agreement.both` and `Agreement.hole`."""
+    either = windows.stored | windows.drawn
+    differs = either & (windows.correlation < DIFFERS)
+    count, _, regions, _ = cv2.connectedComponentsWithStats(differs.astype(np.uint8), connectivity=4)
+    largest = int(regions[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+    share = float((windows.correlation[either] > AGREES).mean())
+    return share, largest / max(int(windows.inside.sum()), 1)
 
 
 def _fine(laid: _Laid) -> float:
     """Share of textured 5x5 windows whose correlation exceeds AGREES_FULLY."""
     windows = correlate(laid.stored, laid.drawn, laid.mask, SMALL_WINDOW)
-    if windows is None or not windows[1].any():
+    if windows is None or not windows.stored.any():
         return 0.0
-    return float((windows[0][windows[1]] > AGREES_FULLY).mean())
+    return float((windows.correlation[windows.stored] > AGREES_FULLY).mean())
 
 
 def _after(moved: F64, to_pixels: F64) -> F64:
@@ -164,8 +195,8 @@ def _after(moved: F64, to_pixels: F64) -> F64:
     return np.column_stack([moved[:, :2] @ to_pixels[:, :2], moved[:, :2] @ to_pixels[:, 2] + moved[:, 2]])
 
 
-def correlate(first: F32, second: F32, mask: U8, window: int = WINDOW) -> tuple[F32, npt.NDArray[np.bool_]] | None:
-    """Correlation of every window of two pictures (height, width), and which windows have texture inside the mask."""
+def correlate(first: F32, second: F32, mask: U8, window: int = WINDOW) -> _Windows | None:
+    """Compare every window of two pictures (height, width); None where none lies in the mask."""
     inside = cv2.erode(mask, np.ones((window, window), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     if not inside.any():
         return None
@@ -178,23 +209,49 @@ def correlate(first: F32, second: F32, mask: U8, window: int = WINDOW) -> tuple[
     v1, v2 = mean(first * first) - m1 * m1, mean(second * second) - m2 * m2
     both = mean(first * second) - m1 * m2
     correlation = both / np.sqrt(np.maximum(v1, 0.25) * np.maximum(v2, 0.25))
-    return correlation, inside & (v1 > TEXTURE**2)
+    return _Windows(correlation, inside, inside & (v1 > TEXTURE**2), inside & (v2 > TEXTURE**2))
 
 
-def polygons(
-    matrix: F64, query: tuple[float, float], stored: tuple[float, float]
-) -> tuple[F64, F64, float, float] | None:
-    """The part both frames share, as corners in the stored photo and in the query, and its share of each."""
-    corners = np.array([[0, 0], [query[0], 0], [query[0], query[1]], [0, query[1]]])
-    moved = (corners @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    frame = np.array([[0, 0], [stored[0], 0], [stored[0], stored[1]], [0, stored[1]]], np.float32)
-    area, shared = cv2.intersectConvexConvex(moved, frame)
+def shape_of(matrix: F64, query: tuple[float, float], stored: tuple[float, float]) -> Shape | None:
+    """The part both frames share; None where there is none.
+
+    matrix: (2, 3), query -> stored. query, stored: width and height. All in longest sides.
+    """
+    corners = np.array([[0, 0], [query[0], 0], [query[0], query[1]], [0, query[1]]], np.float64)
+    outline = _clipped(corners @ matrix[:, :2].T + matrix[:, 2], stored)
+    area = _area(outline)
     if area <= 0:
         return None
-    outline = np.asarray(shared, np.float64).reshape(-1, 2)
     back = (outline - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     size = abs(float(np.linalg.det(matrix[:, :2])))
-    return outline, back, min(1.0, area / (stored[0] * stored[1])), min(1.0, area / (size * query[0] * query[1]))
+    of_stored, of_query = area / (stored[0] * stored[1]), area / (size * query[0] * query[1])
+    return Shape(back, outline, min(1.0, of_query), min(1.0, of_stored))
+
+
+def _clipped(corners: F64, frame: tuple[float, float]) -> F64:
+    """A convex polygon (k, 2) cut to the frame 0..width, 0..height, side after side (Sutherland and Hodgman, 1974).
+
+    OpenCV's own intersection gives the whole frame where two edges all but coincide.
+    """
+    for axis in (0, 1):
+        for sign, limit in ((1.0, 0.0), (-1.0, -frame[axis])):
+            depth = sign * corners[:, axis] - limit
+            kept: list[F64] = []
+            for here in range(len(corners)):
+                before = here - 1
+                if (depth[here] >= 0) != (depth[before] >= 0):
+                    part = depth[before] / (depth[before] - depth[here])
+                    kept.append(corners[before] + part * (corners[here] - corners[before]))
+                if depth[here] >= 0:
+                    kept.append(corners[here])
+            corners = np.array(kept).reshape(-1, 2)
+    return corners
+
+
+def _area(corners: F64) -> float:
+    """Of a polygon (k, 2); 0 for fewer than three corners."""
+    x, y = corners.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def _bits(first: F32, second: F32, mask: U8) -> float:

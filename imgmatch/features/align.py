@@ -106,6 +106,31 @@ def align(query: F32, stored: F32, pairs: Pairs, least: int) -> Alignment | None
     return _finish(a[chosen], b[chosen], agree[chosen], field, counts[best])
 
 
+def frame_on_frame(query: tuple[float, float], stored: tuple[float, float], rotation: int) -> npt.NDArray[np.float64]:
+    """(2, 3) float64: the whole query, turned clockwise by 0, 90, 180 or 270 degrees, laid over the whole photo.
+
+    query, stored: width and height in longest sides.
+    """
+    width, height = query
+    turned = {
+        0: [[1, 0, 0], [0, 1, 0]],
+        90: [[0, -1, height], [1, 0, 0]],
+        180: [[-1, 0, width], [0, -1, height]],
+        270: [[0, 1, 0], [-1, 0, width]],
+    }[rotation]
+    across, down = (width, height) if rotation in {0, 180} else (height, width)
+    return np.diag([stored[0] / across, stored[1] / down]) @ np.array(turned, np.float64)
+
+
+def supported(matrix: npt.NDArray[np.float64], query: F32, stored: F32, pairs: Pairs) -> Alignment:
+    """A transform that is given, with the pairs of points that bear it out; query, stored: (n, 4) as in `Features`."""
+    zq, zs = _places(query[pairs.query]), _places(stored[pairs.stored])
+    gap = np.abs(_apply(matrix, zq) - zs)
+    rows = np.flatnonzero(gap < FINE * 2)
+    error = float(gap[rows].mean()) if len(rows) else FINE * 2
+    return Alignment(matrix, rows, _distinct(zq[rows], zs[rows]), error, _stretch(matrix))
+
+
 class _Field:
     """All pairs of one candidate: places, ratio of scales, difference of angles and weight, prepared for judging."""
 

@@ -36,7 +36,7 @@ class Effort:
 
 STORED = Effort(side=432, enlarge=4.0, count=100, grid=6, octaves=False, contrast=1.5, second=2.0)
 QUERY = Effort(side=560, enlarge=2.5, count=600, grid=14, octaves=True, contrast=0.8, second=2.0)
-QUERY_LARGE = Effort(side=900, enlarge=1.0, count=400, grid=14, octaves=True, contrast=1.5, second=2.0)
+QUERY_LARGE = Effort(side=1300, enlarge=2.0, count=500, grid=14, octaves=True, contrast=1.5, second=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,16 @@ def extract(picture: U8, effort: Effort = STORED) -> Features:
     return Features(points, describe(atlas, blobs, angle), width / side, height / side)
 
 
-def extract_query(picture: U8) -> Features:
-    """The richer features of a photo that is asked about.
+def extract_query(small: U8, large: U8) -> Features:
+    """The richer features of a photo that is asked about: its small picture and, if it has one, its larger one.
 
     Small pictures are scaled up; large ones (screenshots) are looked at a second time at a larger size, because the
     photo may be a small part of them.
     """
-    first = extract(picture, QUERY)
-    if max(picture.shape) < QUERY_LARGE.side * 0.9:
+    first = extract(small, QUERY)
+    if large is small:
         return first
-    second = extract(picture, QUERY_LARGE)
+    second = extract(large, QUERY_LARGE)
     return Features(
         np.concatenate([first.points, second.points]),
         np.concatenate([first.descriptors, second.descriptors]),

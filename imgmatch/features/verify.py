@@ -1,7 +1,8 @@
 """Candidate to evidence: match points again in full, align, lay over each other, and write down the figures.
 
-The engine compares a query with ten neighbours a point; here all points of one stored photo are compared with all of
-the query, which finds pairs that the engine never saw.
+The engine compares a query with ten neighbours a point; here all points of one stored picture are compared with all of
+the query, which finds pairs that the engine never saw. A picture whose fingerprint is near is also laid over the query
+frame on frame, which serves where blur or smallness have left no points.
 """
 
 from __future__ import annotations
@@ -12,26 +13,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from imgmatch.features.agree import Agreement, Layers, compare
-from imgmatch.features.align import Alignment, align, pair
+from imgmatch.features.agree import Agreement, Layers, Shape, compare, shape_of
+from imgmatch.features.align import Alignment, align, frame_on_frame, pair, supported
 from imgmatch.features.codebook import F32, Codebook, floats
+from imgmatch.features.record import Stored
+from imgmatch.features.scalespace import U8
 
 if TYPE_CHECKING:
     from imgmatch.features.extract import Features
-    from imgmatch.features.record import Stored
-    from imgmatch.features.scalespace import U8
 
 LARGEST_DISTANCE = 0.75  # squared, of unit descriptors: pairs farther apart are chance
 LEAST_POINTS = 4
+FAR = 128.0
+"""Bits between the fingerprints of two unrelated pictures: what is taken where one of them has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored picture as verification sees it.
+
+    Attributes:
+        features: its points and codes.
+        thumbnail: shape (height, width), dtype uint8, grey; ``None`` where none is kept.
+    """
+
+    features: Stored
+    thumbnail: U8 | None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the learned rule judges, in this order. All are floats.
+    """What the learned rule judges, in this order. All are floats; NaN where no thumbnail was there to compare with.
 
     points: distinct points that agree. stored_rate, query_rate: their share of the points each picture has inside the
-    shared part. distance: mean squared distance of their descriptors. error: see `Alignment`. octaves: |log2 scale| of
-    stored over query pixels. stretch: ratio of axes. The rest: see `Agreement`.
+    shared part. distance: mean squared distance of their descriptors. error: see `Alignment`. stretch: ratio of axes.
+    share to windows and bits: see `Agreement`. overlap_stored, overlap_query: see `Shape`. apart: bits between the
+    fingerprints of the whole pictures, the least over the eight orientations.
     """
 
     points: float
@@ -44,29 +61,32 @@ class Figures:
     share_well: float
     mean: float
     fine: float
+    both: float
+    hole: float
     windows: float
+    bits: float
     overlap_stored: float
     overlap_query: float
-    bits: float
+    apart: float
 
     def row(self) -> F32:
-        """(14,) float32 in the order of the fields."""
-        return np.array([getattr(self, f.name) for f in fields(self)], np.float32)
+        """(17,) float32 in the order of the fields."""
+        return np.array([getattr(self, field.name) for field in fields(self)], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """One candidate, aligned and compared.
 
-    mirrored: whether the query had to be mirrored; alignment and agreement then speak of the mirrored query, except
-    `outline_query` here, which is in the query as it was given.
+    mirrored: whether the query had to be mirrored; the alignment then speaks of the mirrored query, `outline_query`
+    here of the query as it was given. Outlines: (k, 2) float64 corners, in shares of width and height.
     """
 
     alignment: Alignment
-    agreement: Agreement
     figures: Figures
     mirrored: bool
     outline_query: npt.NDArray[np.float64]
+    outline_stored: npt.NDArray[np.float64]
 
     @property
     def rotation(self) -> int:
@@ -81,41 +101,88 @@ class Query:
         mirrored = features.mirrored()
         self._sides = (features, mirrored)
         self._vectors = (floats(features.descriptors), floats(mirrored.descriptors))
-        self._pictures = picture, np.ascontiguousarray(picture[:, ::-1])
+        self._picture = picture
         self._layers: dict[bool, Layers] = {}
 
-    def layers(self, *, mirrored: bool) -> Layers:
+    def _layers_of(self, *, mirrored: bool) -> Layers:
         """The picture and its halvings."""
         if mirrored not in self._layers:
-            self._layers[mirrored] = Layers(self._pictures[mirrored])
+            picture = np.ascontiguousarray(self._picture[:, ::-1]) if mirrored else self._picture
+            self._layers[mirrored] = Layers(picture)
         return self._layers[mirrored]
 
-    def verify(self, stored: Stored, thumbnail: U8, codebook: Codebook, *, mirrored: bool) -> Verified | None:
-        """Evidence for one stored photo; None where no alignment holds."""
-        features, vectors = self._sides[mirrored], self._vectors[mirrored]
-        pairs = pair(vectors, codebook.decode(stored.lists, stored.codes), LARGEST_DISTANCE)
-        alignment = align(features.points, stored.points, pairs, LEAST_POINTS)
-        if alignment is None:
+    def verify(
+        self, known: Known, codebook: Codebook, *, mirrored: bool, apart: float = FAR, rotation: int | None = None
+    ) -> list[Verified]:
+        """The ways in which a stored picture lies in the query: by points, and frame on frame; none where none holds.
+
+        Args:
+            known: the stored picture.
+            codebook: what its codes mean.
+            mirrored: whether to look at the mirrored query.
+            apart: bits between the fingerprints of the whole pictures.
+            rotation: degrees clockwise by which to turn the query for the second way; ``None`` leaves that out.
+        """
+        features, stored = self._sides[mirrored], known.features
+        pairs = pair(self._vectors[mirrored], codebook.decode(stored.lists, stored.codes), LARGEST_DISTANCE)
+        ways = [align(features.points, stored.points, pairs, LEAST_POINTS)]
+        if rotation is not None:
+            matrix = frame_on_frame((features.width, features.height), (stored.width, stored.height), rotation)
+            ways.append(supported(matrix, features.points, stored.points, pairs))
+        return [
+            found
+            for way in ways
+            if way is not None and (found := self._compared(way, known, pairs.distance, apart, mirrored=mirrored))
+        ]
+
+    def _compared(
+        self, alignment: Alignment, known: Known, distances: F32, apart: float, *, mirrored: bool
+    ) -> Verified | None:
+        features, stored = self._sides[mirrored], known.features
+        matrix, agreement = alignment.matrix, None
+        if known.thumbnail is not None:
+            agreement = compare(self._layers_of(mirrored=mirrored), known.thumbnail, matrix)
+            if agreement is None:
+                return None
+            matrix = agreement.matrix
+        shape = shape_of(matrix, (features.width, features.height), (stored.width, stored.height))
+        if shape is None:
             return None
-        agreement = compare(self.layers(mirrored=mirrored), thumbnail, alignment.matrix)
-        if agreement is None:
-            return None
-        distance = float(pairs.distance[alignment.inliers].mean())
-        figures = _figures(features, stored, alignment, agreement, distance)
-        outline = agreement.outline_query.copy()
+        distance = float(distances[alignment.inliers].mean()) if len(alignment.inliers) else LARGEST_DISTANCE
+        figures = _figures(features, stored, alignment, agreement, shape, distance, apart)
+        outline = shape.query / [features.width, features.height]
         if mirrored:
-            outline[:, 0] = features.width - outline[:, 0]
-        return Verified(alignment, agreement, figures, mirrored, outline)
+            outline[:, 0] = 1 - outline[:, 0]
+        return Verified(alignment, figures, mirrored, outline, shape.stored / [stored.width, stored.height])
 
 
 def _figures(
-    features: Features, stored: Stored, alignment: Alignment, agreement: Agreement, distance: float
+    features: Features,
+    stored: Stored,
+    alignment: Alignment,
+    agreement: Agreement | None,
+    shape: Shape,
+    distance: float,
+    apart: float,
 ) -> Figures:
     moved = features.points[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
     back = np.linalg.inv(alignment.matrix[:, :2])
     returned = (stored.points[:, :2] - alignment.matrix[:, 2]) @ back.T
     shown = _within(moved, stored.width, stored.height)
     visible = _within(returned, features.width, features.height)
+    unknown = float("nan")
+    alike = (unknown,) * 8
+    if agreement is not None:
+        alike = (
+            agreement.share,
+            agreement.share_well,
+            agreement.mean,
+            agreement.fine,
+            agreement.both,
+            agreement.hole,
+            agreement.windows,
+            agreement.bits,
+        )
     return Figures(
         float(alignment.points),
         min(1.0, alignment.points / max(visible, 1)),
@@ -123,14 +190,10 @@ def _figures(
         distance,
         alignment.error,
         alignment.stretch,
-        agreement.share,
-        agreement.share_well,
-        agreement.mean,
-        agreement.fine,
-        agreement.windows,
-        agreement.overlap_stored,
-        agreement.overlap_query,
-        agreement.bits,
+        *alike,
+        shape.overlap_stored,
+        shape.overlap_query,
+        apart,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgmatch.actions.calibrate import Forecast
     from imgmatch.actions.compare import Comparison
     from imgmatch.actions.describe import Hashed
     from imgmatch.actions.erase import Erasure
@@ -142,6 +143,11 @@ def ring_rows(ring: Ring) -> list[Record]:
 def status_record(status: IndexStatus) -> Record:
     """Counts and health."""
     return {**asdict(status), "hashers": list(status.hashers)}
+
+
+def forecast_record(forecast: Forecast) -> Record:
+    """What an index will answer."""
+    return asdict(forecast)
 
 
 def erase_record(erasure: Erasure) -> Record:

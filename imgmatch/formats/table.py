@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from imgmatch.model import CheckResult, Evidence, Ring
 
 
+_SLIGHT, _TURN = 2, 360
+"""Degrees that nobody would call turned, and a whole turn."""
+
+_WHOLE = 0.95
+"""Share of the stored photo from which nothing is said of what is left out."""
+
+
 def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> str:
     """A plain table, as text ``width`` characters wide at the most."""
     table = Table(box=None, pad_edge=False, header_style="")
@@ -75,9 +82,13 @@ def how(evidence: Evidence) -> str:
     """How the copy was made, in words."""
     if evidence.kind is Kind.EXACT:
         return "same picture"
-    parts = ["mirrored"] if evidence.mirrored else []
-    if evidence.rotation:
+    parts = ["another shot"] if evidence.kind is Kind.RELATED else []
+    if evidence.mirrored:
+        parts.append("mirrored")
+    if _SLIGHT < evidence.rotation < _TURN - _SLIGHT:
         parts.append(f"turned {evidence.rotation}°")
+    if evidence.overlap is not None and evidence.overlap < _WHOLE:
+        parts.append(f"shows {evidence.overlap:.0%} of it")
     return ", ".join(parts) or "upright"
 
 

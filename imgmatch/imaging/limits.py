@@ -27,4 +27,4 @@ class Limits:
     frames: int = 2_000
     min_side: int = 32
     seconds: float = 10.0
-    worker_bytes: int = 900 * MEBIBYTE
+    worker_bytes: int = 1_152 * MEBIBYTE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,19 @@ from imgmatch.imaging.upright import SIDEWAYS, orientation_tag, upright
 from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from imgmatch.imaging.limits import Limits
 
 SMALL_SIDE = 512
 """Longer side of the small picture, in pixels; PDQ is defined on pictures of at most this size."""
 
-KEPT_SIDE = 640
-"""A picture up to this size is left as it is: scaling by a little costs more than everything else done to it."""
+KEPT = 1.25
+"""A picture up to so many times the size wanted is left as it is: scaling by a little costs more than all that is done
+to it."""
+
+LARGE_SIDE = 1_400
+"""Longer side of the larger picture of a query: a screenshot may show the photo as a small part of it."""
 
 DECODER_BYTES = 8
 """What a decoder may need for one pixel beside the result: a progressive JPEG in four colours holds two bytes each."""
@@ -44,26 +51,39 @@ class SmallPicture:
         width: of the photo as it is shown (upright), in pixels.
         height: likewise.
         format: Pillow's name of the file format, such as ``JPEG``.
+        large: the same with a longer side of about 1,400 pixels; the very same array where the photo has no more.
     """
 
     grey: NDArray[np.uint8]
     width: int
     height: int
     format: str
+    large: NDArray[np.uint8]
 
 
-def small_picture(data: bytes, limits: Limits) -> SmallPicture:
-    """Decode ``data`` once.
+def small_picture(data: bytes, limits: Limits, *, large: bool = False) -> SmallPicture:
+    """Decode ``data`` once; with ``large`` a JPEG of more than 640 pixels a second time, in a finer step.
 
     Raises:
         PhotoError: it is unreadable, too large or too small.
     """
     check_size(len(data), limits)
+    with photo_errors(limits):
+        return _decode(data, limits, large=large)
+
+
+@contextmanager
+def photo_errors(limits: Limits) -> Iterator[None]:
+    """Whatever a decoder raises inside becomes a PhotoError; its warnings are not heard.
+
+    Raises:
+        PhotoError: always in place of any other exception.
+    """
     with warnings.catch_warnings():
         # Pillow warns of odd metadata that does not concern us, and of bombs, which check_declared refuses as errors.
         warnings.simplefilter("ignore")
         try:
-            return _decode(data, limits)
+            yield
         except PhotoError:
             raise
         except MemoryError:
@@ -81,21 +101,41 @@ def small_picture(data: bytes, limits: Limits) -> SmallPicture:
             raise PhotoError(SkipReason.UNREADABLE, f"damaged picture: {_one_line(error)}") from None
 
 
-def _decode(data: bytes, limits: Limits) -> SmallPicture:
+def _decode(data: bytes, limits: Limits, *, large: bool) -> SmallPicture:
     with open_image(io.BytesIO(data), limits) as image:
         width, height = image.size
         check_declared(image, limits)
-        image.draft("L", _target(width, height))
-        grey = _shrink(_decoded(image, width * height), width, height)
+        image.draft("L", _target(width, height, SMALL_SIDE))
+        decoded = pixels_of(image, width * height)
         tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
+        grey = upright(_shrink(decoded, width, height, SMALL_SIDE), tag)
+        finer = grey
+        if large and max(width, height) > KEPT * SMALL_SIDE:
+            drafted = image.size != (width, height)
+            finer = upright(_finer(data, limits) if drafted else _shrink(decoded, width, height, LARGE_SIDE), tag)
         if tag in SIDEWAYS:
             width, height = height, width
-        return SmallPicture(upright(grey, tag), width, height, image.format or "unknown")
+        return SmallPicture(grey, width, height, image.format or "unknown", finer)
 
 
-def _decoded(image: Image.Image, pixels: int) -> NDArray[np.uint8]:
+def _finer(data: bytes, limits: Limits) -> NDArray[np.uint8]:
+    """A JPEG decoded again: what was left out by its first decoding cannot be had back."""
+    with open_image(io.BytesIO(data), limits) as image:
+        width, height = image.size
+        image.draft("L", _target(width, height, LARGE_SIDE))
+        return _shrink(pixels_of(image, width * height), width, height, LARGE_SIDE)
+
+
+def pixels_of(
+    image: Image.Image, pixels: int, convert: Callable[[Image.Image], NDArray[np.uint8]] = to_grey
+) -> NDArray[np.uint8]:
+    """What ``convert`` makes of an opened picture of so many pixels.
+
+    Raises:
+        MemoryError: it failed, and there is no memory for its pixels.
+    """
     try:
-        return to_grey(image)
+        return convert(image)
     except Exception:
         # Decoders in C call a picture broken when they run out of memory: see whether they could have.
         np.empty(pixels * DECODER_BYTES, dtype=np.uint8)
@@ -126,14 +166,14 @@ def _declared_frames(image: Image.Image) -> int:
     return 1
 
 
-def _target(width: int, height: int) -> tuple[int, int]:
-    scale = min(1.0, max(SMALL_SIDE / max(width, height), SHORT_SIDE / min(width, height)))
+def _target(width: int, height: int, side: int) -> tuple[int, int]:
+    scale = min(1.0, max(side / max(width, height), SHORT_SIDE / min(width, height)))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _shrink(grey: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    target = _target(width, height)
-    if max(grey.shape) <= KEPT_SIDE or grey.shape[1] <= target[0]:
+def _shrink(grey: NDArray[np.uint8], width: int, height: int, side: int) -> NDArray[np.uint8]:
+    target = _target(width, height, side)
+    if max(grey.shape) <= KEPT * side or grey.shape[1] <= target[0]:
         return grey
     # Up to a half, which is all that a draft decode leaves, linear interpolation sees every pixel too, and is six times
     # as fast as the mean over areas.

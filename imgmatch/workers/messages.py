@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from imgmatch.features.extract import Features
 from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 _LENGTHS = struct.Struct(">II")
@@ -24,12 +29,40 @@ class Job:
     Attributes:
         photo: a file to read, or the bytes themselves.
         known_sha256: if the file's bytes still have this digest, nothing is decoded.
-        orientations: also give the fingerprints of all eight orientations (a query).
+        query: it is asked about, not stored: give the fingerprints of all eight orientations and the richer features.
+        view: nothing is computed; give the picture for a person to look at, its longer side up to so many pixels.
     """
 
     photo: Path | bytes
     known_sha256: bytes | None = None
-    orientations: bool = False
+    query: bool = False
+    view: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the catalog keeps of a photo's local features.
+
+    Attributes:
+        record: points and codes, as ``features.record.pack`` writes them.
+        thumbnail: a small grey JPEG, or ``b""`` where none is kept.
+    """
+
+    record: bytes
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query is searched and verified with.
+
+    Attributes:
+        picture: shape (height, width), dtype uint8, the upright picture in grey, its longer side up to 1,750 pixels.
+        features: its local features, more of them than are stored of a photo.
+    """
+
+    picture: NDArray[np.uint8]
+    features: Features
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +79,9 @@ class Description:
         quality: PDQ's, 0..100.
         fingerprints: 32 bytes under each hasher's name.
         orientations: 8 x 32 bytes under each hasher's name, in the order of ``model.ORIENTATIONS``; empty unless asked.
+        flat: why the fingerprints of a query say nothing, if they do not; its features may.
+        stored: what the catalog keeps of its features; ``None`` where they are not wanted.
+        asked: what a query is searched with; ``None`` where features are not wanted.
     """
 
     sha256: bytes
@@ -56,11 +92,31 @@ class Description:
     quality: int
     fingerprints: Mapping[str, bytes]
     orientations: Mapping[str, bytes] = field(default_factory=dict)
+    flat: str | None = None
+    stored: Stored | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Same:
     """The file's bytes are the ones already known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """A picture for a person to look at.
+
+    Attributes:
+        jpeg: upright, in colour, without metadata.
+        width: of it, in pixels.
+        height: likewise.
+        sha256: digest of the bytes of the file it was made from.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +137,17 @@ class NamedPhoto:
     name: str
     content: Path | bytes | Failure
 
-    def job(self, *, orientations: bool = False) -> Job | Failure:
+    def job(self, *, query: bool = False) -> Job | Failure:
         """The work it stands for."""
-        return self.content if isinstance(self.content, Failure) else Job(self.content, orientations=orientations)
+        return self.content if isinstance(self.content, Failure) else Job(self.content, query=query)
 
 
-Reply = Description | Same | Failure
+Reply = Description | Same | Viewed | Failure
+
+
+def message_bytes(head: Mapping[str, Any], body: bytes) -> int:
+    """About how long a message is."""
+    return len(json.dumps(head)) + len(body) + _LENGTHS.size
 
 
 def write_message(stream: BinaryIO, head: Mapping[str, Any], body: bytes = b"") -> None:
@@ -114,7 +175,7 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
     """``job`` as head and body."""
-    head: dict[str, Any] = {"orientations": job.orientations}
+    head: dict[str, Any] = {"query": job.query, "view": job.view}
     if job.known_sha256 is not None:
         head["known"] = job.known_sha256.hex()
     if isinstance(job.photo, bytes):
@@ -122,31 +183,55 @@ def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
     return head | {"path": str(job.photo.absolute())}, b""  # the worker may have been started in another folder
 
 
-def reply_message(reply: Reply) -> dict[str, Any]:
-    """``reply`` as head; it needs no body."""
+def reply_message(reply: Reply) -> tuple[dict[str, Any], bytes]:
+    """``reply`` as head and body."""
     match reply:
         case Failure(reason, detail):
-            return {"skip": reason.value, "detail": detail}
+            return {"skip": reason.value, "detail": detail}, b""
         case Same():
-            return {"same": True}
+            return {"same": True}, b""
+        case Viewed(jpeg, width, height, sha256):
+            return {"view": [width, height], "sha256": sha256.hex()}, jpeg
         case Description():
-            return {
-                "sha256": reply.sha256.hex(),
-                "pixels": reply.pixels.hex(),
-                "size": [reply.width, reply.height],
-                "format": reply.format,
-                "quality": reply.quality,
-                "fingerprints": {name: bits.hex() for name, bits in reply.fingerprints.items()},
-                "orientations": {name: bits.hex() for name, bits in reply.orientations.items()},
-            }
+            return _description_message(reply)
 
 
-def parse_reply(head: Mapping[str, Any]) -> Reply:
-    """The reply in a received head."""
+def _description_message(reply: Description) -> tuple[dict[str, Any], bytes]:
+    parts: list[bytes] = []
+    head: dict[str, Any] = {
+        "sha256": reply.sha256.hex(),
+        "pixels": reply.pixels.hex(),
+        "size": [reply.width, reply.height],
+        "format": reply.format,
+        "quality": reply.quality,
+        "fingerprints": {name: bits.hex() for name, bits in reply.fingerprints.items()},
+        "orientations": {name: bits.hex() for name, bits in reply.orientations.items()},
+        "flat": reply.flat,
+    }
+    if reply.stored is not None:
+        parts += [reply.stored.record, reply.stored.thumbnail]
+        head["stored"] = [len(part) for part in parts]
+    if reply.asked is not None:
+        features = reply.asked.features
+        parts += [reply.asked.picture.tobytes(), features.points.tobytes(), features.descriptors.tobytes()]
+        head["asked"] = [*reply.asked.picture.shape, len(features), features.width, features.height]
+    return head, b"".join(parts)
+
+
+def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
+    """The reply in a received message.
+
+    Raises:
+        ValueError: the message is no reply.
+    """
     if "skip" in head:
         return Failure(SkipReason(head["skip"]), head["detail"])
     if "same" in head:
         return Same()
+    if "view" in head:
+        width, height = head["view"]
+        return Viewed(body, width, height, bytes.fromhex(head["sha256"]))
+    stored, asked = head.get("stored"), head.get("asked")
     return Description(
         sha256=bytes.fromhex(head["sha256"]),
         pixels=bytes.fromhex(head["pixels"]),
@@ -156,4 +241,28 @@ def parse_reply(head: Mapping[str, Any]) -> Reply:
         quality=head["quality"],
         fingerprints={name: bytes.fromhex(bits) for name, bits in head["fingerprints"].items()},
         orientations={name: bytes.fromhex(bits) for name, bits in head["orientations"].items()},
+        flat=head["flat"],
+        stored=None if stored is None else Stored(*_cut(body, stored)),
+        asked=None if asked is None else _asked(asked, body[sum(stored or ()) :]),
     )
+
+
+def _asked(shape: list[Any], body: bytes) -> Asked:
+    height, width, count, *shares = shape
+    picture, points, descriptors = _cut(body, (height * width, count * 16, count * 128))
+    return Asked(
+        np.frombuffer(picture, np.uint8).reshape(height, width),
+        Features(
+            np.frombuffer(points, np.float32).reshape(count, 4),
+            np.frombuffer(descriptors, np.uint8).reshape(count, 128),
+            *shares,
+        ),
+    )
+
+
+def _cut(body: bytes, lengths: Iterable[int]) -> list[bytes]:
+    parts, start = [], 0
+    for length in lengths:
+        parts.append(body[start : start + length])
+        start += length
+    return parts

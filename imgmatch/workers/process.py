@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, cast
 
 from imgmatch.errors import ImgmatchError
 from imgmatch.model import SkipReason
-from imgmatch.workers.messages import Failure, Job, Reply, job_message, parse_reply, read_message, write_message
+from imgmatch.workers.messages import (
+    Failure,
+    Job,
+    Reply,
+    job_message,
+    message_bytes,
+    parse_reply,
+    read_message,
+    write_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +34,11 @@ START_SECONDS = 60.0
 """A worker that has not loaded its libraries by then cannot be used."""
 
 AHEAD = 4
-"""Jobs sent before their turn: the worker never waits for the pool, and neither side's pipe can fill up."""
+"""Jobs sent before their turn, so that the worker never waits for the pool."""
+
+AHEAD_BYTES = 4096
+"""What may be on its way to a worker that has not read it yet: more could fill its pipe while its reply fills ours, and
+both would wait for ever."""
 
 START_TRIES = 3
 """How often a process that dies before it is ready is started anew."""
@@ -64,19 +77,22 @@ class WorkerProcess:
         """Answer jobs until all are done or one has ended the worker; that one is answered as a failure."""
         stdin, stdout = self._streams()
         replies: list[Reply] = []
-        waiting: deque[Job] = deque(jobs)
-        sent = 0
+        waiting = deque(job_message(job) for job in jobs)
+        on_the_way: deque[int] = deque()
         try:
             while len(replies) < len(jobs) and not self._late:
-                while waiting and sent - len(replies) < AHEAD:
-                    # A photo larger than the pipe is taken only when those before it are done: that counts as well.
+                while waiting and len(on_the_way) < AHEAD:
+                    size = message_bytes(*waiting[0])
+                    if on_the_way and sum(on_the_way) + size > AHEAD_BYTES:
+                        break
                     self._expect(self._settings.limits.seconds)
-                    write_message(stdin, *job_message(waiting.popleft()))
-                    sent += 1
+                    write_message(stdin, *waiting.popleft())
+                    on_the_way.append(size)
                 self._expect(self._settings.limits.seconds)
-                head, _ = read_message(stdout)
+                head, body = read_message(stdout)
                 self._expect(None)
-                replies.append(parse_reply(head))
+                on_the_way.popleft()
+                replies.append(parse_reply(head, body))
         except (EOFError, OSError, ValueError):  # ValueError: what it said is no reply, or the stream is closed
             replies.append(self._cause_of_death())
         finally:
@@ -113,8 +129,7 @@ class WorkerProcess:
                 self._process = self._spawned()
 
     def _spawned(self) -> subprocess.Popen[bytes]:
-        limits = asdict(self._settings.limits)
-        settings = json.dumps({"hashers": self._settings.hashers, "limits": limits})
+        settings = json.dumps(asdict(self._settings))
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and module
             # -P: a file in the current folder must not stand in for a library.
             [sys.executable, "-P", "-m", "imgmatch.workers.worker", settings],

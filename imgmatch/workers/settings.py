@@ -10,7 +10,16 @@ from imgmatch.imaging.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a worker computes and what a photo may cost."""
+    """What a worker computes and what a photo may cost.
+
+    Attributes:
+        hashers: names of the fingerprints.
+        limits: see there.
+        features: whether local features are computed as well.
+        thumbnails: whether a small grey picture is kept beside them, to verify a match with.
+    """
 
     hashers: tuple[str, ...] = registry.DEFAULT_HASHERS
     limits: Limits = field(default_factory=Limits)
+    features: bool = True
+    thumbnails: bool = True

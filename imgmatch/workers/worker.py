@@ -45,17 +45,17 @@ def main() -> None:
             head, body = read_message(jobs)
             with _alarm(settings.limits.seconds * ALONE_FACTOR):
                 reply = _reply(describer, parse_job(head, body))
-            write_message(replies, reply)
+            write_message(replies, *reply)
 
 
 def parse_settings(text: str) -> Settings:
     """The settings in the JSON text the pool passes."""
     raw = json.loads(text)
-    known = {field.name for field in fields(Limits)}
-    return Settings(tuple(raw["hashers"]), Limits(**{name: raw["limits"][name] for name in known}))
+    limits = Limits(**{field.name: raw["limits"][field.name] for field in fields(Limits)})
+    return Settings(tuple(raw["hashers"]), limits, raw["features"], raw["thumbnails"])
 
 
-def _reply(describer: Describer, job: Job) -> dict[str, Any]:
+def _reply(describer: Describer, job: Job) -> tuple[dict[str, Any], bytes]:
     try:
         return reply_message(describer.describe(job))
     except MemoryError:
@@ -65,7 +65,7 @@ def _reply(describer: Describer, job: Job) -> dict[str, Any]:
 def parse_job(head: dict[str, Any], body: bytes) -> Job:
     """The job in a received message."""
     known = bytes.fromhex(head["known"]) if "known" in head else None
-    return Job(Path(head["path"]) if "path" in head else body, known, head["orientations"])
+    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"])
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -50,8 +50,8 @@ def test_the_distance_asked_for_is_inclusive() -> None:
     pair = (named("q", photos.jpeg(ONE, 8)), named("s", photos.jpeg(ONE)))
     distance = compare(*pair).evidence.distance
     assert distance
-    assert compare(*pair, max_distance=distance).is_match
-    assert not compare(*pair, max_distance=distance - 1).is_match
+    assert compare(*pair, max_distance=distance).evidence.kind is Kind.NEAR
+    assert compare(*pair, max_distance=distance - 1).evidence.kind is not Kind.NEAR
 
 
 def test_a_photo_that_cannot_be_used_is_named_with_the_reason() -> None:

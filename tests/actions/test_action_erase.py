@@ -1,22 +1,32 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 from sqlalchemy import select
 
-from imgmatch.actions.erase import erase
+from imgmatch import registry
+from imgmatch.actions.erase import _in_engine as in_engine
+from imgmatch.actions.erase import erase, pieces_of
 from imgmatch.catalog import schema
+from imgmatch.engines.ivf import IvfParts
+from imgmatch.engines.postings import Postings
+from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.errors import ImgmatchError
+from imgmatch.features.record import unpack
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.model import Depth, NewPhoto, Skipped, SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SIZE = (160, 200)
@@ -66,14 +76,51 @@ def secrets(index: Index, photo_id: str) -> set[bytes]:
         return {sha256, pixels, *connection.scalars(bits.where(links.photo_id == row))}
 
 
+def features(index: Index, photo_id: str) -> tuple[int, bytes, bytes]:
+    """Row, record and thumbnail of the features of one photo."""
+    table, photo = schema.features.c, schema.photos.c
+    query = select(table.id, table.record, table.thumbnail).join(schema.photos, photo.pixels == table.pixels)
+    with index.catalog.read() as connection:
+        row, record, thumbnail = connection.execute(query.where(photo.photo_id == photo_id)).one()
+    return row, record, thumbnail
+
+
+def runs(blob: bytes, length: int = 32) -> set[bytes]:
+    """All of a blob but its beginning, which others may share, in short runs: wherever it is broken, some are whole."""
+    return {blob[start : start + length] for start in range(len(blob) // 3, len(blob) - length + 1, length)}
+
+
+def ids_and_codes(index: Index, record: bytes, row: int) -> set[bytes]:
+    """The features of a picture as the engine file has them: ids one by one, codes one by one."""
+    stored = unpack(record)
+    ids = ((row << GEOMETRY_BITS) + geometry(stored.points)).astype("<i8")
+    found = {number.tobytes() for number in ids} | {bytes(code) for code in stored.codes}
+    assert index.header.features is not None
+    return found
+
+
+def points_in_engine(index: Index) -> dict[int, int]:
+    """How many points of each picture the engine file of features holds."""
+    snapshot = index.header.features
+    assert snapshot is not None
+    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+    return Counter(row for piece in postings.pieces() for row in (piece.ids >> GEOMETRY_BITS).tolist())
+
+
+def pieces(index: Index, *photo_ids: str) -> set[bytes]:
+    return {piece for one in photo_ids for blob in features(index, one)[1:] for piece in pieces_of(blob)}
+
+
 def test_nothing_of_an_erased_account_is_left_in_any_file(index: Index) -> None:
     own = secrets(index, f"{VICTIM}-own")
     assert len(own) == 4
     assert all(holding(index, secret) for secret in own)
+    looked_for = own | pieces(index, f"{VICTIM}-own")
+    assert len(looked_for) > 4 + 2
     erasure = erase(index, account=VICTIM)
     assert (erasure.account, erasure.photo_id, erasure.photos) == (VICTIM, None, 2)
     assert erasure.traces == 0
-    assert erasure.searched_for == 4  # what the thief has as well is not the victim's alone
+    assert erasure.searched_for == len(looked_for)  # what the thief has as well is not the victim's alone
     assert erasure.files_searched >= 3
     for needle in (*own, VICTIM.encode(), b"number of victim", b"shared.jpg\0never"):
         assert holding(index, needle) == [], needle
@@ -124,3 +171,101 @@ def test_a_reader_that_still_has_the_photo_in_hand_finds_it_no_more(index: Index
         assert reader.check(own).accounts == 1
         assert erase(index, account=VICTIM).traces == 0
         assert reader.check(own).accounts == 0
+
+
+def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(index: Index) -> None:
+    row, record, thumbnail = features(index, f"{VICTIM}-own")
+    shared_row, shared_record, _ = features(index, f"{VICTIM}-shared")
+    assert (len(record) > 500, len(thumbnail) > 500) == (True, True)
+    needles = runs(record) | runs(thumbnail) | ids_and_codes(index, record, row)
+    before = b"".join(path.read_bytes() for path in index.path.iterdir())
+    assert sum(needle in before for needle in needles) > 0.9 * len(needles)  # but for those that a page cuts in two
+    points = points_in_engine(index)
+    assert erase(index, account=VICTIM).traces == 0
+    for path in index.path.iterdir():
+        content = path.read_bytes()
+        assert not [needle for needle in needles if needle in content], path.name
+    assert points_in_engine(index) == {one: count for one, count in points.items() if one != row}
+    assert features(index, f"{THIEF}-shared")[:2] == (shared_row, shared_record)
+
+
+def test_a_picture_somebody_else_shows_keeps_its_features_until_that_goes_as_well(index: Index) -> None:
+    row, record, _ = features(index, f"{VICTIM}-shared")
+    assert erase(index, photo_id=f"{VICTIM}-shared").searched_for == 0
+    assert row in points_in_engine(index)
+    erasure = erase(index, account=THIEF)
+    assert (erasure.photos, erasure.traces) == (1, 0)
+    assert erasure.searched_for > 4
+    assert row not in points_in_engine(index)
+    assert not [run for run in runs(record) if holding(index, run)]
+
+
+@pytest.mark.parametrize("part", ["record", "thumbnail"])
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_a_piece_of_features_left_in_a_file_is_reported_as_a_trace(index: Index, part: str, at: int) -> None:
+    record, thumbnail = features(index, f"{VICTIM}-own")[1:]
+    found = sorted(pieces_of(record if part == "record" else thumbnail))
+    piece = found[min(at, len(found) - 1)]
+    (index.path / "phash.notes").write_bytes(b"before" + piece + b"after")
+    (index.path / "left.tmp").write_bytes(b"before" + piece + b"after")  # of nobody: no publishing drops it
+    assert erase(index, photo_id=f"{VICTIM}-own").traces == 1
+
+
+def test_points_left_in_the_engine_file_are_reported_as_traces(index: Index) -> None:
+    row, record, _ = features(index, f"{VICTIM}-own")
+    erase(index, photo_id=f"{VICTIM}-own")
+    stale = IvfParts(registry.codebook(index.header.codebook), (), 0).grown([(row, unpack(record))], row)
+    snapshot = index.header.features
+    assert snapshot is not None
+    stale.save(index.layout.snapshot_path(snapshot))
+    assert in_engine(index, [row]) == len(unpack(record)) > 50
+    assert in_engine(index, [row + 1_000]) == 0
+
+
+@given(st.integers(0, 300) | st.integers(0, 4_000))
+def test_pieces_reach_over_the_latter_half_of_a_blob_and_of_a_short_one_to_its_end(size: int) -> None:
+    blob = b"".join(number.to_bytes(2) for number in range(size // 2))
+    found = pieces_of(blob)
+    assert all(piece in blob and len(piece) == 48 for piece in found)
+    assert bool(found) == (len(blob) >= 48)
+    assert len(blob) < 48 or max(blob.find(piece) for piece in found) + 512 > len(blob) - 48
+
+
+def recompressed(image: Image.Image) -> bytes:
+    return photos.jpeg(image, 98)
+
+
+def with_another_pixel(image: Image.Image) -> bytes:
+    image.putpixel((3, 3), (9, 9, 9))
+    return photos.png(image)
+
+
+@pytest.mark.parametrize("copy", [recompressed, with_another_pixel])
+def test_what_a_copy_of_the_erased_photo_has_in_common_with_it_is_no_trace_of_it(
+    index: Index, tmp_path: Path, copy: Callable[[Image.Image], bytes]
+) -> None:
+    path = tmp_path / "photos" / THIEF / "copy.png"
+    with Image.open(tmp_path / "photos" / VICTIM / "own.jpg") as own:
+        path.write_bytes(copy(own.convert("RGB")))
+    index.add([taken(path)])
+    mine, theirs = (features(index, one) for one in (f"{VICTIM}-own", f"{THIEF}-copy"))
+    assert mine[0] != theirs[0]
+    common = {piece for blob in mine[1:] for piece in pieces_of(blob) if any(piece in other for other in theirs[1:])}
+    assert common or copy is recompressed
+    looked_for = len(secrets(index, f"{VICTIM}-own") - secrets(index, f"{THIEF}-copy"))
+    looked_for += len(pieces(index, f"{VICTIM}-own") - common)
+    erasure = erase(index, photo_id=f"{VICTIM}-own")
+    assert (erasure.traces, erasure.searched_for) == (0, looked_for)
+    assert mine[0] not in points_in_engine(index)
+
+
+def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp_path: Path) -> None:
+    photos.write_accounts(tmp_path / "photos", {VICTIM: {"own.jpg": photos.picture(2, SIZE)}})
+    file = tmp_path / "photos" / VICTIM / "own.jpg"
+    for number, (depth, thumbnails) in enumerate([(Depth.FINGERPRINT, True), (Depth.FULL, False)]):
+        with Index.create(tmp_path / f"index{number}", depth=depth, thumbnails=thumbnails) as index:
+            index.add([taken(file)])
+            own = secrets(index, f"{VICTIM}-own")
+            erasure = erase(index, account=VICTIM)
+            assert (erasure.photos, erasure.traces, erasure.searched_for >= 4) == (1, 0, True)
+            assert all(not holding(index, needle) for needle in own)

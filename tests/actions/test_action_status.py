@@ -9,6 +9,9 @@ from imgmatch.actions.scan import scan
 from imgmatch.actions.status import status
 from imgmatch.errors import ImgmatchError
 from imgmatch.index import Index
+from imgmatch.layout import FORMAT_VERSION
+from imgmatch.model import Depth
+from imgmatch.registry import DEFAULT_CODEBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +31,34 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Index) -> None:
     found = status(index)
-    assert (found.photos, found.accounts, found.fingerprints, found.skipped) == (3, 3, 6, 1)
+    assert (found.photos, found.accounts, found.fingerprints, found.features, found.skipped) == (3, 3, 6, 3, 1)
     assert (found.sources, found.scans, found.unfinished_scans) == (1, 1, 0)
-    assert (found.format, found.hashers, found.engine) == (1, ("phash", "pdq"), "flat")
-    assert (found.generation, found.snapshot) == (1, "ok")
+    assert (found.format, found.hashers, found.engine) == (FORMAT_VERSION, ("phash", "pdq"), "flat")
+    assert found.codebook == DEFAULT_CODEBOOK
+    assert (found.generation, found.snapshot, found.features_snapshot) == (2, "ok", "ok")
 
 
-def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: Index) -> None:
-    snapshot = index.header.snapshot
-    assert snapshot is not None
-    path = index.path / snapshot.file
-    path.write_bytes(b"x" * 100)
-    assert status(index).snapshot == "damaged"
+@pytest.mark.parametrize("which", ["snapshot", "features"])
+def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: Index, which: str) -> None:
+    def told() -> tuple[str, str]:
+        found = status(index)
+        both = found.snapshot, found.features_snapshot
+        return both if which == "snapshot" else (both[1], both[0])
+
+    path = index.path / getattr(index.header, which).file
+    whole = path.read_bytes()
+    for damaged in (
+        b"x" * 100,
+        b"",
+        whole[:-30],
+        whole[: len(whole) // 2] + b"\xa5" * 99 + whole[len(whole) // 2 + 99 :],
+    ):
+        path.write_bytes(damaged)
+        assert told() == ("damaged", "ok")
     path.unlink()
-    assert status(index).snapshot == "missing"
+    assert told() == ("missing", "ok")
     index.rebuild()
-    assert (status(index).snapshot, status(index).generation) == ("ok", 2)
+    assert (told(), status(index).generation) == (("ok", "ok"), 4)
 
 
 def test_an_interrupted_scan_is_told(index: Index) -> None:
@@ -60,4 +75,13 @@ def test_a_new_index_is_empty_and_has_no_snapshot_yet(tmp_path: Path) -> None:
     with Index.create(tmp_path / "index") as index:
         found = status(index)
         assert (found.photos, found.accounts, found.fingerprints, found.scans) == (0, 0, 0, 0)
-        assert (found.generation, found.snapshot) == (0, "missing")
+        assert (found.features, found.generation) == (0, 0)
+        assert (found.snapshot, found.features_snapshot) == ("missing", "missing")
+
+
+def test_an_index_of_fingerprints_alone_has_no_features(tmp_path: Path) -> None:
+    photos.write_accounts(tmp_path / "photos", {"a": {"1.jpg": photos.picture(1, (96, 120))}})
+    with Index.create(tmp_path / "index", depth=Depth.FINGERPRINT) as index:
+        scan(index, [tmp_path / "photos"])
+        found = status(index)
+    assert (found.photos, found.features, found.snapshot, found.features_snapshot) == (1, 0, "ok", "ok")

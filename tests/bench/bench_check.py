@@ -130,7 +130,7 @@ def plant(index: Index, queries: Iterable[Query]) -> NDArray[np.uint8]:
 
 def described(index: Index, query: Query) -> NDArray[np.uint8]:
     """The searched fingerprints of all orientations of a query, shape (8, 32)."""
-    ((_, reply),) = index.pool.describe([query], lambda item: Job(item.data, orientations=True))
+    ((_, reply),) = index.pool.describe([query], lambda item: Job(item.data, query=True))
     if not isinstance(reply, Description):
         raise TypeError(f"{query.original} could not be described: {reply}")
     return np.frombuffer(reply.orientations[index.header.hashers[0]], np.uint8).reshape(-1, 32)

@@ -122,7 +122,7 @@ def describe_all(describer: Describer) -> Stored:
             say(f"describing photo {number} of {len(files)}")
         name = file.relative_to(PHOTOS).as_posix()
         seen[folder_of(name)] += 1
-        reply = describer.describe(Job(file, orientations=True))
+        reply = describer.describe(Job(file, query=True))
         if isinstance(reply, Description):
             names.append(name)
             described.append(reply)
@@ -145,7 +145,7 @@ def describe_copies(describer: Describer) -> list[Edited]:
         with Image.open(file) as image:
             picture = image.convert("RGB")
         for edit, make in EDITS.items():
-            reply = describer.describe(Job(make(picture), orientations=True))
+            reply = describer.describe(Job(make(picture), query=True))
             if isinstance(reply, Description | Failure):
                 copies.append(Edited(file.relative_to(PHOTOS).as_posix(), edit, reply))
     return copies

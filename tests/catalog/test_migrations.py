@@ -13,8 +13,100 @@ from imgmatch.catalog.database import Catalog
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+
+VERSION_1 = """
+CREATE TABLE versions (version INTEGER NOT NULL, PRIMARY KEY (version));
+CREATE TABLE sources (id INTEGER NOT NULL, "key" VARCHAR NOT NULL, PRIMARY KEY (id), UNIQUE ("key"));
+CREATE TABLE accounts (
+  id INTEGER NOT NULL, account VARCHAR NOT NULL, name VARCHAR, first_seen BIGINT NOT NULL, attributes JSON,
+  PRIMARY KEY (id), UNIQUE (account)
+);
+CREATE TABLE fingerprints (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, hasher VARCHAR NOT NULL, bits BLOB NOT NULL, UNIQUE (hasher, bits)
+);
+CREATE TABLE photos (
+  id INTEGER NOT NULL, photo_id VARCHAR NOT NULL, account_id INTEGER NOT NULL, source_id INTEGER NOT NULL,
+  scan_id INTEGER NOT NULL, label VARCHAR NOT NULL, path VARCHAR NOT NULL, seen_at BIGINT NOT NULL,
+  file_bytes BIGINT NOT NULL, file_mtime_ns BIGINT NOT NULL, sha256 BLOB NOT NULL, pixels BLOB NOT NULL,
+  width INTEGER NOT NULL, height INTEGER NOT NULL, format VARCHAR NOT NULL, quality INTEGER NOT NULL,
+  PRIMARY KEY (id), UNIQUE (photo_id), FOREIGN KEY(account_id) REFERENCES accounts (id),
+  FOREIGN KEY(source_id) REFERENCES sources (id)
+);
+CREATE INDEX ix_photos_account_id ON photos (account_id);
+CREATE INDEX ix_photos_source_id ON photos (source_id);
+CREATE TABLE scans (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, source_id INTEGER NOT NULL, started_at BIGINT NOT NULL,
+  finished_at BIGINT, counts JSON, FOREIGN KEY(source_id) REFERENCES sources (id)
+);
+CREATE TABLE skipped (
+  id INTEGER NOT NULL, source_id INTEGER NOT NULL, scan_id INTEGER NOT NULL, photo_id VARCHAR, account VARCHAR,
+  label VARCHAR NOT NULL, line BIGINT, reason VARCHAR NOT NULL, detail VARCHAR NOT NULL, file_bytes BIGINT,
+  file_mtime_ns BIGINT, PRIMARY KEY (id), FOREIGN KEY(source_id) REFERENCES sources (id)
+);
+CREATE INDEX skipped_by_photo ON skipped (source_id, photo_id);
+CREATE TABLE photo_fingerprints (
+  fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),
+  FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
+  FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
+"""
+
+ROWS_1 = """
+INSERT INTO versions VALUES (1);
+INSERT INTO sources VALUES (1, 'library');
+INSERT INTO accounts VALUES (1, 'a', 'Ann', 5, '{"phone": "1"}'), (2, 'b', NULL, 6, NULL);
+INSERT INTO fingerprints VALUES (3, 'phash', x'00ff'), (4, 'pdq', x'00ff');
+INSERT INTO photos VALUES (1, 'p1', 1, 1, 2, 'a/1', '/a/1', 5, 9, 9, x'01', x'02', 3, 4, 'JPEG', 90),
+                          (2, 'p2', 2, 1, 2, 'b/1', '/b/1', 6, 9, 9, x'01', x'02', 3, 4, 'JPEG', 90);
+INSERT INTO scans VALUES (2, 1, 7, NULL, NULL);
+INSERT INTO skipped VALUES (1, 1, 2, 'p3', 'c', 'c/1', 8, 'flat', 'grey', 1, 2);
+INSERT INTO photo_fingerprints VALUES (3, 1), (3, 2), (4, 1), (4, 2);
+"""
+
+
+def structure(path: Path) -> dict[str, object]:
+    """Every table with its columns, keys and indexes, each index with its columns and options, as SQLite tells it."""
+    found: dict[str, object] = {}
+    with closing(sqlite3.connect(path)) as connection:
+
+        def ask(question: str, name: str) -> list[tuple[object, ...]]:
+            statement = f"SELECT * FROM {question}(?)"  # noqa: S608 -- the names are ours
+            return sorted(connection.execute(statement, (name,)).fetchall(), key=repr)
+
+        named = connection.execute("SELECT type, name, tbl_name FROM sqlite_master").fetchall()
+        for kind, name, table in named:
+            if kind == "table":
+                options = connection.execute("SELECT wr, strict FROM pragma_table_list WHERE name = ?", (name,))
+                # The first column of an index list is only the order in which they were made.
+                indexes = sorted(row[1:] for row in ask("pragma_index_list", name))
+                keys = [row[2:] for row in ask("pragma_foreign_key_list", name)]
+                found[name] = (ask("pragma_table_xinfo", name), sorted(keys), indexes, options.fetchall())
+            else:
+                found[name] = (kind, table, ask("pragma_index_xinfo", name))
+        numbered = connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+        found["numbered for ever"] = sorted(numbered.fetchall())
+    return found
+
+
+def contents(path: Path, tables: Iterable[str]) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall())  # noqa: S608 -- the names are ours
+            for table in tables
+        }
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A catalog as the first version made it, with rows in every table."""
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1 + ROWS_1)
+    return path
 
 
 @pytest.fixture
@@ -73,3 +165,43 @@ def test_a_newer_catalog_is_refused_and_left_as_it_is(catalog: Catalog) -> None:
 
 def test_the_steps_are_numbered_without_a_gap() -> None:
     assert sorted(migrations.STEPS) == list(range(2, migrations.VERSION + 1))
+
+
+def test_a_catalog_of_the_first_version_becomes_exactly_a_new_one(catalog: Catalog, old: Path, tmp_path: Path) -> None:
+    assert structure(old) != structure(tmp_path / "catalog.sqlite3")
+    with closing(Catalog(old)) as migrated:
+        assert migrated.version() == 1
+        migrated.migrate()
+        assert migrated.version() == catalog.version() == migrations.VERSION
+    assert structure(old) == structure(tmp_path / "catalog.sqlite3")
+
+
+def test_a_migrated_catalog_keeps_every_row_it_had(old: Path) -> None:
+    tables = ("sources", "accounts", "fingerprints", "photos", "scans", "skipped", "photo_fingerprints")
+    before = contents(old, tables)
+    assert all(before.values())
+    with closing(Catalog(old)) as migrated:
+        migrated.migrate()
+        migrated.migrate()
+    assert contents(old, tables) == before
+    assert contents(old, ["versions", "features"]) == {
+        "versions": [(number,) for number in range(1, migrations.VERSION + 1)],
+        "features": [],
+    }
+
+
+def test_a_migration_that_is_killed_leaves_the_old_catalog_as_it_was(old: Path) -> None:
+    before, rows = structure(old), contents(old, ["versions", "photos"])
+
+    def begin(catalog: Catalog) -> None:
+        with catalog.write() as connection:
+            migrations.migrate(connection)
+            raise KeyboardInterrupt
+
+    with closing(Catalog(old)) as catalog:
+        with pytest.raises(KeyboardInterrupt):
+            begin(catalog)
+        assert catalog.version() == 1
+        assert (structure(old), contents(old, ["versions", "photos"])) == (before, rows)
+        catalog.migrate()
+        assert catalog.version() == migrations.VERSION

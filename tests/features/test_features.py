@@ -12,14 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch import features
-from imgmatch.features.agree import Layers, compare
+from imgmatch.features.agree import Layers, compare, shape_of
 from imgmatch.features.align import Pairs, align, pair
 from imgmatch.features.codebook import Codebook, floats
-from imgmatch.features.extract import QUERY, STORED, Features, extract, extract_query
-from imgmatch.features.ivf import Ivf
+from imgmatch.features.extract import STORED, Features, extract, extract_query
 from imgmatch.features.record import open_thumbnail, pack, thumbnail, unpack
-from imgmatch.features.verify import Query
-from imgmatch.features.votes import geometry
+from imgmatch.features.verify import Known, Query
+from imgmatch.model import ORIENTATIONS, Orientation
 
 BOOK = Codebook.load(Path(features.__file__).parent / "data" / "codebook.npz")
 
@@ -124,38 +123,54 @@ def test_pictures_agree_with_themselves_and_not_with_others() -> None:
     assert other is not None
     assert same.share > 0.95
     assert other.share < 0.2
-    assert same.overlap_stored == pytest.approx(1, abs=0.02)
 
 
+@given(
+    st.floats(0.2, 4), st.floats(-3.1, 3.1), st.floats(-1, 1), st.floats(-1, 1), st.floats(0.3, 1), st.floats(0.3, 1)
+)
+@settings(max_examples=100, deadline=None)
+def test_the_shared_part_has_the_same_corners_and_the_right_share_in_both_pictures(
+    size: float, angle: float, x: float, y: float, wide: float, tall: float
+) -> None:
+    matrix = np.array([[np.cos(angle), -np.sin(angle), x], [np.sin(angle), np.cos(angle), y]])
+    matrix[:, :2] *= size
+    shape = shape_of(matrix, (1.0, tall), (wide, 1.0))
+    if shape is None:
+        return
+    assert shape.query @ matrix[:, :2].T + matrix[:, 2] == pytest.approx(shape.stored, abs=1e-4)
+    places = (np.stack(np.meshgrid(np.arange(200), np.arange(200)), -1).reshape(-1, 2) + 0.5) / 200 * [wide, 1.0]
+    back = (places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    inside = ((back >= 0) & (back <= [1.0, tall])).all(1).mean()
+    assert shape.overlap_stored == pytest.approx(inside, abs=0.03)
+
+
+@pytest.mark.parametrize("turn", ORIENTATIONS)
+def test_frame_on_frame_lays_every_orientation_on_its_picture(turn: Orientation) -> None:
+    picture = drawn(8)
+    stored = Known(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
+    # What has to be turned by so much to show the picture, and stretched on the way.
+    back = np.rot90(picture, turn.rotation // 90)
+    asked = cv2.resize(np.ascontiguousarray(back[:, ::-1] if turn.mirrored else back), (300, 260))
+    nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 260 / 300)
+    (way,) = Query(np.asarray(asked, np.uint8), nothing).verify(
+        stored, BOOK, mirrored=turn.mirrored, rotation=turn.rotation
+    )
+    assert way.figures.share > 0.9
+    assert way.figures.points == 0
+    assert way.figures.overlap_stored == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("with_thumbnail", [False, True])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_crop_is_found_among_others_with_its_place(mirrored: bool) -> None:  # noqa: FBT001 -- parametrize passes it by name
-    photos = {number: drawn(number) for number in range(10, 40)}
-    stored = {number: unpack(pack(extract(picture), BOOK)) for number, picture in photos.items()}
-    engine = Ivf(BOOK)
-    engine.add(list(stored.items())[:11])
-    engine.add(list(stored.items())[11:])
-    crop = np.ascontiguousarray(photos[25][100:400, 80:330][:, :: -1 if mirrored else 1])
-    features = extract_query(crop)
-    best = engine.search(features, 5)[0]
-    assert (best.photo, best.mirrored) == (25, mirrored)
-    small = open_thumbnail(thumbnail(photos[25]))
-    found = Query(crop, features).verify(stored[25], small, BOOK, mirrored=mirrored)
-    assert found is not None
-    assert found.figures.share > 0.9
-    assert found.agreement.overlap_stored == pytest.approx(250 * 300 / (400 * 520), rel=0.1)
-    assert found.agreement.overlap_query > 0.95
+def test_a_crop_is_verified_with_its_place(mirrored: bool, with_thumbnail: bool) -> None:  # noqa: FBT001 -- parametrize passes them by name
+    picture = drawn(25)
+    crop = np.ascontiguousarray(picture[100:400, 80:330][:, :: -1 if mirrored else 1])
+    small = open_thumbnail(thumbnail(picture)) if with_thumbnail else None
+    known = Known(unpack(pack(extract(picture), BOOK)), small)
+    (found,) = Query(crop, extract_query(crop, crop)).verify(known, BOOK, mirrored=mirrored)
+    assert found.figures.overlap_stored == pytest.approx(250 * 300 / (400 * 520), rel=0.1)
+    assert found.figures.overlap_query > 0.95
     assert (found.mirrored, found.rotation % 359) == (mirrored, 0)
     assert found.outline_query.min(0) == pytest.approx([0, 0], abs=0.02)
-
-
-def test_an_empty_query_or_index_gives_no_candidates() -> None:
-    nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 1.0)
-    assert Ivf(BOOK).search(extract(drawn(1), QUERY), 5) == []
-    assert Ivf(BOOK).search(nothing, 5) == []
-
-
-def test_geometry_fits_its_bits() -> None:
-    points = np.array([[0, 0, 1e-9, 0], [1, 1, 1, 6.2831855], [0.5, 0.5, 0.1, -9]], np.float32)
-    packed = geometry(points)
-    assert (packed >= 0).all()
-    assert (packed < 1 << 24).all()
+    assert min(found.outline_stored[:, 0]) == pytest.approx(80 / 400, abs=0.02)
+    assert np.isnan(found.figures.share) if small is None else found.figures.share > 0.9

@@ -147,10 +147,14 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "reason": None,
         },
     )
-    status = records.status_record(IndexStatus(1, 2, 3, 4, 5, 6, 0, 1, ("phash", "pdq"), "flat", 7, "ok"))
+    status = records.status_record(
+        IndexStatus(1, 2, 3, 8, 4, 5, 6, 0, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
+    )
     assert status["hashers"] == ["phash", "pdq"]
-    counts = ("photos", "accounts", "fingerprints", "skipped", "sources", "scans", "unfinished_scans", "generation")
-    assert [status[name] for name in counts] == [1, 2, 3, 4, 5, 6, 0, 7]
+    counts = ("photos", "accounts", "fingerprints", "features", "skipped", "sources", "scans", "unfinished_scans")
+    assert [status[name] for name in counts] == [1, 2, 3, 8, 4, 5, 6, 0]
+    others = ("format", "engine", "codebook", "generation", "snapshot", "features_snapshot")
+    assert [status[name] for name in others] == [2, "flat", "book", 7, "ok", "damaged"]
     erased = records.erase_record(Erasure("a17", None, 2, 8, 3, 0))
     assert erased == {
         "account": "a17",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgmatch.imaging.limits import Limits
-from imgmatch.imaging.picture import KEPT_SIDE, SHORT_SIDE, SMALL_SIDE, SmallPicture, small_picture
+from imgmatch.imaging.picture import KEPT, SHORT_SIDE, SMALL_SIDE, SmallPicture, small_picture
 
 FRAMES = [photos.picture(seed, (200, 160)) for seed in (1, 2, 3)]
 
@@ -53,10 +53,10 @@ def test_the_small_picture_is_about_512_pixels_and_keeps_its_shape(width: int, h
     found = small(photos.jpeg(image) if kind == "JPEG" else photos.png(image))
     assert (found.width, found.height) == (width, height)
     tall, wide = found.grey.shape
-    if max(width, height) <= KEPT_SIDE:
+    if max(width, height) <= round(KEPT * SMALL_SIDE):
         assert (wide, tall) == (width, height)
     elif min(width, height) / max(width, height) * SMALL_SIDE >= SHORT_SIDE:
-        assert SMALL_SIDE <= max(wide, tall) <= KEPT_SIDE
+        assert SMALL_SIDE <= max(wide, tall) <= round(KEPT * SMALL_SIDE)
     assert min(wide, tall) >= SHORT_SIDE
     assert wide * height == pytest.approx(tall * width, rel=2 / min(wide, tall))
 

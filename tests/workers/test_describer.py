@@ -24,8 +24,8 @@ PICTURE = photos.picture(11)
 ALL = tuple(sorted(registry.HASHERS))
 
 
-def described(data: bytes | Path, hashers: tuple[str, ...] = ALL, *, orientations: bool = False) -> Description:
-    reply = Describer(Settings(hashers)).describe(Job(data, orientations=orientations))
+def described(data: bytes | Path, hashers: tuple[str, ...] = ALL, *, query: bool = False) -> Description:
+    reply = Describer(Settings(hashers)).describe(Job(data, query=query))
     assert isinstance(reply, Description), reply
     return reply
 
@@ -40,7 +40,7 @@ def test_every_hasher_that_was_asked_for_gives_its_fingerprint() -> None:
 
 
 def test_a_query_gets_the_fingerprints_of_all_orientations() -> None:
-    found = described(photos.jpeg(PICTURE), orientations=True)
+    found = described(photos.jpeg(PICTURE), query=True)
     for name in ALL:
         codes = np.frombuffer(found.orientations[name], np.uint8).reshape(len(ORIENTATIONS), 32)
         assert codes[0].tobytes() == found.fingerprints[name]

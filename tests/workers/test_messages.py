@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgmatch.features.extract import Features
 from imgmatch.model import SkipReason
 from imgmatch.workers.messages import (
+    Asked,
     Description,
     Failure,
     Job,
     NamedPhoto,
     Reply,
     Same,
+    Stored,
+    Viewed,
     job_message,
     parse_reply,
     read_message,
@@ -31,7 +37,20 @@ HEADS = st.dictionaries(
 PRINTS = st.dictionaries(st.text(max_size=8), st.binary(max_size=40), max_size=3)
 DIGESTS = st.binary(min_size=32, max_size=32)
 PATHS = st.binary(min_size=1, max_size=60).map(lambda raw: Path("/", os.fsdecode(raw)))  # any bytes a system may hold
-JOBS = st.builds(Job, PATHS | st.binary(max_size=300), st.none() | DIGESTS, st.booleans())
+JOBS = st.builds(
+    Job, PATHS | st.binary(max_size=300), st.none() | DIGESTS, st.booleans(), st.none() | st.integers(1, 480)
+)
+
+
+def asked_about(count: int) -> Asked:
+    """What a query of so many points is searched with."""
+    rng = np.random.default_rng(count)
+    features = Features(
+        rng.random((count, 4), np.float32), rng.integers(0, 256, (count, 128), dtype=np.uint8), 1.0, 0.7
+    )
+    return Asked(rng.integers(0, 256, (7, 10), dtype=np.uint8), features)
+
+
 REPLIES: st.SearchStrategy[Reply] = st.one_of(
     st.builds(Failure, st.sampled_from(SkipReason), st.text()),
     st.just(Same()),
@@ -45,8 +64,25 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
         quality=st.integers(0, 100),
         fingerprints=PRINTS,
         orientations=PRINTS,
+        flat=st.none() | st.text(),
+        stored=st.none() | st.builds(Stored, st.binary(max_size=60), st.binary(max_size=60)),
+        asked=st.none() | st.integers(0, 5).map(asked_about),
     ),
+    st.builds(Viewed, st.binary(max_size=60), st.integers(1, 480), st.integers(1, 480), DIGESTS),
 )
+
+
+def same(one: Reply, other: Reply) -> bool:
+    """Arrays are compared by what they hold."""
+    if not isinstance(one, Description) or not isinstance(other, Description) or one.asked is None:
+        return one == other
+    assert other.asked is not None
+    mine, yours = one.asked.features, other.asked.features
+    assert np.array_equal(one.asked.picture, other.asked.picture)
+    assert np.array_equal(mine.points, yours.points)
+    assert np.array_equal(mine.descriptors, yours.descriptors)
+    assert (mine.width, mine.height) == (yours.width, yours.height)
+    return replace(one, asked=None) == replace(other, asked=None)
 
 
 def sent(head: dict[str, Any], body: bytes = b"") -> bytes:
@@ -77,7 +113,7 @@ def test_a_job_is_understood_as_it_was_meant(job: Job) -> None:
 
 @given(REPLIES)
 def test_a_reply_is_understood_as_it_was_meant(reply: Reply) -> None:
-    assert parse_reply(read_message(BytesIO(sent(reply_message(reply))))[0]) == reply
+    assert same(parse_reply(*read_message(BytesIO(sent(*reply_message(reply))))), reply)
 
 
 def test_a_relative_path_is_sent_as_an_absolute_one() -> None:
@@ -93,4 +129,4 @@ def test_a_failure_says_its_reason_and_its_detail_if_it_has_one() -> None:
 def test_a_named_photo_stands_for_a_job_or_for_the_failure_it_came_with() -> None:
     failure = Failure(SkipReason.REFUSED, "outside")
     assert NamedPhoto("a", failure).job() is failure
-    assert NamedPhoto("a", b"bytes").job(orientations=True) == Job(b"bytes", orientations=True)
+    assert NamedPhoto("a", b"bytes").job(query=True) == Job(b"bytes", query=True)

@@ -37,7 +37,7 @@ def peaks_kib(pool: WorkerPool) -> list[int]:
 def test_every_file_is_described_or_refused_with_a_reason_and_no_worker_is_lost(folder: str, shared: Path) -> None:
     found = files(shared / folder)
     with WorkerPool(2, Settings()) as pool:
-        replies = list(pool.describe(found, lambda path: Job(path, orientations=True)))
+        replies = list(pool.describe(found, lambda path: Job(path, query=True)))
         assert [path for path, _ in replies] == found
         for path, reply in replies:
             if isinstance(reply, Failure):

@@ -49,16 +49,16 @@ class Worker:
         write_message(self.stdin, *job_message(job))
 
     def answer(self) -> Reply:
-        return parse_reply(read_message(self.stdout)[0])
+        return parse_reply(*read_message(self.stdout))
 
 
 def as_text(settings: Settings) -> str:
-    return json.dumps({"hashers": settings.hashers, "limits": asdict(settings.limits)})
+    return json.dumps(asdict(settings))
 
 
 @contextmanager
-def started(limits: Limits) -> Iterator[Worker]:
-    command = [sys.executable, "-m", "imgmatch.workers.worker", as_text(Settings(("pdq",), limits))]
+def started(limits: Limits, *, features: bool = False) -> Iterator[Worker]:
+    command = [sys.executable, "-m", "imgmatch.workers.worker", as_text(Settings(("pdq",), limits, features=features))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         worker = Worker(process)
         try:
@@ -169,7 +169,7 @@ def test_the_largest_picture_the_limits_allow_is_decoded_within_a_worker(mode: s
         largest = detail.convert(mode).resize((7936, 7936), Image.Resampling.NEAREST)
     largest.save(path, "PNG", compress_level=1)
     del largest
-    with started(Limits(seconds=60)) as worker:
+    with started(Limits(seconds=60), features=True) as worker:
         worker.send(Job(path))
         assert isinstance(worker.answer(), Description)
         assert in_status(worker, "VmHWM") < 1 << 30

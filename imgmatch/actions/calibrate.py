@@ -1,0 +1,175 @@
+"""Calibrate scores on an operator's own decisions, and foretell how often a check will be wrong in this index."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize
+
+from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
+from imgmatch.catalog.lookups import account_of, every_photo_id, files_of
+from imgmatch.errors import ImgmatchError
+from imgmatch.features import rule as rules
+from imgmatch.model import Kind, Status
+from imgmatch.verifying import Verifier, Wanted, calibrated
+from imgmatch.workers.messages import Description, NamedPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from imgmatch.actions.labels import Labelled
+    from imgmatch.features.rule import Rule
+    from imgmatch.index import Index
+
+LEAST_OF_EACH = 10
+"""Copies, and strangers, without which a fit would be guesswork."""
+
+TRUST = 0.02
+"""How strongly the fit is held to what ships: as by some tens of pairs."""
+
+SAMPLE = 300
+SEED = 1
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What this index will answer.
+
+    Attributes:
+        accept: score from which a check calls a candidate a copy.
+        pairs: labelled pairs the scores are calibrated on; 0 for what ships.
+        unusable: labelled pairs of which a photo could not be read, or which share nothing that could be scored.
+        sampled: stored photos that were checked against the others to foretell this.
+        false_per_1000_checks: answers to expect that are wrong, by the scores they are given.
+        checks: checks a night.
+        false_a_night: the same for these.
+    """
+
+    accept: float
+    pairs: int
+    unusable: int
+    sampled: int
+    false_per_1000_checks: float
+    checks: int
+    false_a_night: float
+
+
+def calibrate(
+    index: Index,
+    pairs: Iterable[Labelled] = (),
+    *,
+    checks: int | None = None,
+    false_per_1000: float | None = None,
+    sample: int = SAMPLE,
+) -> Forecast:
+    """Fit the scores to ``pairs``, if there are any, and foretell the false answers of this index.
+
+    Args:
+        index: where it is kept, and whose photos are checked against each other.
+        pairs: what people have decided.
+        checks: checks a night; ``None`` takes as many as there are photos.
+        false_per_1000: choose the score from which candidates are accepted so that so many false answers are to be
+            expected; ``None`` leaves it.
+        sample: how many stored photos to check for the forecast.
+
+    Raises:
+        ImgmatchError: there are too few pairs of one kind.
+        IndexUnusableError: the index cannot be written.
+    """
+    with index.catalog.read() as connection:
+        known = latest_calibration(connection)
+    rule = calibrated(rules.shipped(), known)
+    labelled = list(pairs)
+    fitted = known.pairs if known else 0
+    unusable = 0
+    if labelled:
+        odds, copies = _log_odds(index, rule, labelled)
+        unusable, fitted = len(labelled) - len(odds), len(odds)
+        rule = replace(rule, calibration=_fit(odds, copies))
+    scores, sampled = _answers(index, rule, sample)
+    if false_per_1000 is not None and sampled:
+        rule = replace(rule, accept=_threshold(scores, sampled, false_per_1000))
+    if labelled or false_per_1000 is not None:
+        slope, shift = rule.calibration.tolist()
+        with index.writing(), index.catalog.write() as connection:
+            store_calibration(connection, Calibration(slope, shift, rule.accept, fitted))
+    expected = float((1 - scores[scores >= rule.accept]).sum()) / max(sampled, 1)
+    nightly = len(index) if checks is None else checks
+    return Forecast(
+        round(rule.accept, 4),
+        fitted,
+        unusable,
+        sampled,
+        round(1000 * expected, 3),
+        nightly,
+        round(nightly * expected, 2),
+    )
+
+
+def _log_odds(index: Index, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The rule's own log odds for each usable pair, and whether it is one of copies."""
+    jobs = [(pair.query, pair.query.job(query=True)) for pair in pairs]
+    jobs += [(pair.stored, pair.stored.job()) for pair in pairs]
+    replies = [reply for _, reply in index.pool.describe(jobs, lambda item: item[1])]
+    verifier = Verifier(index.header.codebook, index.header.hashers[0], rule)
+    odds, copies = [], []
+    for pair, query, stored in zip(pairs, replies[: len(pairs)], replies[len(pairs) :], strict=True):
+        if isinstance(query, Description) and isinstance(stored, Description):
+            found = verifier.pair_odds(query, stored, index.max_distance)
+            if found is not None:
+                odds.append(found)
+                copies.append(pair.copy)
+    return np.array(odds), np.array(copies, dtype=bool)
+
+
+def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Slope and shift of a logistic line (Platt, 1999), held to those that ship by ``TRUST``."""
+    if min(copies.sum(), (~copies).sum()) < LEAST_OF_EACH:
+        raise ImgmatchError(
+            f"{copies.sum()} pairs of copies and {(~copies).sum()} of strangers are usable; "
+            f"at least {LEAST_OF_EACH} of each are needed"
+        )
+    ships = rules.shipped().calibration
+    sign = np.where(copies, 1.0, -1.0)
+
+    def loss(line: NDArray[np.float64]) -> float:
+        off = line - ships
+        return float(np.logaddexp(0, -sign * (line[0] * odds + line[1])).mean() + TRUST * (off @ off))
+
+    fitted = minimize(loss, ships, method="L-BFGS-B", bounds=((0.05, None), (None, None)))
+    return np.asarray(fitted.x, np.float64)
+
+
+def _answers(index: Index, rule: Rule, sample: int) -> tuple[NDArray[np.float64], int]:
+    """Scores of every candidate of other accounts that some stored photos get, and how many were asked about."""
+    with index.catalog.read() as connection:
+        ids = every_photo_id(connection)
+        chosen = sorted(random.Random(SEED).sample(ids, min(sample, len(ids))))  # noqa: S311 -- a sample, not a secret
+        files = files_of(connection, chosen)
+        owners = account_of(connection, chosen)
+    photos = [NamedPhoto(photo_id, files[photo_id].path) for photo_id in chosen]
+    wanted = Wanted(limit=_ALL, min_score=0.0)
+    scores: list[float] = []
+    asked = 0
+    for result in index.answers(photos, wanted, rule=rule):
+        asked += result.status in {Status.MATCH, Status.NO_MATCH}
+        best: dict[str, float] = {}
+        for match in result:
+            if match.evidence.kind is not Kind.EXACT and match.photo.account != owners[result.photo]:
+                best[match.photo.account] = max(match.evidence.score, best.get(match.photo.account, 0.0))
+        scores += best.values()
+    return np.array(scores), asked
+
+
+def _threshold(scores: NDArray[np.float64], asked: int, false_per_1000: float) -> float:
+    """The least score that keeps the expected false answers within bounds."""
+    ordered = np.sort(scores)[::-1]
+    expected = 1000 * np.cumsum(1 - ordered) / asked
+    within = ordered[expected <= false_per_1000]
+    return float(within[-1]) if len(within) else 1.0

@@ -1,0 +1,82 @@
+"""Pictures for a person to look at: decoded by the workers, from the files as they are now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from imgmatch.catalog.lookups import files_of
+from imgmatch.features.record import open_thumbnail
+from imgmatch.workers.messages import Failure, Job, Viewed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imgmatch.catalog.rows import PhotoFile
+    from imgmatch.index import Index
+    from imgmatch.workers.messages import NamedPhoto, Reply
+    from imgmatch.workers.pool import WorkerPool
+
+SIDE = 480
+"""Longer side of what is shown, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture to be shown.
+
+    Attributes:
+        jpeg: its bytes, or ``None`` where it cannot be shown.
+        width: in pixels.
+        height: likewise.
+        note: what a reader must know of it.
+    """
+
+    jpeg: bytes | None
+    width: int = 0
+    height: int = 0
+    note: str | None = None
+
+
+def pictures(pool: WorkerPool, photos: Iterable[NamedPhoto]) -> Iterator[Picture]:
+    """Each photo as it can be shown, in order."""
+    for _, reply in pool.describe(photos, _view_job):
+        yield _picture(reply)
+
+
+def stored_pictures(index: Index, photo_ids: Iterable[str]) -> dict[str, Picture]:
+    """The pictures of stored photos by ``photo_id``: from their files, or else the thumbnails that are kept."""
+    with index.catalog.read() as connection:
+        files = files_of(connection, list(photo_ids))
+    shown = {}
+    for (photo_id, file), reply in index.pool.describe(files.items(), lambda item: Job(item[1].path, view=SIDE)):
+        if isinstance(reply, Viewed) and reply.sha256 == file.sha256:
+            shown[photo_id] = _picture(reply)
+        else:
+            why = "the file has changed" if isinstance(reply, Viewed) else "the file cannot be read"
+            shown[photo_id] = _thumbnail(file, why)
+    return shown
+
+
+def _view_job(photo: NamedPhoto) -> Job | Failure:
+    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, view=SIDE)
+
+
+def _picture(reply: Reply) -> Picture:
+    if isinstance(reply, Viewed):
+        return Picture(reply.jpeg, reply.width, reply.height)
+    return Picture(None, note=str(reply))
+
+
+def _thumbnail(file: PhotoFile, why: str) -> Picture:
+    """The thumbnail enlarged: on a page it stands beside a picture of full size."""
+    if not file.thumbnail:
+        return Picture(None, note=f"{why}, and no thumbnail is kept")
+    small = open_thumbnail(file.thumbnail)
+    scale = SIDE / max(small.shape)
+    large = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    _, jpeg = cv2.imencode(".jpg", np.asarray(large, np.uint8))
+    return Picture(jpeg.tobytes(), large.shape[1], large.shape[0], f"{why}; this is the stored thumbnail")

@@ -1,0 +1,147 @@
+"""Local features: one row a picture, shared by all photos with the same pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+_READ_AT_ONCE = 5_000
+"""Rows of about 2.4 KB: 12 MB at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """The features of one picture.
+
+    Attributes:
+        pixels: digest of the picture, 16 bytes, as in ``photos.pixels``.
+        codebook: name of the codebook its codes mean something in.
+        record: points and codes, as ``features.record.pack`` writes them.
+        thumbnail: a small grey JPEG; ``None`` where none is kept.
+    """
+
+    pixels: bytes
+    codebook: str
+    record: bytes
+    thumbnail: bytes | None
+
+
+def store_features(connection: Connection, rows: Sequence[FeatureRow]) -> None:
+    """Add the features of new pictures; a thumbnail is added to a picture that has none yet."""
+    table = schema.features
+    for chunk in chunks({row.pixels: row for row in rows}.values()):
+        query = select(table.c.pixels, table.c.id, table.c.codebook, table.c.thumbnail.is_not(None))
+        found = connection.execute(query.where(table.c.pixels.in_([row.pixels for row in chunk])))
+        known = {pixels: (row_id, codebook, bool(has)) for pixels, row_id, codebook, has in found}
+        stale = [row for row in chunk if row.pixels in known and known[row.pixels][1] != row.codebook]
+        for row in stale:  # its id stands for codes of another codebook in engine files: it gets a new one
+            connection.execute(delete(table).where(table.c.id == known.pop(row.pixels)[0]))
+        new = [row for row in chunk if row.pixels not in known]
+        if new:
+            connection.execute(insert(table), [_values(row) for row in new])
+        bare = [row for row in chunk if row.thumbnail and row.pixels in known and not known[row.pixels][2]]
+        if bare:
+            statement = update(table).where(table.c.id == bindparam("row")).values(thumbnail=bindparam("small"))
+            connection.execute(statement, [{"row": known[row.pixels][0], "small": row.thumbnail} for row in bare])
+
+
+def _values(row: FeatureRow) -> dict[str, object]:
+    return {"pixels": row.pixels, "codebook": row.codebook, "record": row.record, "thumbnail": row.thumbnail}
+
+
+def last_features(connection: Connection) -> int:
+    """The highest row id in use, 0 if there is none."""
+    return connection.scalar(select(func.max(schema.features.c.id))) or 0
+
+
+def count_features(connection: Connection, codebook: str) -> int:
+    """How many pictures have features of this codebook."""
+    table = schema.features
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.codebook == codebook)) or 0
+
+
+def read_records(connection: Connection, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
+    """Row ids above ``after`` with their records, in order, in blocks."""
+    table = schema.features.c
+    while True:
+        query = select(table.id, table.record).where(table.codebook == codebook, table.id > after)
+        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        if not rows:
+            return
+        yield [(row[0], row[1]) for row in rows]
+        after = rows[-1][0]
+
+
+def features_by_id(connection: Connection, ids: Collection[int]) -> dict[int, FeatureRow]:
+    """The features under these row ids, where they are still there."""
+    table = schema.features.c
+    found: dict[int, FeatureRow] = {}
+    for chunk in chunks(ids):
+        query = select(table.id, table.pixels, table.codebook, table.record, table.thumbnail)
+        found |= {row[0]: FeatureRow(*row[1:]) for row in connection.execute(query.where(table.id.in_(chunk)))}
+    return found
+
+
+def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection[int]) -> dict[int, int]:
+    """For each fingerprint the row id of the features of one picture that has it, where one is kept."""
+    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    found: dict[int, int] = {}
+    for chunk in chunks(fingerprint_ids):
+        query = (
+            select(links.fingerprint_id, func.min(table.id))
+            .join(schema.photos, photos.id == links.photo_id)
+            .join(schema.features, table.pixels == photos.pixels)
+            .where(links.fingerprint_id.in_(chunk))
+            .group_by(links.fingerprint_id)
+        )
+        found |= {fingerprint: row for fingerprint, row in connection.execute(query)}  # noqa: C416 -- rows, not pairs
+    return found
+
+
+def fingerprints_of_features(connection: Connection, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
+    """The fingerprint by ``hasher``, 32 bytes, of the pictures under these row ids, where a photo still shows them."""
+    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    prints = schema.fingerprints.c
+    found: dict[int, bytes] = {}
+    for chunk in chunks(ids):
+        query = (
+            select(table.id, func.min(prints.bits))
+            .join(schema.photos, photos.pixels == table.pixels)
+            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .where(table.id.in_(chunk), prints.hasher == hasher)
+            .group_by(table.id)
+        )
+        found |= {row: bits for row, bits in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+    return found
+
+
+def pieces_in_use(connection: Connection, pieces: Collection[bytes]) -> set[bytes]:
+    """Which of these pieces some record or thumbnail contains; reads them all unless there is nothing to look for."""
+    table = schema.features.c
+    left, after = set(pieces), 0
+    while left:
+        query = select(table.id, table.record, table.thumbnail).where(table.id > after)
+        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        if not rows:
+            break
+        for after, record, thumbnail in rows:  # noqa: B007 -- the last row is where the next block begins
+            left -= {piece for piece in left if piece in record or piece in (thumbnail or b"")}
+    return set(pieces) - left
+
+
+def drop_unused_features(connection: Connection) -> int:
+    """Remove features of pictures no photo shows any more; returns how many."""
+    table = schema.features
+    used = exists(select(schema.photos.c.id).where(schema.photos.c.pixels == table.c.pixels))
+    return connection.execute(delete(table).where(~used)).rowcount

@@ -1,0 +1,50 @@
+"""``imgmatch calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imgmatch.cli import options
+
+
+@click.command(short_help="Fit scores to your own decisions.")
+@click.argument("pairs", metavar="[PAIRS.csv]", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@options.index_option
+@click.option("--checks", type=click.IntRange(0), help="Checks a night.  [default: as many as there are photos]")
+@click.option(
+    "--false-per-1000",
+    type=click.FloatRange(0, min_open=True),
+    help="Accept candidates from the score that lets so many false answers be expected in a thousand checks.",
+)
+@click.option("--sample", type=click.IntRange(1), default=300, show_default=True, help="Photos checked to foretell.")
+@options.workers_option
+@options.format_option
+def calibrate(
+    pairs: Path | None,
+    *,
+    index_path: Path,
+    checks: int | None,
+    false_per_1000: float | None,
+    sample: int,
+    workers: int,
+    form: str,
+) -> int:
+    """Fit scores to PAIRS.csv, and foretell how many false answers a night to expect from this index.
+
+    The file has columns query, stored (paths, relative to it) and copy (yes or no): pairs that people have decided.
+    Without it nothing is changed unless --false-per-1000 is given.
+    """
+    from imgmatch.actions.calibrate import calibrate as fit
+    from imgmatch.actions.labels import read_pairs
+    from imgmatch.formats.records import forecast_record
+    from imgmatch.index import Index
+
+    labelled, problems = ([], []) if pairs is None else read_pairs(pairs)
+    for problem in problems:
+        options.note(problem, quiet=False)
+    with Index.open(index_path, workers=workers) as index:
+        forecast = fit(index, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
+    options.write_record(forecast_record(forecast), form)
+    return options.EXIT_SOME_SKIPPED if forecast.unusable or problems else 0

@@ -1,0 +1,50 @@
+"""Evidence in plain words, for people who never heard of a fingerprint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgmatch.model import FINGERPRINT_BITS, Kind
+
+if TYPE_CHECKING:
+    from imgmatch.model import Evidence
+
+KINDS = {
+    Kind.EXACT: ("Same picture", "The two files hold the same bytes or the same pixels."),
+    Kind.NEAR: (
+        "Whole picture",
+        "The whole picture is alike: a copy that was at most saved anew, resized or filtered.",
+    ),
+    Kind.PARTIAL: (
+        "Part of the picture",
+        "A part of one is found in the other: a copy that was cropped, framed or pasted.",
+    ),
+    Kind.RELATED: ("Same moment", "Another shot of the same moment: related, but no copy."),
+}
+"""A short title of each kind, and a sentence."""
+
+
+def percent(share: float) -> str:
+    """A share of 0..1 in whole per cent; only 1 is 100 %, and only 0 is 0 %."""
+    if 0 < share < 0.01:  # noqa: PLR2004 -- one per cent
+        return "<\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}%"
+    return f"{int(share * 100 + 1e-9)}\N{NO-BREAK SPACE}%"
+
+
+def position(evidence: Evidence) -> str:
+    """How the query lies against the stored photo."""
+    parts = ["mirrored left to right"] if evidence.mirrored else []
+    if evidence.rotation:
+        parts.append(f"turned {evidence.rotation}° clockwise")
+    return ", ".join(parts) or "the same way up, not mirrored"
+
+
+def facts(evidence: Evidence) -> list[tuple[str, str]]:
+    """What was measured, as pairs of a term and its value."""
+    near = "too far apart to tell" if evidence.distance is None else f"{evidence.distance} of {FINGERPRINT_BITS} bits"
+    found = [("This photo is", position(evidence)), ("Distance", near)]
+    if evidence.overlap is not None:
+        found.append(("Overlap", f"{percent(evidence.overlap)} of the stored photo is in this one"))
+    if evidence.agreement is not None:
+        found.append(("Agreement", f"{percent(evidence.agreement)} of the shared part looks alike"))
+    return found

@@ -1,0 +1,123 @@
+"""A photo as a person looks at it: small, upright, in sRGB colours, and nothing of the file but its pixels."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from imgmatch.imaging.files import check_size
+from imgmatch.imaging.grey import BAND_PIXELS, to_grey
+from imgmatch.imaging.opening import open_image
+from imgmatch.imaging.picture import check_declared, photo_errors, pixels_of
+from imgmatch.imaging.upright import orientation_tag, upright
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgmatch.imaging.limits import Limits
+
+QUALITY = 85
+"""Of the JPEG, where artefacts are hard to see and a picture of 480 pixels takes about 30 kB."""
+
+PROFILE_BYTES = 4 << 20
+"""A larger colour profile is not looked at; those of printing presses have up to three million bytes."""
+
+_WHITE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture to be shown.
+
+    Attributes:
+        jpeg: a baseline JPEG in sRGB, without EXIF, colour profile or comment.
+        width: of that JPEG, in pixels.
+        height: likewise.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+def view(data: bytes, limits: Limits, side: int = 480) -> View:
+    """Decode ``data`` to a picture whose longer side has ``side`` pixels at the most; it is never enlarged.
+
+    Of an animation the first frame is taken, alpha is laid over white, and the colours of an embedded profile become
+    those of sRGB.
+
+    Raises:
+        PhotoError: it is unreadable, too large or too small, as for ``small_picture``.
+    """
+    check_size(len(data), limits)
+    with photo_errors(limits):
+        image = _in_srgb(*_decode(data, limits, side))
+        packed = io.BytesIO()
+        image.save(packed, "JPEG", quality=QUALITY, optimize=True)
+        return View(packed.getvalue(), image.width, image.height)
+
+
+def _decode(data: bytes, limits: Limits, side: int) -> tuple[NDArray[np.uint8], bytes]:
+    """The small upright pixels as ``to_colour`` gives them, and the colour profile of the file, which may be empty."""
+    with open_image(io.BytesIO(data), limits) as image:
+        width, height = image.size
+        check_declared(image, limits)
+        scale = min(1.0, side / max(width, height))
+        target = max(1, round(width * scale)), max(1, round(height * scale))
+        image.draft("RGB", target)
+        pixels = pixels_of(image, width * height, to_colour)
+        if scale < 1:
+            pixels = np.asarray(cv2.resize(pixels, target, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
+        turned = np.dstack([upright(channel, tag) for channel in np.atleast_3d(pixels).transpose(2, 0, 1)])
+        profile = image.info.get("icc_profile")
+        return turned.squeeze(axis=2) if pixels.ndim == 2 else turned, profile or b""  # noqa: PLR2004 -- grey
+
+
+def to_colour(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode ``image`` to bytes of shape (height, width) for grey, (…, 3) for RGB and (…, 4) for the inks of CMYK."""
+    image.load()
+    if image.mode[0] in "1LIF" and image.mode != "LAB":
+        return to_grey(image)
+    rows = max(1, BAND_PIXELS // image.width)
+    bands = (
+        _band(image.crop((0, top, image.width, min(image.height, top + rows)))) for top in range(0, image.height, rows)
+    )
+    first = next(bands)
+    colour = np.empty((image.height, *first.shape[1:]), dtype=np.uint8)
+    colour[: len(first)] = first
+    for number, band in enumerate(bands, start=1):
+        colour[number * rows : number * rows + len(band)] = band
+    return colour
+
+
+def _band(part: Image.Image) -> NDArray[np.uint8]:
+    if part.has_transparency_data or part.mode == "RGBa":
+        # Premultiplied colours: what is left of full opacity is white.
+        pixels = np.asarray(part.convert("RGBA").convert("RGBa"))
+        white: NDArray[np.uint16] = pixels[..., :3].astype(np.uint16) + (_WHITE - pixels[..., 3:])
+        return np.asarray(np.minimum(white, _WHITE), dtype=np.uint8)
+    if part.mode == "LAB":
+        # Pillow converts it with a profile only, and gives its a and b with a sign; OpenCV adds 128 to them.
+        lab = np.asarray(np.asarray(part) ^ np.array([0, 128, 128], dtype=np.uint8), dtype=np.uint8)
+        return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
+    return np.asarray(part if part.mode in {"RGB", "CMYK"} else part.convert("RGB"))
+
+
+def _in_srgb(pixels: NDArray[np.uint8], profile: bytes) -> Image.Image:
+    image = Image.fromarray(pixels) if pixels.shape[2:] != (4,) else Image.fromarray(pixels, "CMYK")
+    if 0 < len(profile) <= PROFILE_BYTES:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            found = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except Exception:  # noqa: BLE001 -- a damaged or unfitting profile does not make the picture unusable
+            found = None
+        if found is not None:
+            found.info = {}  # the new profile, which goes without saying
+            return found
+    return image.convert("RGB")

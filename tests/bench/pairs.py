@@ -1,0 +1,204 @@
+"""Labelled pairs of pictures: edited copies with their originals, and the strangers that look most like copies.
+
+Three quarters of the photos of ../shared/photos are stored, the rest is left out; of each person in `same-person` half
+are on each side. Queries are edited copies of stored photos, whose candidates but the original itself are strangers,
+and left-out photos, edited or not, whose candidates are all strangers. Strangers on collages and screens come from
+those left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import faiss
+import numpy as np
+from common import PHOTOS, photos_in, say
+from edits import edited
+from numpy.typing import NDArray
+from PIL import Image
+
+from imgmatch import registry
+from imgmatch.engines.ivf import IvfParts
+from imgmatch.features.verify import Known, Query
+from imgmatch.imaging.limits import Limits
+from imgmatch.model import ORIENTATIONS
+from imgmatch.verifying import MOST_CANDIDATES, apart, known_picture
+from imgmatch.workers.describe import Describer
+from imgmatch.workers.messages import Description, Job
+from imgmatch.workers.pool import WorkerPool
+from imgmatch.workers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+FOLDERS = ("portraits", "phone", "generated", "avatars", "same-person")
+HASHER = registry.DEFAULT_HASHERS[0]
+NEAR = 76
+"""Bits within which a stored picture is laid over the query frame on frame, candidate or not."""
+
+OTHERS = 6
+"""Left-out pictures that an edit may draw on."""
+
+PLAIN = "as it is"
+
+
+def is_left_out(path: Path) -> bool:
+    """One in four, and of each person in `same-person` every second photo."""
+    if path.parent.parent.name == "same-person":
+        return int(path.stem) % 2 == 1 if path.stem.isdigit() else path.name > "3"
+    return hashlib.sha256(str(path.relative_to(PHOTOS)).encode()).digest()[0] < 64
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Stored pictures with everything a check needs of them."""
+
+    paths: list[Path]
+    known: list[Known]
+    bits: NDArray[np.uint8]
+    engine: IvfParts
+
+    def of(self, path: Path) -> int:
+        """The row of a photo, -1 where it is not stored."""
+        try:
+            return self.paths.index(path)
+        except ValueError:
+            return -1
+
+
+def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
+    """Describe and index these photos; those that cannot be used are left out."""
+    kept, described = [], []
+    with WorkerPool(workers, Settings()) as pool:
+        for path, reply in pool.describe(paths, Job):
+            if isinstance(reply, Description):
+                kept.append(path)
+                described.append(reply)
+    known = [known_picture(one.stored.record, one.stored.thumbnail) for one in described if one.stored is not None]
+    bits = np.frombuffer(b"".join(one.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
+    engine = IvfParts(registry.codebook(registry.DEFAULT_CODEBOOK), (), -1)
+    engine = engine.grown([(row, one.features) for row, one in enumerate(known)], len(known))
+    return Shelf(kept, known, bits, engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query: a photo and what is done to it."""
+
+    path: Path
+    edit: str
+    strength: int
+    seed: int
+
+
+@dataclass(slots=True)
+class Found:
+    """What one query came to: one entry in `rows`, `figures` and `ways` for each way a candidate lies in the query."""
+
+    asked: Asked
+    usable: bool
+    among: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    figures: list[NDArray[np.float32]] = field(default_factory=list)
+    least_bits: int = 256
+
+
+def drawn(asked: Asked, others: Sequence[Path]) -> bytes:
+    """The query as the bytes of a file."""
+    if asked.edit == PLAIN:
+        return asked.path.read_bytes()
+    rng = random.Random(f"{asked.seed}/{asked.path.name}")
+    with Image.open(asked.path) as image:
+        picture = image.convert("RGB")
+    strangers = []
+    for other in rng.sample(list(others), OTHERS):
+        with Image.open(other) as image:
+            strangers.append(image.convert("RGB"))
+    copy = edited(asked.edit, picture, asked.strength, asked.seed, strangers)
+    packed = io.BytesIO()
+    copy.save(packed, "JPEG", quality=rng.choice((75, 85, 92)))
+    return packed.getvalue()
+
+
+class Asker:
+    """Asks a shelf, in the process it is called in."""
+
+    def __init__(self, shelf: Shelf, others: Sequence[Path]) -> None:
+        self._shelf = shelf
+        self._others = others
+        self._describer = Describer(Settings(limits=Limits()))
+        self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
+
+    def ask(self, asked: Asked) -> Found:
+        """Draw, describe, search and verify."""
+        reply = self._describer.describe(Job(drawn(asked, self._others), query=True))
+        if not isinstance(reply, Description) or reply.asked is None:
+            return Found(asked, usable=False)
+        found = Found(asked, usable=True)
+        turned = np.frombuffer(reply.orientations[HASHER], np.uint8).reshape(-1, 32)
+        distances = np.bitwise_count(turned[:, None] ^ self._shelf.bits[None]).sum(2)
+        least = distances.min(0)
+        candidates = {
+            one.row: one.mirrored for one in self._shelf.engine.search([reply.asked.features], MOST_CANDIDATES)[0]
+        }
+        found.among = list(candidates)
+        target = self._shelf.of(asked.path)
+        if target >= 0:
+            found.least_bits = int(least[target])
+        near = (
+            {} if reply.flat else {int(row): int(distances[:, row].argmin()) for row in np.flatnonzero(least <= NEAR)}
+        )
+        query = Query(reply.asked.picture, reply.asked.features)
+        claims: list[tuple[int, bool, int | None]] = [(row, mirrored, None) for row, mirrored in candidates.items()]
+        claims += [(row, ORIENTATIONS[turn].mirrored, ORIENTATIONS[turn].rotation) for row, turn in near.items()]
+        for row, mirrored, rotation in claims:
+            ways = query.verify(
+                self._shelf.known[row],
+                self._codebook,
+                mirrored=mirrored,
+                apart=apart(turned, self._shelf.bits[row].tobytes()),
+                rotation=rotation,
+            )
+            found.rows += [row] * len(ways)
+            found.figures += [way.figures.row() for way in ways]
+        return found
+
+
+def ask_all(shelf: Shelf, others: Sequence[Path], queries: Sequence[Asked], processes: int = 2) -> list[Found]:
+    """Ask every query, in some processes."""
+    global _asker  # noqa: PLW0603 -- what forked processes inherit
+    _asker = Asker(shelf, others)
+    done = []
+    with get_context("fork").Pool(processes, _alone) as pool:
+        for number, found in enumerate(pool.imap(_ask, queries, chunksize=8), 1):
+            done.append(found)
+            if number % 500 == 0:
+                say(f"{number:,} of {len(queries):,} queries")
+    return done
+
+
+_asker: Any = None
+
+
+def _alone() -> None:
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(1)
+
+
+def _ask(asked: Asked) -> Found:
+    found: Found = _asker.ask(asked)
+    return found
+
+
+def split() -> tuple[list[Path], list[Path]]:
+    """Stored photos, and those left out."""
+    every = photos_in(*FOLDERS)
+    return [path for path in every if not is_left_out(path)], [path for path in every if is_left_out(path)]

@@ -1,0 +1,266 @@
+"""Train the rule that judges pairs: ``python tests/bench/train_rule.py OUT.npz PLOT.svg``, about half an hour.
+
+Pairs are those of ``pairs.py``. What is reported and calibrated is out of sample twice over: a pair is scored by trees
+that have seen neither its photos nor its family of edits. Needs scikit-learn and matplotlib besides.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from common import PHOTOS, say
+from edits import EDITS
+from matplotlib.figure import Figure
+from pairs import NEAR, PLAIN, Asked, Found, Shelf, ask_all, shelf_of, split
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from imgmatch.features.rule import DEPTH, Rule
+from imgmatch.features.verify import Figures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SEED = 31
+COPIES, STRANGERS = 9_000, 6_000
+"""Queries that are edited copies of stored photos, and of photos left out."""
+
+FOLDS = 5
+TREES, RATE = 150, 0.08
+BARE = 0.3
+"""Share of the pairs that are also shown without what a thumbnail tells."""
+
+LEAST_HARD = 10
+"""Points from which a stranger looks like a copy."""
+
+RISES = {"points", "stored_rate", "query_rate", "share", "share_well", "mean", "fine", "both"}
+FALLS = {"distance", "error", "stretch", "hole", "bits", "apart"}
+BY_THUMBNAIL = ("share", "share_well", "mean", "fine", "both", "hole", "windows", "bits")
+NAMES = [field.name for field in fields(Figures)]
+
+FALSE_ANSWERS = 1 / 2_000
+"""What the default threshold is set for, in checks of photos that are not in the index; half of what is promised."""
+
+
+class Pairs:
+    """Rows of figures, whether they are copies, and what they are grouped by."""
+
+    def __init__(self, found: list[Found], shelf: Shelf, twins: set[frozenset[str]]) -> None:
+        self.found = [one for one in found if one.usable]
+        rows, copies, queries, photos, families = [], [], [], [], []
+        for number, one in enumerate(self.found):
+            for row, figures in zip(one.rows, one.figures, strict=True):
+                stored = shelf.paths[row]
+                if stored != one.asked.path and frozenset((name_of(stored), name_of(one.asked.path))) in twins:
+                    continue
+                rows.append(figures)
+                copies.append(stored == one.asked.path)
+                queries.append(number)
+                photos.append(name_of(one.asked.path))
+                families.append(family_of(one.asked.edit))
+        self.figures = np.stack(rows)
+        self.copy = np.array(copies)
+        self.query = np.array(queries)
+        self.photo = np.unique(photos, return_inverse=True)[1]
+        self.family = np.unique(families, return_inverse=True)[1]
+
+
+def name_of(path: Path) -> str:
+    """A photo's name in the list of twins."""
+    return str(path.relative_to(PHOTOS))
+
+
+def family_of(edit: str) -> str:
+    """Left-out photos as they are count as a family."""
+    return PLAIN if edit == PLAIN else EDITS[edit].family
+
+
+def queries(shelf: Shelf, left_out: list[Path]) -> list[Asked]:
+    """Copies of stored photos, every edit as often as any other; then photos left out, half of them as they are."""
+    rng = random.Random(SEED)
+    names = list(EDITS)
+    asked = [
+        Asked(rng.choice(shelf.paths), name, rng.choice(EDITS[name].strengths), number)
+        for number in range(COPIES)
+        for name in (names[number % len(names)],)
+    ]
+    people = [path for path in left_out if path.parent.parent.name == "same-person"]
+    for number in range(STRANGERS):
+        path = rng.choice(people if number % 4 == 0 else left_out)
+        name = PLAIN if number % 2 == 0 else rng.choice(names)
+        asked.append(Asked(path, name, 1 if name == PLAIN else rng.choice(EDITS[name].strengths), COPIES + number))
+    rng.shuffle(asked)
+    return asked
+
+
+def weights_of(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Few strangers look like copies, and those are what the rule is for: they weigh more."""
+    apart, points = figures[:, NAMES.index("apart")], figures[:, NAMES.index("points")]
+    return np.where(copy, 1.0, np.where(apart <= NEAR, 20.0, np.where(points >= LEAST_HARD, 10.0, 1.0)))
+
+
+def fitted(figures: NDArray[np.float32], copy: NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
+    """Trees over the pairs, a part of which is shown without its thumbnail as well."""
+    rng = np.random.default_rng(seed)
+    weights = weights_of(figures, copy)
+    chosen = rng.random(len(figures)) < BARE
+    bare, of_bare = figures[chosen].copy(), copy[chosen]
+    bare[:, [NAMES.index(name) for name in BY_THUMBNAIL]] = np.nan
+    trees = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        learning_rate=RATE,
+        max_depth=DEPTH - 1,
+        max_leaf_nodes=15,
+        min_samples_leaf=40,
+        l2_regularization=5.0,
+        monotonic_cst=[1 if name in RISES else -1 if name in FALLS else 0 for name in NAMES],
+        early_stopping=False,
+        random_state=seed,
+    )
+    trees.fit(
+        np.concatenate([figures, bare]),
+        np.concatenate([copy, of_bare]),
+        np.concatenate([weights, weights[chosen] / 2]),
+    )
+    return trees
+
+
+def out_of_sample(pairs: Pairs) -> NDArray[np.float64]:
+    """Log odds of every pair from trees that saw neither its query's photo nor its family of edits."""
+    odds = np.full(len(pairs.copy), np.nan)
+    of_photo, of_family = pairs.photo % FOLDS, pairs.family % FOLDS
+    for one in range(FOLDS):
+        for other in range(FOLDS):
+            held = (of_photo == one) & (of_family == other)
+            seen = (of_photo != one) & (of_family != other)
+            if held.any():
+                odds[held] = fitted(pairs.figures[seen], pairs.copy[seen], one).decision_function(pairs.figures[held])
+    return odds
+
+
+def best_of(pairs: Pairs, odds: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The highest log odds of each query among the chosen pairs, -inf where there is none."""
+    best = np.full(len(pairs.found), -np.inf)
+    np.maximum.at(best, pairs.query[chosen], odds[chosen])
+    return best
+
+
+def arrays_of(trees: HistGradientBoostingClassifier) -> dict[str, Any]:
+    """The nodes of all trees in the arrays of `Rule`."""
+    nodes: list[Any] = [predictors[0].nodes for predictors in trees._predictors]  # noqa: SLF001 -- scikit-learn shows them nowhere else
+    size = max(len(one) for one in nodes)
+    arrays: dict[str, Any] = {
+        "feature": np.zeros((len(nodes), size), np.int16),
+        "threshold": np.zeros((len(nodes), size), np.float32),
+        "left": np.tile(np.arange(size, dtype=np.int16), (len(nodes), 1)),
+        "right": np.tile(np.arange(size, dtype=np.int16), (len(nodes), 1)),
+        "missing_left": np.zeros((len(nodes), size), bool),
+        "value": np.zeros((len(nodes), size), np.float32),
+    }
+    for number, one in enumerate(nodes):
+        if one["depth"].max() > DEPTH:
+            raise ValueError("a tree is deeper than the rule looks")
+        inner = np.flatnonzero(~one["is_leaf"].astype(bool))
+        arrays["feature"][number, inner] = one["feature_idx"][inner]
+        exact = one["num_threshold"][inner]
+        near = exact.astype(np.float32)
+        # Rounded down: no float32 may change sides.
+        arrays["threshold"][number, inner] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+        arrays["left"][number, inner] = one["left"][inner]
+        arrays["right"][number, inner] = one["right"][inner]
+        arrays["missing_left"][number, inner] = one["missing_go_to_left"][inner]
+        arrays["value"][number, : len(one)] = one["value"]
+    return arrays | {"base": float(trees._baseline_prediction.ravel()[0])}  # noqa: SLF001 -- the same
+
+
+def near_line(pairs: Pairs) -> NDArray[np.float64]:
+    """Slope and shift from bits to log odds: copies that fingerprints can find, against all strangers."""
+    apart = pairs.figures[:, NAMES.index("apart")].astype(np.float64)
+    chosen = (apart <= NEAR) | ~pairs.copy
+    line = LogisticRegression(C=1e3).fit(apart[chosen, None], pairs.copy[chosen])
+    return np.array([line.coef_[0, 0], line.intercept_[0]])
+
+
+def reliability(scores: NDArray[np.float64], copy: NDArray[np.bool_], out: Path) -> list[dict[str, float]]:
+    """Draw how often a score is right, and return the figures: ten bins of scores between 0.01 and 0.99."""
+    edges = np.concatenate([[0.0], np.linspace(0.01, 0.99, 9), [1.0]])
+    bins = np.digitize(scores, edges[1:-1])
+    rows = [
+        {
+            "score": round(float(scores[bins == bin_].mean()), 4),
+            "copies": round(float(copy[bins == bin_].mean()), 4),
+            "pairs": int((bins == bin_).sum()),
+        }
+        for bin_ in range(len(edges) - 1)
+        if (bins == bin_).any()
+    ]
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "imgmatch"
+    figure = Figure(figsize=(4.2, 4.2))
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#999", linewidth=1)
+    axes.plot([row["score"] for row in rows], [row["copies"] for row in rows], "o-", color="#1f5fa8")
+    for row in rows:
+        place = (row["score"], row["copies"])
+        axes.annotate(f"{row['pairs']:,}", place, fontsize=7, xytext=(4, -9), textcoords="offset points")
+    axes.set(xlabel="score given", ylabel="share that were copies", xlim=(-0.02, 1.04), ylim=(-0.04, 1.04))
+    figure.tight_layout()
+    figure.savefig(out, metadata={"Date": None})
+    return rows
+
+
+def twins_of(path: Path) -> set[frozenset[str]]:
+    """Pairs of files in ../shared/photos that were looked at and are copies of one picture."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {frozenset(line.split()) for line in lines if line and not line.startswith("#")}
+
+
+def main(out: Path, plot: Path) -> None:
+    """Collect, fit, calibrate, set the threshold, write."""
+    stored, left_out = split()
+    shelf = shelf_of(stored)
+    others = [path for path in left_out if path.parent.parent.name != "same-person"]
+    twins = twins_of(Path(__file__).parent / "twins.txt")
+    pairs = Pairs(ask_all(shelf, others, queries(shelf, left_out)), shelf, twins)
+    print(json.dumps(fit(pairs, out, plot)))
+
+
+def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
+    """Fit and write the rule; returns what is known of it out of sample."""
+    say(f"{len(pairs.copy):,} pairs, {int(pairs.copy.sum()):,} of them copies")
+    odds = out_of_sample(pairs)
+    platt = LogisticRegression(C=1e3).fit(odds[:, None], pairs.copy)
+    calibration = np.array([platt.coef_[0, 0], platt.intercept_[0]])
+    scores = 1 / (1 + np.exp(-(calibration[0] * odds + calibration[1])))
+    strange = np.array([one.least_bits == 256 for one in pairs.found])
+    false = np.sort(best_of(pairs, scores, ~pairs.copy)[strange])[::-1]
+    accept = max(0.5, float(np.nextafter(false[int(len(false) * FALSE_ANSWERS)], 1)))
+    right = best_of(pairs, scores, pairs.copy)[~strange]
+    trees = fitted(pairs.figures, pairs.copy, SEED)
+    rule = Rule(**arrays_of(trees), calibration=calibration, near=near_line(pairs), accept=round(accept, 4))
+    rule.save(out)
+    again = Rule.load(out).log_odds(pairs.figures)
+    return {
+        "pairs": len(pairs.copy),
+        "copies": int(pairs.copy.sum()),
+        "queries_of_copies": int((~strange).sum()),
+        "queries_of_strangers": int(strange.sum()),
+        "accept": rule.accept,
+        "found_percent": round(100 * float((right >= rule.accept).mean()), 2),
+        "false_answers": int((false >= rule.accept).sum()),
+        "found_percent_at": {str(t): round(100 * float((right >= t).mean()), 2) for t in (0.3, 0.5, 0.7, 0.9, 0.95)},
+        "false_answers_at": {str(t): int((false >= t).sum()) for t in (0.3, 0.5, 0.7, 0.9, 0.95)},
+        "worst_difference_to_scikit_learn": float(np.abs(again - trees.decision_function(pairs.figures)).max()),
+        "reliability": reliability(scores, pairs.copy, plot),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
