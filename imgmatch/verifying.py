@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from imgmatch import registry
 from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
@@ -16,7 +19,7 @@ from imgmatch.features.verify import FAR, Known, Query
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy import Connection
@@ -115,6 +118,17 @@ class Verifier:
             candidates: pictures that share features.
             wanted: what the asker wants to see.
         """
+        with one_thread():
+            return self._judge(connection, query, near, candidates, wanted)
+
+    def _judge(
+        self,
+        connection: Connection,
+        query: Description,
+        near: Mapping[int, Near],
+        candidates: Sequence[Candidate],
+        wanted: Wanted,
+    ) -> Judged:
         accept = self.rule.accept if wanted.min_score is None else wanted.min_score
         sure = registry.MAX_DISTANCES[self._hasher] if wanted.max_distance is None else wanted.max_distance
         first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
@@ -216,6 +230,21 @@ class Verifier:
         turn = ORIENTATIONS[near.orientation]
         score = round(self.rule.near_score(near.distance), 4)
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep NumPy's products to the calling thread.
+
+    They are small, and threads that wait for the next one spin on the cores that FAISS needs then: a third of a check.
+    """
+    with _threads().limit(limits=1, user_api="blas"):
+        yield
 
 
 def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:

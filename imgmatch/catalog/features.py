@@ -114,15 +114,15 @@ def fingerprints_of_features(connection: Connection, hasher: str, ids: Collectio
     prints = schema.fingerprints.c
     found: dict[int, bytes] = {}
     for chunk in chunks(ids):
+        shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
+        pictures = dict(connection.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())
+        # In steps: joined at once, SQLite goes through all fingerprints of the hasher.
         query = (
-            select(table.id, func.min(prints.bits))
-            .join(schema.photos, photos.pixels == table.pixels)
-            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            select(links.photo_id, prints.hasher, prints.bits)
             .join(schema.fingerprints, prints.id == links.fingerprint_id)
-            .where(table.id.in_(chunk), prints.hasher == hasher)
-            .group_by(table.id)
+            .where(links.photo_id.in_(list(pictures)))
         )
-        found |= {row: bits for row, bits in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+        found |= {pictures[photo]: bits for photo, of, bits in connection.execute(query) if of == hasher}
     return found
 
 
