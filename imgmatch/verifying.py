@@ -16,7 +16,7 @@ from imgmatch.catalog.features import features_by_id, features_of_fingerprints, 
 from imgmatch.features import rule as rules
 from imgmatch.features.record import open_thumbnail, unpack
 from imgmatch.features.verify import FAR, Known, Query
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Outline
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orientation, Outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -178,7 +178,7 @@ class Verifier:
         return self._best(ways)
 
     def _ways(self, asked: Query, known: Known, claim: _Claim) -> list[Verified]:
-        rotation = None if claim.near is None else ORIENTATIONS[claim.near.orientation].rotation
+        rotation = None if claim.near is None else turned_back(ORIENTATIONS[claim.near.orientation])
         return asked.verify(known, self._codebook, mirrored=claim.mirrored, apart=claim.apart, rotation=rotation)
 
     def _best(self, ways: Sequence[tuple[int, Verified]]) -> dict[int, tuple[float, Verified]]:
@@ -284,7 +284,7 @@ def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None 
         round(score, 4),
         None,
         found.mirrored,
-        found.rotation,
+        found.rotation if found.mirrored else -found.rotation % 360,
         round(figures.overlap_stored, 4),
         None if np.isnan(figures.share) else round(figures.share, 4),
         _outline(found.outline_query),
@@ -294,6 +294,14 @@ def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None 
         return evidence
     turn = ORIENTATIONS[near.orientation]
     return replace(evidence, distance=near.distance, mirrored=turn.mirrored, rotation=turn.rotation)
+
+
+def turned_back(turn: Orientation) -> int:
+    """Degrees clockwise by which the query, mirrored again if it was, is turned to lie as the stored photo does.
+
+    It was mirrored before it was turned; mirrored again, it looks as if turned the other way.
+    """
+    return turn.rotation if turn.mirrored else -turn.rotation % 360
 
 
 def _outline(corners: NDArray[np.float64]) -> Outline:

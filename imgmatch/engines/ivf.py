@@ -33,6 +33,9 @@ PROBES = 8
 NEIGHBOURS = 10
 """Hits kept for one descriptor."""
 
+AT_ONCE = 2048
+"""Descriptors searched at once: FAISS makes 16 KB of tables for each."""
+
 CUT = 0.55
 """Largest squared distance of unit descriptors that counts."""
 
@@ -153,6 +156,10 @@ class IvfParts:
         return [next(found) if len(query) else [] for query in queries]
 
     def _nearest(self, vectors: F32) -> tuple[F32, I64]:
+        found = [self._some_nearest(vectors[at : at + AT_ONCE]) for at in range(0, len(vectors), AT_ONCE)]
+        return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
+
+    def _some_nearest(self, vectors: F32) -> tuple[F32, I64]:
         far, lists = self._codebook.nearest(vectors, PROBES)
         found = [part.nearest(vectors, far, lists) for part in self._parts]
         if len(found) == 1:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 77
-DEFAULT, OTHER = 40, 12
+DEFAULT, OTHER = 24, 8
 """Photos edited at the default strength, and at each of the two others."""
 
 STORED = ("portraits", "phone", "generated", "avatars")

@@ -29,7 +29,7 @@ from imgmatch.engines.ivf import IvfParts
 from imgmatch.features.verify import Known, Query
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import ORIENTATIONS
-from imgmatch.verifying import MOST_CANDIDATES, apart, known_picture
+from imgmatch.verifying import MOST_CANDIDATES, apart, known_picture, turned_back
 from imgmatch.workers.describe import Describer
 from imgmatch.workers.messages import Description, Job
 from imgmatch.workers.pool import WorkerPool
@@ -158,7 +158,7 @@ class Asker:
         )
         query = Query(reply.asked.picture, reply.asked.features)
         claims: list[tuple[int, bool, int | None]] = [(row, mirrored, None) for row, mirrored in candidates.items()]
-        claims += [(row, ORIENTATIONS[turn].mirrored, ORIENTATIONS[turn].rotation) for row, turn in near.items()]
+        claims += [(row, ORIENTATIONS[turn].mirrored, turned_back(ORIENTATIONS[turn])) for row, turn in near.items()]
         for row, mirrored, rotation in claims:
             ways = query.verify(
                 self._shelf.known[row],

@@ -9,7 +9,7 @@ from terminal import imgmatch
 
 from imgmatch.cli.main import COMMANDS
 
-HEAVY = ("numpy", "faiss", "cv2", "PIL", "sqlalchemy", "rich", "scipy", "imagehash", "filelock")
+HEAVY = ("numpy", "faiss", "cv2", "PIL", "sqlalchemy", "rich", "scipy", "imagehash", "filelock", "numba", "jinja2")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
