@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 
-PIECE = 2_000_000
-"""Codes handled at once, about 50 MB."""
+PIECE = 1_000_000
+"""Codes handled at once, about 25 MB."""
 
 
 @dataclass(frozen=True, slots=True)

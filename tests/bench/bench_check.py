@@ -27,7 +27,7 @@ from imgmatch.engines.linear import LinearEngine
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
 from imgmatch.matching import nearest
-from imgmatch.model import NewPhoto
+from imgmatch.model import Depth, NewPhoto
 from imgmatch.workers.messages import Description, Job
 from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
@@ -93,7 +93,7 @@ def query_photos() -> list[Query]:
 
 def build(place: Path, queries: list[Query]) -> dict[str, Any]:
     """An index of the real photos, the planted fingerprints, and random ones."""
-    with Index.create(place, workers=2) as index:
+    with Index.create(place, workers=2, depth=Depth.FINGERPRINT) as index:
         index.add([NewPhoto.at(query.original, account=f"real-{n}") for n, query in enumerate(queries)])
         hasher = index.header.hashers[0]
         random_codes = np.random.default_rng(SEED).integers(0, 256, (SYNTHETIC, 32), dtype=np.uint8)
@@ -213,9 +213,9 @@ class TimedPool(WorkerPool):
 def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
     """Times of checks, one by one and together, and whether they found what the oracle finds."""
     opening = time.perf_counter()
-    index = Index.open(place)
+    index = Index.open(place, depth=Depth.FINGERPRINT)
     index.pool.close()
-    index.pool = pool = TimedPool(1, Settings(index.header.hashers, Limits()))
+    index.pool = pool = TimedPool(1, Settings(index.header.hashers, Limits(), features=False))
     with index:
         index.searcher.current()
         opened = time.perf_counter() - opening

@@ -88,7 +88,7 @@ def folder_of(name: str) -> str:
 
 def run() -> dict[str, Any]:
     cv2.setNumThreads(1)
-    describer = Describer(Settings())
+    describer = Describer(Settings(features=False))
     stored = describe_all(describer)
     copies = describe_copies(describer)
     pairs = {hasher: near_pairs(stored, hasher) for hasher in HASHERS}

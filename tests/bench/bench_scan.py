@@ -26,6 +26,7 @@ from PIL import Image
 
 from imgmatch.actions.scan import scan
 from imgmatch.index import Index
+from imgmatch.model import Depth
 from imgmatch.workers.messages import Job
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Bench:
     @contextmanager
     def _index(self, workers: int) -> Iterator[Index]:
         self._indexes += 1
-        with Index.create(self._place / f"index{self._indexes}", workers=workers) as index:
+        with Index.create(self._place / f"index{self._indexes}", workers=workers, depth=Depth.FINGERPRINT) as index:
             yield index
 
     def scanned(self, workers: int) -> Cost:
@@ -268,7 +269,7 @@ def many_photos(folder: Path) -> list[Path]:
 
 def scan_for_memory(manifest: Path, place: Path) -> dict[str, Any]:
     """One scan in this process, and what it held at its peak."""
-    with Index.create(place, workers=2) as index:
+    with Index.create(place, workers=2, depth=Depth.FINGERPRINT) as index:
         result = scan(index, [manifest])
         workers = worker_pids()
         worker_peak = max((peak for pid in workers if (peak := peak_mib(pid)) is not None), default=None)
