@@ -10,55 +10,43 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from imgmatch import matching, registry
+from imgmatch import registry
 from imgmatch.catalog import lookups, migrations
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
-from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.features import drop_unused_features
 from imgmatch.catalog.fingerprints import drop_unused_fingerprints
+from imgmatch.checking import Checker
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
-from imgmatch.features import rule as rules
 from imgmatch.imaging.limits import Limits
 from imgmatch.intake import Intake, Watcher
 from imgmatch.layout import FORMAT_VERSION, Header, Layout
 from imgmatch.model import (
-    FINGERPRINT_BYTES,
-    ORIENTATIONS,
     CheckResult,
     Depth,
     ScanResult,
-    SkipReason,
-    Status,
 )
 from imgmatch.searcher import FeatureSearcher, FingerprintSearcher
-from imgmatch.verifying import MOST_CANDIDATES, REACH, Verifier, Wanted, calibrated
-from imgmatch.workers.messages import Description, Failure, NamedPhoto, Reply
+from imgmatch.verifying import Wanted
+from imgmatch.workers.messages import NamedPhoto
 from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
-    from sqlalchemy import Connection
-
-    from imgmatch.engines.ivf import Candidate
     from imgmatch.features.rule import Rule
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import NewPhoto, Skipped
-    from imgmatch.verifying import Near
 
 LIBRARY_SOURCE = "library"
 """The source that photos added by a program, not by a scan, are filed under."""
 
 _CHECKED_AT_ONCE = 64
-_NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
 
 
 class Index:
@@ -261,46 +249,10 @@ class Index:
             rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
         """
         self.pool.warm_up()
+        checker = Checker(self.catalog, self.searcher, self.features, self._header)
         described = self.pool.describe(photos, lambda photo: photo.job(query=True))
         for batch in chunks(described, _CHECKED_AT_ONCE):
-            yield from self._answers(batch, wanted, rule)
-
-    def _answers(
-        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: Wanted, rule: Rule | None
-    ) -> list[CheckResult]:
-        usable = [reply for _, reply in batch if isinstance(reply, Description)]
-        reach = REACH if self._settings.features else self.max_distance
-        near = iter(self._near(usable, reach if wanted.max_distance is None else wanted.max_distance))
-        candidates = iter(self._candidates(usable))
-        answers = []
-        # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
-        with self.catalog.read() as connection:
-            verifier = self._verifier(connection, rule)
-            for photo, reply in batch:
-                if not isinstance(reply, Description):
-                    answers.append(_not_searched(photo.name, reply))
-                    continue
-                judged = verifier.judge(connection, reply, next(near), next(candidates), wanted)
-                answers.append(matching.answer(connection, photo.name, reply, judged, wanted))
-        return answers
-
-    def _near(self, queries: Sequence[Description], max_distance: int) -> list[dict[int, Near]]:
-        """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
-        searched = [query for query in queries if query.flat is None]
-        rows = b"".join(query.orientations[self._header.hashers[0]] for query in searched)
-        hits = self.searcher.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
-        found = iter(matching.nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
-        return [next(found) if query.flat is None else {} for query in queries]
-
-    def _candidates(self, queries: Sequence[Description]) -> list[list[Candidate]]:
-        asked = [query.asked.features for query in queries if query.asked is not None]
-        found = iter(self.features.search(asked, MOST_CANDIDATES) if asked else ())
-        return [next(found) if query.asked is not None else [] for query in queries]
-
-    def _verifier(self, connection: Connection, rule: Rule | None) -> Verifier:
-        if rule is None:
-            rule = calibrated(rules.shipped(), latest_calibration(connection))
-        return Verifier(self._header.codebook, self._header.hashers[0], rule)
+            yield from checker.answers(batch, wanted, rule)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
@@ -416,12 +368,6 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _not_searched(name: str, reply: Reply) -> CheckResult:
-    """The answer for a photo that could not be described."""
-    reason = reply.reason if isinstance(reply, Failure) else SkipReason.UNREADABLE
-    return CheckResult(name, Status.NOT_SEARCHABLE if reason in _NOT_SEARCHABLE else Status.UNREADABLE, str(reply))
 
 
 def named_photo(photo: str | os.PathLike[str] | bytes | NamedPhoto) -> NamedPhoto:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from imgmatch.catalog.lookups import owners, photos_of, photos_showing
 from imgmatch.catalog.times import from_microseconds
-from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, Status
-from imgmatch.verifying import Near
+from imgmatch.evidence import EXACT, Near
+from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from imgmatch.engines.base import Hits
     from imgmatch.verifying import Judged, Wanted
     from imgmatch.workers.messages import Description
-
-EXACT = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
-"""The evidence for photos of the same bytes or the same pixels."""
 
 
 @dataclass(slots=True, order=True)
@@ -60,9 +57,12 @@ def answer(connection: Connection, name: str, query: Description, judged: Judged
     ]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
     copies = sum(owner.rank[0] < _RELATED for owner in ranked)
+    # What a flat picture shows was searched for by its features alone: finding nothing says little.
+    nothing = Status.NO_MATCH if query.flat is None else Status.NOT_SEARCHABLE
     return CheckResult(
         photo=name,
-        status=Status.MATCH if copies else Status.NO_MATCH,
+        status=Status.MATCH if copies else nothing,
+        reason=None if copies or query.flat is None else f"{SkipReason.FLAT}: {query.flat}",
         accounts=copies,
         truncated=len(ranked) > len(shown),
         matches=tuple(match for _, match in matches),

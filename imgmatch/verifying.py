@@ -13,15 +13,15 @@ from threadpoolctl import ThreadpoolController
 
 from imgmatch import registry
 from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
+from imgmatch.evidence import Near, apart, evidence_of, is_related, nearest_of, turned_back
 from imgmatch.features import rule as rules
 from imgmatch.features.record import open_thumbnail, unpack
-from imgmatch.features.verify import FAR, Known, Query
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orientation, Outline
+from imgmatch.features.verify import Known, Query
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
     from imgmatch.catalog.calibrations import Calibration
@@ -40,12 +40,19 @@ MOST_CANDIDATES = 25
 """Pictures an engine of features is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it."""
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
-    distance: int
-    orientation: int
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep NumPy's products to the calling thread.
+
+    They are small, and threads that wait for the next one spin on the cores that FAISS needs then: a third of a check.
+    """
+    with _threads().limit(limits=1, user_api="blas"):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class Verifier:
         self._hasher = hasher
         self.rule = rules.shipped() if rule is None else rule
 
+    @one_thread()
     def judge(
         self,
         connection: Connection,
@@ -118,17 +126,6 @@ class Verifier:
             candidates: pictures that share features.
             wanted: what the asker wants to see.
         """
-        with one_thread():
-            return self._judge(connection, query, near, candidates, wanted)
-
-    def _judge(
-        self,
-        connection: Connection,
-        query: Description,
-        near: Mapping[int, Near],
-        candidates: Sequence[Candidate],
-        wanted: Wanted,
-    ) -> Judged:
         accept = self.rule.accept if wanted.min_score is None else wanted.min_score
         sure = registry.MAX_DISTANCES[self._hasher] if wanted.max_distance is None else wanted.max_distance
         first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
@@ -232,21 +229,6 @@ class Verifier:
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
 
 
-@cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep NumPy's products to the calling thread.
-
-    They are small, and threads that wait for the next one spin on the cores that FAISS needs then: a third of a check.
-    """
-    with _threads().limit(limits=1, user_api="blas"):
-        yield
-
-
 def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:
     """The rule as an operator's own decisions have calibrated it."""
     if calibration is None:
@@ -257,70 +239,3 @@ def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:
 def known_picture(record: bytes, thumbnail: bytes | None) -> Known:
     """A picture as the catalog keeps it, ready to be verified."""
     return Known(unpack(record), open_thumbnail(thumbnail) if thumbnail else None)
-
-
-def nearest_of(turned: bytes, bits: bytes) -> Near:
-    """How near two fingerprints are; ``turned`` holds the query's in all orientations."""
-    distances = np.bitwise_count(
-        np.frombuffer(turned, np.uint8).reshape(-1, FINGERPRINT_BYTES) ^ np.frombuffer(bits, np.uint8)
-    ).sum(axis=1)
-    best = int(distances.argmin())
-    return Near(int(distances[best]), best)
-
-
-def apart(turned: NDArray[np.uint8], bits: bytes | None) -> float:
-    """Bits between a stored fingerprint and a query's in the orientation that is nearest; ``turned``: (8, 32)."""
-    if bits is None:
-        return FAR
-    return float(np.bitwise_count(turned ^ np.frombuffer(bits, np.uint8)).sum(axis=1).min())
-
-
-def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None = None) -> Evidence:
-    """What the verification of a picture comes to."""
-    score, found = verified
-    figures = found.figures
-    evidence = Evidence(
-        kind,
-        round(score, 4),
-        None,
-        found.mirrored,
-        found.rotation if found.mirrored else -found.rotation % 360,
-        round(figures.overlap_stored, 4),
-        None if np.isnan(figures.share) else round(figures.share, 4),
-        _outline(found.outline_query),
-        _outline(found.outline_stored),
-    )
-    if near is None:
-        return evidence
-    turn = ORIENTATIONS[near.orientation]
-    return replace(evidence, distance=near.distance, mirrored=turn.mirrored, rotation=turn.rotation)
-
-
-def turned_back(turn: Orientation) -> int:
-    """Degrees clockwise by which the query, mirrored again if it was, is turned to lie as the stored photo does.
-
-    It was mirrored before it was turned; mirrored again, it looks as if turned the other way.
-    """
-    return turn.rotation if turn.mirrored else -turn.rotation % 360
-
-
-def _outline(corners: NDArray[np.float64]) -> Outline:
-    return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
-
-
-RELATED_POINTS, RELATED_SHARE, RELATED_OVERLAP = 15, 0.6, 0.4
-
-
-def is_related(verified: tuple[float, Verified]) -> bool:
-    """Whether a picture that is no copy is another shot of the same moment.
-
-    Many points agree over much of both pictures, and so do most windows: more than a shared flag, room or a chance
-    alignment of two faces gives, less than a copy would. The bounds were chosen by looking at what they let through
-    (BENCHMARKS.md, "edits").
-    """
-    figures = verified[1].figures
-    return (
-        figures.points >= RELATED_POINTS
-        and figures.share >= RELATED_SHARE
-        and min(figures.overlap_stored, figures.overlap_query) >= RELATED_OVERLAP
-    )

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.engines.base import Hits
-from imgmatch.matching import EXACT, nearest
+from imgmatch.evidence import EXACT, Near
+from imgmatch.matching import nearest
 from imgmatch.model import Kind
-from imgmatch.verifying import Near
 
 FOUND = st.lists(st.tuples(st.integers(0, 23), st.integers(1, 6), st.integers(0, 40)), unique_by=lambda hit: hit[:2])
 

@@ -9,9 +9,9 @@ import photos
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
+from imgmatch.evidence import Near, apart, nearest_of
 from imgmatch.index import Index
 from imgmatch.model import Depth, Kind, NewPhoto, Status
-from imgmatch.verifying import Near, apart, nearest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,21 @@ def test_pictures_that_share_a_caption_and_a_background_are_strangers(index: Ind
         shared.paste(photos.picture(other, (300, 420)), (90, 120))
         result = index.check(photos.jpeg(shared))
         assert (result.status, list(result)) == (Status.NO_MATCH, [])
+
+
+def test_a_flat_picture_is_searched_by_its_features_and_says_so_where_they_find_nothing(index: Index) -> None:
+    def on_white(picture: Image.Image) -> bytes:
+        page = Image.new("RGB", (900, 900), "white")
+        page.paste(picture.resize((130, 160)), (700, 40))
+        return photos.png(page)
+
+    nothing = index.check(on_white(photos.picture(99)))
+    assert nothing.status is Status.NOT_SEARCHABLE
+    assert nothing.reason is not None
+    assert nothing.reason.startswith("flat: ")
+    found = index.check(on_white(PICTURES["ann"]))
+    assert {match.photo.account for match in found} <= {"ann"}
+    assert (found.reason is None) == bool(found.matches)
 
 
 def test_without_features_only_fingerprints_speak(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imgmatch import registry
 from imgmatch.actions.pictures import Picture, pictures
 from imgmatch.errors import PhotoError
-from imgmatch.matching import EXACT
+from imgmatch.evidence import EXACT
 from imgmatch.model import Evidence
 from imgmatch.verifying import Verifier
 from imgmatch.workers.messages import Description

@@ -26,10 +26,11 @@ from PIL import Image
 
 from imgmatch import registry
 from imgmatch.engines.ivf import IvfParts
+from imgmatch.evidence import apart, turned_back
 from imgmatch.features.verify import Known, Query
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import ORIENTATIONS
-from imgmatch.verifying import MOST_CANDIDATES, apart, known_picture, turned_back
+from imgmatch.verifying import MOST_CANDIDATES, known_picture
 from imgmatch.workers.describe import Describer
 from imgmatch.workers.messages import Description, Job
 from imgmatch.workers.pool import WorkerPool

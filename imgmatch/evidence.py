@@ -1,0 +1,94 @@
+"""What the comparison of two pictures comes to, in the words of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch.features.verify import FAR
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orientation, Outline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgmatch.features.verify import Verified
+
+EXACT = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
+"""The evidence for photos of the same bytes or the same pixels."""
+
+RELATED_POINTS, RELATED_SHARE, RELATED_OVERLAP = 15, 0.6, 0.4
+"""From which a picture that is no copy is another shot of the same moment; see :func:`is_related`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it."""
+
+    distance: int
+    orientation: int
+
+
+def nearest_of(turned: bytes, bits: bytes) -> Near:
+    """How near two fingerprints are; ``turned`` holds the query's in all orientations."""
+    distances = np.bitwise_count(
+        np.frombuffer(turned, np.uint8).reshape(-1, FINGERPRINT_BYTES) ^ np.frombuffer(bits, np.uint8)
+    ).sum(axis=1)
+    best = int(distances.argmin())
+    return Near(int(distances[best]), best)
+
+
+def apart(turned: NDArray[np.uint8], bits: bytes | None) -> float:
+    """Bits between a stored fingerprint and a query's in the orientation that is nearest; ``turned``: (8, 32)."""
+    if bits is None:
+        return FAR
+    return float(np.bitwise_count(turned ^ np.frombuffer(bits, np.uint8)).sum(axis=1).min())
+
+
+def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None = None) -> Evidence:
+    """What the verification of a picture comes to."""
+    score, found = verified
+    figures = found.figures
+    evidence = Evidence(
+        kind,
+        round(score, 4),
+        None,
+        found.mirrored,
+        found.rotation if found.mirrored else -found.rotation % 360,
+        round(figures.overlap_stored, 4),
+        None if np.isnan(figures.share) else round(figures.share, 4),
+        _outline(found.outline_query),
+        _outline(found.outline_stored),
+    )
+    if near is None:
+        return evidence
+    turn = ORIENTATIONS[near.orientation]
+    return replace(evidence, distance=near.distance, mirrored=turn.mirrored, rotation=turn.rotation)
+
+
+def turned_back(turn: Orientation) -> int:
+    """Degrees clockwise by which the query, mirrored again if it was, is turned to lie as the stored photo does.
+
+    It was mirrored before it was turned; mirrored again, it looks as if turned the other way.
+    """
+    return turn.rotation if turn.mirrored else -turn.rotation % 360
+
+
+def _outline(corners: NDArray[np.float64]) -> Outline:
+    return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
+
+
+def is_related(verified: tuple[float, Verified]) -> bool:
+    """Whether a picture that is no copy is another shot of the same moment.
+
+    Many points agree over much of both pictures, and so do most windows: more than a shared flag, room or a chance
+    alignment of two faces gives, less than a copy would. The bounds were chosen by looking at what they let through
+    (BENCHMARKS.md, "edits").
+    """
+    figures = verified[1].figures
+    return (
+        figures.points >= RELATED_POINTS
+        and figures.share >= RELATED_SHARE
+        and min(figures.overlap_stored, figures.overlap_query) >= RELATED_OVERLAP
+    )
