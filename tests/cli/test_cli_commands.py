@@ -456,3 +456,46 @@ def test_one_photo_is_erased_by_its_id(terminal: Terminal, tmp_path: Path) -> No
     [line] = terminal("check", "a.jpg", "--format", "jsonl", index=index).lines
     assert [match["account"] for match in line["matches"]] == ["b2"]
     assert terminal("erase", "--photo-id", photo_id, index=index).code == 1
+
+
+def test_a_page_holds_every_photo_asked_about_and_the_pictures_of_its_matches(terminal: Terminal) -> None:
+    said = terminal("check", "q.jpg", "nobody.jpg", "junk.jpg", "--format", "html")
+    assert said.code == 5
+    assert said.out.startswith("<!doctype html>")
+    assert said.out.count("data:image/jpeg;base64,") >= 3
+    assert "q.jpg" in said.out
+    assert "nobody.jpg" in said.out
+
+
+def test_a_comparison_is_drawn_on_a_page(terminal: Terminal) -> None:
+    said = terminal("compare", "q.jpg", "a.jpg", "--format", "html", "--fail-on-match")
+    assert (said.code, said.err) == (10, "")
+    assert said.out.count("data:image/jpeg;base64,") == 2
+    assert "</html>" in said.out
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_forecast_speaks_every_format_and_changes_nothing(terminal: Terminal, form: str) -> None:
+    said = terminal("calibrate", "--sample", "2", "--checks", "500", "--format", form)
+    assert (said.code, said.err) == (0, "")
+    assert "500" in said.out
+    if form == "json":
+        assert json.loads(said.out)["checks"] == 500
+
+
+def test_pairs_that_cannot_be_read_are_named_and_too_few_are_refused(terminal: Terminal) -> None:
+    (terminal.home / "pairs.csv").write_text("query,stored,copy\nq.jpg,a.jpg,yes\nq.jpg,b.jpg,maybe\n")
+    said = terminal("calibrate", terminal.home / "pairs.csv", "--sample", "1")
+    assert said.code == 1
+    assert "pairs.csv: line 3" in said.err
+    assert "at least 10 of each" in said.err
+
+
+def test_a_scan_says_how_deep_it_goes(terminal: Terminal, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    terminal("scan", "manifest.csv", "--depth", "fingerprint", index=index)
+    assert json.loads(terminal("status", "--format", "json", index=index).out)["features"] == 0
+    scanned = json.loads(terminal("scan", "manifest.csv", "--no-thumbnails", "--format", "json", index=index).out)
+    assert scanned["updated"] == 3
+    status = json.loads(terminal("status", "--format", "json", index=index).out)
+    assert (status["features"], status["features_snapshot"]) == (3, "ok")
