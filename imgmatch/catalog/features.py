@@ -109,7 +109,7 @@ def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection
 
 
 def fingerprints_of_features(connection: Connection, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
-    """The fingerprint by ``hasher``, 32 bytes, of the pictures under these row ids, as the first photo that shows it has.
+    """The fingerprint by ``hasher``, 32 bytes, of the pictures under these row ids, as the first photo to show it has.
 
     Pictures no photo shows any more have none.
     """
