@@ -190,29 +190,29 @@ class Verifier:
 
     def pair(self, query: Description, stored: Description, max_distance: int) -> Evidence:
         """The evidence for two photos, whether or not it makes them copies; see `Rule.accept` for that."""
-        near = nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
-        is_near = near.distance <= max_distance and query.flat is None
-        ways = self._pair_ways(query, stored, near, is_near=is_near)
+        near = self._near(query, stored)
+        ways = self._pair_ways(query, stored, near, max_distance)
         verified = self._best([(0, way) for way in ways]).get(0)
         if verified is None:
             return self._unverified(near)
-        if is_near:
+        if _is_near(query, near, max_distance):
             return evidence_of(verified, Kind.NEAR, near)
         related = verified[0] < self.rule.accept and is_related(verified)
         return replace(evidence_of(verified, Kind.RELATED if related else Kind.PARTIAL), distance=near.distance)
 
     def pair_odds(self, query: Description, stored: Description, max_distance: int) -> float | None:
         """The rule's log odds for two photos, not calibrated; ``None`` where neither lies in the other."""
-        near = nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
-        is_near = near.distance <= max_distance and query.flat is None
-        ways = self._pair_ways(query, stored, near, is_near=is_near)
+        ways = self._pair_ways(query, stored, self._near(query, stored), max_distance)
         return float(self.rule.log_odds(np.stack([way.figures.row() for way in ways])).max()) if ways else None
 
-    def _pair_ways(self, query: Description, stored: Description, near: Near, *, is_near: bool) -> list[Verified]:
+    def _near(self, query: Description, stored: Description) -> Near:
+        return nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
+
+    def _pair_ways(self, query: Description, stored: Description, near: Near, max_distance: int) -> list[Verified]:
         if query.asked is None or stored.stored is None:
             return []
         claims = [_Claim(0, mirrored, near.distance) for mirrored in (False, True)]
-        if is_near:
+        if _is_near(query, near, max_distance):
             claims = [self._near_claim(0, near)]
         asked = Query(query.asked.picture, query.asked.features)
         known = known_picture(stored.stored.record, stored.stored.thumbnail)
@@ -227,6 +227,11 @@ class Verifier:
         turn = ORIENTATIONS[near.orientation]
         score = round(self.rule.near_score(near.distance), 4)
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
+
+
+def _is_near(query: Description, near: Near, max_distance: int) -> bool:
+    """Whether a pair's fingerprints speak for it; those of a flat query say nothing."""
+    return near.distance <= max_distance and query.flat is None
 
 
 def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:
