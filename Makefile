@@ -50,7 +50,7 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[heic,parquet]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,metrics,parquet,s3]" --group dev
 	touch $@
 
 $(BENCH)/installed: pyproject.toml

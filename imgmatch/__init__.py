@@ -30,7 +30,10 @@ from imgmatch.errors import (
     UnknownNameError,
 )
 from imgmatch.model import (
+    Change,
     CheckResult,
+    Decision,
+    DecisionKind,
     Depth,
     Evidence,
     Group,
@@ -44,6 +47,7 @@ from imgmatch.model import (
     Skipped,
     SkipReason,
     Status,
+    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +55,10 @@ if TYPE_CHECKING:
     from imgmatch.index import Index
 
 __all__ = [
+    "Change",
     "CheckResult",
+    "Decision",
+    "DecisionKind",
     "Depth",
     "Evidence",
     "Group",
@@ -80,6 +87,7 @@ __all__ = [
     "SourceError",
     "Status",
     "UnknownNameError",
+    "Verdict",
 ]
 
 

@@ -16,8 +16,10 @@ from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.features import drop_unused_features
 from imgmatch.catalog.fingerprints import drop_unused_fingerprints
+from imgmatch.catalog.times import to_microseconds
 from imgmatch.checking import Checker
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 from imgmatch.imaging.limits import Limits
@@ -36,6 +38,7 @@ from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
@@ -315,19 +318,26 @@ class Index:
                 header = searcher.publish(header)
         self._header = header
 
-    def remove(self, *, account: str | None = None, photo_id: str | None = None) -> int:
-        """Remove an account's photos, or one photo, from the catalog and every engine file; returns how many.
+    def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
+        """Remove photos from the catalog and every engine file; returns how many.
+
+        Args:
+            account: all photos of this account,
+            photo_id: or this photo,
+            before: or all photos first seen before this moment, which has a time zone.
 
         Raises:
-            ValueError: neither or both were named.
+            ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
-        if (account is None) == (photo_id is None):
-            raise ValueError("name an account or a photo_id")
+        if sum(one is not None for one in (account, photo_id, before)) != 1:
+            raise ValueError("name an account, a photo_id or a moment")
+        erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
         with self.writing():
             with self.catalog.write() as connection:
-                removed = photo_rows.remove_photos(connection, account=account, photo_id=photo_id)
-                scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
+                removed = remove_erased(connection, erased)
+                if before is None:
+                    scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
                 drop_unused_fingerprints(connection)
                 drop_unused_features(connection)
                 photo_rows.drop_empty_accounts(connection)

@@ -5,10 +5,12 @@ Every batch is one transaction: a kill loses at most the batch in hand, and the 
 
 from __future__ import annotations
 
-import stat
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog import photos as photo_rows
@@ -17,7 +19,10 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason, Told
+from imgmatch.sources.fetching import fetched_ahead, looked_at
+from imgmatch.sources.states import NOT_TOLD, file_state, still
 from imgmatch.workers.messages import Description, Failure, Job, Reply, Same
 
 if TYPE_CHECKING:
@@ -32,8 +37,10 @@ BATCH = 256
 RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
 """Reasons that may be the machine's, not the photo's: such photos are tried again."""
 
+HELD_BYTES = 256 << 20
+"""While so many bytes of fetched photos are with the workers, no more are handed to them."""
+
 _NS_PER_US = 1_000
-_LAST_NS = 2**63 - 1  # in the year 2262; a database holds no more, a file may bear any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +51,37 @@ class Watcher:
     on_skip: Callable[[Skipped], None] = lambda _: None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
+    """A photo to describe; of one that lies elsewhere, all but the first three are known once it is here."""
+
     photo: NewPhoto
-    file: FileState
     known: KnownPhoto | None
     complete: bool
+    file: FileState | None
+    content: Path | bytes | Failure
+    modified_ns: int | None
 
-    def job(self) -> Job:
-        return Job(self.photo.path, self.known.sha256 if self.known and self.complete else None)
+    def job(self) -> Job | Failure:
+        known = self.known.sha256 if self.known and self.complete else None
+        return self.content if isinstance(self.content, Failure) else Job(self.content, known)
+
+    def land(self, got: Fetched | PhotoError | None) -> None:
+        if isinstance(got, PhotoError):
+            self.content, self.file = Failure(SkipReason(got.reason), got.detail), None
+        elif got is not None:
+            self.content, self.modified_ns = got.data, got.told.modified_ns
+            self.file = FileState(len(got.data), got.told.tag or NOT_TOLD)
+
+    def held(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else 0
 
     def seen_at(self, sha256: bytes) -> int:
-        if self.known is not None and self.known.sha256 == sha256 and self.photo.seen_at is None:
+        if self.photo.seen_at is not None:
+            return to_microseconds(self.photo.seen_at)
+        if self.known is not None and self.known.sha256 == sha256:
             return self.known.seen_at  # described anew for its features: it was first seen when it was first seen
-        return _seen_at(self.photo, self.file)
+        return (time.time_ns() if self.modified_ns is None else self.modified_ns) // _NS_PER_US
 
 
 @dataclass(slots=True)
@@ -90,14 +114,29 @@ class Intake:
         self._pending = _Pending()
         self._in_hand: set[str] = set()
         self._written: list[str] = []
+        self._held_bytes = 0
         self.counts: Counter[str] = Counter()
 
     def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
         """Take in every item, reading them only a few batches ahead."""
-        for work, reply in self._pool.describe(self._to_do(items), _Work.job):
-            self._take(work, reply)
-            self._write_if_full()
+        works = self._fetched(items)
+        for first in works:
+            # What is fetched is handed over in parts, each small enough to be held in memory; files are one part.
+            for work, reply in self._pool.describe(chain((first,), self._until_full(works)), _Work.job):
+                self._held_bytes -= work.held()
+                self._take(work, reply)
+                self._write_if_full()
         self._write()
+
+    def _fetched(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
+        for work, got in fetched_ahead(self._to_do(items)):
+            work.land(got)
+            self._held_bytes += work.held()
+            yield work
+
+    def _until_full(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        while self._held_bytes < HELD_BYTES and (work := next(works, None)) is not None:
+            yield work
 
     def _to_do(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
         for batch in chunks(items, BATCH):
@@ -109,14 +148,17 @@ class Intake:
             with self._catalog.read() as connection:
                 known = photo_rows.known_photos(connection, ids)
                 skips = scan_rows.known_skips(connection, self._scan, ids)
-            for item in batch:
-                work = self._sort(item, known, skips)
-                if work is not None:
-                    yield work
+            told = looked_at(photo for photo in photos if photo.photo_id in known or photo.photo_id in skips)
+            works = (self._sort(item, known, skips, told) for item in batch)
+            yield from (work for work in works if work is not None)
             self._write_if_full()
 
     def _sort(
-        self, item: NewPhoto | Skipped, known: Mapping[str, KnownPhoto], skips: Mapping[str, KnownSkip]
+        self,
+        item: NewPhoto | Skipped,
+        known: Mapping[str, KnownPhoto],
+        skips: Mapping[str, KnownSkip],
+        told: Mapping[str, Told | PhotoError],
     ) -> _Work | None:
         """Deal with what needs no decoding; the rest is work for the pool."""
         if isinstance(item, Skipped):
@@ -128,18 +170,19 @@ class Intake:
             self._skip(_skipped(item, SkipReason.DUPLICATE, detail))
             return None
         self._in_hand.add(item.photo_id)
-        file = _file_state(item)
+        file = _state(item, told.get(item.photo_id), photo, skip)
         if isinstance(file, Skipped):
             self._skip(file, item, known=photo)
             return None
         complete = photo is not None and self._codebook in {None, photo.codebook}
-        if photo is not None and photo.file == file and complete:
+        if photo is not None and file is not None and photo.file == file and complete:
             self._meet(photo, item, file)
             return None
-        if skip is not None and skip.file == file and skip.reason not in RETRIED:
+        if skip is not None and file is not None and skip.file == file and skip.reason not in RETRIED:
             self._skip_again(item, skip, photo)
             return None
-        return _Work(item, file, photo, complete)
+        path = item.path if isinstance(item.path, Path) else b""
+        return _Work(item, photo, complete, file, path, None if file is None else file.mtime_ns)
 
     def _met_before(self, item: NewPhoto, photo: KnownPhoto | None, skip: KnownSkip | None) -> bool:
         scan = self._scan.scan_id
@@ -147,12 +190,14 @@ class Intake:
         return written or item.photo_id in self._in_hand
 
     def _take(self, work: _Work, reply: Reply) -> None:
-        if isinstance(reply, Same):
-            if work.known is not None:
-                self._meet(work.known, work.photo, work.file)
-        elif isinstance(reply, Failure):
-            self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, work.file, work.known)
-        elif isinstance(reply, Description):
+        if isinstance(reply, Failure):
+            # A server that announces less than the whole is not caught by length: such a photo is fetched again.
+            cut_off = isinstance(work.content, bytes) and reply.reason is SkipReason.UNREADABLE
+            file = None if cut_off else work.file
+            self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, file, work.known)
+        elif isinstance(reply, Same) and work.known is not None and work.file is not None:
+            self._meet(work.known, work.photo, work.file)
+        elif isinstance(reply, Description) and work.file is not None:
             self._count("updated" if work.known else "added")
             self._pending.photo_ids.append(work.photo.photo_id)
             self._pending.records.append(
@@ -238,20 +283,16 @@ class Intake:
         self._written += pending.photo_ids
 
 
-def _file_state(photo: NewPhoto) -> FileState | Skipped:
+def _state(
+    photo: NewPhoto, told: Told | PhotoError | None, *before: KnownPhoto | KnownSkip | None
+) -> FileState | Skipped | None:
+    """The state of a photo's file; of a remote one only if it is as it was, and ``None`` if it must be fetched."""
     try:
-        status = photo.path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return _skipped(photo, SkipReason.MISSING, "there is no such file")
-    except (OSError, ValueError) as error:
-        return _skipped(photo, SkipReason.UNREADABLE, str(getattr(error, "strerror", None) or error).lower())
-    if not stat.S_ISREG(status.st_mode):
-        return _skipped(photo, SkipReason.UNREADABLE, "it is not a regular file")
-    return FileState(status.st_size, min(max(status.st_mtime_ns, -_LAST_NS), _LAST_NS))
-
-
-def _seen_at(photo: NewPhoto, file: FileState) -> int:
-    return to_microseconds(photo.seen_at) if photo.seen_at is not None else file.mtime_ns // _NS_PER_US
+        if isinstance(photo.path, Path):
+            return FileState(*file_state(photo.path))
+        return still(told, [known.file for known in before if known is not None])
+    except PhotoError as error:
+        return _skipped(photo, SkipReason(error.reason), error.detail)
 
 
 def _skipped(photo: NewPhoto, reason: SkipReason, detail: str) -> Skipped:

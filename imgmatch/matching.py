@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from imgmatch.catalog.banks import banks_of, unshown_pictures
 from imgmatch.catalog.lookups import owners, photos_of, photos_showing
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.evidence import EXACT, Near
 from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
+    from imgmatch.catalog.banks import BankPicture
     from imgmatch.catalog.rows import StoredPhoto
     from imgmatch.engines.base import Hits
     from imgmatch.verifying import Judged, Wanted
@@ -56,17 +58,46 @@ def answer(connection: Connection, name: str, query: Description, judged: Judged
         if stored.account in shown
     ]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
+    known = _unshown(connection, query, judged)
     copies = sum(owner.rank[0] < _RELATED for owner in ranked)
     # What a flat picture shows was searched for by its features alone: finding nothing says little.
     nothing = Status.NO_MATCH if query.flat is None else Status.NOT_SEARCHABLE
     return CheckResult(
         photo=name,
-        status=Status.MATCH if copies else nothing,
-        reason=None if copies or query.flat is None else f"{SkipReason.FLAT}: {query.flat}",
+        status=Status.MATCH if copies or known else nothing,
+        reason=None if copies or known or query.flat is None else f"{SkipReason.FLAT}: {query.flat}",
         accounts=copies,
         truncated=len(ranked) > len(shown),
-        matches=tuple(match for _, match in matches),
+        matches=(*_with_banks(connection, found.values(), [match for _, match in matches]), *known),
     )
+
+
+def _with_banks(
+    connection: Connection, found: Iterable[tuple[StoredPhoto, Evidence]], matches: Sequence[Match]
+) -> list[Match]:
+    """The matches, each photo with the list of known pictures it is on."""
+    pixels = {stored.photo_id: stored.pixels for stored, _ in found}
+    banks = banks_of(connection, set(pixels.values()))
+    return [
+        replace(match, photo=replace(match.photo, bank=banks.get(pixels[match.photo.photo_id]))) for match in matches
+    ]
+
+
+def _unshown(connection: Connection, query: Description, judged: Judged) -> list[Match]:
+    """Known pictures that no account carries any more: copies of them are known all the same."""
+    best: dict[int, Match] = {}
+    for fingerprint, feature, picture in unshown_pictures(connection, judged.near, judged.partial):
+        evidence = judged.near[fingerprint] if fingerprint is not None else judged.partial[feature or 0]
+        if evidence.kind is not Kind.RELATED:
+            match = Match(known_photo(picture), EXACT if picture.pixels == query.pixels else evidence)
+            best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
+    return sorted(best.values(), key=_photo_order)
+
+
+def known_photo(picture: BankPicture) -> Photo:
+    """A known picture as a photo, of the account it was taken from, if that may still be named."""
+    added = from_microseconds(picture.added_at)
+    return Photo(picture.account or "", picture.label, picture.photo_id or "", None, added, picture.bank)
 
 
 def _rank(

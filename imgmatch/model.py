@@ -9,6 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 FINGERPRINT_BITS = 256
 FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
@@ -54,6 +58,34 @@ class Kind(StrEnum):
     RELATED = "related"
 
 
+class Verdict(StrEnum):
+    """What a moderator said."""
+
+    CONFIRM = "confirm"
+    DISMISS = "dismiss"
+    COMMON = "common"
+
+
+class DecisionKind(StrEnum):
+    """What a decision is about."""
+
+    PAIR = "pair"
+    GROUP = "group"
+    RING = "ring"
+
+
+class Change(StrEnum):
+    """What has become of a ring since the last report."""
+
+    NEW = "new"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    MERGED = "merged"
+    SPLIT = "split"
+    PICTURES = "pictures"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Orientation:
     """One of the eight ways a picture can be turned and mirrored.
@@ -73,12 +105,50 @@ ORIENTATIONS: tuple[Orientation, ...] = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a remote photo without fetching it.
+
+    Attributes:
+        size: in bytes; ``None`` where it is not told.
+        tag: changes with the photo and fits where a local file has its time: a hash of the ETag, or else the
+            modification time in ns; ``None`` where neither is told.
+        modified_ns: when it was modified, in ns since 1970; ``None`` where it is not told.
+    """
+
+    size: int | None = None
+    tag: int | None = None
+    modified_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The whole of a remote photo, and what was told of it along with it."""
+
+    data: bytes
+    told: Told
+
+
+class RemoteFile(Protocol):
+    """Where a photo lies that no path of this machine leads to: ``str`` of it is its URL, without credentials."""
+
+    @property
+    def lanes(self) -> int:
+        """How many such photos can be fetched at once."""
+
+    def look(self) -> Future[Told]:
+        """What is told of it; a ``PhotoError`` where that cannot be found out."""
+
+    def fetch(self) -> Future[Fetched]:
+        """All of it; a ``PhotoError`` where it cannot be had whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewPhoto:
     """A photo on its way into an index.
 
     Attributes:
         account: opaque id of the owner.
-        path: absolute path of the file.
+        path: absolute path of the file, or where it lies if that is no file of this machine.
         label: the short name shown to people, such as ``a17/1.jpg``.
         photo_id: stable id, unique in the index.
         name: display name of the account, if known.
@@ -88,7 +158,7 @@ class NewPhoto:
     """
 
     account: str
-    path: Path
+    path: Path | RemoteFile
     label: str
     photo_id: str
     name: str | None = None
@@ -242,7 +312,12 @@ class Group:
         medoid: the photo all others are near to.
         photos: all of them, the earliest first.
         accounts: the distinct accounts, in the order they had it.
-        common: on so many accounts (a default avatar) that it ties nobody.
+        common: carried by so many over so long a time (a default avatar), or known to be, that it ties nobody.
+        evidence: how each of ``photos`` stands to the medoid, in the same order.
+        diameter: bits that the fingerprints of two of them may be apart at the most, by their distances to the medoid;
+            of those whose fingerprints tell.
+        bank: the list of known pictures it is on.
+        decision: what a moderator said of it last; ``None`` if nothing yet.
     """
 
     group: str
@@ -250,6 +325,35 @@ class Group:
     photos: tuple[Photo, ...]
     accounts: tuple[str, ...]
     common: bool
+    evidence: tuple[Evidence, ...] = ()
+    diameter: int = 0
+    bank: str | None = None
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a moderator said: appended, never rewritten.
+
+    Attributes:
+        number: of the decision, rising.
+        decided_at: when, in UTC.
+        verdict: ``confirm``, ``dismiss`` or ``common``.
+        kind: what it is about: ``pair``, ``group`` or ``ring``.
+        subject: the ids of it; ``None`` once what they name was erased.
+        by: who said so.
+        reason: why, if it was told.
+        photos: how many photos it is about.
+    """
+
+    number: int
+    decided_at: datetime
+    verdict: Verdict
+    kind: DecisionKind
+    subject: str | None
+    by: str
+    reason: str | None
+    photos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +375,16 @@ class Ring:
         groups: the groups that tie them.
         first_account: the account that had a shared photo first (it may be the victim).
         names: the distinct display names in use.
-        opened_at: when a second account first showed a shared photo.
-        new: not in an earlier report; ``None`` where no reports are kept.
-        decision: what a moderator said of it; ``None`` if nothing yet.
+        opened_at: when a second account first showed a shared photo; of a known picture on one account, when that did.
+        new: not in the last report; ``None`` where none was made.
+        decision: what a moderator said of it, or of one of its groups, last; ``None`` if nothing yet.
+        accounts_per_day: how fast it spread: accounts after the first, over the days from the second to the last.
+        bank: ``known-stolen`` where a moderator has confirmed one of its pictures.
+        changes: what has become of it since the last report; empty if nothing, or if none was made.
+        joined: accounts that were not in it then, in order.
+        left: accounts that were in it then and are in no ring now, in order.
+        came_from: other rings of the last report whose accounts are in it now, in order.
+        went_to: other rings that hold accounts it had then, in order.
     """
 
     ring: str
@@ -284,3 +395,15 @@ class Ring:
     opened_at: datetime
     new: bool | None = None
     decision: str | None = None
+    accounts_per_day: float = 0.0
+    bank: str | None = None
+    changes: tuple[Change, ...] = ()
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    came_from: tuple[str, ...] = ()
+    went_to: tuple[str, ...] = ()
+
+    @property
+    def strength(self) -> int:
+        """How many distinct pictures tie it."""
+        return len(self.groups)

@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import photos
@@ -335,8 +335,8 @@ def test_a_removed_account_is_not_found_any_more_and_the_others_are(tmp_path: Pa
 
 
 @pytest.mark.parametrize("named", [{}, {"account": "a", "photo_id": "p"}])
-def test_removing_needs_one_name(index: Index, named: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="name an account or a photo_id"):
+def test_removing_needs_one_name(index: Index, named: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="name an account, a photo_id or a moment"):
         index.remove(**named)
 
 

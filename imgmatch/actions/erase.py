@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.catalog.erasing import digests_in_use, digests_of, features_of, mentions
+from imgmatch.actions.traces import found_in
+from imgmatch.catalog.erasing import Erased, digests_in_use, digests_of, features_of, mentions
 from imgmatch.catalog.features import features_by_id, pieces_in_use
+from imgmatch.catalog.times import to_microseconds
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import ImgmatchError
@@ -19,7 +20,7 @@ _PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
+    from datetime import datetime
 
     from imgmatch.index import Index
 
@@ -46,30 +47,39 @@ class Erasure:
     traces: int
 
 
-def erase(index: Index, *, account: str | None = None, photo_id: str | None = None) -> Erasure:
-    """Remove an account's photos, or one photo, from the catalog and the engine files, then search the files.
+def erase(
+    index: Index, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+) -> Erasure:
+    """Remove photos from the catalog and the engine files, then search the files.
+
+    Args:
+        index: where they are.
+        account: all photos of this account,
+        photo_id: or this photo,
+        before: or all photos first seen before this moment, which has a time zone; there may be none.
 
     Raises:
         ImgmatchError: there is no such account or photo.
-        ValueError: neither or both were named.
+        ValueError: not one of these was given.
         IndexUnusableError: the index cannot be written.
     """
+    erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
     with index.writing():
         with index.catalog.read() as connection:
-            if not mentions(connection, account=account, photo_id=photo_id):
+            if before is None and not mentions(connection, erased):
                 named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
                 raise ImgmatchError(f"index {index.path} has no {named}")
-            digests = digests_of(connection, account=account, photo_id=photo_id)
-            features = features_of(connection, account=account, photo_id=photo_id)
-        removed = index.remove(account=account, photo_id=photo_id)
+            digests = digests_of(connection, erased)
+            features = features_of(connection, erased)
+        removed = index.remove(account=account, photo_id=photo_id, before=before)
         with index.catalog.read() as connection:
             gone = digests - digests_in_use(connection, digests)
             lost = features.keys() - features_by_id(connection, features).keys()
-            left = mentions(connection, account=account, photo_id=photo_id)
+            left = mentions(connection, erased)
         pieces = {piece for row in lost for blob in features[row] for piece in pieces_of(blob)}
         left += _in_engine(index, lost)
         files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
-        found = [_found(file, gone | pieces) for file in files]
+        found = [found_in(file, gone | pieces) for file in files]
         met = pieces.intersection(needle for each in found for needle in each)
         # A copy that differs in a few pixels has whole stretches in common with what was erased: they are not its own.
         with index.catalog.read() as connection:
@@ -91,8 +101,3 @@ def _in_engine(index: Index, rows: Collection[int]) -> int:
     postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
     erased = np.fromiter(rows, np.int64)
     return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
-
-
-def _found(path: Path, needles: Collection[bytes]) -> set[bytes]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return {needle for needle in needles if content.find(needle) >= 0}

@@ -1,4 +1,4 @@
-"""Pairs that people have decided, read from a file."""
+"""Pairs that people have decided, read from a file or from the decisions of an index."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgmatch.catalog.decisions import read_decided_photos, read_decisions
+from imgmatch.catalog.lookups import files_of
 from imgmatch.errors import SourceError
+from imgmatch.model import Verdict
 from imgmatch.workers.messages import NamedPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from imgmatch.catalog.decisions import DecidedPhoto
+    from imgmatch.index import Index
+
+MOST_OF_ONE = 20
+"""Pairs taken from one group of one decision: a large one must not drown the rest."""
 
 COLUMNS = ("query", "stored", "copy")
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -51,3 +60,28 @@ def read_pairs(path: Path) -> tuple[list[Labelled], list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return pairs, problems
+
+
+def decided_pairs(index: Index) -> list[Labelled]:
+    """What moderators have confirmed or dismissed, pair by pair, of photos that are still there; the last word counts.
+
+    Photos of one fingerprint are left out: there is nothing to score.
+    """
+    with index.catalog.read() as connection:
+        verdicts = {decision.id: decision.verdict for decision in read_decisions(connection)}
+        clusters: dict[tuple[int, int], list[DecidedPhoto]] = {}
+        for decision, photo in read_decided_photos(connection):
+            clusters.setdefault((decision, photo.picture), []).append(photo)
+        said: dict[tuple[str, str], bool] = {}
+        for (decision, _), (first, *others) in sorted(clusters.items()):
+            if verdicts[decision] != Verdict.COMMON:
+                different = [other for other in others if other.bits != first.bits][:MOST_OF_ONE]
+                copy = verdicts[decision] == Verdict.CONFIRM
+                said |= {(first.photo_id, other.photo_id): copy for other in different}
+        files = files_of(connection, {photo_id for pair in said for photo_id in pair})
+    photos = {photo_id: NamedPhoto(photo_id, file.path) for photo_id, file in files.items()}
+    return [
+        Labelled(photos[one], photos[other], copy)
+        for (one, other), copy in said.items()
+        if one in photos and other in photos
+    ]

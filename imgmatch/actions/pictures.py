@@ -47,17 +47,20 @@ def pictures(pool: WorkerPool, photos: Iterable[NamedPhoto]) -> Iterator[Picture
         yield _picture(reply)
 
 
-def stored_pictures(index: Index, photo_ids: Iterable[str]) -> dict[str, Picture]:
-    """The pictures of stored photos by ``photo_id``: from their files, or else the thumbnails that are kept."""
+def stored_pictures(index: Index, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
+    """The pictures of stored photos by ``photo_id``: from their files, or else the thumbnails that are kept.
+
+    Their longer side has ``side`` pixels at the most. A photo that is not in the index is left out.
+    """
     with index.catalog.read() as connection:
         files = files_of(connection, list(photo_ids))
     shown = {}
-    for (photo_id, file), reply in index.pool.describe(files.items(), lambda item: Job(item[1].path, view=SIDE)):
+    for (photo_id, file), reply in index.pool.describe(files.items(), lambda item: Job(item[1].path, view=side)):
         if isinstance(reply, Viewed) and reply.sha256 == file.sha256:
             shown[photo_id] = _picture(reply)
         else:
             why = "the file has changed" if isinstance(reply, Viewed) else "the file cannot be read"
-            shown[photo_id] = _thumbnail(file, why)
+            shown[photo_id] = _thumbnail(file, why, side)
     return shown
 
 
@@ -71,12 +74,12 @@ def _picture(reply: Reply) -> Picture:
     return Picture(None, note=str(reply))
 
 
-def _thumbnail(file: PhotoFile, why: str) -> Picture:
+def _thumbnail(file: PhotoFile, why: str, side: int) -> Picture:
     """The thumbnail enlarged: on a page it stands beside a picture of full size."""
     if not file.thumbnail:
         return Picture(None, note=f"{why}, and no thumbnail is kept")
     small = open_thumbnail(file.thumbnail)
-    scale = SIDE / max(small.shape)
+    scale = side / max(small.shape)
     large = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     _, jpeg = cv2.imencode(".jpg", np.asarray(large, np.uint8))
     return Picture(jpeg.tobytes(), large.shape[1], large.shape[0], f"{why}; this is the stored thumbnail")

@@ -3,111 +3,105 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from imgmatch.actions.groups import Star, gather
-from imgmatch.catalog.fingerprints import read_fingerprints
-from imgmatch.catalog.lookups import accounts_per_fingerprint, count_accounts, photos_with
-from imgmatch.joins.near import near_pairs
-from imgmatch.matching import photo_of
-from imgmatch.model import FINGERPRINT_BYTES, Group, Photo, Ring, RingAccount
+from imgmatch.actions.changes import Gone, compared, identified
+from imgmatch.actions.commons import Common
+from imgmatch.actions.graph import Night, draw_graph
+from imgmatch.actions.grouping import Grouper
+from imgmatch.actions.search import Searched
+from imgmatch.catalog.banks import KNOWN_STOLEN
+from imgmatch.catalog.reports import ReportedRing, last_report, store_report
+from imgmatch.catalog.times import from_microseconds
+from imgmatch.model import Group, Photo, Ring, RingAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import Connection
+    from collections.abc import Iterator, Sequence
 
     from imgmatch.index import Index
 
-COMMON_ACCOUNTS = 50
-"""A picture on more accounts than this is taken for a default avatar or a meme; it ties nobody."""
-
 _RING_ID_DIGITS = 10
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class RingsReport:
-    """Rings, the largest first, and the pictures that were too common to tie anybody."""
+    """What a night has found.
+
+    Attributes:
+        rings: the largest first.
+        common: pictures that too many carry to tie anybody, or that are known to.
+        gone: rings of the last report of whose accounts none is in a ring any more.
+        since: when the last report was made; ``None`` where there is none.
+        expected_false: ties between photos and their groups that are wrong, as many as their scores let expect.
+        searched: what the search for copies of new pictures did.
+    """
 
     rings: tuple[Ring, ...]
     common: tuple[Group, ...]
+    gone: tuple[Gone, ...] = ()
+    since: datetime | None = None
+    expected_false: float = 0.0
+    searched: Searched = field(default_factory=Searched)
+
+    def changed(self) -> RingsReport:
+        """Only what has changed since the last report; all of it where there is none."""
+        if self.since is None:
+            return self
+        return replace(self, rings=tuple(ring for ring in self.rings if ring.changes), common=())
+
+    def of_size(self, accounts: int) -> RingsReport:
+        """Without rings of fewer accounts, but for those with a picture that is known to be stolen."""
+        rings = (ring for ring in self.rings if len(ring.accounts) >= accounts or ring.bank is not None)
+        return replace(self, rings=tuple(rings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Prints:
-    """The searched fingerprints: row ids, shape (n,), bits, shape (n, 32), and accounts behind each, shape (n,)."""
-
-    ids: NDArray[np.int64]
-    bits: NDArray[np.uint8]
-    accounts: NDArray[np.int64]
-
-
-def find_rings(
-    index: Index, *, min_accounts: int = 2, max_distance: int | None = None, common_accounts: int = COMMON_ACCOUNTS
-) -> RingsReport:
+def find_rings(index: Index, *, common: Common | None = None, night: Night | None = None) -> RingsReport:
     """Gather copies into groups and tie accounts by them.
 
     Args:
         index: where to look.
-        min_accounts: leave out smaller rings.
-        max_distance: bits in which copies may differ from their medoid; ``None`` takes the hasher's own.
-        common_accounts: a group on more accounts than this is common and ties nobody.
+        common: from when a picture is taken for common; ``None`` takes the defaults.
+        night: how to look; ``None`` takes the defaults.
+
+    Raises:
+        IndexLockedError: another process is writing, and the night is to search for copies of new pictures.
     """
-    allowed = index.max_distance if max_distance is None else max_distance
-    header = index.header
+    graph = draw_graph(index, night or Night())
     with index.catalog.read() as connection:
-        prints = _read(connection, header.hashers[0])
-        pairs = near_pairs(_turned(index, prints.bits), allowed)
-        stars = [star for star in gather(pairs, prints.accounts) if _may_tie(star, prints)]
-        groups = [_group(connection, prints, star, common_accounts) for star in stars]
-    tying = [group for group in groups if not group.common and len(group.accounts) > 1]
-    rings = (_ring(tied) for tied in _tied(tying))
+        groups = Grouper(connection, graph, common or Common()).groups()
+        last = last_report(connection)
+    tying = [group for group in groups if not group.common]
+    rings = sorted((_ring(tied) for tied in _tied(tying)), key=_by_age)
+    rings, gone = compared(identified(rings, last), last)
     return RingsReport(
-        rings=tuple(sorted((ring for ring in rings if len(ring.accounts) >= min_accounts), key=_by_size)),
+        rings=tuple(sorted(rings, key=_by_size)),
         common=tuple(group for group in groups if group.common),
+        gone=gone,
+        since=None if last is None else from_microseconds(last.made_at),
+        expected_false=round(sum(1 - one.score for group in tying for one in group.evidence), 3),
+        searched=graph.searched,
     )
 
 
-def _read(connection: Connection, hasher: str) -> _Prints:
-    blocks = list(read_fingerprints(connection, hasher))
-    ids = np.concatenate([ids for ids, _ in blocks] or [np.empty(0, np.int64)])
-    bits = np.concatenate([bits for _, bits in blocks] or [np.empty((0, FINGERPRINT_BYTES), np.uint8)])
-    behind = dict(accounts_per_fingerprint(connection, hasher))
-    accounts = np.array([behind.get(row, 0) for row in ids.tolist()], dtype=np.int64)
-    carried = accounts > 0  # a scan under way, or one that was killed, leaves fingerprints of replaced photos
-    return _Prints(ids[carried], bits[carried], accounts[carried])
+def keep_report(index: Index, report: RingsReport) -> None:
+    """Let this be the report that the next one is compared with.
 
-
-def _turned(index: Index, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    try:
-        return index.hasher.turned(bits)
-    except NotImplementedError:  # then only copies the right way up are grouped, as that hasher's documentation says
-        return bits[None]
-
-
-def _may_tie(star: Star, prints: _Prints) -> bool:
-    _, members = star
-    return int(prints.accounts[list(members)].sum()) > 1
-
-
-def _group(connection: Connection, prints: _Prints, star: Star, common_accounts: int) -> Group:
-    medoid_position, members = star
-    rows = prints.ids[list(members)].tolist()
-    at_most = int(prints.accounts[list(members)].sum())
-    common = at_most > common_accounts and count_accounts(connection, rows) > common_accounts
-    stored = sorted(photos_with(connection, rows), key=lambda item: (item[1].seen_at, item[1].photo_id))
-    photos = tuple(photo_of(photo) for _, photo in stored)
-    medoid_row = int(prints.ids[medoid_position])
-    medoid = next(photo for (row, _), photo in zip(stored, photos, strict=True) if row == medoid_row)
-    accounts = tuple(dict.fromkeys(photo.account for photo in photos))
-    return Group(photos[0].photo_id, medoid, photos, accounts, common)
+    Raises:
+        IndexUnusableError: it cannot be written.
+    """
+    rings = [
+        ReportedRing(ring.ring, frozenset(member.account for member in ring.accounts), ring.strength)
+        for ring in report.rings
+    ]
+    with index.writing(), index.catalog.write() as connection:
+        store_report(connection, rings)
 
 
 def _tied(groups: Sequence[Group]) -> Iterator[list[Group]]:
@@ -136,26 +130,42 @@ def _ring(groups: Sequence[Group]) -> Ring:
         if photo.name:
             names[photo.name] = None
     accounts = tuple(RingAccount(account, photo.name, photo.seen_at) for account, photo in first.items())
+    opened_at = min(_second_account(group.photos) for group in groups)
+    said = {group.decision for group in groups}
     return Ring(
         ring="r" + hashlib.sha256(photos[0].photo_id.encode()).hexdigest()[:_RING_ID_DIGITS],
         accounts=accounts,
         groups=tuple(sorted(groups, key=lambda group: _by_time(group.photos[0]))),
         first_account=accounts[0].account,
         names=tuple(names),
-        opened_at=min(_second_account(group.photos) for group in groups),
+        opened_at=opened_at,
+        decision=next((verdict for verdict in ("confirm", "dismiss", "common") if verdict in said), None),
+        accounts_per_day=_speed(accounts),
+        bank=KNOWN_STOLEN if any(group.bank == KNOWN_STOLEN for group in groups) else None,
     )
 
 
-def _second_account(photos: Iterable[Photo]) -> datetime:
-    """When a picture first stood on two accounts."""
-    rest = iter(photos)
-    first = next(rest)
-    return next(photo.seen_at for photo in rest if photo.account != first.account)
+def _speed(accounts: Sequence[RingAccount]) -> float:
+    """Accounts after the first, over the days in which they came: at least one, so that a burst within hours counts."""
+    if len(accounts) == 1:
+        return 0.0
+    days = (accounts[-1].first_seen - accounts[1].first_seen).total_seconds() / _DAY
+    return round((len(accounts) - 1) / max(days, 1.0), 2)
+
+
+def _second_account(photos: Sequence[Photo]) -> datetime:
+    """When a picture first stood on two accounts; where it is on one, when it first stood there."""
+    later = (photo.seen_at for photo in photos if photo.account != photos[0].account)
+    return next(later, photos[0].seen_at)
 
 
 def _by_time(photo: Photo) -> tuple[datetime, str]:
     return photo.seen_at, photo.photo_id
 
 
-def _by_size(ring: Ring) -> tuple[int, datetime, str]:
-    return -len(ring.accounts), ring.opened_at, ring.ring
+def _by_age(ring: Ring) -> tuple[datetime, str]:
+    return ring.accounts[0].first_seen, ring.groups[0].group
+
+
+def _by_size(ring: Ring) -> tuple[int, int, datetime, str]:
+    return -len(ring.accounts), -ring.strength, ring.opened_at, ring.ring

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import fields
+from os import PathLike
 from typing import TYPE_CHECKING
 
+from imgmatch.actions.retention import kept
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, ScanResult
 from imgmatch.sources import open_source
+from imgmatch.sources.remote import Remote
+from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from imgmatch.index import Index
@@ -21,41 +27,55 @@ if TYPE_CHECKING:
 
 def scan(
     index: Index,
-    paths: Sequence[Path],
+    sources: Sequence[str | Path | Source],
     *,
     root: Path | None = None,
     prune: bool = False,
     watcher: Watcher | None = None,
+    remote: Remote | None = None,
+    since: datetime | None = None,
 ) -> ScanResult:
-    """Add or update the photos of every source in ``paths``, one after another.
+    """Add or update the photos of every source, one after another.
 
     Args:
         index: where to.
-        paths: folders, manifests or single photos.
+        sources: folders, manifests, archives or single photos, by path or URL, or opened already.
         root: refuse photos outside this folder.
         prune: remove photos of these sources that are gone from them.
         watcher: told of every photo.
+        remote: the connections for what lies elsewhere; ``None`` makes some for this scan.
+        since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
+            there are removed.
 
     Raises:
+        MissingExtraError: what reads a source is not installed.
         SourceError: a source cannot be read at all; sources are opened before anything is written.
         IndexUnusableError: the index cannot be written.
     """
-    sources = open_sources(paths, root=root)
-    with index.writing():
+    with ExitStack() as stack:
+        connections = stack.enter_context(Remote()) if remote is None else remote
+        opened = open_sources(sources, root=root, remote=connections)
+        stack.enter_context(index.writing())
         results = [
-            index.add(_not_empty(source, prune=prune), source=source.key, prune=prune, watcher=watcher)
-            for source in sources
+            index.add(kept(_not_empty(source, prune=prune), since), source=source.key, prune=prune, watcher=watcher)
+            for source in opened
         ]
     return _sum(results)
 
 
-def open_sources(paths: Sequence[Path], *, root: Path | None = None) -> list[Source]:
-    """Open every source, reading nothing but the heads of manifests.
+def open_sources(
+    sources: Sequence[str | Path | Source], *, root: Path | None = None, remote: Remote | None = None
+) -> list[Source]:
+    """Open every source that is not yet, reading nothing but the heads of manifests.
 
     Raises:
+        MissingExtraError: what reads a source is not installed.
         SourceError: one of them cannot be read at all.
     """
-    return [open_source(path, root=root) for path in paths]
+    return [
+        open_source(source, root=root, remote=remote) if isinstance(source, (str, PathLike)) else source
+        for source in sources
+    ]
 
 
 def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
@@ -65,7 +85,9 @@ def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
         photos += isinstance(item, NewPhoto)
         yield item
     if prune and not photos:
-        raise SourceError(f"{source.key} has no photos; pruning by it would remove everything that came from it")
+        raise SourceError(
+            f"{shown_url(source.key)} has no photos; pruning by it would remove everything that came from it"
+        )
 
 
 def _sum(results: Sequence[ScanResult]) -> ScanResult:

@@ -24,6 +24,9 @@ class IndexStatus:
         accounts: accounts with at least one photo.
         fingerprints: distinct fingerprints, of all hashers.
         features: distinct pictures whose local features are kept.
+        ties: pairs of pictures that nights have judged.
+        decisions: what moderators have said so far.
+        bank_pictures: known pictures.
         skipped: photos and lines that could not be used when their source was last read.
         sources: folders and manifests read so far.
         scans: scans begun so far.
@@ -42,6 +45,9 @@ class IndexStatus:
     accounts: int
     fingerprints: int
     features: int
+    ties: int
+    decisions: int
+    bank_pictures: int
     skipped: int
     sources: int
     scans: int

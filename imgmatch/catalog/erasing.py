@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.banks import forget_bank_origins
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.decisions import forget_decided_photos
+from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.reports import forget_reported
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -15,16 +20,54 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
 
-def _owned(account: str | None, photo_id: str | None) -> Select[tuple[int]]:
-    photos, accounts = schema.photos.c, schema.accounts.c
-    named = accounts.account == account if account is not None else photos.photo_id == photo_id
-    return select(photos.id).join(schema.accounts, accounts.id == photos.account_id).where(named)
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is to be erased: one of these.
+
+    Attributes:
+        account: all photos of this account.
+        photo_id: this photo.
+        before: all photos first seen before this moment, in microseconds since 1970, UTC.
+    """
+
+    account: str | None = None
+    photo_id: str | None = None
+    before: int | None = None
+
+    def rows(self) -> Select[tuple[int]]:
+        """Row ids of its photos."""
+        photos, accounts = schema.photos.c, schema.accounts.c
+        query = select(photos.id).join(schema.accounts, accounts.id == photos.account_id)
+        if self.before is not None:
+            return query.where(photos.seen_at < self.before)
+        return query.where(
+            accounts.account == self.account if self.account is not None else photos.photo_id == self.photo_id
+        )
 
 
-def digests_of(connection: Connection, *, account: str | None, photo_id: str | None) -> set[bytes]:
-    """Every digest and fingerprint of an account's photos, or of one photo."""
+def remove_erased(connection: Connection, erased: Erased) -> int:
+    """Remove its photos, and take them out of decisions, banks and the last report; returns how many there were.
+
+    A picture in a bank stays known, without a word of where it came from: it was put there by a decision of its own.
+    """
+    photos = schema.photos
+    ids = list(connection.scalars(select(photos.c.photo_id).where(photos.c.id.in_(erased.rows()))))
+    if erased.account is not None:
+        forget_decided_photos(connection, account=erased.account, photo_id=None)
+        forget_bank_origins(connection, account=erased.account, photo_id=None)
+        forget_reported(connection, erased.account)
+    for photo_id in [erased.photo_id] if erased.photo_id is not None else ids:
+        forget_decided_photos(connection, account=None, photo_id=photo_id)
+        forget_bank_origins(connection, account=None, photo_id=photo_id)
+    if erased.before is None:
+        return remove_photos(connection, account=erased.account, photo_id=erased.photo_id)
+    return connection.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
+
+
+def digests_of(connection: Connection, erased: Erased) -> set[bytes]:
+    """Every digest and fingerprint of its photos."""
     photos, links, prints = schema.photos, schema.photo_fingerprints, schema.fingerprints
-    owned = _owned(account, photo_id)
+    owned = erased.rows()
     found: set[bytes] = set()
     for sha256, pixels in connection.execute(select(photos.c.sha256, photos.c.pixels).where(photos.c.id.in_(owned))):
         found |= {sha256, pixels}
@@ -33,29 +76,33 @@ def digests_of(connection: Connection, *, account: str | None, photo_id: str | N
 
 
 def digests_in_use(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
-    """Which of these some photo still has."""
+    """Which of these some photo still has, or a decision on another photo, or a bank."""
     photos, prints = schema.photos.c, schema.fingerprints.c
     used: set[bytes] = set()
+    decided, banked = schema.decision_photos.c, schema.bank_pictures.c
     for chunk in chunks(digests):
-        for column in (photos.sha256, photos.pixels, prints.bits):
+        for column in (photos.sha256, photos.pixels, prints.bits, decided.bits, banked.pixels):
             used.update(connection.scalars(select(column).where(column.in_(chunk))))
     return used
 
 
-def features_of(connection: Connection, *, account: str | None, photo_id: str | None) -> dict[int, tuple[bytes, bytes]]:
-    """Record and thumbnail (``b""`` where none is kept) by row id, of the features of those photos."""
+def features_of(connection: Connection, erased: Erased) -> dict[int, tuple[bytes, bytes]]:
+    """Record and thumbnail (``b""`` where none is kept) by row id, of the features of its photos."""
     photos, table = schema.photos.c, schema.features.c
-    shown = select(photos.pixels).where(photos.id.in_(_owned(account, photo_id)))
+    shown = select(photos.pixels).where(photos.id.in_(erased.rows()))
     rows = connection.execute(select(table.id, table.record, table.thumbnail).where(table.pixels.in_(shown)))
     return {row: (record, thumbnail or b"") for row, record, thumbnail in rows}
 
 
-def mentions(connection: Connection, *, account: str | None, photo_id: str | None) -> int:
-    """How many rows, of photos, accounts and skipped photos, name this account or photo."""
-    if account is not None:
-        columns = (schema.accounts.c.account, schema.skipped.c.account)
+def mentions(connection: Connection, erased: Erased) -> int:
+    """How many rows, of photos, accounts, skipped photos, decisions, banks and reports, name it."""
+    tables = (schema.skipped, schema.decision_photos, schema.bank_pictures)
+    if erased.before is not None:
+        return connection.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
+    if erased.account is not None:
+        columns = [schema.accounts.c.account, schema.report_members.c.account, *(each.c.account for each in tables)]
     else:
-        columns = (schema.photos.c.photo_id, schema.skipped.c.photo_id)
-    name = account if account is not None else photo_id
+        columns = [schema.photos.c.photo_id, *(each.c.photo_id for each in tables)]
+    name = erased.account if erased.account is not None else erased.photo_id
     counted = (select(func.count()).select_from(column.table).where(column == name) for column in columns)
     return sum(connection.scalar(query) or 0 for query in counted)

@@ -93,10 +93,17 @@ def features_by_id(connection: Connection, ids: Collection[int]) -> dict[int, Fe
 
 
 def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection[int]) -> dict[int, int]:
-    """For each fingerprint the row id of the features of one picture that has it, where one is kept."""
+    """For each fingerprint the row id of the features of one picture that has it, where one is kept.
+
+    A picture in a bank may be shown by no photo any more.
+    """
     links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    banked = schema.bank_pictures.c
     found: dict[int, int] = {}
     for chunk in chunks(fingerprint_ids):
+        known = select(banked.fingerprint_id, func.min(table.id)).join(schema.features, table.pixels == banked.pixels)
+        rows = connection.execute(known.where(banked.fingerprint_id.in_(chunk)).group_by(banked.fingerprint_id))
+        found |= {fingerprint: row for fingerprint, row in rows}  # noqa: C416 -- rows, not pairs
         query = (
             select(links.fingerprint_id, func.min(table.id))
             .join(schema.photos, photos.id == links.photo_id)
@@ -111,12 +118,16 @@ def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection
 def fingerprints_of_features(connection: Connection, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
     """The fingerprint by ``hasher``, 32 bytes, of the pictures under these row ids, as the first photo to show it has.
 
-    Pictures no photo shows any more have none.
+    Pictures no photo shows any more have none, but for those in a bank.
     """
     links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
-    prints = schema.fingerprints.c
+    prints, banked = schema.fingerprints.c, schema.bank_pictures.c
     found: dict[int, bytes] = {}
     for chunk in chunks(ids):
+        known = select(table.id, prints.bits).join(schema.bank_pictures, banked.pixels == table.pixels)
+        known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
+        rows = connection.execute(known.where(table.id.in_(chunk), prints.hasher == hasher))
+        found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
         shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
         pictures = dict(connection.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())
         # In steps: joined at once, SQLite goes through all fingerprints of the hasher.
@@ -144,7 +155,8 @@ def pieces_in_use(connection: Connection, pieces: Collection[bytes]) -> set[byte
 
 
 def drop_unused_features(connection: Connection) -> int:
-    """Remove features of pictures no photo shows any more; returns how many."""
+    """Remove features of pictures no photo shows any more and no bank holds; returns how many."""
     table = schema.features
     used = exists(select(schema.photos.c.id).where(schema.photos.c.pixels == table.c.pixels))
-    return connection.execute(delete(table).where(~used)).rowcount
+    kept = exists(select(schema.bank_pictures.c.id).where(schema.bank_pictures.c.pixels == table.c.pixels))
+    return connection.execute(delete(table).where(~used & ~kept)).rowcount

@@ -61,7 +61,9 @@ def read_fingerprints(
 
 
 def drop_unused_fingerprints(connection: Connection) -> int:
-    """Remove fingerprints no photo has any more; returns how many."""
-    links = schema.photo_fingerprints.c
-    used = exists(select(links.photo_id).where(links.fingerprint_id == schema.fingerprints.c.id))
-    return connection.execute(delete(schema.fingerprints).where(~used)).rowcount
+    """Remove fingerprints no photo has any more, nor a picture in a bank; returns how many."""
+    row = schema.fingerprints.c.id
+    links, banked = schema.photo_fingerprints.c, schema.bank_pictures.c
+    used = exists(select(links.photo_id).where(links.fingerprint_id == row))
+    kept = exists(select(banked.id).where(banked.fingerprint_id == row))
+    return connection.execute(delete(schema.fingerprints).where(~used & ~kept)).rowcount

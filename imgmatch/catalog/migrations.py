@@ -27,7 +27,22 @@ def _add_features(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_features}
+def _add_night(connection: Connection) -> None:
+    """Version 3: what a night finds and what people decide; ties are found by the next night."""
+    for table in (
+        schema.ties,
+        schema.searches,
+        schema.decisions,
+        schema.decision_photos,
+        schema.bank_pictures,
+        schema.reports,
+        schema.report_rings,
+        schema.report_members,
+    ):
+        table.create(connection)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_features, 3: _add_night}
 """Version to the step that leads to it; version 1 is the first schema and has none."""
 
 VERSION = max(STEPS, default=1)

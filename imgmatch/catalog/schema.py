@@ -139,3 +139,92 @@ skipped = Table(
     # One index for both: with one for each, SQLite looks through all that a source has for every photo of it.
     Index("skipped_by_photo", "source_id", "photo_id"),
 )
+
+ties = Table(
+    "ties",
+    metadata,
+    Column("low", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True),
+    Column("high", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("odds", Float, nullable=False),  # of the rule, not calibrated: calibration may change
+    Column("mirrored", Integer, nullable=False),
+    Column("rotation", Integer, nullable=False),
+    Column("overlap_low", Float),
+    Column("overlap_high", Float),
+    Column("agreement", Float),
+    sqlite_with_rowid=False,
+)
+
+searches = Table(
+    "searches",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("through", BigInteger, nullable=False),
+    Column("searched_at", BigInteger, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String),  # empty once what it named was erased
+    Column("by", String, nullable=False),
+    Column("reason", String),
+    sqlite_autoincrement=True,
+)
+
+decision_photos = Table(
+    "decision_photos",
+    metadata,
+    Column("decision_id", _Key, ForeignKey("decisions.id"), primary_key=True),
+    Column("picture", Integer, primary_key=True),  # which of the groups decided on; their photos are copies of one
+    Column("photo_id", String, primary_key=True, index=True),
+    Column("account", String, nullable=False, index=True),
+    Column("bits", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+bank_pictures = Table(
+    "bank_pictures",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("bank", String, nullable=False),
+    Column("pixels", LargeBinary(16), nullable=False, index=True),
+    Column("fingerprint_id", _Key, ForeignKey("fingerprints.id"), nullable=False, index=True),
+    Column("label", String, nullable=False),
+    Column("photo_id", String),
+    Column("account", String),
+    Column("added_at", BigInteger, nullable=False),
+    UniqueConstraint("bank", "pixels"),
+    sqlite_autoincrement=True,
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("made_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+report_rings = Table(
+    "report_rings",
+    metadata,
+    Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
+    Column("ring", String, primary_key=True),
+    Column("pictures", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+report_members = Table(
+    "report_members",
+    metadata,
+    Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("ring", String, nullable=False),
+    Index("report_members_by_account", "account"),
+    sqlite_with_rowid=False,
+)

@@ -12,6 +12,7 @@ from imgmatch.cli import options
 @click.command(short_help="Fit scores to your own decisions.")
 @click.argument("pairs", metavar="[PAIRS.csv]", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @options.index_option
+@click.option("--decisions", is_flag=True, help="Fit to what was decided in this index as well.")
 @click.option("--checks", type=click.IntRange(0), help="Checks a night.  [default: as many as there are photos]")
 @click.option(
     "--false-per-1000",
@@ -25,6 +26,7 @@ def calibrate(
     pairs: Path | None,
     *,
     index_path: Path,
+    decisions: bool,
     checks: int | None,
     false_per_1000: float | None,
     sample: int,
@@ -34,10 +36,10 @@ def calibrate(
     """Fit scores to PAIRS.csv, and foretell how many false answers a night to expect from this index.
 
     The file has columns query, stored (paths, relative to it) and copy (yes or no): pairs that people have decided.
-    Without it nothing is changed unless --false-per-1000 is given.
+    With neither it nor --decisions nothing is changed, unless --false-per-1000 is given.
     """
     from imgmatch.actions.calibrate import calibrate as fit
-    from imgmatch.actions.labels import read_pairs
+    from imgmatch.actions.labels import decided_pairs, read_pairs
     from imgmatch.formats.records import forecast_record
     from imgmatch.index import Index
 
@@ -45,6 +47,7 @@ def calibrate(
     for problem in problems:
         options.note(problem, quiet=False)
     with Index.open(index_path, workers=workers) as index:
+        labelled += decided_pairs(index) if decisions else []
         forecast = fit(index, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
     options.write_record(forecast_record(forecast), form)
     return options.EXIT_SOME_SKIPPED if forecast.unusable or problems else 0

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import click
 
+from imgmatch.cli import log
 from imgmatch.errors import ImgmatchError
-from imgmatch.formats.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ COMMANDS = {
     "calibrate": "imgmatch.cli.calibrate:calibrate",
     "check": "imgmatch.cli.check:check",
     "compare": "imgmatch.cli.compare:compare",
+    "decide": "imgmatch.cli.decide:decide",
     "demo": "imgmatch.cli.demo:demo",
     "erase": "imgmatch.cli.erase:erase",
     "hash": "imgmatch.cli.hash:hash_",
@@ -66,8 +69,13 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="imgmatch")
-def cli() -> None:
+@click.option("--log-json", is_flag=True, help="What is said on standard error, as JSON lines.")
+@click.pass_context
+def cli(ctx: click.Context, *, log_json: bool) -> None:
     """Find accounts that share a profile photo: scan, check one photo, show the rings."""
+    if log_json:
+        log.log_json()
+        log.event("started", command=ctx.invoked_subcommand)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,11 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    started = time.perf_counter()
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
+        code = outcome if isinstance(outcome, int) else 0
     except Exception as error:  # noqa: BLE001 -- the one place where errors are told
-        return _told(error)
-    return outcome if isinstance(outcome, int) else 0
+        code = _told(error)
+    log.event("finished", exit_code=code, seconds=round(time.perf_counter() - started, 3))
+    log.plain()
+    return code
 
 
 def _told(error: Exception) -> int:
@@ -94,7 +106,10 @@ def _told(error: Exception) -> int:
             _tell("interrupted")
             return EXIT_INTERRUPTED
         case click.ClickException():
-            error.show()
+            if log.is_json():
+                log.say(error.format_message(), level=logging.ERROR)
+            else:
+                error.show()
             return error.exit_code
         case _OutputClosedError():
             _drop_output()
@@ -110,13 +125,17 @@ def _told(error: Exception) -> int:
 def _bug(error: Exception) -> int:
     import traceback
 
-    click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    trace = "".join(traceback.format_exception(error))
+    if log.is_json():
+        log.say(str(error), level=logging.CRITICAL, traceback=trace)
+    else:
+        click.echo(trace, err=True, nl=False)
     _tell("this is a bug in imgmatch; please report the lines above")
     return EXIT_BUG
 
 
 def _tell(message: str) -> None:
-    click.echo(f"imgmatch: {clean(message)}", err=True)
+    log.say(message if log.is_json() else f"imgmatch: {message}", level=logging.ERROR)
 
 
 def _drop_output() -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgmatch.formats.text import as_csv, as_json, as_json_line, clean
+from imgmatch.cli import log
+from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +80,7 @@ def write_record(record: Mapping[str, Any], form: str) -> None:
     """Print one record in any format."""
     from imgmatch.formats.table import fields_table
 
+    log.event("result", **record)
     match form:
         case "json":
             write(as_json(record))
@@ -93,7 +95,7 @@ def write_record(record: Mapping[str, Any], form: str) -> None:
 def note(text: str, *, quiet: bool) -> None:
     """Say something on standard error, beside the result."""
     if not quiet:
-        click.echo(clean(text), err=True)
+        log.say(text)
 
 
 def standard_input() -> bytes:

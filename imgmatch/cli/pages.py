@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.cli.options import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from imgmatch.actions.compare import Comparison
     from imgmatch.actions.pictures import Picture
+    from imgmatch.actions.rings import RingsReport
     from imgmatch.formats.html import Shown, ShownCheck
     from imgmatch.index import Index
     from imgmatch.model import CheckResult
@@ -42,6 +44,34 @@ def write_comparison(comparison: Comparison, query: Picture, stored: Picture) ->
 
     names = comparison.query, comparison.stored
     write(compare_page(*names, comparison.evidence, comparison.is_match, _shown(query), _shown(stored)))
+
+
+SIDES = ((1_000, 320), (2_500, 200))
+"""Up to so many pictures have so many pixels on their longer side: a page of 5,000 stays within 30 MB."""
+
+LEAST_SIDE = 128
+
+_DEFAULT_INDEX = Path("index")
+_AT_ONCE = 128
+
+
+def rings_pages(
+    index: Index, index_path: Path, report: RingsReport, tell: Callable[[str, float], None] = lambda *_: None
+) -> Iterator[str]:
+    """One page on a report, in pieces; ``tell`` is called with how far the pictures are."""
+    from imgmatch.actions.pictures import stored_pictures
+    from imgmatch.formats.ring_page import rings_page
+
+    groups = (group for ring in report.rings for group in ring.groups)
+    ids = {photo.photo_id: None for group in groups for photo in (*group.photos, group.medoid)}
+    wanted = list(ids | {group.medoid.photo_id: None for group in report.common})
+    side = next((side for most, side in SIDES if len(wanted) <= most), LEAST_SIDE)
+    pictures: dict[str, Shown] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        found = stored_pictures(index, wanted[start : start + _AT_ONCE], side=side)
+        pictures |= {photo_id: _shown(picture) for photo_id, picture in found.items()}
+        tell("pictures", min(1.0, (start + _AT_ONCE) / len(wanted)))
+    yield from rings_page(report, pictures, index=None if index_path == _DEFAULT_INDEX else str(index_path))
 
 
 def _shown(picture: Picture) -> Shown:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgmatch.cli import log
 from imgmatch.formats.text import as_csv, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
+
+    from rich.progress import TaskID
 
     from imgmatch.model import Skipped
 
@@ -26,16 +29,47 @@ SKIP_COLUMNS = ("photo", "account", "line", "reason", "detail")
 @contextmanager
 def counting(what: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """A running count and rate on a terminal; yields what to call for each item."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty() or log.is_json():
         yield lambda: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed:,} {task.description}, {task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda: progress.advance(task)
+        task = progress.add_task(what, total=None, rate="")
+
+        def tell() -> None:
+            progress.advance(task)
+            speed = progress.tasks[0].speed
+            progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield tell
+
+
+@contextmanager
+def shares(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """Bars on a terminal, one for each kind of work; yields what to call with what is done and which share of it."""
+    if quiet or not sys.stderr.isatty() or log.is_json():
+        yield lambda what, share: None  # noqa: ARG005 -- told, and not shown
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=1.0)
+            progress.update(tasks[what], completed=share)
+
+        yield tell
 
 
 class SkipList:
@@ -51,17 +85,18 @@ class SkipList:
     def add(self, skipped: Skipped) -> None:
         """Note one."""
         self._reasons[str(skipped.reason)] += 1
+        row = {name: getattr(skipped, name) for name in SKIP_COLUMNS} | {"reason": str(skipped.reason)}
+        log.event("photo skipped", **row)
         if len(self._first) < SHOWN_SKIPS:
             self._first.append(skipped)
         if self._file is not None:
-            row = {name: getattr(skipped, name) for name in SKIP_COLUMNS} | {"reason": str(skipped.reason)}
             self._file.writelines(list(as_csv((row,), SKIP_COLUMNS))[1:])
 
     def finish(self, *, quiet: bool) -> None:
         """See that the file is written, and say what was skipped and why."""
         if self._file is not None:
             self._file.flush()
-        if not quiet:
+        if not quiet and not log.is_json():  # then each was told as it came
             self._tell()
 
     def _tell(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from imgmatch.cli import options
+from imgmatch.cli import log, options
+from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
+from imgmatch.cli.pages import rings_pages
+from imgmatch.cli.progress import shares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,60 +18,148 @@ if TYPE_CHECKING:
 
     from imgmatch.actions.rings import RingsReport
 
-COLUMNS = ("ring", "group", "account", "name", "photo", "photo_id", "seen_at", "first")
+COLUMNS = (
+    "ring",
+    "changes",
+    "group",
+    "bank",
+    "decision",
+    "account",
+    "name",
+    "photo",
+    "photo_id",
+    "seen_at",
+    "first",
+    "kind",
+    "score",
+    "distance",
+    "mirrored",
+    "rotation",
+    "overlap",
+    "agreement",
+)
 
 
 @click.command(short_help="Groups of copies, and the accounts they tie.")
 @options.index_option
+@click.option("--new", is_flag=True, help="Only what has changed since the last --new; the next one goes on from here.")
 @click.option("--min-accounts", type=click.IntRange(2), default=2, show_default=True, help="Leave out smaller rings.")
 @click.option(
     "--common-accounts",
-    type=click.IntRange(1),
-    help="A picture on more accounts than this (a default avatar) ties nobody.  [default: 50]",
+    type=click.IntRange(2),
+    help="A picture on so many accounts that come over a long time (a default avatar) ties nobody.  [default: 15]",
+)
+@click.option(
+    "--common-days",
+    type=click.FloatRange(0),
+    help="The time is long if the middle half of them come over so many days.  [default: 120]",
 )
 @options.max_distance_option
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    help="What a tie by local features scores at least.  [default: the rule's own]",
+)
+@click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
+@options.workers_option
 @click.option("--out", type=click.File("w", encoding="utf-8"), default="-", help="Write here instead.")
-@options.format_option
+@metrics_option
+@options.page_option
 @options.quiet_option
 def rings(
     *,
     index_path: Path,
+    new: bool,
     min_accounts: int,
     common_accounts: int | None,
+    common_days: float | None,
     max_distance: int | None,
+    min_score: float | None,
+    no_search: bool,
+    workers: int,
     out: TextIO,
+    metrics_file: Path | None,
     form: str,
     quiet: bool,
 ) -> int:
-    """Show accounts tied together by photos they share, the largest ring first, and who had a photo first."""
-    from imgmatch.actions.rings import COMMON_ACCOUNTS, find_rings
+    """Show accounts tied together by photos they share, the largest ring first, and who had a photo first.
+
+    New photos are first looked up among all by their local features; what is found is kept, so that each night looks
+    up only what is new.
+    """
+    from imgmatch.actions.commons import Common
+    from imgmatch.actions.graph import Night
+    from imgmatch.actions.rings import find_rings, keep_report
     from imgmatch.index import Index
 
-    with Index.open(index_path) as index:
-        report = find_rings(
-            index,
-            min_accounts=min_accounts,
-            max_distance=max_distance,
-            common_accounts=COMMON_ACCOUNTS if common_accounts is None else common_accounts,
-        )
-    out.write(_text(report, form))
-    out.flush()  # what cannot be written is told, not lost when the file is closed
-    if report.common and form != "table":
-        options.note(f"{len(report.common):,} common pictures tie nobody", quiet=quiet)
+    if new and no_search:
+        raise click.UsageError("--new writes the report down; --no-search writes nothing")
+    check_metrics(metrics_file)
+    common = Common()
+    common = common if common_accounts is None else replace(common, accounts=common_accounts)
+    common = common if common_days is None else replace(common, days=common_days)
+    with Index.open(index_path, workers=workers) as index:
+        with shares(quiet=quiet) as tell:
+            night = Night(max_distance, min_score, search=not no_search, tell=tell)
+            report = find_rings(index, common=common, night=night)
+        shown = (report.changed() if new else report).of_size(min_accounts)
+        if form == "html":
+            with shares(quiet=quiet) as tell:
+                out.writelines(rings_pages(index, index_path, shown, tell))
+        else:
+            out.write(_text(shown, form, new=new))
+        out.flush()  # what cannot be written is told, not lost when the file is closed
+        if new:  # only now: a report that nobody could read is not the last one
+            keep_report(index, report)
+    write_metrics(metrics_file, "rings", _values(report))
+    log.event("rings", **_values(report))
+    _tell(shown, form, quiet=quiet)
     return 0
 
 
-def _text(report: RingsReport, form: str) -> str:
-    from imgmatch.formats.records import ring_record, ring_rows
+def _values(report: RingsReport) -> dict[str, float | dict[str, float]]:
+    """What a night came to, in numbers."""
+    from imgmatch.model import Change
+
+    changed: dict[str, float] = {str(change): sum(change in ring.changes for ring in report.rings) for change in Change}
+    return {
+        "rings": len(report.rings),
+        "accounts": sum(len(ring.accounts) for ring in report.rings),
+        "known_stolen": sum(ring.bank is not None for ring in report.rings),
+        "changed": changed | {str(Change.GONE): len(report.gone)},
+        "common_pictures": len(report.common),
+        "expected_false": report.expected_false,
+        "pictures_searched": report.searched.pictures,
+        "pictures_unreadable": report.searched.unreadable,
+    }
+
+
+def _text(report: RingsReport, form: str, *, new: bool) -> str:
+    from imgmatch.formats.records import gone_record, ring_record, ring_rows
     from imgmatch.formats.table import rings_table
     from imgmatch.formats.text import as_csv, as_json, as_json_line
 
+    records = [ring_record(ring) for ring in report.rings] + [gone_record(ring) for ring in report.gone if new]
     match form:
         case "json":
-            return as_json([ring_record(ring) for ring in report.rings])
+            return as_json(records)
         case "jsonl":
-            return "".join(as_json_line(ring_record(ring)) for ring in report.rings)
+            return "".join(map(as_json_line, records))
         case "csv":
             return "".join(as_csv((row for ring in report.rings for row in ring_rows(ring)), COLUMNS))
         case _:
-            return rings_table(report, options.terminal_width())
+            return rings_table(report, options.terminal_width(), new=new)
+
+
+def _tell(report: RingsReport, form: str, *, quiet: bool) -> None:
+    searched = report.searched
+    if searched.unreadable:
+        options.note(
+            f"{searched.unreadable:,} large photos could not be read again: parts of them were not looked for",
+            quiet=quiet,
+        )
+    if form != "table":
+        if report.common:
+            options.note(f"{len(report.common):,} common pictures tie nobody", quiet=quiet)
+        for ring in report.gone:
+            options.note(f"ring {ring.ring} is gone", quiet=quiet)

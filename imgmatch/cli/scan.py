@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.progress import SkipList, counting
 from imgmatch.model import Depth
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
+
+
+class _PathOrUrl(click.Path):
+    """A path as it always was; a URL stays text, for a path would drop one of its strokes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        from imgmatch.sources.urls import is_url
+
+        return value if isinstance(value, str) and is_url(value) else super().convert(value, param, ctx)
 
 
 @click.command(short_help="Add or update photos.")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=_PathOrUrl(path_type=Path))
 @options.index_option
 @options.workers_option
 @click.option(
@@ -34,11 +45,28 @@ if TYPE_CHECKING:
 @click.option(
     "--skipped", "skipped_file", type=click.File("w", encoding="utf-8"), help="List skipped photos here, as CSV."
 )
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(0),
+    metavar="DAYS",
+    help="Pass over photos first seen longer ago; with --prune those that are there are removed.",
+)
 @options.root_option
+@click.option(
+    "--fetchers",
+    type=click.IntRange(1, 256),
+    default=16,
+    show_default=True,
+    help="Photos fetched from URLs at once.",
+)
+@click.option(
+    "--allow-private", is_flag=True, help="Let http(s) URLs lead to this machine and to private networks, too."
+)
+@metrics_option
 @options.format_option
 @options.quiet_option
 def scan(
-    sources: tuple[Path, ...],
+    sources: tuple[str | Path, ...],
     *,
     index_path: Path,
     workers: int,
@@ -46,27 +74,38 @@ def scan(
     no_thumbnails: bool,
     prune: bool,
     skipped_file: TextIO | None,
+    keep_days: float | None,
     root: Path | None,
+    fetchers: int,
+    allow_private: bool,
+    metrics_file: Path | None,
     form: str,
     quiet: bool,
 ) -> int:
     """Add or update the photos of every SOURCE: a folder with a sub-folder per account, a manifest, or a photo.
 
     A manifest is a .csv, .jsonl or .parquet file with columns account and photo, and optionally name, seen_at and
-    photo_id. Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
+    photo_id. A .zip or .tar file stands for the folder in it. A SOURCE, or a photo in a manifest, may be an https, s3
+    or gs URL. Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
     """
     from imgmatch.actions.scan import open_sources
     from imgmatch.actions.scan import scan as scan_sources
     from imgmatch.formats.records import scan_record
     from imgmatch.index import Index
     from imgmatch.intake import Watcher
+    from imgmatch.sources.remote import Remote
+    from imgmatch.sources.trying import RemoteOptions
 
-    open_sources(sources, root=root)  # a mistyped source must not leave an empty index behind
+    check_metrics(metrics_file)
+    since = None if keep_days is None else datetime.now(UTC) - timedelta(days=keep_days)
     skips = SkipList(skipped_file)
-    opened = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
-    with counting("photos", quiet=quiet) as tell, opened as index:
-        watcher = Watcher(tell, skips.add)
-        result = scan_sources(index, sources, root=root, prune=prune, watcher=watcher)
+    with Remote(RemoteOptions(allow_private=allow_private, fetchers=fetchers)) as remote:
+        opened = open_sources(sources, root=root, remote=remote)  # a mistyped one must not leave an empty index behind
+        found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
+        with counting("photos", quiet=quiet) as tell, found as index:
+            watcher = Watcher(tell, skips.add)
+            result = scan_sources(index, opened, prune=prune, watcher=watcher, remote=remote, since=since)
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
+    write_metrics(metrics_file, "scan", scan_record(result))
     return options.EXIT_SOME_SKIPPED if result.skipped else 0

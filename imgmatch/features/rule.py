@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 F64 = npt.NDArray[np.float64]
 
+TIES = Path(__file__).parent / "data" / "ties.npz"
+"""The rule for stored pictures; ties on record say which one judged them."""
+
 DEPTH = 6
 """No tree is deeper."""
 
@@ -71,8 +74,12 @@ class Rule:
 
     def scores(self, rows: F32) -> F64:
         """(n, figures) float32 to (n,) float64: the probability that each pair are copies of one picture."""
+        return self.probabilities(self.log_odds(rows))
+
+    def probabilities(self, log_odds: F64) -> F64:
+        """(n,) log odds as `log_odds` gives them to the probabilities they stand for."""
         slope, shift = self.calibration
-        return _probability(slope * self.log_odds(rows) + shift)
+        return _probability(slope * log_odds + shift)
 
     def near_score(self, distance: int) -> float:
         """The same for two pictures of which nothing is known but the bits between their fingerprints."""
@@ -88,3 +95,12 @@ def _probability(log_odds: F64) -> F64:
 def shipped() -> Rule:
     """The rule that comes with the package."""
     return Rule.load(Path(__file__).parent / "data" / "rule.npz")
+
+
+@cache
+def shipped_ties() -> Rule:
+    """The rule that comes with the package for stored pictures laid over stored pictures, as a night meets them.
+
+    Fitted by ``tests/bench/train_ties.py``; far stricter, because a night looks at every picture of an index.
+    """
+    return Rule.load(TIES)

@@ -112,7 +112,14 @@ class Query:
         return self._layers[mirrored]
 
     def verify(
-        self, known: Known, codebook: Codebook, *, mirrored: bool, apart: float = FAR, rotation: int | None = None
+        self,
+        known: Known,
+        codebook: Codebook,
+        *,
+        mirrored: bool,
+        apart: float = FAR,
+        rotation: int | None = None,
+        least: int = LEAST_POINTS,
     ) -> list[Verified]:
         """The ways in which a stored picture lies in the query: by points, and frame on frame; none where none holds.
 
@@ -122,10 +129,11 @@ class Query:
             mirrored: whether to look at the mirrored query.
             apart: bits between the fingerprints of the whole pictures.
             rotation: degrees clockwise by which to turn the query for the second way; ``None`` leaves that out.
+            least: distinct points that must agree in the first way.
         """
         features, stored = self._sides[mirrored], known.features
         pairs = pair(self._vectors[mirrored], codebook.decode(stored.lists, stored.codes), LARGEST_DISTANCE)
-        ways = [align(features.points, stored.points, pairs, LEAST_POINTS)]
+        ways = [align(features.points, stored.points, pairs, least)]
         if rotation is not None:
             matrix = frame_on_frame((features.width, features.height), (stored.width, stored.height), rotation)
             ways.append(supported(matrix, features.points, stored.points, pairs))

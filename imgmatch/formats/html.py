@@ -78,7 +78,7 @@ def _document(kind: str, title: str, sections: Iterator[Section], at: datetime |
             yield section
 
     stream = (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .stream(
             kind=kind,
@@ -87,8 +87,8 @@ def _document(kind: str, title: str, sections: Iterator[Section], at: datetime |
             version=version("imgmatch"),
             sections=listed(),
             contents=contents,
-            style_hash=_hash("page.css"),
-            script_hash=_hash("page.js"),
+            style_hash=policy_hash("page.css"),
+            script_hash=policy_hash("page.js"),
         )
     )
     stream.enable_buffering(_PIECES)
@@ -96,7 +96,7 @@ def _document(kind: str, title: str, sections: Iterator[Section], at: datetime |
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("imgmatch.formats"),
         autoescape=True,
@@ -119,7 +119,7 @@ def _printed(value: Any) -> Any:  # noqa: ANN401 -- whatever a template prints
 
 
 @cache
-def _hash(name: str) -> str:
+def policy_hash(name: str) -> str:
     """The hash by which the page's policy lets in its own style or script, as it stands between the tags."""
-    text = _environment().get_template(name).render()
+    text = environment().get_template(name).render()
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imgmatch.actions.calibrate import Forecast
+    from imgmatch.actions.changes import Gone
     from imgmatch.actions.compare import Comparison
     from imgmatch.actions.describe import Hashed
     from imgmatch.actions.erase import Erasure
     from imgmatch.actions.status import IndexStatus
-    from imgmatch.model import CheckResult, Evidence, Group, Match, Ring, ScanResult
+    from imgmatch.model import CheckResult, Decision, Evidence, Group, Match, Ring, ScanResult
 
 Record = dict[str, Any]
 
@@ -90,18 +91,40 @@ def hash_record(hashed: Hashed) -> Record:
     return {"photo": record.pop("photo"), **record.pop("fingerprints"), **record}
 
 
+def decision_record(decision: Decision) -> Record:
+    """What a moderator said."""
+    return {
+        "decision": decision.number,
+        "verdict": str(decision.verdict),
+        "kind": str(decision.kind),
+        "subject": decision.subject,
+        "photos": decision.photos,
+        "by": decision.by,
+        "reason": decision.reason,
+        "decided_at": moment(decision.decided_at),
+    }
+
+
 def group_record(group: Group) -> Record:
-    """Photos of one picture."""
+    """Photos of one picture, each with how it stands to the medoid."""
     photos = [
         {
             "photo_id": photo.photo_id,
             "account": photo.account,
             "photo": photo.photo,
             "seen_at": moment(photo.seen_at),
+            **evidence_record(evidence),
         }
-        for photo in group.photos
+        for photo, evidence in zip(group.photos, group.evidence, strict=True)
     ]
-    return {"group": group.group, "photos": photos}
+    return {
+        "group": group.group,
+        "medoid": group.medoid.photo_id,
+        "diameter": group.diameter,
+        "bank": group.bank,
+        "decision": group.decision,
+        "photos": photos,
+    }
 
 
 def ring_record(ring: Ring) -> Record:
@@ -116,9 +139,25 @@ def ring_record(ring: Ring) -> Record:
         "first_account": ring.first_account,
         "names": list(ring.names),
         "opened_at": moment(ring.opened_at),
+        "strength": ring.strength,
+        "accounts_per_day": ring.accounts_per_day,
+        "bank": ring.bank,
         "new": ring.new,
+        "changes": [str(change) for change in ring.changes],
+        "joined": list(ring.joined),
+        "left": list(ring.left),
+        "came_from": list(ring.came_from),
+        "went_to": list(ring.went_to),
         "decision": ring.decision,
     }
+
+
+def gone_record(gone: Gone) -> Record:
+    """A ring of the last report that is none any more, in the form of one that is."""
+    empty: Record = {"accounts": [], "groups": [], "first_account": None, "names": [], "opened_at": None, "strength": 0}
+    changes: Record = {"new": False, "changes": ["gone"], "joined": [], "left": list(gone.accounts)}
+    rest: Record = {"came_from": [], "went_to": [], "decision": None}
+    return {"ring": gone.ring, **empty, "accounts_per_day": 0.0, "bank": None, **changes, **rest}
 
 
 def ring_rows(ring: Ring) -> list[Record]:
@@ -127,16 +166,20 @@ def ring_rows(ring: Ring) -> list[Record]:
     return [
         {
             "ring": ring.ring,
+            "changes": " ".join(ring.changes),
             "group": group.group,
+            "bank": group.bank,
+            "decision": group.decision,
             "account": photo.account,
             "name": names[photo.account],
             "photo": photo.photo,
             "photo_id": photo.photo_id,
             "seen_at": moment(photo.seen_at),
             "first": photo.account == ring.first_account,
+            **evidence_record(evidence),
         }
         for group in ring.groups
-        for photo in group.photos
+        for photo, evidence in zip(group.photos, group.evidence, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imgmatch.formats.text import clean
-from imgmatch.model import Kind, Status
+from imgmatch.model import Change, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,17 +102,37 @@ def hash_lines(hashed: Hashed) -> str:
     return "".join(f"{name} {value}\n" for name, value in hashed.fingerprints.items())
 
 
-def rings_table(report: RingsReport, width: int) -> str:
-    """Rings, and the pictures too common to tie anybody."""
-    text = "\n".join(_ring_table(ring, width) for ring in report.rings) or "no rings\n"
+def rings_table(report: RingsReport, width: int, *, new: bool = False) -> str:
+    """Rings, or with ``new`` what has changed of them, and the pictures too common to tie anybody."""
+    nothing = "no rings\n" if report.since is None else f"nothing new since {day(report.since)}\n"
+    text = "\n".join(_ring_table(ring, width) for ring in report.rings) or (nothing if new else "no rings\n")
+    for gone in report.gone:
+        text += f"\nring {gone.ring} is gone: {clean(', '.join(gone.accounts))}\n"
     for group in report.common:
         text += f"\ncommon picture, ties nobody: {clean(group.medoid.photo)} on {_accounts(len(group.accounts))}\n"
+    if report.rings:
+        text += f"\nwrong ties to be expected among these: {report.expected_false:.1f}\n"
     return text
+
+
+def _changes(ring: Ring) -> str:
+    """What has become of a ring since the last report, in words."""
+    parts = [str(change) for change in ring.changes if change is not Change.PICTURES]
+    if Change.PICTURES in ring.changes:
+        parts.append("other pictures")
+    parts += [f"from {', '.join(ring.came_from)}"] if ring.came_from else []
+    parts += [f"into {', '.join(ring.went_to)}"] if ring.went_to else []
+    parts += [f"left: {', '.join(ring.left)}"] if ring.left else []
+    return "; ".join(parts)
 
 
 def _ring_table(ring: Ring, width: int) -> str:
     pictures = len(ring.groups)
     head = f"ring {ring.ring}: {_accounts(len(ring.accounts))}, {pictures} shared picture{'s' * (pictures != 1)}"
+    head += f", {ring.bank}" if ring.bank else ""
+    head += f", decided: {ring.decision}" if ring.decision else ""
+    changed = _changes(ring)
+    joined = set(ring.joined) if ring.changes else set()
     carried = {
         member.account: [
             photo.photo for group in ring.groups for photo in group.photos if photo.account == member.account
@@ -124,12 +144,14 @@ def _ring_table(ring: Ring, width: int) -> str:
             "  " + member.account,
             member.name,
             day(member.first_seen),
-            "first" if member.account == ring.first_account else "",
+            "first" if member.account == ring.first_account else "joined" if member.account in joined else "",
             ", ".join(carried[member.account]),
         )
         for member in ring.accounts
     ]
-    return f"{head}, since {day(ring.opened_at)}\n" + grid(("  account", "name", "since", "", "photos"), rows, width)
+    speed = f", {ring.accounts_per_day:g} accounts a day" if len(ring.accounts) > 2 else ""  # noqa: PLR2004 -- of two, one came after the other
+    head += f", since {day(ring.opened_at)}{speed}\n" + (f"  {clean(changed)}\n" if changed else "")
+    return head + grid(("  account", "name", "since", "", "photos"), rows, width)
 
 
 def _accounts(count: int) -> str:

@@ -23,7 +23,8 @@ def _back(orientation: Orientation) -> Orientation:
     return orientation if orientation.mirrored else Orientation(mirrored=False, rotation=-orientation.rotation % 360)
 
 
-_BACK = np.array([ORIENTATIONS.index(_back(orientation)) for orientation in ORIENTATIONS], dtype=np.int8)
+BACK = np.array([ORIENTATIONS.index(_back(orientation)) for orientation in ORIENTATIONS], dtype=np.int8)
+"""For each orientation the one that undoes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _least(turned: Sequence[Words], block: PairBlock, orientation: int, max_dist
     new = np.argmax(distances <= max_distance, axis=0) == found_by
     # Turning is symmetrical up to the few bits an estimate is off: either side's finding of a pair counts. Found from
     # the other side, the pair is turned back.
-    ways = np.array([0, *(way for number in range(1, len(turned)) for way in (number, _BACK[number]))])
+    ways = np.array([0, *(way for number in range(1, len(turned)) for way in (number, BACK[number]))])
     least = (distances[:, new] * len(ORIENTATIONS) + ways[:, None]).min(axis=0)
     bits, way = np.divmod(least, len(ORIENTATIONS))
     return Pairs(low[new], high[new], bits.astype(np.int32), way.astype(np.int8))

@@ -59,7 +59,7 @@ class FolderSource:
             label = prefix + name
             try:
                 if kind is _Kind.FOLDER:
-                    _account(label, folder=True)
+                    account_of(label, folder=True)
                     stack.append((label + "/", self._listing(label)))
                 elif kind is _Kind.FILE or self._leads_to_file(label):
                     yield self._photo(label, link=kind is _Kind.OTHER)
@@ -79,7 +79,7 @@ class FolderSource:
         with os.scandir(self._folder / label) as entries:
             # Names and kinds only: a DirEntry takes twice the memory, and a flat folder may hold millions.
             found = [(entry.name, _kind(entry)) for entry in entries]
-        wanted = [(name, kind) for name, kind in found if _is_wanted(name, kind)]
+        wanted = [(name, kind) for name, kind in found if is_wanted(name, folder=kind is _Kind.FOLDER)]
         wanted.sort(key=lambda pair: pair[0])
         return iter(wanted)
 
@@ -96,7 +96,7 @@ class FolderSource:
         return stat.S_ISREG(mode)
 
     def _photo(self, label: str, *, link: bool) -> NewPhoto:
-        account = _account(label, folder=False)
+        account = account_of(label, folder=False)
         # Directory links are not followed, so only a link can leave the folder, which was let through the fence.
         path = self._fence.admit(str(self._folder / label)) if link else self._folder / label
         return NewPhoto(account, path, label, derived_photo_id(account, str(Path(self.key, label))))
@@ -113,15 +113,16 @@ def _kind(entry: os.DirEntry[str]) -> _Kind:
         return _Kind.OTHER
 
 
-def _is_wanted(name: str, kind: _Kind) -> bool:
+def is_wanted(name: str, *, folder: bool) -> bool:
+    """Whether an entry may be, or hold, a photo: it is not hidden, and not certainly something else."""
     if name.startswith("."):
         return False
-    if kind is _Kind.FOLDER:
+    if folder:
         return True
     return name.lower() not in _CLUTTER and not _NOT_PICTURES.fullmatch(name, max(name.rfind("."), 0))
 
 
-def _account(label: str, *, folder: bool) -> str:
+def account_of(label: str, *, folder: bool) -> str:
     """The account a label belongs to: its first folder, or its own stem.
 
     Raises:

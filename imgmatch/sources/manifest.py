@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from imgmatch.errors import PhotoError, SourceError
-from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, Fence, account_problem, lexical, shown
+from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from imgmatch.sources.elsewhere import Copy
+    from imgmatch.sources.remote import Remote
     from imgmatch.sources.rows import Reader, Row
 
 MAX_PATH_CHARS = 4096
 MAX_ATTRIBUTE_CHARS = 100_000
-
-_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 
 class ManifestSource:
     """The photos a manifest lists, in its order, one line in memory at a time.
 
     Args:
-        path: absolute path of the manifest; photos are relative to its folder.
+        manifest: its absolute path, or the copy of one that lies elsewhere; photos are relative to where it lies.
         fence: keeps the manifest and its photos inside a root.
         read: the format.
+        remote: the connections for photos that lie elsewhere; without them such photos are refused.
 
     Raises:
         MissingExtraError: the format needs a package that is not installed.
@@ -36,13 +37,15 @@ class ManifestSource:
         SourceError: the file cannot be read, or is no manifest.
     """
 
-    def __init__(self, path: str, fence: Fence, read: Reader) -> None:
-        self.key = path
-        self._file = fence.admit(path)
+    def __init__(self, manifest: str | Copy, fence: Fence, read: Reader, remote: Remote | None = None) -> None:
+        self._copy = None if isinstance(manifest, str) else manifest  # the file is there for as long as it is held
+        self.key = manifest if isinstance(manifest, str) else manifest.url
+        self._file = fence.admit(manifest) if isinstance(manifest, str) else manifest.path
         self._fence = fence
         self._read = read
-        self._folder = str(Path(path).parent)
-        self._name = Path(path).name
+        self._remote = remote
+        self._folder = str(Path(self.key).parent)
+        self._name = Path(url_path(self.key) if self._copy else self.key).name
         # A night's scan of many sources should fail now, not in the small hours: the first row proves the header.
         rows = self._rows()
         next(rows, None)
@@ -57,14 +60,15 @@ class ManifestSource:
                 yield self._photo(row)
             except PhotoError as error:
                 account = None if account_problem(row.account) else row.account
-                yield Skipped(shown(row.photo), SkipReason(error.reason), error.detail, account=account, line=row.line)
+                label = shown(shown_url(row.photo))
+                yield Skipped(label, SkipReason(error.reason), error.detail, account=account, line=row.line)
 
     def _rows(self) -> Generator[Row | Skipped, None, None]:
         try:
             with self._file.open("rb") as stream:
                 yield from self._read(stream, self._name)
         except OSError as error:
-            raise SourceError(f"{shown(self.key)} cannot be read: {error.strerror or error}") from error
+            raise SourceError(f"{shown(shown_url(self.key))} cannot be read: {error.strerror or error}") from error
 
     def _photo(self, row: Row) -> NewPhoto:
         """Judge a row.
@@ -82,11 +86,26 @@ class ManifestSource:
             _bad(f"The name is longer than {MAX_ID_CHARS} characters.")
         if attributes and max(map(len, attributes.values())) > MAX_ATTRIBUTE_CHARS:
             _bad(f"An attribute is longer than {MAX_ATTRIBUTE_CHARS} characters.")
+        moment = _moment(seen_at) if seen_at else None
+        if self._copy is not None or (":" in photo and is_url(photo)):
+            url = self._url(photo)
+            photo_id = photo_id or derived_photo_id(account, url)
+            file = self._elsewhere(url)
+            return NewPhoto(account, file, shown_url(photo), photo_id, name or None, moment, attributes, line)
         path = lexical(self._folder, photo)
         photo_id = photo_id or derived_photo_id(account, path)
-        moment = _moment(seen_at) if seen_at else None
         # By position: keywords cost a tenth of the time of a whole line.
         return NewPhoto(account, self._fence.admit(path), photo, photo_id, name or None, moment, attributes, line)
+
+    def _url(self, photo: str) -> str:
+        return checked(photo if is_url(photo) else joined(self.key, photo))
+
+    def _elsewhere(self, url: str) -> RemoteFile:
+        if self._remote is None:
+            raise PhotoError(SkipReason.REFUSED, "Only a scan fetches photos from URLs.")
+        if self._fence.root is not None:
+            raise PhotoError(SkipReason.REFUSED, f"The URL leaves the folder {shown(str(self._fence.root))}")
+        return self._remote.file(url)
 
 
 def _bad(detail: str) -> NoReturn:
@@ -96,8 +115,6 @@ def _bad(detail: str) -> NoReturn:
 def _check_photo(photo: str) -> None:
     if not photo or photo.isspace():
         _bad("The photo is empty.")
-    if ":" in photo and _URL.match(photo):
-        raise PhotoError(SkipReason.REFUSED, "URLs are not read yet.")
     if len(photo) > MAX_PATH_CHARS:
         _bad(f"The photo is longer than {MAX_PATH_CHARS} characters.")
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.features.extract import Features
-from imgmatch.model import SkipReason
+from imgmatch.model import RemoteFile, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,12 +130,18 @@ class Failure:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class NamedPhoto:
     """A photo to look at under the name its answer carries: a file, bytes, or what kept it from being either."""
 
     name: str
     content: Path | bytes | Failure
+
+    def __init__(self, name: str, content: Path | RemoteFile | bytes | Failure) -> None:
+        if not isinstance(content, (Path, bytes, Failure)):
+            content = Failure(SkipReason.REFUSED, "only a scan fetches photos from elsewhere")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "content", content)
 
     def job(self, *, query: bool = False) -> Job | Failure:
         """The work it stands for."""

@@ -14,8 +14,10 @@ from PIL import Image
 from sqlalchemy import select
 
 from imgmatch import registry
+from imgmatch.actions.decide import decide_on_pair
 from imgmatch.actions.erase import _in_engine as in_engine
 from imgmatch.actions.erase import erase, pieces_of
+from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.postings import Postings
@@ -23,7 +25,7 @@ from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.errors import ImgmatchError
 from imgmatch.features.record import unpack
 from imgmatch.index import Index
-from imgmatch.model import Depth, NewPhoto, Skipped, SkipReason
+from imgmatch.model import Depth, NewPhoto, Skipped, SkipReason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +155,7 @@ def test_what_is_not_there_cannot_be_erased_and_the_index_stays_as_it_is(
 ) -> None:
     before = index.header
     with pytest.raises(ImgmatchError, match=message) as raised:
-        erase(index, **named)
+        erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
     assert raised.value.exit_code == 1
     assert index.header == before
 
@@ -257,6 +259,27 @@ def test_what_a_copy_of_the_erased_photo_has_in_common_with_it_is_no_trace_of_it
     erasure = erase(index, photo_id=f"{VICTIM}-own")
     assert (erasure.traces, erasure.searched_for) == (0, looked_for)
     assert mine[0] not in points_in_engine(index)
+
+
+@pytest.mark.parametrize("by", ["account", "photo_id"])
+def test_decisions_banks_and_reports_forget_what_is_erased_and_the_picture_stays_known_without_its_origin(
+    index: Index, tmp_path: Path, by: str
+) -> None:
+    pair = (f"{VICTIM}-own", f"{THIEF}-shared")
+    for verdict in (Verdict.DISMISS, Verdict.CONFIRM):
+        decide_on_pair(index, verdict, pair, by="ana")
+    keep_report(index, find_rings(index))
+    assert {ring.bank for ring in find_rings(index).rings} == {"known-stolen"}
+    named = {"account": VICTIM} if by == "account" else {"photo_id": pair[0]}
+    erasure = erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
+    assert (erasure.traces, erasure.photos) == (0, 2 if by == "account" else 1)
+    for needle in (pair[0].encode(), b"own.jpg", *([VICTIM.encode()] if by == "account" else [])):
+        assert holding(index, needle) == [], needle
+    [known] = index.check(tmp_path / "photos" / VICTIM / "own.jpg")
+    assert (known.photo.account, known.photo.photo_id, known.photo.bank) == ("", "", "known-stolen")
+    assert all(ring.bank == "known-stolen" for ring in find_rings(index).rings)
+    index.add([taken(tmp_path / "photos" / VICTIM / "own.jpg")])
+    assert VICTIM in {one.account for ring in find_rings(index).rings for one in ring.accounts}
 
 
 def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp_path: Path) -> None:

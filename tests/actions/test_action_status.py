@@ -7,6 +7,10 @@ import pytest
 
 from imgmatch.actions.scan import scan
 from imgmatch.actions.status import status
+from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
+from imgmatch.catalog.decisions import append_decision
+from imgmatch.catalog.lookups import every_photo_id
+from imgmatch.catalog.ties import Tie, store_ties
 from imgmatch.errors import ImgmatchError
 from imgmatch.index import Index
 from imgmatch.layout import FORMAT_VERSION
@@ -32,6 +36,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Index) -> None:
     found = status(index)
     assert (found.photos, found.accounts, found.fingerprints, found.features, found.skipped) == (3, 3, 6, 3, 1)
+    assert (found.ties, found.decisions, found.bank_pictures) == (0, 0, 0)
     assert (found.sources, found.scans, found.unfinished_scans) == (1, 1, 0)
     assert (found.format, found.hashers, found.engine) == (FORMAT_VERSION, ("phash", "pdq"), "flat")
     assert found.codebook == DEFAULT_CODEBOOK
@@ -59,6 +64,16 @@ def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: In
     assert told() == ("missing", "ok")
     index.rebuild()
     assert (told(), status(index).generation) == (("ok", "ok"), 4)
+
+
+def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:
+    with index.catalog.write() as connection:
+        photo_id = every_photo_id(connection)[0]
+        store_ties(connection, [Tie(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
+        append_decision(connection, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])
+        add_to_bank(connection, KNOWN_STOLEN, [photo_id], "phash")
+    found = status(index)
+    assert (found.ties, found.decisions, found.bank_pictures) == (1, 1, 1)
 
 
 def test_an_interrupted_scan_is_told(index: Index) -> None:

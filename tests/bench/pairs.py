@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import cv2
 import faiss
@@ -37,8 +38,10 @@ from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 FOLDERS = ("portraits", "phone", "generated", "avatars", "same-person")
 HASHER = registry.DEFAULT_HASHERS[0]
@@ -112,21 +115,49 @@ class Found:
     least_bits: int = 256
 
 
+class Fillers(Sequence[Image.Image]):
+    """Pictures that an edit may draw on, opened when it looks at them: `looked_at` says which those were."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self.looked_at: dict[Path, Image.Image] = {}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, place: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Image.Image]: ...
+    def __getitem__(self, place: int | slice) -> Image.Image | list[Image.Image]:
+        if isinstance(place, slice):
+            return [self._opened(path) for path in self._paths[place]]
+        return self._opened(self._paths[place])
+
+    def _opened(self, path: Path) -> Image.Image:
+        if path not in self.looked_at:
+            with Image.open(path) as image:
+                self.looked_at[path] = image.convert("RGB")
+        return self.looked_at[path]
+
+
 def drawn(asked: Asked, others: Sequence[Path]) -> bytes:
     """The query as the bytes of a file."""
+    return drawn_with_fillers(asked, others)[0]
+
+
+def drawn_with_fillers(asked: Asked, others: Sequence[Path]) -> tuple[bytes, frozenset[Path]]:
+    """The same, and all other pictures of which it may show something."""
     if asked.edit == PLAIN:
-        return asked.path.read_bytes()
+        return asked.path.read_bytes(), frozenset()
     rng = random.Random(f"{asked.seed}/{asked.path.name}")
     with Image.open(asked.path) as image:
         picture = image.convert("RGB")
-    strangers = []
-    for other in rng.sample(list(others), OTHERS):
-        with Image.open(other) as image:
-            strangers.append(image.convert("RGB"))
-    copy = edited(asked.edit, picture, asked.strength, asked.seed, strangers)
+    fillers = Fillers(rng.sample(list(others), OTHERS))
+    copy = edited(asked.edit, picture, asked.strength, asked.seed, fillers)
     packed = io.BytesIO()
     copy.save(packed, "JPEG", quality=rng.choice((75, 85, 92)))
-    return packed.getvalue()
+    return packed.getvalue(), frozenset(fillers.looked_at)
 
 
 class Asker:
@@ -173,20 +204,25 @@ class Asker:
         return found
 
 
-def ask_all(shelf: Shelf, others: Sequence[Path], queries: Sequence[Asked], processes: int = 2) -> list[Found]:
+def ask_all(shelf: Shelf, others: Sequence[Path], queries: Sequence[Asked]) -> list[Found]:
     """Ask every query, in some processes."""
-    global _asker  # noqa: PLW0603 -- what forked processes inherit
-    _asker = Asker(shelf, others)
-    done = []
+    return in_processes(Asker(shelf, others).ask, queries, "queries")
+
+
+def in_processes(work: Callable[[Item], Result], items: Sequence[Item], what: str, processes: int = 2) -> list[Result]:
+    """Do the same with every item, in some processes that inherit all that ``work`` knows."""
+    global _work  # noqa: PLW0603 -- what forked processes inherit
+    _work = work
+    done: list[Result] = []
     with get_context("fork").Pool(processes, _alone) as pool:
-        for number, found in enumerate(pool.imap(_ask, queries, chunksize=8), 1):
-            done.append(found)
+        for number, result in enumerate(pool.imap(_do, items, chunksize=8), 1):
+            done.append(result)
             if number % 500 == 0:
-                say(f"{number:,} of {len(queries):,} queries")
+                say(f"{number:,} of {len(items):,} {what}")
     return done
 
 
-_asker: Any = None
+_work: Any = None
 
 
 def _alone() -> None:
@@ -194,9 +230,8 @@ def _alone() -> None:
     faiss.omp_set_num_threads(1)
 
 
-def _ask(asked: Asked) -> Found:
-    found: Found = _asker.ask(asked)
-    return found
+def _do(item: Any) -> Any:  # noqa: ANN401 -- whatever the work takes and gives
+    return _work(item)
 
 
 def split() -> tuple[list[Path], list[Path]]:

@@ -107,10 +107,11 @@ def weights_of(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray
     return np.where(copy, 1.0, np.where(apart <= NEAR, 20.0, np.where(points >= LEAST_HARD, 10.0, 1.0)))
 
 
-def fitted(figures: NDArray[np.float32], copy: NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
+def fitted(
+    figures: NDArray[np.float32], copy: NDArray[np.bool_], weights: NDArray[np.float64], seed: int
+) -> HistGradientBoostingClassifier:
     """Trees over the pairs, a part of which is shown without its thumbnail as well."""
     rng = np.random.default_rng(seed)
-    weights = weights_of(figures, copy)
     chosen = rng.random(len(figures)) < BARE
     bare, of_bare = figures[chosen].copy(), copy[chosen]
     bare[:, [NAMES.index(name) for name in BY_THUMBNAIL]] = np.nan
@@ -136,13 +137,15 @@ def fitted(figures: NDArray[np.float32], copy: NDArray[np.bool_], seed: int) -> 
 def out_of_sample(pairs: Pairs) -> NDArray[np.float64]:
     """Log odds of every pair from trees that saw neither its query's photo nor its family of edits."""
     odds = np.full(len(pairs.copy), np.nan)
+    weights = weights_of(pairs.figures, pairs.copy)
     of_photo, of_family = pairs.photo % FOLDS, pairs.family % FOLDS
     for one in range(FOLDS):
         for other in range(FOLDS):
             held = (of_photo == one) & (of_family == other)
             seen = (of_photo != one) & (of_family != other)
             if held.any():
-                odds[held] = fitted(pairs.figures[seen], pairs.copy[seen], one).decision_function(pairs.figures[held])
+                trees = fitted(pairs.figures[seen], pairs.copy[seen], weights[seen], one)
+                odds[held] = trees.decision_function(pairs.figures[held])
     return odds
 
 
@@ -181,11 +184,16 @@ def arrays_of(trees: HistGradientBoostingClassifier) -> dict[str, Any]:
     return arrays | {"base": float(trees._baseline_prediction.ravel()[0])}  # noqa: SLF001 -- the same
 
 
-def near_line(pairs: Pairs) -> NDArray[np.float64]:
+def near_line(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Slope and shift from bits to log odds: copies that fingerprints can find, against all strangers."""
-    apart = pairs.figures[:, NAMES.index("apart")].astype(np.float64)
-    chosen = (apart <= NEAR) | ~pairs.copy
-    line = LogisticRegression(C=1e3).fit(apart[chosen, None], pairs.copy[chosen])
+    apart = figures[:, NAMES.index("apart")].astype(np.float64)
+    chosen = (apart <= NEAR) | ~copy
+    return line_of(apart[chosen], copy[chosen])
+
+
+def line_of(numbers: NDArray[np.float64], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Slope and shift from a number to the log odds that a pair with it is a copy."""
+    line = LogisticRegression(C=1e3).fit(numbers[:, None], copy)
     return np.array([line.coef_[0, 0], line.intercept_[0]])
 
 
@@ -237,15 +245,15 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
     """Fit and write the rule; returns what is known of it out of sample."""
     say(f"{len(pairs.copy):,} pairs, {int(pairs.copy.sum()):,} of them copies")
     odds = out_of_sample(pairs)
-    platt = LogisticRegression(C=1e3).fit(odds[:, None], pairs.copy)
-    calibration = np.array([platt.coef_[0, 0], platt.intercept_[0]])
+    calibration = line_of(odds, pairs.copy)
     scores = 1 / (1 + np.exp(-(calibration[0] * odds + calibration[1])))
     strange = np.array([one.least_bits == 256 for one in pairs.found])
     false = np.sort(best_of(pairs, scores, ~pairs.copy)[strange])[::-1]
     accept = max(0.5, float(np.nextafter(false[int(len(false) * FALSE_ANSWERS)], 1)))
     right = best_of(pairs, scores, pairs.copy)[~strange]
-    trees = fitted(pairs.figures, pairs.copy, SEED)
-    rule = Rule(**arrays_of(trees), calibration=calibration, near=near_line(pairs), accept=round(accept, 4))
+    trees = fitted(pairs.figures, pairs.copy, weights_of(pairs.figures, pairs.copy), SEED)
+    near = near_line(pairs.figures, pairs.copy)
+    rule = Rule(**arrays_of(trees), calibration=calibration, near=near, accept=round(accept, 4))
     rule.save(out)
     again = Rule.load(out).log_odds(pairs.figures)
     return {

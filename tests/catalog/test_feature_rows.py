@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from imgmatch.catalog import features as rows
 from imgmatch.catalog import schema
-from imgmatch.catalog.erasing import features_of
+from imgmatch.catalog.erasing import Erased, features_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.lookups import counts, photos_showing
 from imgmatch.catalog.photos import known_photos, remove_photos
@@ -245,9 +245,9 @@ def test_what_an_erasure_looks_for_are_the_records_and_thumbnails_of_those_photo
     with catalog.read() as connection:
         own, no_small = id_of(connection, "own"), id_of(connection, "bare")
         expected = {own: (row("own").record, b"small"), no_small: (row("bare").record, b"")}
-        assert features_of(connection, account="a", photo_id=None) == expected
-        assert features_of(connection, account=None, photo_id="p1") == {own: expected[own]}
-        assert features_of(connection, account=None, photo_id="p4") == {}
+        assert features_of(connection, Erased(account="a")) == expected
+        assert features_of(connection, Erased(photo_id="p1")) == {own: expected[own]}
+        assert features_of(connection, Erased(photo_id="p4")) == {}
 
 
 def test_pieces_in_use_are_those_some_record_or_thumbnail_contains(

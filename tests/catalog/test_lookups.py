@@ -75,13 +75,13 @@ def test_what_an_erasure_looks_for_is_every_digest_nobody_else_has(catalog: Cata
     mine, shared, theirs = photo(1, "a"), photo(2, "a", picture="x"), photo(3, "b", picture="x")
     store(catalog, [mine, shared, theirs])
     with catalog.write() as connection:
-        digests = erasing.digests_of(connection, account="a", photo_id=None)
+        digests = erasing.digests_of(connection, erasing.Erased(account="a"))
         assert digests == {
             digest
             for record in (mine, shared)
             for digest in (record.sha256, record.pixels, *record.fingerprints.values())
         }
-        assert erasing.digests_of(connection, account=None, photo_id="p1") < digests
-        assert erasing.mentions(connection, account="a", photo_id=None) == 1
-        assert erasing.mentions(connection, account=None, photo_id="p9") == 0
+        assert erasing.digests_of(connection, erasing.Erased(photo_id="p1")) < digests
+        assert erasing.mentions(connection, erasing.Erased(account="a")) == 1
+        assert erasing.mentions(connection, erasing.Erased(photo_id="p9")) == 0
         assert erasing.digests_in_use(connection, digests) == digests

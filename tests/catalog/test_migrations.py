@@ -190,6 +190,45 @@ def test_a_migrated_catalog_keeps_every_row_it_had(old: Path) -> None:
     }
 
 
+TABLES_3 = ("ties", "searches", "decisions", "decision_photos", "bank_pictures", "reports", "report_rings",
+            "report_members")  # fmt: skip
+
+
+@pytest.fixture
+def second(old: Path) -> Path:
+    """A catalog as the second version made it, with rows in its new tables too."""
+    with closing(Catalog(old)) as catalog, catalog.write() as connection:
+        migrations.STEPS[2](connection)
+        connection.execute(insert(schema.versions).values(version=2))
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute(
+            "INSERT INTO features VALUES (7, x'02', 'book', x'0a', NULL), (9, x'03', 'book', x'0b', x'0c')"
+        )
+        connection.execute("INSERT INTO calibrations VALUES (1, 5, 1.5, -0.5, 0.5, 40)")
+        connection.commit()
+    return old
+
+
+def test_a_catalog_of_the_second_version_becomes_exactly_a_new_one(
+    catalog: Catalog, second: Path, tmp_path: Path
+) -> None:
+    with closing(Catalog(second)) as migrated:
+        assert migrated.version() == 2
+        migrated.migrate()
+        assert migrated.version() == catalog.version() == migrations.VERSION
+    assert structure(second) == structure(tmp_path / "catalog.sqlite3")
+
+
+def test_from_the_second_version_every_row_is_kept_and_nothing_is_decided_or_tied_yet(second: Path) -> None:
+    tables = sorted(set(schema.metadata.tables) - {"versions", *TABLES_3})
+    before = contents(second, tables)
+    assert all(before.values())
+    with closing(Catalog(second)) as migrated:
+        migrated.migrate()
+    assert contents(second, tables) == before
+    assert contents(second, TABLES_3) == {table: [] for table in TABLES_3}
+
+
 def test_a_migration_that_is_killed_leaves_the_old_catalog_as_it_was(old: Path) -> None:
     before, rows = structure(old), contents(old, ["versions", "photos"])
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = (160, 200)
+COMMON = ("--common-accounts", "2", "--common-days", "0.5")
 FORMATS = ("table", "json", "jsonl", "csv")
 MANIFEST = """account,photo,name,seen_at
 a17,a.jpg,Lena,2026-01-04T00:00:00Z
@@ -325,7 +326,8 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
         case "json" | "jsonl":
             [ring] = json.loads(said.out) if form == "json" else said.lines
             assert list(ring) == [
-                "ring", "accounts", "groups", "first_account", "names", "opened_at", "new", "decision",
+                "ring", "accounts", "groups", "first_account", "names", "opened_at", "strength", "accounts_per_day",
+                "bank", "new", "changes", "joined", "left", "came_from", "went_to", "decision",
             ]  # fmt: skip
             assert [member["account"] for member in ring["accounts"]] == ["a17", "b2"]
             assert (ring["first_account"], ring["opened_at"]) == ("a17", "2026-01-05T00:00:00Z")
@@ -334,14 +336,15 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
         case _:
             assert said.out.startswith("ring r")
             assert ": 2 accounts, 1 shared picture, since 2026-01-05\n" in said.out
+            assert "wrong ties to be expected among these: " in said.out
 
 
 def test_rings_are_written_to_a_file_and_common_pictures_are_told_beside_it(terminal: Terminal, tmp_path: Path) -> None:
-    said = terminal("rings", "--format", "jsonl", "--out", tmp_path / "rings.jsonl", "--common-accounts", "1")
+    said = terminal("rings", "--format", "jsonl", "--out", tmp_path / "rings.jsonl", *COMMON)
     assert (said.code, said.out) == (0, "")
     assert said.err == "1 common pictures tie nobody\n"
     assert (tmp_path / "rings.jsonl").read_text() == ""
-    assert terminal("rings", "--format", "jsonl", "--common-accounts", "1", "--quiet").err == ""
+    assert terminal("rings", "--format", "jsonl", *COMMON, "--quiet").err == ""
     assert terminal("rings", "--min-accounts", "3").out == "no rings\n"
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.features.rule import DEPTH, Rule, shipped
+from imgmatch.features.rule import DEPTH, Rule, shipped, shipped_ties
 from imgmatch.features.verify import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = [field.name for field in fields(Figures)]
 RISES = ("points", "stored_rate", "query_rate", "share", "share_well", "mean", "fine", "both")
@@ -83,3 +87,25 @@ def test_a_rule_is_read_as_it_was_written() -> None:
         again = Rule.load(path)
     for field in fields(Rule):
         assert np.array_equal(getattr(again, field.name), getattr(shipped(), field.name)), field.name
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([shipped, shipped_ties]))
+@settings(max_examples=20, deadline=None)
+def test_log_odds_stand_for_the_probabilities_that_are_the_scores(
+    rows: list[np.ndarray], rule: Callable[[], Rule]
+) -> None:
+    log_odds = rule().log_odds(np.stack(rows))
+    probabilities = rule().probabilities(log_odds)
+    assert np.array_equal(probabilities, rule().scores(np.stack(rows)))
+    assert np.array_equal(np.argsort(log_odds, kind="stable"), np.argsort(probabilities, kind="stable"))
+
+
+def test_no_log_odds_stand_for_no_probabilities() -> None:
+    assert shipped_ties().probabilities(np.empty(0)).shape == (0,)
+
+
+def test_the_rule_for_stored_pictures_is_another() -> None:
+    rule = shipped_ties()
+    assert rule is shipped_ties()
+    assert not np.array_equal(rule.value, shipped().value)
+    assert 0 < rule.accept < 1

@@ -7,9 +7,13 @@ from imgmatch.actions.compare import Comparison
 from imgmatch.actions.describe import Hashed
 from imgmatch.actions.erase import Erasure
 from imgmatch.actions.status import IndexStatus
+from imgmatch.cli.rings import COLUMNS
 from imgmatch.formats import records
 from imgmatch.model import (
+    Change,
     CheckResult,
+    Decision,
+    DecisionKind,
     Evidence,
     Group,
     Kind,
@@ -19,6 +23,7 @@ from imgmatch.model import (
     RingAccount,
     ScanResult,
     Status,
+    Verdict,
 )
 
 NEW_YEAR = datetime(2026, 1, 4, tzinfo=UTC)
@@ -98,7 +103,8 @@ def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
 
 def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
     second = Photo("b2", "b2/9.jpg", "p2", None, NEW_YEAR + timedelta(days=1))
-    group = Group("p1", LENA, (LENA, second), ("a17", "b2"), common=False)
+    itself = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
+    group = Group("p1", LENA, (LENA, second), ("a17", "b2"), common=False, evidence=(itself, NEAR), diameter=8)
     ring = Ring(
         "r1",
         (RingAccount("a17", "Lena", LENA.seen_at), RingAccount("b2", None, second.seen_at)),
@@ -106,9 +112,19 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
         "a17",
         ("Lena",),
         second.seen_at,
+        new=True,
+        accounts_per_day=1.0,
+        bank="known-stolen",
+        changes=(Change.NEW, Change.GROWN),
+        joined=("b2",),
+        left=("c3",),
+        came_from=("r2",),
+        went_to=("r3", "r4"),
     )
     first_photo = {"photo_id": "p1", "account": "a17", "photo": "a17/1.jpg", "seen_at": "2026-01-04T00:00:00Z"}
+    first_photo |= records.evidence_record(itself)
     second_photo = {"photo_id": "p2", "account": "b2", "photo": "b2/9.jpg", "seen_at": "2026-01-05T00:00:00Z"}
+    second_photo |= records.evidence_record(NEAR)
     assert same(
         records.ring_record(ring),
         {
@@ -117,17 +133,53 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
                 {"account": "a17", "name": "Lena", "first_seen": "2026-01-04T00:00:00Z"},
                 {"account": "b2", "name": None, "first_seen": "2026-01-05T00:00:00Z"},
             ],
-            "groups": [{"group": "p1", "photos": [first_photo, second_photo]}],
+            "groups": [
+                {
+                    "group": "p1",
+                    "medoid": "p1",
+                    "diameter": 8,
+                    "bank": None,
+                    "decision": None,
+                    "photos": [first_photo, second_photo],
+                }
+            ],
             "first_account": "a17",
             "names": ["Lena"],
             "opened_at": "2026-01-05T00:00:00Z",
-            "new": None,
+            "strength": 1,
+            "accounts_per_day": 1.0,
+            "bank": "known-stolen",
+            "new": True,
+            "changes": ["new", "grown"],
+            "joined": ["b2"],
+            "left": ["c3"],
+            "came_from": ["r2"],
+            "went_to": ["r3", "r4"],
             "decision": None,
         },
     )
     rows = records.ring_rows(ring)
     assert [row["first"] for row in rows] == [True, False]
-    assert rows[1] == second_photo | {"ring": "r1", "group": "p1", "name": None, "first": False}
+    of_group = {"ring": "r1", "changes": "new grown", "group": "p1", "bank": None, "decision": None}
+    assert rows[1] == second_photo | of_group | {"name": None, "first": False}
+    assert list(rows[1]) == list(COLUMNS)
+
+
+def test_a_decision_has_the_fields_of_the_design_in_their_order() -> None:
+    decision = Decision(7, NEW_YEAR, Verdict.DISMISS, DecisionKind.PAIR, "p1 p2", "ann", None, 2)
+    assert same(
+        records.decision_record(decision),
+        {
+            "decision": 7,
+            "verdict": "dismiss",
+            "kind": "pair",
+            "subject": "p1 p2",
+            "photos": 2,
+            "by": "ann",
+            "reason": None,
+            "decided_at": "2026-01-04T00:00:00Z",
+        },
+    )
 
 
 def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None:
@@ -148,11 +200,12 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
         },
     )
     status = records.status_record(
-        IndexStatus(1, 2, 3, 8, 4, 5, 6, 0, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
+        IndexStatus(1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 0, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
     )
     assert status["hashers"] == ["phash", "pdq"]
-    counts = ("photos", "accounts", "fingerprints", "features", "skipped", "sources", "scans", "unfinished_scans")
-    assert [status[name] for name in counts] == [1, 2, 3, 8, 4, 5, 6, 0]
+    counts = ("photos", "accounts", "fingerprints", "features", "ties", "decisions", "bank_pictures", "skipped")
+    assert [status[name] for name in counts] == [1, 2, 3, 8, 9, 10, 11, 4]
+    assert [status[name] for name in ("sources", "scans", "unfinished_scans")] == [5, 6, 0]
     others = ("format", "engine", "codebook", "generation", "snapshot", "features_snapshot")
     assert [status[name] for name in others] == [2, "flat", "book", 7, "ok", "damaged"]
     erased = records.erase_record(Erasure("a17", None, 2, 8, 3, 0))

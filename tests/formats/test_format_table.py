@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -7,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from imgmatch.actions.changes import Gone
 from imgmatch.actions.describe import Hashed
 from imgmatch.actions.rings import RingsReport
 from imgmatch.formats import table
 from imgmatch.model import (
+    Change,
     CheckResult,
     Evidence,
     Group,
@@ -92,11 +95,52 @@ def test_rings_and_common_pictures_are_told_for_people() -> None:
         "  b2             2026-02-13         b2/9.jpg\n"
         "\n"
         "common picture, ties nobody: a17/1.jpg on 51 accounts\n"
+        "\n"
+        "wrong ties to be expected among these: 0.0\n"
     )
 
 
 def test_no_rings_are_told_in_words() -> None:
     assert table.rings_table(RingsReport((), ()), 80) == "no rings\n"
+
+
+def test_of_a_ring_is_told_what_is_known_of_it_and_what_has_become_of_it() -> None:
+    later = Photo("c3", "c3/1.jpg", "p3", "Zoe", DAY + timedelta(days=41))
+    plain = ring()
+    grown = replace(
+        plain,
+        accounts=(*plain.accounts, RingAccount("c3", "Zoe", later.seen_at)),
+        groups=(replace(plain.groups[0], photos=(LENA, MIA, later), accounts=("a17", "b2", "c3")),),
+        accounts_per_day=2.5,
+        bank="known-stolen",
+        decision="confirm",
+        changes=(Change.GROWN, Change.PICTURES, Change.MERGED),
+        joined=("c3",),
+        left=("d4",),
+        came_from=("r2",),
+        went_to=("r3", "r4"),
+    )
+    assert table.rings_table(RingsReport((grown,), (), expected_false=0.25), 100) == (
+        "ring r1: 3 accounts, 1 shared picture, known-stolen, decided: confirm, since 2026-02-13, 2.5 accounts a day\n"
+        "  grown; merged; other pictures; from r2; into r3, r4; left: d4\n"
+        "  account  name  since               photos\n"
+        "  a17      Lena  2026-01-04  first   a17/1.jpg\n"
+        "  b2             2026-02-13          b2/9.jpg\n"
+        "  c3       Zoe   2026-02-14  joined  c3/1.jpg\n"
+        "\n"
+        "wrong ties to be expected among these: 0.2\n"
+    )
+
+
+def test_who_was_not_there_before_is_no_news_where_there_was_no_report() -> None:
+    text = table.rings_table(RingsReport((replace(ring(), joined=("a17", "b2")),), ()), 100)
+    assert "joined" not in text
+
+
+def test_rings_that_are_gone_are_told_with_their_accounts() -> None:
+    text = table.rings_table(RingsReport((), (), gone=(Gone("r9", ("a", EVIL)),)), 100)
+    assert text.startswith("no rings\n\nring r9 is gone: a, ")
+    assert not steers(text)
 
 
 def test_a_record_is_a_field_a_line() -> None:

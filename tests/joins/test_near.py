@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imgmatch.joins.blocks import Progress, Terms
 from imgmatch.joins.hamming import FEW
-from imgmatch.joins.near import Pairs, near_blocks, near_pairs
+from imgmatch.joins.near import BACK, Pairs, near_blocks, near_pairs
 from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def turned_codes(seed: int, orientations: int, count: int) -> NDArray[np.uint8]:
 def back(orientation: int) -> int:
     mirrored, rotation = ORIENTATIONS[orientation].mirrored, ORIENTATIONS[orientation].rotation
     return orientation if mirrored else [0, 270, 180, 90].index(rotation)
+
+
+def test_what_undoes_an_orientation_is_known_for_each() -> None:
+    assert BACK.tolist() == [back(orientation) for orientation in range(8)]
+    assert BACK[BACK].tolist() == list(range(8))
 
 
 def by_double_loop(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[int, int, int, int]]:

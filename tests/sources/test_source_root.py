@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason
 from imgmatch.sources import open_source
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 
@@ -79,6 +76,7 @@ def test_a_loop_of_links_never_leaves_the_root(world: Path) -> None:
     if isinstance(found, Skipped):
         assert found.reason is SkipReason.UNREADABLE
     else:
+        assert isinstance(found.path, Path)
         assert found.path.is_relative_to((world / "root").resolve())
 
 

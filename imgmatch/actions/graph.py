@@ -1,0 +1,175 @@
+"""The graph of a night: pictures, tied by their fingerprints or by their features, cut into stars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch.actions.collages import uncollaged
+from imgmatch.actions.confirming import crossing, joined
+from imgmatch.actions.dismissed import Dismissals
+from imgmatch.actions.groups import Edges, Star, gather
+from imgmatch.actions.nodes import Nodes, read_nodes
+from imgmatch.actions.search import Searched, Tied, confirm, search_new
+from imgmatch.catalog.ties import Tie, read_ties
+from imgmatch.features import rule as rules
+from imgmatch.joins.blocks import Terms
+from imgmatch.joins.near import Pairs, near_pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgmatch.actions.dismissed import Apart
+    from imgmatch.index import Index
+    from imgmatch.joins.blocks import Progress
+
+FEATURES_COST = 1_000
+"""What a tie by features costs, in bits: more than any tie by fingerprints, so that those come first."""
+
+
+Ties = dict[tuple[int, int], tuple[Tie, float]]
+"""Ties by the two nodes, the smaller one first, each with its score."""
+
+
+def _silent(what: str, share: float) -> None:
+    del what, share
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """How to look.
+
+    Attributes:
+        max_distance: bits in which copies may differ; ``None`` takes the hasher's own.
+        min_score: what a tie by features scores at least; ``None`` takes the rule's own.
+        search: look up the features of new pictures first, which writes what it finds; else take what is on record.
+        tell: called with what is done and which share of it, 0..1.
+    """
+
+    max_distance: int | None = None
+    min_score: float | None = None
+    search: bool = True
+    tell: Callable[[str, float], None] = _silent
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a night has found.
+
+    Attributes:
+        nodes: the pictures.
+        near: those tied by fingerprints.
+        ties: those tied by features, by their two nodes, the smaller one first, with the score.
+        stars: groups of two nodes or more, and single nodes that stand for several accounts.
+        searched: what the search did.
+    """
+
+    nodes: Nodes
+    near: Pairs
+    ties: Ties
+    stars: list[Star]
+    searched: Searched = field(default_factory=Searched)
+
+
+def draw_graph(index: Index, night: Night) -> Graph:
+    """Join, search, gather and confirm.
+
+    Raises:
+        IndexLockedError: another process is writing, and there is something to write.
+    """
+    allowed = index.max_distance if night.max_distance is None else night.max_distance
+    with index.catalog.read() as connection:
+        dismissals = Dismissals(connection)
+        nodes = read_nodes(connection, index.header.hashers[0], dismissals.apart)
+    apart = dismissals.among(nodes)
+    near = _near(index, nodes, allowed, apart, night)
+    searched = Searched()
+    if night.search and nodes.pictures:
+        tied = Tied(nodes, near.left, near.right)
+        searched = search_new(index, nodes, tied, lambda done, of: night.tell("pictures searched", done / of))
+    found = _ties(index, nodes, night)
+    pairs, ties = _edges(found, near, apart)
+    everything = _both(pairs, ties)
+    stars = gather(everything, nodes.weights, apart)
+    stars = uncollaged(stars, everything, nodes.weights, _whole(found, nodes), apart)
+    asked = crossing(stars, everything, len(nodes))
+    if night.search:
+        confirm(index, nodes, asked, searched, lambda done, of: night.tell("copies confirmed", done / of))
+        found = _ties(index, nodes, night)
+    confirmed = [pair for pair in asked if (min(pair), max(pair)) in found]
+    stars = joined(stars, confirmed, ties, apart, len(nodes))
+    return Graph(nodes, near, found, _with_single(stars, nodes), searched)
+
+
+def _near(index: Index, nodes: Nodes, allowed: int, apart: Apart, night: Night) -> Pairs:
+    try:
+        turned = index.hasher.turned(nodes.bits)
+    except NotImplementedError:  # then only copies the right way up are grouped, as that hasher's documentation says
+        turned = nodes.bits[None]
+
+    def tell(progress: Progress) -> None:
+        night.tell("fingerprints joined", progress.share)
+
+    pairs = near_pairs(turned, allowed, Terms(progress=tell))
+    kept = ~apart.mask(pairs.left, pairs.right)
+    return Pairs(pairs.left[kept], pairs.right[kept], pairs.distances[kept], pairs.orientations[kept])
+
+
+def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
+    """Ties that count, by nodes; of several between two nodes the best."""
+    rule = rules.shipped_ties()
+    least = rule.accept if night.min_score is None else night.min_score
+    with index.catalog.read() as connection:
+        found = [tie for tie in read_ties(connection) if tie.low in nodes.pictures and tie.high in nodes.pictures]
+    scores = rule.probabilities(np.array([tie.odds for tie in found], np.float64)).tolist()
+    best: Ties = {}
+    for tie, score in zip(found, scores, strict=True):
+        ends = nodes.pictures[tie.low], nodes.pictures[tie.high]
+        if score < least or ends[0] == ends[1]:
+            continue
+        for one, other in product(*(nodes.of_picture(end) for end in ends)):
+            key = (min(one, other), max(one, other))
+            if key not in best or score > best[key][1]:
+                best[key] = tie, score
+    return best
+
+
+def _whole(ties: Ties, nodes: Nodes) -> Callable[[int, int], float]:
+    """What tells which share of one node is seen, and looks the same, in another; all where fingerprints tie them."""
+    seen: dict[tuple[int, int], float] = {}
+    for (low, high), (tie, _) in ties.items():
+        as_told = nodes.fingerprints[nodes.pictures[tie.low]] == nodes.fingerprints[low]
+        alike = 1.0 if tie.agreement is None else tie.agreement
+        of_low, of_high = alike * (tie.overlap_low or 0.0), alike * (tie.overlap_high or 0.0)
+        seen[low, high], seen[high, low] = (of_low, of_high) if as_told else (of_high, of_low)
+    return lambda one, other: seen.get((one, other), 1.0)
+
+
+def _edges(ties: Ties, near: Pairs, apart: Apart) -> tuple[Edges, Edges]:
+    """Edges by fingerprints and, where there are none of those, by features."""
+    pairs = Edges(near.left, near.right, near.distances.astype(np.int64))
+    known = set((near.left << 32 | near.right).tolist())
+    keys = sorted(key for key in ties if key[0] << 32 | key[1] not in known)
+    ends = np.array(keys, dtype=np.int64).reshape(-1, 2)
+    by_features = Edges(ends[:, 0], ends[:, 1], np.full(len(ends), FEATURES_COST, np.int64))
+    return pairs, by_features.where(~apart.mask(by_features.left, by_features.right))
+
+
+def _both(one: Edges, other: Edges) -> Edges:
+    def end(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(one, name), getattr(other, name)])
+
+    return Edges(end("left"), end("right"), end("costs"))
+
+
+def _with_single(stars: list[Star], nodes: Nodes) -> list[Star]:
+    """Also the pictures that need no other to tie accounts."""
+    taken = np.zeros(len(nodes), dtype=bool)
+    for _, members in stars:
+        taken[list(members)] = True
+    single = np.flatnonzero(~taken)
+    return sorted([*stars, *((int(node), (int(node),)) for node in single)])

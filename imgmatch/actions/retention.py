@@ -1,0 +1,39 @@
+"""A retention period: photos first seen too long ago are not taken in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch.catalog.times import from_microseconds
+from imgmatch.model import NewPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from imgmatch.model import Skipped
+
+_NS_PER_US = 1_000
+
+
+def kept(items: Iterable[NewPhoto | Skipped], since: datetime | None) -> Iterator[NewPhoto | Skipped]:
+    """Without photos first seen before ``since``, if that is given.
+
+    Where nobody said when, the file's modification time counts; of what lies elsewhere that is not known yet, and it is
+    kept.
+    """
+    for item in items:
+        if since is None or not isinstance(item, NewPhoto) or not _is_older(item, since):
+            yield item
+
+
+def _is_older(photo: NewPhoto, since: datetime) -> bool:
+    if photo.seen_at is not None:
+        return photo.seen_at < since
+    if not isinstance(photo.path, Path):
+        return False
+    try:
+        return from_microseconds(photo.path.stat().st_mtime_ns // _NS_PER_US) < since
+    except (OSError, ValueError):
+        return False  # the scan says what is wrong with it

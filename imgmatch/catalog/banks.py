@@ -1,0 +1,127 @@
+"""Banks: named lists of known pictures, which stay known when no photo shows them any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, insert, select, update
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+KNOWN_STOLEN = "known-stolen"
+"""Pictures a moderator has confirmed to be in the hands of a gang."""
+
+KNOWN_COMMON = "known-common"
+"""Pictures anybody may carry: default avatars, celebrities, memes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankPicture:
+    """A known picture.
+
+    Attributes:
+        id: row id.
+        bank: which list it is on.
+        pixels: digest of the picture, 16 bytes.
+        fingerprint_id: row id of its fingerprint by the hasher that is searched.
+        label: the short name of the photo it was taken from.
+        photo_id: that photo's id, ``None`` once it was erased.
+        account: whose it was, ``None`` likewise.
+        added_at: microseconds since 1970, UTC.
+    """
+
+    id: int
+    bank: str
+    pixels: bytes
+    fingerprint_id: int
+    label: str
+    photo_id: str | None
+    account: str | None
+    added_at: int
+
+
+_COLUMNS = tuple(schema.bank_pictures.c[name] for name in BankPicture.__slots__)
+
+
+def add_to_bank(connection: Connection, bank: str, photo_ids: Sequence[str], hasher: str) -> int:
+    """Put the pictures of these photos on a list, each once; returns how many were not there before."""
+    photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
+    accounts, table = schema.accounts.c, schema.bank_pictures
+    added: dict[bytes, dict[str, object]] = {}
+    for chunk in chunks(photo_ids):
+        query = (
+            select(photos.pixels, links.fingerprint_id, photos.label, photos.photo_id, accounts.account)
+            .join(schema.accounts, accounts.id == photos.account_id)
+            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .where(photos.photo_id.in_(chunk), prints.hasher == hasher)
+            .order_by(photos.seen_at, photos.photo_id)
+        )
+        for pixels, fingerprint, label, photo_id, account in connection.execute(query):
+            values = {"bank": bank, "pixels": pixels, "fingerprint_id": fingerprint, "label": label}
+            added.setdefault(pixels, values | {"photo_id": photo_id, "account": account, "added_at": now()})
+    for digests in chunks(list(added)):
+        known = select(table.c.pixels).where(table.c.bank == bank, table.c.pixels.in_(digests))
+        for pixels in connection.scalars(known):
+            del added[pixels]
+    if added:
+        connection.execute(insert(table), list(added.values()))
+    return len(added)
+
+
+def remove_from_bank(connection: Connection, bank: str, photo_ids: Collection[str]) -> int:
+    """Take the pictures of these photos off a list; returns how many were on it."""
+    table, photos = schema.bank_pictures, schema.photos.c
+    removed = 0
+    for chunk in chunks(photo_ids):
+        pixels = select(photos.pixels).where(photos.photo_id.in_(chunk))
+        removed += connection.execute(delete(table).where(table.c.bank == bank, table.c.pixels.in_(pixels))).rowcount
+    return removed
+
+
+def read_banks(connection: Connection) -> Iterator[BankPicture]:
+    """Every known picture, in the order they were added."""
+    for row in connection.execute(select(*_COLUMNS).order_by(schema.bank_pictures.c.id)):
+        yield BankPicture(*row)
+
+
+def banks_of(connection: Connection, pixels: Collection[bytes]) -> dict[bytes, str]:
+    """Which list these pictures are on; of several, the one that says stolen."""
+    table = schema.bank_pictures.c
+    found: dict[bytes, str] = {}
+    for chunk in chunks(pixels):
+        rows = connection.execute(select(table.pixels, table.bank).where(table.pixels.in_(chunk)))
+        for digest, bank in rows:
+            found[digest] = bank if bank == KNOWN_STOLEN else found.get(digest, bank)
+    return found
+
+
+def unshown_pictures(
+    connection: Connection, fingerprint_ids: Collection[int], feature_ids: Collection[int]
+) -> Iterator[tuple[int | None, int | None, BankPicture]]:
+    """Known pictures that no photo shows any more: with one of these fingerprints or features, and with which."""
+    table, photos, features = schema.bank_pictures, schema.photos.c, schema.features.c
+    shown = exists(select(photos.id).where(photos.pixels == table.c.pixels))
+    for chunk in chunks(fingerprint_ids):
+        for row in connection.execute(select(*_COLUMNS).where(table.c.fingerprint_id.in_(chunk), ~shown)):
+            picture = BankPicture(*row)
+            yield picture.fingerprint_id, None, picture
+    for chunk in chunks(feature_ids):
+        query = select(features.id, *_COLUMNS).join(schema.features, features.pixels == table.c.pixels)
+        for feature, *rest in connection.execute(query.where(features.id.in_(chunk), ~shown)):
+            yield None, feature, BankPicture(*rest)
+
+
+def forget_bank_origins(connection: Connection, *, account: str | None, photo_id: str | None) -> None:
+    """Take the account or photo that is to be erased off what is said of known pictures; the pictures stay known."""
+    table = schema.bank_pictures
+    named = table.c.account == account if account is not None else table.c.photo_id == photo_id
+    connection.execute(update(table).where(named).values(account=None, photo_id=None, label="erased"))

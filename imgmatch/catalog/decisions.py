@@ -1,0 +1,129 @@
+"""What people have decided: appended, never rewritten; and the photos each decision is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedPhoto:
+    """A photo a decision is about.
+
+    Attributes:
+        photo_id: its id.
+        account: whose it was.
+        bits: the fingerprint it had, 32 bytes, by the hasher that is searched.
+        picture: which of the decision's groups it belongs to; those of one group were held to be copies.
+    """
+
+    photo_id: str
+    account: str
+    bits: bytes
+    picture: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision: its number, time in microseconds since 1970, and what was said of what, by whom and why."""
+
+    id: int
+    decided_at: int
+    verdict: str
+    kind: str
+    subject: str | None
+    by: str
+    reason: str | None
+
+
+def append_decision(
+    connection: Connection,
+    *,
+    verdict: str,
+    kind: str,
+    subject: str,
+    by: str,
+    reason: str | None,
+    photos: Sequence[DecidedPhoto],
+) -> DecisionRow:
+    """Write a decision down."""
+    decided_at = now()
+    statement = insert(schema.decisions).values(
+        decided_at=decided_at, verdict=verdict, kind=kind, subject=subject, by=by, reason=reason
+    )
+    row = connection.execute(statement.returning(schema.decisions.c.id)).scalar_one()
+    rows = [
+        {
+            "decision_id": row,
+            "picture": photo.picture,
+            "photo_id": photo.photo_id,
+            "account": photo.account,
+            "bits": photo.bits,
+        }
+        for photo in photos
+    ]
+    if rows:
+        connection.execute(insert(schema.decision_photos), rows)
+    return DecisionRow(row, decided_at, verdict, kind, subject, by, reason)
+
+
+def read_decisions(connection: Connection) -> list[DecisionRow]:
+    """All of them, the oldest first."""
+    table = schema.decisions.c
+    columns = (table.id, table.decided_at, table.verdict, table.kind, table.subject, table.by, table.reason)
+    return [DecisionRow(*row) for row in connection.execute(select(*columns).order_by(table.id))]
+
+
+def read_decided_photos(connection: Connection) -> Iterator[tuple[int, DecidedPhoto]]:
+    """The number of a decision with each photo it is about, the oldest decision first."""
+    table = schema.decision_photos.c
+    query = select(table.decision_id, table.photo_id, table.account, table.bits, table.picture)
+    for decision, *photo in connection.execute(query.order_by(table.decision_id, table.picture, table.photo_id)):
+        yield decision, DecidedPhoto(*photo)
+
+
+def decided_photos(connection: Connection, hasher: str, pictures: Sequence[Collection[str]]) -> list[DecidedPhoto]:
+    """Photos by their ids, group by group, as a decision keeps them; those that are gone are left out."""
+    photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
+    found = []
+    for number, photo_ids in enumerate(pictures):
+        for chunk in chunks(sorted(photo_ids)):
+            query = (
+                select(photos.photo_id, schema.accounts.c.account, prints.bits)
+                .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+                .join(schema.photo_fingerprints, links.photo_id == photos.id)
+                .join(schema.fingerprints, prints.id == links.fingerprint_id)
+                .where(photos.photo_id.in_(chunk), prints.hasher == hasher)
+                .order_by(photos.photo_id)
+            )
+            found += [DecidedPhoto(*row, number) for row in connection.execute(query)]
+    return found
+
+
+def forget_decided_photos(connection: Connection, *, account: str | None, photo_id: str | None) -> None:
+    """What is to be erased is erased from decisions as well: its photos, and the subject where that names it."""
+    table, decisions = schema.decision_photos, schema.decisions
+    named = table.c.account == account if account is not None else table.c.photo_id == photo_id
+    query = select(decisions.c.id, decisions.c.subject, table.c.photo_id)
+    rows = connection.execute(query.join(table, table.c.decision_id == decisions.c.id).where(named)).all()
+    # Compared here: a database may take upper and lower case for the same.
+    naming = {row for row, subject, photo in rows if subject is not None and _names(subject, photo)}
+    for chunk in chunks(sorted(naming)):
+        connection.execute(update(decisions).where(decisions.c.id.in_(chunk)).values(subject=None))
+    connection.execute(delete(table).where(named))
+
+
+def _names(subject: str, photo_id: str) -> bool:
+    """Whether this photo is the subject, or one of a pair."""
+    return subject == photo_id or subject.startswith(f"{photo_id} ") or subject.endswith(f" {photo_id}")

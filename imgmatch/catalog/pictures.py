@@ -1,0 +1,61 @@
+"""What a night looks at: pictures by their fingerprints and features, and the photos that show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A file that shows a picture: where it was, the digest of its bytes then, and its longer side in pixels."""
+
+    path: Path
+    sha256: bytes
+    side: int
+
+
+def fingerprints_of_pictures(connection: Connection, hasher: str) -> Iterator[tuple[int, int]]:
+    """Row ids of features, in order, each with that of the fingerprint by ``hasher`` of the picture."""
+    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    prints, banked = schema.fingerprints.c, schema.bank_pictures.c
+    query = (
+        select(table.id, func.min(links.fingerprint_id))
+        .join(schema.photos, photos.pixels == table.pixels)
+        .join(schema.photo_fingerprints, links.photo_id == photos.id)
+        .join(schema.fingerprints, prints.id == links.fingerprint_id)
+        .where(prints.hasher == hasher)
+        .group_by(table.id)
+    )
+    found = {row: fingerprint for row, fingerprint in connection.execute(query)}  # noqa: C416 -- rows, not pairs
+    kept = select(table.id, banked.fingerprint_id).join(schema.bank_pictures, banked.pixels == table.pixels)
+    for row, fingerprint in connection.execute(kept):
+        found.setdefault(row, fingerprint)
+    yield from sorted(found.items())
+
+
+def files_of_pictures(connection: Connection, feature_ids: Collection[int]) -> dict[int, PictureFile]:
+    """For each of these pictures the file of the first photo that shows it, by row id of its features."""
+    table, photos = schema.features.c, schema.photos.c
+    found: dict[int, PictureFile] = {}
+    for chunk in chunks(feature_ids):
+        query = (
+            select(table.id, photos.path, photos.sha256, photos.width, photos.height)
+            .join(schema.photos, photos.pixels == table.pixels)
+            .where(table.id.in_(chunk))
+            .order_by(photos.id.desc())  # so that the first photo has the last word
+        )
+        for row, path, sha256, width, height in connection.execute(query):
+            found[row] = PictureFile(Path(path), sha256, max(width, height))
+    return found

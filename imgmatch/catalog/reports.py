@@ -1,0 +1,76 @@
+"""What the last report said: which rings there were, and who was in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, select
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRing:
+    """A ring as it was reported: its id, its accounts, and how many pictures they shared."""
+
+    ring: str
+    accounts: frozenset[str]
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """When a report was made, in microseconds since 1970, UTC, and its rings in order of their ids."""
+
+    made_at: int
+    rings: tuple[ReportedRing, ...]
+
+
+def last_report(connection: Connection) -> Report | None:
+    """The latest one; ``None`` where none was made."""
+    reports, rings, members = schema.reports.c, schema.report_rings.c, schema.report_members.c
+    row = connection.execute(select(reports.id, reports.made_at).order_by(reports.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    accounts: dict[str, set[str]] = {}
+    for ring, account in connection.execute(select(members.ring, members.account).where(members.report_id == row[0])):
+        accounts.setdefault(ring, set()).add(account)
+    found = connection.execute(select(rings.ring, rings.pictures).where(rings.report_id == row[0]).order_by(rings.ring))
+    return Report(row[1], tuple(ReportedRing(ring, frozenset(accounts.get(ring, ())), count) for ring, count in found))
+
+
+def store_report(connection: Connection, rings: Iterable[ReportedRing]) -> None:
+    """Keep this report in place of earlier ones; of those only their time stays."""
+    report = connection.execute(
+        insert(schema.reports).values(made_at=now()).returning(schema.reports.c.id)
+    ).scalar_one()
+    connection.execute(delete(schema.report_members))
+    connection.execute(delete(schema.report_rings))
+    kept = list(rings)
+    if kept:
+        values = [{"report_id": report, "ring": ring.ring, "pictures": ring.pictures} for ring in kept]
+        connection.execute(insert(schema.report_rings), values)
+    members = [
+        {"report_id": report, "ring": ring.ring, "account": account}
+        for ring in kept
+        for account in sorted(ring.accounts)
+    ]
+    if members:
+        connection.execute(insert(schema.report_members), members)
+
+
+def count_reports(connection: Connection) -> int:
+    """How many reports were made."""
+    return connection.scalar(select(func.count()).select_from(schema.reports)) or 0
+
+
+def forget_reported(connection: Connection, account: str) -> None:
+    """Take an account that is to be erased out of the report."""
+    connection.execute(delete(schema.report_members).where(schema.report_members.c.account == account))

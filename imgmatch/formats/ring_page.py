@@ -1,0 +1,141 @@
+"""A report of rings as one HTML page that needs nothing else: what a moderator opens in the morning.
+
+This brings Jinja2 and NumPy: import it where a page is asked for, not before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from imgmatch.formats.html import environment, policy_hash
+from imgmatch.formats.ring_shown import GroupCard, RingCard, group_card, ring_card
+from imgmatch.formats.shown import Album, Shown
+from imgmatch.formats.text import clean
+from imgmatch.model import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from imgmatch.actions.rings import RingsReport
+    from imgmatch.model import Ring
+
+__all__ = ["Shown", "rings_page"]
+
+_PIECES = 64
+"""So many bits of the template's output are joined to one piece of the page."""
+
+_JSON_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+"""What could end a script element, or begin a comment in it; all of it stands within JSON's quotes."""
+
+
+def rings_page(
+    report: RingsReport, pictures: Mapping[str, Shown], *, at: datetime | None = None, index: str | None = None
+) -> Iterator[str]:
+    """One HTML document, in pieces.
+
+    Args:
+        report: its rings, in the order they are shown at first.
+        pictures: those of its photos by ``photo_id``; a photo without one is shown without.
+        at: when the report was made, with a time zone; now, if not given.
+        index: the index folder, as the commands to decide are to name it; ``None`` where they need not.
+    """
+    album = Album()
+    stream = (
+        environment()
+        .get_template("rings.html.j2")
+        .stream(
+            report=report,
+            at=at or datetime.now(UTC),
+            version=version("imgmatch"),
+            counts=_counts(report),
+            choices=_choices(report.rings),
+            cards=_cards(report, pictures, album, index),
+            common=_common(report, pictures, album, index),
+            facts=script_json([_facts(ring) for ring in report.rings]),
+            style_hash=policy_hash("rings.css"),
+            script_hash=policy_hash("rings.js"),
+        )
+    )
+    stream.enable_buffering(_PIECES)
+    yield from stream
+
+
+def script_json(value: Any) -> Markup:  # noqa: ANN401 -- whatever JSON takes
+    """JSON that can stand in a script element, whatever strangers wrote: in ASCII, and nothing in it is markup."""
+    return Markup(json.dumps(value, separators=(",", ":")).translate(_JSON_ESCAPES))  # noqa: S704 -- escaped above
+
+
+def _cards(report: RingsReport, pictures: Mapping[str, Shown], album: Album, index: str | None) -> Iterator[RingCard]:
+    for number, ring in enumerate(report.rings, start=1):
+        yield ring_card(number, ring, pictures, album, index)
+
+
+def _common(report: RingsReport, pictures: Mapping[str, Shown], album: Album, index: str | None) -> Iterator[GroupCard]:
+    for number, group in enumerate(report.common, start=1):
+        yield group_card(f"common{number}", number, group, pictures, album, index)
+
+
+def _counts(report: RingsReport) -> list[tuple[int, str]]:
+    """What the page begins with, as numbers and their words."""
+    rings = report.rings
+    accounts = {member.account for ring in rings for member in ring.accounts}
+    groups = [group for ring in rings for group in ring.groups]
+    changed = Counter(change for ring in rings for change in ring.changes)
+    told = [
+        (len(rings), _many(len(rings), "ring")),
+        (len(accounts), _many(len(accounts), "account")),
+        (len(groups), _many(len(groups), "shared picture")),
+        (sum(len(group.photos) for group in groups), "photos"),
+    ]
+    told += [(changed[change], _CHANGES[change]) for change in _CHANGES if changed[change]]
+    told += [(len(report.gone), "gone")] if report.gone else []
+    return told
+
+
+_CHANGES = {
+    Change.NEW: "new",
+    Change.GROWN: "grown",
+    Change.SHRUNK: "shrunk",
+    Change.MERGED: "merged",
+    Change.SPLIT: "split",
+    Change.PICTURES: "with other pictures",
+}
+
+
+def _choices(rings: Sequence[Ring]) -> list[tuple[str, str, int]]:
+    """The changes there are to choose from: the value, its words, and how many rings have it."""
+    changed = Counter(change for ring in rings for change in ring.changes)
+    found = [
+        (str(change), words.capitalize(), changed[change]) for change, words in _CHANGES.items() if changed[change]
+    ]
+    still = sum(not ring.changes for ring in rings)
+    return [*found, ("none", "Unchanged", still)] if found and still else found
+
+
+def _facts(ring: Ring) -> dict[str, Any]:
+    """What rings are found and sorted by: the text, size, strength, time of the newest account, speed, change, word."""
+    texts = {ring.ring: None}
+    for member in ring.accounts:
+        texts |= {member.account: None, member.name or "": None}
+    for group in ring.groups:
+        for photo in group.photos:
+            texts |= {photo.photo_id: None, photo.photo: None, photo.name or "": None}
+    return {
+        "text": "\n".join(map(clean, texts)),
+        "size": len(ring.accounts),
+        "strength": ring.strength,
+        "newest": int(ring.accounts[-1].first_seen.timestamp()),
+        "speed": ring.accounts_per_day,
+        "changes": [str(change) for change in ring.changes] or ["none"],
+        "decided": ring.decision is not None,
+    }
+
+
+def _many(count: int, word: str) -> str:
+    return word if count == 1 else word + "s"

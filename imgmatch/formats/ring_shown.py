@@ -1,0 +1,210 @@
+"""What the page of rings shows, made ready for its template: rings, their pictures, and how each copy lies."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgmatch.formats.evidence import KINDS, facts, percent
+from imgmatch.formats.overlay import affine
+from imgmatch.formats.ring_spread import Spread, spread
+from imgmatch.formats.shown import Shown
+from imgmatch.formats.table import how
+from imgmatch.formats.text import clean
+from imgmatch.model import Change, Group, Kind, Outline, Photo, Ring, RingAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imgmatch.formats.shown import Album
+    from imgmatch.model import Evidence
+
+MOST_ROWS = 10
+"""Accounts listed before the rest is folded away."""
+
+_GONE = Shown(None, 0, 0, "the photo is not in the index any more")
+_WHOLE: Outline = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+_RIGHT = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One photo of a group: ``picture`` is the id of its data in the document.
+
+    ``turn`` is how it is mirrored (-1) or not (1) and turned against the reference, ``matrix`` the affine map of its
+    pixels to those of the reference, both empty where nothing is known.
+    """
+
+    photo: Photo
+    shown: Shown
+    picture: str | None
+    reference: bool
+    first: bool
+    joined: bool
+    kind: str
+    made: str
+    told: str
+    turn: str
+    matrix: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCard:
+    """One shared picture; ``fresh`` are the pictures no card before it has brought, as pairs of id and base 64."""
+
+    id: str
+    number: int
+    group: Group
+    copies: tuple[Copy, ...]
+    medoid: Shown
+    picture: str | None
+    commands: tuple[str, ...]
+    fresh: list[tuple[str, Shown, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RingCard:
+    """One ring; ``rows`` are its accounts with their marks, ``folded`` those beyond the first ones."""
+
+    id: str
+    ring: Ring
+    chips: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[RingAccount, str], ...]
+    folded: tuple[tuple[RingAccount, str], ...]
+    changes: tuple[tuple[str, str], ...]
+    groups: tuple[GroupCard, ...]
+    spread: Spread
+    commands: tuple[str, ...]
+
+
+def ring_card(number: int, ring: Ring, pictures: Mapping[str, Shown], album: Album, index: str | None) -> RingCard:
+    """One ring; ``number`` counts from 1."""
+    here = f"ring{number}"
+    joined = frozenset(ring.joined) if ring.changes and not ring.new else frozenset[str]()
+    rows = tuple((member, _mark(member, ring, joined)) for member in ring.accounts)
+    cut = len(rows) if len(rows) <= MOST_ROWS + 1 else MOST_ROWS  # one line more is no longer than the fold
+    return RingCard(
+        id=here,
+        ring=ring,
+        chips=_chips(ring),
+        rows=rows[:cut],
+        folded=rows[cut:],
+        changes=tuple(_changes(ring)),
+        groups=tuple(
+            group_card(f"{here}p{place}", place, group, pictures, album, index, joined)
+            for place, group in enumerate(ring.groups, start=1)
+        ),
+        spread=spread([member.first_seen for member in ring.accounts]),
+        commands=commands("ring", ring.ring, index),
+    )
+
+
+def group_card(
+    here: str,
+    number: int,
+    group: Group,
+    pictures: Mapping[str, Shown],
+    album: Album,
+    index: str | None,
+    joined: frozenset[str] = frozenset(),
+) -> GroupCard:
+    """One shared picture under the id ``here``; of one that ties nobody only the medoid is shown."""
+    medoid = pictures.get(group.medoid.photo_id, _GONE)
+    copies = () if group.common else _copies(group, medoid, pictures, album, joined)
+    picture = album.embed(medoid)
+    return GroupCard(
+        here, number, group, copies, medoid, picture, commands("group", group.group, index), album.take_fresh()
+    )
+
+
+def _copies(
+    group: Group, medoid: Shown, pictures: Mapping[str, Shown], album: Album, joined: frozenset[str]
+) -> tuple[Copy, ...]:
+    copies = []
+    for photo, evidence in zip(group.photos, group.evidence, strict=True):
+        shown = pictures.get(photo.photo_id, _GONE)
+        reference = photo.photo_id == group.medoid.photo_id
+        matrix = None if reference else laid(evidence, shown, medoid)
+        copies.append(
+            Copy(
+                photo=photo,
+                shown=shown,
+                picture=album.embed(shown),
+                reference=reference,
+                first=photo is group.photos[0],
+                joined=photo.account in joined,
+                kind="" if reference else f"{KINDS[evidence.kind][0]}, {percent(evidence.score)}",
+                made="" if reference else _made(evidence),
+                told=" · ".join(f"{term} {value}" for term, value in facts(evidence)[1:]),
+                turn=f"{-1 if evidence.mirrored else 1} {evidence.rotation}",
+                matrix=" ".join(f"{round(value, 5) + 0.0:g}" for value in matrix or ()),
+            )
+        )
+    return tuple(copies)
+
+
+def _made(evidence: Evidence) -> str:
+    """How the copy was made, where that is more than its kind says already."""
+    made = how(evidence)
+    return "" if made in {"same picture", "upright"} else made
+
+
+def laid(evidence: Evidence, copy: Shown, medoid: Shown) -> tuple[float, ...] | None:
+    """The affine map from the copy's pixels to the medoid's; ``None`` where the evidence does not fix it."""
+    outlines = _outlines(evidence)
+    if outlines is None or copy.jpeg is None or medoid.jpeg is None:
+        return None
+    return affine(*outlines, (copy.width, copy.height), (medoid.width, medoid.height))
+
+
+def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
+    if evidence.outline_query and evidence.outline_stored:
+        return evidence.outline_query, evidence.outline_stored
+    if evidence.kind not in {Kind.EXACT, Kind.NEAR} or evidence.rotation % _RIGHT:
+        return None
+    # The whole picture: its corners are where mirroring and quarter turns have brought them.
+    corners = tuple((1 - x, y) for x, y in _WHOLE) if evidence.mirrored else _WHOLE
+    for _ in range(evidence.rotation // _RIGHT % 4):
+        corners = tuple((1 - y, x) for x, y in corners)
+    return corners, _WHOLE
+
+
+def commands(kind: str, subject: str, index: str | None) -> tuple[str, ...]:
+    """How a shell is told a decision; none where the id has what no command line could be trusted with."""
+    if clean(subject) != subject or clean(index or "") != (index or ""):
+        return ()
+    place = f" --index {shlex.quote(index)}" if index else ""
+    # With an equals sign an id that begins with a dash is no option.
+    what = shlex.quote(subject)
+    told = f"--{kind}={what}" if subject.startswith("-") else f"--{kind} {what}"
+    return tuple(f"imgmatch decide {verdict} {told} --by NAME{place}" for verdict in ("confirm", "dismiss", "common"))
+
+
+def _mark(member: RingAccount, ring: Ring, joined: frozenset[str]) -> str:
+    if member.account == ring.first_account:
+        return "first"
+    return "joined" if member.account in joined else ""
+
+
+def _chips(ring: Ring) -> tuple[tuple[str, str], ...]:
+    """The marks at a ring's head: a tone, and the word."""
+    found = [("new" if change is Change.NEW else "change", _CHIPS.get(change, str(change))) for change in ring.changes]
+    found += [("bank", ring.bank.replace("-", " "))] if ring.bank else []
+    found += [("decided", f"decided: {ring.decision}")] if ring.decision else []
+    return tuple(found)
+
+
+_CHIPS = {Change.PICTURES: "other pictures"}
+
+
+def _changes(ring: Ring) -> list[tuple[str, str]]:
+    """What has become of a ring since the last report, as terms and values."""
+    found: list[tuple[str, Sequence[str]]] = [
+        ("Left since", ring.left),
+        ("Came from rings", ring.came_from),
+        ("Went to rings", ring.went_to),
+    ]
+    if ring.changes and not ring.new:
+        found.insert(0, ("Joined since", ring.joined))
+    return [(term, ", ".join(values)) for term, values in found if values]

@@ -1,0 +1,143 @@
+"""An archive as a source: the same accounts as in a folder. Nothing is ever unpacked to disk."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason, Told, derived_photo_id
+from imgmatch.sources.base import shown
+from imgmatch.sources.folder import account_of, is_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:")
+_BETWEEN = re.compile(r"[\\/]")
+
+
+class Member(NamedTuple):
+    """One file in an archive.
+
+    Attributes:
+        name: as it stands in the archive.
+        place: by which the archive finds it again.
+        told: its size and time.
+        problem: why it cannot be a photo, if the archive says so already.
+    """
+
+    name: str
+    place: object
+    told: Told
+    problem: PhotoError | None = None
+
+
+class Archive(Protocol):
+    """A kind of archive."""
+
+    scheme: str
+    """What its members' addresses begin with."""
+
+    def members(self) -> Iterator[Member]:
+        """All files and links in it, in its own order; a ``SourceError`` if it is damaged."""
+
+    def read(self, member: Member, limit: int) -> bytes:
+        """The bytes of a member, up to one more than ``limit``; a ``PhotoError`` if they cannot be had."""
+
+
+class ArchiveSource:
+    """All photos in an archive, in its order.
+
+    Args:
+        path: absolute path of the archive.
+        archive: it, opened.
+        limit: the most a photo may have, in bytes, unpacked.
+    """
+
+    def __init__(self, path: str, archive: Archive, limit: int) -> None:
+        self.key = path
+        self._archive = archive
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        for member in self._archive.members():
+            try:
+                name = _inside(member.name)
+                if not _is_wanted(name):
+                    continue
+                if member.problem is not None:
+                    raise member.problem
+                yield self._photo(name, member)
+            except PhotoError as error:
+                yield Skipped(shown(member.name), SkipReason(error.reason), error.detail)
+
+    def _photo(self, name: str, member: Member) -> NewPhoto:
+        account = account_of(name, folder=False)
+        file = MemberFile(f"{self._archive.scheme}://{name}::{self.key}", self._archive, member, self._limit)
+        return NewPhoto(account, file, name, derived_photo_id(account, str(file)))
+
+
+class MemberFile:
+    """A photo in an archive; see :class:`imgmatch.model.RemoteFile`.
+
+    It is read at once, by whoever asks: that is quicker than its decoding, and a packed archive can only be read from
+    one end to the other.
+    """
+
+    __slots__ = ("_archive", "_limit", "_member", "_name")
+    lanes = 1
+
+    def __init__(self, name: str, archive: Archive, member: Member, limit: int) -> None:
+        self._name = name
+        self._archive = archive
+        self._member = member
+        self._limit = limit
+
+    def __str__(self) -> str:
+        return self._name
+
+    def look(self) -> Future[Told]:
+        """Its size and time."""
+        done: Future[Told] = Future()
+        done.set_result(self._member.told)
+        return done
+
+    def fetch(self) -> Future[Fetched]:
+        """All of it."""
+        done: Future[Fetched] = Future()
+        try:
+            done.set_result(Fetched(self._read(), self._member.told))
+        except PhotoError as error:
+            done.set_exception(error)
+        return done
+
+    def _read(self) -> bytes:
+        size = self._member.told.size or 0
+        if size > self._limit:
+            raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {self._limit:,}")
+        data = self._archive.read(self._member, self._limit)
+        if len(data) > self._limit:
+            raise PhotoError(SkipReason.TOO_LARGE, f"more than the limit of {self._limit:,} bytes")
+        if len(data) != size:
+            raise PhotoError(SkipReason.UNREADABLE, f"{len(data):,} bytes, where the archive announces {size:,}")
+        return data
+
+
+def _inside(name: str) -> str:
+    """A member's name in normal form.
+
+    Raises:
+        PhotoError: it leads out of the archive.
+    """
+    if _ABSOLUTE.match(name) or ".." in _BETWEEN.split(name):
+        raise PhotoError(SkipReason.REFUSED, "The name leads out of the archive.")
+    return posixpath.normpath(name)
+
+
+def _is_wanted(name: str) -> bool:
+    folder, _, last = name.rpartition("/")
+    hidden = folder and not all(is_wanted(part, folder=True) for part in folder.split("/"))
+    return not hidden and is_wanted(last, folder=False)

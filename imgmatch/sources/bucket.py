@@ -1,0 +1,95 @@
+"""A folder in a bucket as a source: the same accounts as in a local folder."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from imgmatch.errors import PhotoError, SourceError
+from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.sources.base import shown
+from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.remote import result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from imgmatch.sources.buckets import Entry
+    from imgmatch.sources.remote import Remote
+
+_DEEPEST = 64
+
+
+class BucketSource:
+    """All photos under a folder of a bucket, in the order of their names, a few listings in memory.
+
+    What the listings tell of sizes, ETags and times is not asked again.
+
+    Args:
+        url: of the folder.
+        remote: the connections.
+
+    Raises:
+        MissingExtraError: what reads such URLs is not installed.
+    """
+
+    def __init__(self, url: str, remote: Remote) -> None:
+        self.key = url.rstrip("/") + "/"
+        self._remote = remote
+        self._store = remote.bucket(url)
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        yield from self._below("", self._listing(""), 0)
+
+    def _listing(self, label: str) -> Future[list[Entry]]:
+        return self._remote.start(partial(self._store.entries, self.key + label))
+
+    def _below(self, label: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
+        entries = [entry for entry in self._listed(label, listing) if is_wanted(entry.name, folder=entry.folder)]
+        # Folders are listed ahead of their turn, or every account would wait for an answer of its own.
+        folders = (entry.name for entry in entries if entry.folder)
+        ahead: deque[Future[list[Entry]]] = deque()
+        for entry in entries:
+            name = label + entry.name
+            if entry.folder:
+                more = islice(folders, self._remote.options.fetchers - len(ahead))
+                ahead.extend(self._listing(f"{label}{folder}/") for folder in more)
+                yield from self._folder(name, ahead.popleft(), depth + 1)
+                continue
+            try:
+                yield self._photo(name, entry)
+            except PhotoError as error:
+                yield Skipped(shown(name), SkipReason(error.reason), error.detail)
+
+    def _folder(self, name: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
+        try:
+            account_of(name, folder=True)
+            _check_depth(depth)
+        except PhotoError as error:
+            yield Skipped(shown(name), SkipReason(error.reason), error.detail)
+            return
+        yield from self._below(name + "/", listing, depth)
+
+    def _listed(self, label: str, listing: Future[list[Entry]]) -> list[Entry]:
+        """The entries of a folder.
+
+        Raises:
+            SourceError: it cannot be listed. Going on would be taken for its photos being gone.
+        """
+        try:
+            return result_of(listing)
+        except PhotoError as error:
+            raise SourceError(f"{shown(self.key + label)} cannot be listed: {error.detail}") from error
+
+    def _photo(self, label: str, entry: Entry) -> NewPhoto:
+        account = account_of(label, folder=False)
+        url = self.key + label
+        return NewPhoto(account, self._remote.file(url, entry.told), label, derived_photo_id(account, url))
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise PhotoError(SkipReason.REFUSED, f"The folder lies more than {_DEEPEST} folders deep.")

@@ -1,0 +1,173 @@
+"""Photos and manifests in buckets (s3, gs), by fsspec: its packages find the credentials and the endpoint."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import fsspec
+
+from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched, SkipReason, Told
+from imgmatch.sources.base import shown
+from imgmatch.sources.told import told
+from imgmatch.sources.trying import PassingError, RemoteOptions, persistently
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PIECE = 8 << 20
+_NO_CREDENTIALS = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "RefreshError"}
+)
+
+
+class Entry(NamedTuple):
+    """One name in a folder of a bucket; ``told`` is nothing for a folder."""
+
+    name: str
+    folder: bool
+    told: Told
+
+
+class BucketStore:
+    """What lies under URLs of one scheme. To be used in fsspec's event loop."""
+
+    def __init__(self, scheme: str, options: RemoteOptions) -> None:
+        self._scheme = scheme
+        self._options = options
+        self._opened: Any = None
+
+    async def look(self, url: str) -> Told:
+        """What the bucket tells of a photo.
+
+        Raises:
+            PhotoError: it is missing or refused, or the bucket cannot be reached.
+        """
+        return _told(await self.info(url))
+
+    async def info(self, url: str) -> dict[str, Any]:
+        """What fsspec tells of an object or a folder; ``type`` says which it is.
+
+        Raises:
+            PhotoError: as above.
+        """
+        return await persistently(partial(self._info, url), self._options, seconds=self._options.total_seconds)
+
+    async def _info(self, url: str) -> dict[str, Any]:
+        with _errors():
+            found: dict[str, Any] = await self._files()._info(_path(url))  # noqa: SLF001 - fsspec's names for coroutines
+        return found
+
+    async def entries(self, url: str) -> list[Entry]:
+        """What lies in a folder, without its sub-folders, sorted by name.
+
+        Raises:
+            PhotoError: it cannot be listed.
+        """
+        return await persistently(partial(self._entries, url), self._options, seconds=None)
+
+    async def _entries(self, url: str) -> list[Entry]:
+        with _errors():
+            found = await self._files()._ls(_path(url), detail=True, refresh=True)  # noqa: SLF001 - fsspec's names for coroutines
+        start = len(_path(url).rstrip("/")) + 1
+        named = ((info["name"][start:].rstrip("/"), info) for info in found)
+        entries = [Entry(name, info["type"] == "directory", _told(info)) for name, info in named if name]
+        return sorted(entries, key=lambda entry: entry.name)
+
+    async def fetch(self, url: str, told: Told) -> Fetched:
+        """All of a photo, which must be as long as the bucket says.
+
+        Raises:
+            PhotoError: it is missing, refused, too large, late, or cannot be had whole.
+        """
+        attempt = partial(self._fetch, url, told)
+        return await persistently(attempt, self._options, seconds=self._options.total_seconds)
+
+    async def _fetch(self, url: str, told: Told) -> Fetched:
+        if told.size is None:
+            told = _told(await self._info(url))
+        size, limit = told.size or 0, self._options.file_bytes
+        if size > limit:
+            raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
+        data = await self._read(url, 0, size + 1) if size else b""
+        if len(data) != size:
+            raise PassingError(f"the bucket announced {size:,} bytes, and sent {len(data):,}")
+        return Fetched(data, told)
+
+    async def _read(self, url: str, start: int, end: int) -> bytes:
+        with _errors():
+            data: bytes = await self._files()._cat_file(_path(url), start=start, end=end)  # noqa: SLF001 - fsspec's names for coroutines
+        return data
+
+    async def copy(self, url: str, file: BinaryIO) -> None:
+        """Write all of a manifest into a file.
+
+        Raises:
+            PhotoError: it cannot be had whole.
+        """
+        before = await self.look(url)
+        size, limit = before.size or 0, self._options.manifest_bytes
+        if size > limit:
+            raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
+        for start in range(0, size, _PIECE):
+            attempt = partial(self._piece, url, start, min(start + _PIECE, size))
+            file.write(await persistently(attempt, self._options, seconds=None))
+        if await self.look(url) != before:
+            raise PhotoError(SkipReason.UNREADABLE, "it changed while it was read")
+
+    async def _piece(self, url: str, start: int, end: int) -> bytes:
+        data = await self._read(url, start, end)
+        if len(data) != end - start:
+            raise PassingError("the bucket sent another part than it was asked for")
+        return data
+
+    def _files(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """The file system of fsspec, without its caches: what it tells must be so now."""
+        if self._opened is None:
+            plain = {"use_listings_cache": False, "skip_instance_cache": True}
+            if self._scheme == "s3":
+                options = self._options
+                times = {"connect_timeout": options.connect_seconds, "read_timeout": options.total_seconds}
+                config = {**times, "max_pool_connections": options.fetchers, "retries": {"total_max_attempts": 1}}
+                self._opened = fsspec.filesystem("s3", config_kwargs=config, **plain)
+                self._opened.retries = 1  # we try again ourselves
+            else:
+                self._opened = fsspec.filesystem("gs", access="read_only", **plain)
+        return self._opened
+
+    async def close(self) -> None:
+        """Nothing: fsspec closes its connections when the file system is let go of."""
+        self._opened = None
+
+
+def _path(url: str) -> str:
+    return url.partition("://")[2]
+
+
+def _told(info: dict[str, Any]) -> Told:
+    if info["type"] == "directory":
+        return Told()
+    modified = info.get("LastModified") or info.get("mtime") or info.get("updated")
+    return told(int(info["size"]), info.get("ETag") or info.get("etag"), modified)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """What fsspec and what is under it raise, in our words.
+
+    Raises:
+        PhotoError: another try would end alike.
+        PassingError: it may not.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PhotoError(SkipReason.MISSING, "there is no such object") from error
+    except PermissionError as error:
+        raise PhotoError(SkipReason.REFUSED, "the bucket may not be read with these credentials") from error
+    except Exception as error:
+        if type(error).__name__ in _NO_CREDENTIALS:
+            raise PhotoError(SkipReason.REFUSED, "no credentials were found that can be used") from error
+        raise PassingError(f"the bucket cannot be read: {shown(str(error) or type(error).__name__)}") from error

@@ -1,0 +1,83 @@
+"""Photos from elsewhere are fetched some way ahead of their turn; the order stays."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from imgmatch.errors import PhotoError
+from imgmatch.sources.remote import result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
+
+    from imgmatch.model import Fetched, NewPhoto, RemoteFile, Told
+
+AHEAD_BYTES = 64 << 20
+"""While so much has been fetched ahead of its turn, no more is asked for."""
+
+Item = TypeVar("Item", bound="Wanted")
+
+
+def remote_file(photo: NewPhoto) -> RemoteFile | None:
+    """Where the photo lies, if that is no file of this machine."""
+    return None if isinstance(photo.path, Path) else photo.path
+
+
+def looked_at(photos: Iterable[NewPhoto]) -> dict[str, Told | PhotoError]:
+    """What is told of the photos of ``photos`` that lie elsewhere, by ``photo_id``; all are asked at once."""
+    asked = [(photo.photo_id, file.look()) for photo in photos if (file := remote_file(photo)) is not None]
+    found: dict[str, Told | PhotoError] = {}
+    for photo_id, future in asked:
+        try:
+            found[photo_id] = result_of(future)
+        except PhotoError as error:
+            found[photo_id] = error
+    return found
+
+
+class Wanted(Protocol):
+    """Something that has a photo."""
+
+    @property
+    def photo(self) -> NewPhoto:
+        """It."""
+
+
+def fetched_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Fetched | PhotoError | None]]:
+    """Each item with its photo, or with why that cannot be had; with ``None`` if it is a file of this machine.
+
+    A photo waits for those before it. Up to twice as many as can be fetched at once are on their way or waiting.
+    """
+    waiting: deque[tuple[Item, Future[Fetched] | None]] = deque()
+    remote = 0
+    for item in items:
+        file = remote_file(item.photo)
+        if file is None and not waiting:
+            yield item, None
+            continue
+        waiting.append((item, None if file is None else file.fetch()))
+        remote += file is not None
+        lanes = file.lanes if file is not None else 1
+        while remote > 2 * lanes or (waiting and _held(waiting) > AHEAD_BYTES):
+            remote -= waiting[0][1] is not None
+            yield _landed(waiting.popleft())
+    while waiting:
+        yield _landed(waiting.popleft())
+
+
+def _held(waiting: Iterable[tuple[object, Future[Fetched] | None]]) -> int:
+    done = (future for _, future in waiting if future is not None and future.done() and not future.cancelled())
+    return sum(len(future.result().data) for future in done if future.exception() is None)
+
+
+def _landed(entry: tuple[Item, Future[Fetched] | None]) -> tuple[Item, Fetched | PhotoError | None]:
+    item, future = entry
+    if future is None:
+        return item, None
+    try:
+        return item, result_of(future)
+    except PhotoError as error:
+        return item, error

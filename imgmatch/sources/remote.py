@@ -1,0 +1,195 @@
+"""What is read from elsewhere: one place for the connections of a scan, and photos that know where they lie."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+
+from imgmatch.errors import ImgmatchError, MissingExtraError
+from imgmatch.model import Fetched, Told
+from imgmatch.sources.trying import RemoteOptions
+from imgmatch.sources.urls import WEB, shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
+    from typing import Self
+
+    from imgmatch.sources.buckets import BucketStore
+
+Result = TypeVar("Result")
+
+_CLOSED = "the connections were closed while photos were on their way"
+_CLOSING_SECONDS = 5.0
+_EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "gs": "gs"}
+
+
+class Store(Protocol):
+    """Where photos of one kind of URL lie. All but ``close`` raise ``PhotoError``."""
+
+    async def look(self, url: str) -> Told:
+        """What is told of a photo without fetching it."""
+
+    async def fetch(self, url: str, told: Told) -> Fetched:
+        """All of a photo; ``told`` is what is known of it already."""
+
+    async def copy(self, url: str, file: BinaryIO) -> None:
+        """Write all of a manifest into a file."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Remote:
+    """The connections of one scan.
+
+    They live in fsspec's event loop, a thread of this process; at most ``options.fetchers`` requests run at once.
+    """
+
+    def __init__(self, options: RemoteOptions | None = None) -> None:
+        self.options = options or RemoteOptions()
+        self._stores: dict[str, Store] = {}
+        self._running: set[Future[Any]] = set()
+        self._turns = asyncio.Semaphore(self.options.fetchers)
+
+    def file(self, url: str, told: Told | None = None) -> UrlFile:
+        """A photo at a checked URL.
+
+        Args:
+            url: of it.
+            told: what a listing has told of it.
+
+        Raises:
+            MissingExtraError: what reads such URLs is not installed.
+        """
+        return UrlFile(url, self, self.store(url), told)
+
+    def store(self, url: str) -> Store:
+        """What reads a checked URL.
+
+        Raises:
+            MissingExtraError: it is not installed.
+        """
+        scheme = url.partition(":")[0]
+        scheme = "http" if scheme in WEB else scheme
+        if scheme not in self._stores:
+            self._stores[scheme] = _made(scheme, self.options, url)
+        return self._stores[scheme]
+
+    def bucket(self, url: str) -> BucketStore:
+        """As :meth:`store`, for URLs of buckets."""
+        from imgmatch.sources.buckets import BucketStore  # noqa: PLC0415 - needs an extra
+
+        store = self.store(url)
+        if not isinstance(store, BucketStore):
+            raise TypeError(f"{shown_url(url)} is no bucket")
+        return store
+
+    def start(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Future[Result]:
+        """Ask as soon as it is its turn."""
+        import fsspec.asyn  # noqa: PLC0415 - an extra
+
+        future = asyncio.run_coroutine_threadsafe(self._in_turn(ask), fsspec.asyn.get_loop())
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
+    async def _in_turn(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        async with self._turns:
+            return await ask()
+
+    def wait(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """Ask, and wait for the answer."""
+        return result_of(self.start(ask))
+
+    def close(self) -> None:
+        """Give up what is on its way, and close every connection."""
+        for future in list(self._running):
+            future.cancel()
+        for store in self._stores.values():
+            with contextlib.suppress(TimeoutError):
+                self.start(store.close).result(_CLOSING_SECONDS)
+        self._stores.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class UrlFile:
+    """A photo at a URL; see :class:`imgmatch.model.RemoteFile`."""
+
+    __slots__ = ("_remote", "_store", "_told", "url")
+
+    def __init__(self, url: str, remote: Remote, store: Store, told: Told | None = None) -> None:
+        self.url = url
+        self._remote = remote
+        self._store = store
+        self._told = told
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __repr__(self) -> str:
+        return f"UrlFile({shown_url(self.url)!r})"
+
+    @property
+    def lanes(self) -> int:
+        """How many such photos can be fetched at once."""
+        return self._remote.options.fetchers
+
+    def look(self) -> Future[Told]:
+        """What is told of it; what a listing has told is not asked again."""
+        if self._told is None:
+            return self._remote.start(self._look)
+        known: Future[Told] = Future()
+        known.set_result(self._told)
+        return known
+
+    async def _look(self) -> Told:
+        self._told = await self._store.look(self.url)
+        return self._told
+
+    def fetch(self) -> Future[Fetched]:
+        """All of it."""
+        return self._remote.start(self._fetch)
+
+    async def _fetch(self) -> Fetched:
+        return await self._store.fetch(self.url, self._told or Told())
+
+
+def result_of(future: Future[Result]) -> Result:
+    """What a future comes to.
+
+    Raises:
+        ImgmatchError: the connections were closed before.
+    """
+    try:
+        return future.result()
+    except CancelledError:
+        raise ImgmatchError(_CLOSED) from None
+
+
+def _made(scheme: str, options: RemoteOptions, url: str) -> Store:
+    try:
+        import fsspec  # noqa: PLC0415 - an extra
+
+        if scheme == "http":
+            from imgmatch.sources.web import WebStore  # noqa: PLC0415 - needs an extra
+
+            return WebStore(options)
+        fsspec.get_filesystem_class(scheme)
+        from imgmatch.sources.buckets import BucketStore  # noqa: PLC0415 - needs an extra
+
+        return BucketStore(scheme, options)
+    except ImportError as error:
+        extra = _EXTRAS[scheme]
+        raise MissingExtraError(
+            f'{shown_url(url)}: {scheme} URLs need packages that are not installed: pip install "imgmatch[{extra}]"'
+        ) from error

@@ -1,0 +1,67 @@
+"""What tells a changed photo from an unchanged one without reading it: two numbers, wherever it lies."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from imgmatch.errors import PhotoError
+from imgmatch.model import SkipReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from imgmatch.model import Told
+
+NOT_TOLD = 0
+"""In place of a time, for a remote photo that nothing tells from its next edition."""
+
+_LAST_NS = 2**63 - 1  # in the year 2262; a database holds no more, a file may bear any time
+
+
+class State(Protocol):
+    """Size in bytes, and modification time in ns or what stands for it."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def mtime_ns(self) -> int:
+        """In ns since 1970, or a hash."""
+
+
+Known = TypeVar("Known", bound=State)
+
+
+def file_state(path: Path) -> tuple[int, int]:
+    """Size and modification time of a regular file, in bytes and ns.
+
+    Raises:
+        PhotoError: it is missing, cannot be looked at, or is something else.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PhotoError(SkipReason.MISSING, "there is no such file") from None
+    except (OSError, ValueError) as error:
+        detail = str(getattr(error, "strerror", None) or error).lower()
+        raise PhotoError(SkipReason.UNREADABLE, detail) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(SkipReason.UNREADABLE, "it is not a regular file")
+    return status.st_size, min(max(status.st_mtime_ns, -_LAST_NS), _LAST_NS)
+
+
+def still(told: Told | PhotoError | None, states: Iterable[Known | None]) -> Known | None:
+    """Which of ``states`` a remote photo is still in; ``None`` if only fetching it will tell.
+
+    Raises:
+        PhotoError: asking about it has failed.
+    """
+    if isinstance(told, PhotoError):
+        raise told
+    if told is None or told.tag is None:
+        return None
+    same = (state for state in states if state is not None and state.mtime_ns == told.tag)
+    return next((state for state in same if told.size in (None, state.size)), None)

@@ -1,0 +1,208 @@
+"""Photos and manifests from web servers, none of which is trusted. Needs aiohttp."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched, SkipReason, Told
+from imgmatch.sources.addresses import NotPublicError, connector
+from imgmatch.sources.told import told_by_headers
+from imgmatch.sources.trying import PassingError, RemoteOptions, persistently
+from imgmatch.sources.urls import WEB, checked
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_PIECE = 1 << 16
+_OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MISSING = frozenset({404, 410})
+_FORBIDDEN = frozenset({401, 403, 407, 451})
+_PASSING = frozenset({408, 425, 429})
+_SERVER_ERROR = 500
+_NOT_IMPLEMENTED = 501
+_HEADERS = {"User-Agent": "imgmatch", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class WebStore:
+    """What lies under http(s) URLs. To be used in one event loop.
+
+    Proxies of the environment are not used: they would connect where they like.
+    """
+
+    def __init__(self, options: RemoteOptions) -> None:
+        self._options = options
+        self._session: aiohttp.ClientSession | None = None
+
+    async def look(self, url: str) -> Told:
+        """What the server tells of a photo by HEAD; nothing where it refuses, since it may yet answer GET.
+
+        Raises:
+            PhotoError: the server cannot be reached, or may not be.
+        """
+        return await persistently(partial(self._look, url), self._options, seconds=self._options.total_seconds)
+
+    async def _look(self, url: str) -> Told:
+        async with self._asked("HEAD", url) as response:
+            if response.status != _OK:
+                return Told()
+            return told_by_headers(response.headers, _length(response))
+
+    async def fetch(self, url: str, told: Told) -> Fetched:
+        """All of a photo. If more or less comes than was announced, now or by ``told``, it is not taken for whole.
+
+        Raises:
+            PhotoError: it is missing, refused, too large, late, or cannot be had whole.
+        """
+        attempt = partial(self._fetch, url, told)
+        return await persistently(attempt, self._options, seconds=self._options.total_seconds)
+
+    async def _fetch(self, url: str, told: Told) -> Fetched:
+        async with self._asked("GET", url) as response:
+            data = bytearray()
+            async for piece in self._pieces(response, self._options.file_bytes):
+                data += piece
+            now = told_by_headers(response.headers, len(data))
+            if told.size not in (None, now.size) and told.tag == now.tag:
+                raise PassingError(f"the server announced {told.size:,} bytes, and sent {now.size:,}")
+            return Fetched(bytes(data), now)
+
+    async def copy(self, url: str, file: BinaryIO) -> None:
+        """Write all of a manifest into a file.
+
+        Raises:
+            PhotoError: it cannot be had whole.
+        """
+        await persistently(partial(self._copy, url, file), self._options, seconds=None)
+
+    async def _copy(self, url: str, file: BinaryIO) -> None:
+        file.seek(0)
+        file.truncate()
+        async with self._asked("GET", url) as response:
+            async for piece in self._pieces(response, self._options.manifest_bytes):
+                file.write(piece)
+
+    async def _pieces(self, response: aiohttp.ClientResponse, limit: int) -> AsyncIterator[bytes]:
+        """The body, which must be as long as announced and no longer than ``limit``."""
+        _check_status(response)
+        announced, read = _length(response), 0
+        if announced is not None and announced > limit:
+            raise PhotoError(SkipReason.TOO_LARGE, f"{announced:,} bytes; the limit is {limit:,}")
+        async for piece in response.content.iter_chunked(_PIECE):
+            read += len(piece)
+            if read > limit:
+                raise PhotoError(SkipReason.TOO_LARGE, f"more than the limit of {limit:,} bytes")
+            yield piece
+        if announced not in (None, read):
+            raise PassingError(f"the server announced {announced:,} bytes, and sent {read:,}")
+
+    @asynccontextmanager
+    async def _asked(self, method: str, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to a request, redirects followed; each of them is looked at like the first URL."""
+        with photo_errors():
+            for _ in range(self._options.redirects + 1):
+                async with self._opened().request(method, _as_is(url), allow_redirects=False) as response:
+                    where = response.headers.get("Location")
+                    if response.status not in _REDIRECTS or where is None:
+                        yield response
+                        return
+                url = _redirected(url, where)
+        raise PhotoError(SkipReason.UNREADABLE, f"redirected more than {self._options.redirects} times")
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            options = self._options
+            self._session = aiohttp.ClientSession(
+                connector=connector(options.fetchers, allow_private=options.allow_private),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=_HEADERS,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=options.connect_seconds, sock_read=options.total_seconds
+                ),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _as_is(url: str) -> URL:
+    """A URL for aiohttp, which must not rewrite what may be signed."""
+    return URL(url, encoded=url.isascii() and " " not in url)
+
+
+def _redirected(url: str, where: str) -> str:
+    found = checked(urljoin(url, where))
+    if not found.startswith(tuple(f"{scheme}://" for scheme in WEB)):
+        raise PhotoError(SkipReason.REFUSED, "The server redirects to what is no web server.")
+    return found
+
+
+def _length(response: aiohttp.ClientResponse) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _check_status(response: aiohttp.ClientResponse) -> None:
+    """Go on if the answer is the photo.
+
+    Raises:
+        PhotoError: it is not, and will not be soon.
+        PassingError: it may be soon.
+    """
+    status = response.status
+    if status == _OK:
+        return
+    detail = f"the server answered {status}"
+    if status in _MISSING:
+        raise PhotoError(SkipReason.MISSING, detail)
+    if status in _FORBIDDEN:
+        raise PhotoError(SkipReason.REFUSED, detail)
+    if status in _PASSING or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
+        after = response.headers.get("Retry-After", "")
+        raise PassingError(detail, wait=float(after) if after.isascii() and after.isdecimal() else None)
+    raise PhotoError(SkipReason.UNREADABLE, detail)
+
+
+@contextmanager
+def photo_errors() -> Iterator[None]:
+    """What aiohttp raises, in our words. Its own may hold the whole URL, with what signs it.
+
+    Raises:
+        PhotoError: another try would end alike.
+        PassingError: it may not.
+    """
+    try:
+        yield
+    except (aiohttp.ServerTimeoutError, aiohttp.ConnectionTimeoutError) as error:
+        raise PassingError("the server did not answer in time", SkipReason.TIMED_OUT) from error
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, NotPublicError):
+            detail = f"{error.os_error} (--allow-private lets it pass)"
+            raise PhotoError(SkipReason.REFUSED, detail) from error
+        if isinstance(error, aiohttp.ClientSSLError):
+            raise PhotoError(SkipReason.UNREADABLE, "the server's certificate is not to be trusted") from error
+        raise PassingError(_unreachable(error)) from error
+    except aiohttp.InvalidURL as error:
+        raise PhotoError(SkipReason.REFUSED, "The URL cannot be understood.") from error
+    except aiohttp.ClientPayloadError as error:
+        raise PassingError("the connection ended before all had come") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise PassingError(f"the connection failed: {type(error).__name__}") from error
+
+
+def _unreachable(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the server's name cannot be resolved"
+    return f"the server cannot be reached: {(error.os_error.strerror or type(error.os_error).__name__).lower()}"

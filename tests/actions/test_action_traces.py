@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgmatch.actions import traces
+from imgmatch.actions.traces import found_in
+
+
+@given(data=st.binary(max_size=200), cuts=st.lists(st.tuples(st.integers(0, 199), st.integers(8, 40)), max_size=6))
+def test_pieces_are_found_wherever_they_stand_as_a_plain_search_finds_them(
+    data: bytes, cuts: list[tuple[int, int]]
+) -> None:
+    needles = {data[start : start + size] for start, size in cuts} | {b"elsewhere", data[:7] + b"\1\2"}
+    needles = {needle for needle in needles if len(needle) >= 8}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(data)
+        assert found_in(path, needles) == {needle for needle in needles if needle in data}
+
+
+@pytest.mark.parametrize("block", [16, 24, 31])
+def test_a_piece_across_two_blocks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(traces, "_AT_ONCE", block)
+    data = bytes(range(256)) * 2
+    (tmp_path / "file").write_bytes(data)
+    needles = {data[start : start + 20] for start in range(200)}
+    assert found_in(tmp_path / "file", needles) == needles
+
+
+def test_a_file_is_searched_for_nothing_and_an_empty_one_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert found_in(tmp_path / "file", set()) == set()
+    assert found_in(tmp_path / "file", {b"12345678"}) == set()
+
+
+def test_a_piece_too_short_to_prove_anything_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"1234567")
+    with pytest.raises(ValueError, match="8 bytes"):
+        found_in(tmp_path / "file", {b"1234567"})

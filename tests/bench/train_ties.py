@@ -1,0 +1,300 @@
+"""Train the rule that ties stored pictures: ``python tests/bench/train_ties.py OUT.npz``, a quarter of an hour.
+
+A night asks an index about its own pictures. A query is then what the catalog keeps: some hundred points, their
+descriptors as the codebook gives them back, and the thumbnail; only of larger pictures the file is read again. Both
+sides may be edited, so strangers share what editing adds: the interface of a screenshot, a sticker, the frame of a
+meme. Here stored photos and edited copies of some of them lie in one index and are asked about each other. A pair is a
+copy if both come from one photo.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from common import say
+from edits import EDITS
+from numpy.typing import NDArray
+from pairs import HASHER, PLAIN, Asked, drawn, drawn_with_fillers, in_processes, split
+from train_rule import NAMES, arrays_of, fitted, line_of, name_of, near_line, twins_of
+
+from imgmatch import registry
+from imgmatch.engines.ivf import IvfParts
+from imgmatch.features.describe import UNIT
+from imgmatch.features.extract import Features
+from imgmatch.features.rule import Rule
+from imgmatch.features.verify import Query
+from imgmatch.imaging.limits import Limits
+from imgmatch.verifying import MOST_CANDIDATES, known_picture, one_thread
+from imgmatch.workers.describe import Describer
+from imgmatch.workers.messages import Description, Job
+from imgmatch.workers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from imgmatch.features.codebook import U8
+    from imgmatch.features.record import Stored
+
+SEED = 47
+COPIED, COPIES = 1_000, 6
+"""Photos that are copied, and how often."""
+
+STRIDE = 13
+"""So far apart are the edits of one photo in the list of all. No two are of one family: copies of one photo on one
+interface would be laid interface on interface, and teach that this makes a copy."""
+
+ORIGINALS = 2_500
+"""Photos that are asked about as they are."""
+
+LARGE = 640
+"""Pixels of the longer side above which the file is read again."""
+
+LEAST_VOTES = 0.6
+"""Candidates with less are not verified."""
+
+FOLDS = 8
+LEAST_HARD, LEAST_SHARE, HARD = 8, 0.6, 30.0
+"""Points, or share of the pictures that agrees, from which a stranger looks like a copy; and what it then weighs."""
+
+ALLOWED = 1
+"""Pairs of strangers that may be tied. A night over 60,000 pictures meets a hundred times as many pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What an index keeps of a photo or copy; `fillers` are the other pictures it shows."""
+
+    asked: Asked
+    fillers: frozenset[Path]
+    record: bytes
+    thumbnail: bytes
+    bits: bytes
+    side: int
+
+    @property
+    def photo(self) -> str:
+        """The photo it comes from."""
+        return name_of(self.asked.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a stored picture lies in one that was asked about; both by their rows."""
+
+    query: int
+    row: int
+    figures: NDArray[np.float32]
+
+
+def asked_of(kept: Sequence[Path]) -> list[Asked]:
+    """All photos as they are, then the copies, every edit as often as any other."""
+    rng = random.Random(SEED)
+    names = list(EDITS)
+    copies = [
+        Asked(path, name, rng.choice(EDITS[name].strengths), rng.randrange(10**6))
+        for number, path in enumerate(rng.sample(list(kept), COPIED))
+        for copy in range(COPIES)
+        for name in (names[(number * COPIES + copy) * STRIDE % len(names)],)
+    ]
+    return [Asked(path, PLAIN, 1, 0) for path in kept] + copies
+
+
+def describing(others: Sequence[Path]) -> Callable[[Asked], Picture | None]:
+    """What makes a picture of a photo or copy; ``None`` where it cannot be used."""
+    describer = Describer(Settings(limits=Limits()))
+
+    def describe(asked: Asked) -> Picture | None:
+        data, fillers = drawn_with_fillers(asked, others)
+        reply = describer.describe(Job(data))
+        if not isinstance(reply, Description) or reply.stored is None:
+            return None
+        side = max(reply.width, reply.height)
+        return Picture(asked, fillers, reply.stored.record, reply.stored.thumbnail, reply.fingerprints[HASHER], side)
+
+    return describe
+
+
+class Night:
+    """Asks an index about its own pictures."""
+
+    def __init__(self, pictures: Sequence[Picture], others: Sequence[Path]) -> None:
+        self._pictures = pictures
+        self._others = others
+        self._known = [known_picture(one.record, one.thumbnail) for one in pictures]
+        self._bits = np.frombuffer(b"".join(one.bits for one in pictures), np.uint8).reshape(len(pictures), -1)
+        self._turned = registry.hasher(HASHER).turned(self._bits)
+        self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
+        records = [(row, one.features) for row, one in enumerate(self._known)]
+        self._engine = IvfParts(self._codebook, (), -1).grown(records, len(records))
+        self._describer = Describer(Settings(limits=Limits()))
+
+    @one_thread()
+    def ask(self, row: int) -> list[Way]:
+        """All ways in which other pictures lie in this one."""
+        picture, features = self._asked(row)
+        query, ways = Query(picture, features), []
+        for one in self._engine.search([features], MOST_CANDIDATES)[0]:
+            if one.row == row or one.votes < LEAST_VOTES:
+                continue
+            apart = float(np.bitwise_count(self._turned[:, row] ^ self._bits[one.row]).sum(1).min())
+            found = query.verify(self._known[one.row], self._codebook, mirrored=one.mirrored, apart=apart)
+            ways += [Way(row, one.row, way.figures.row()) for way in found]
+        return ways
+
+    def _asked(self, row: int) -> tuple[U8, Features]:
+        if self._pictures[row].side > LARGE:
+            reply = self._describer.describe(Job(drawn(self._pictures[row].asked, self._others), query=True))
+            if isinstance(reply, Description) and reply.asked is not None:
+                return reply.asked.picture, reply.asked.features
+        known = self._known[row]
+        if known.thumbnail is None:
+            raise ValueError("a picture without its thumbnail cannot be asked about")
+        return known.thumbnail, self._remembered(known.features)
+
+    def _remembered(self, stored: Stored) -> Features:
+        vectors = self._codebook.decode(stored.lists, stored.codes)
+        descriptors = np.clip(np.rint(vectors * UNIT), 0, 255).astype(np.uint8)
+        return Features(stored.points, descriptors, stored.width, stored.height)
+
+
+class Ties:
+    """Rows of figures, whether they are copies, and of which two pictures.
+
+    pictures: (n, 2) rows, of the one asked about and the other. photos: (n, 2) what they come from. tie: (n,) which of
+    `ties`, pairs of pictures whichever was asked about; `strange` says which of those are no copies.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], ways: Sequence[Way], twins: set[frozenset[str]]) -> None:
+        self.every = pictures
+        kept = [way for way in ways if _is_clear(pictures[way.query], pictures[way.row], twins)]
+        self.figures = np.stack([way.figures for way in kept])
+        self.pictures = np.array([(way.query, way.row) for way in kept])
+        photo = np.unique([one.photo for one in pictures], return_inverse=True)[1]
+        self.photos = photo[self.pictures]
+        self.copy = self.photos[:, 0] == self.photos[:, 1]
+        self.ties, tie = np.unique(np.sort(self.pictures, axis=1), axis=0, return_inverse=True)
+        self.tie = tie.ravel()
+        self.strange = photo[self.ties[:, 0]] != photo[self.ties[:, 1]]
+
+    def best(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The highest log odds of each tie."""
+        best = np.full(len(self.ties), -np.inf)
+        np.maximum.at(best, self.tie, odds)
+        return best
+
+
+def _is_clear(one: Picture, other: Picture, twins: set[frozenset[str]]) -> bool:
+    """Not so for strangers that are twins or show one filler: they do share a picture."""
+    if one.photo == other.photo:
+        return True
+    return frozenset((one.photo, other.photo)) not in twins and not one.fillers & other.fillers
+
+
+def collected() -> Ties:
+    """Draw, describe, index and ask."""
+    kept, left_out = split()
+    others = [path for path in left_out if path.parent.parent.name != "same-person"]
+    found = in_processes(describing(others), asked_of(kept), "pictures")
+    pictures = [one for one in found if one is not None]
+    originals = [row for row, one in enumerate(pictures) if one.asked.edit == PLAIN]
+    rows = random.Random(SEED).sample(originals, ORIGINALS)
+    rows += [row for row, one in enumerate(pictures) if one.asked.edit != PLAIN]
+    ways = in_processes(Night(pictures, others).ask, rows, "queries")
+    return Ties(pictures, [way for some in ways for way in some], twins_of(Path(__file__).parent / "twins.txt"))
+
+
+def weights_of(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Strangers that share an interface or a frame look most like copies: they weigh more."""
+    points, share = figures[:, NAMES.index("points")], figures[:, NAMES.index("share")]
+    hard = (points >= LEAST_HARD) | (share >= LEAST_SHARE)
+    return np.where(copy, 1.0, np.where(hard, HARD, 1.0))
+
+
+def out_of_sample(ties: Ties, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log odds of every way from trees that saw no pair with either of its photos."""
+    odds = np.full(len(ties.copy), np.nan)
+    fold = np.sort(ties.photos % FOLDS, axis=1)
+    for one in range(FOLDS):
+        for other in range(one, FOLDS):
+            held = (fold == (one, other)).all(1)
+            seen = ~np.isin(fold, (one, other)).any(1)
+            trees = fitted(ties.figures[seen], ties.copy[seen], weights[seen], one)
+            odds[held] = trees.decision_function(ties.figures[held])
+    return odds
+
+
+class Recall:
+    """Of every copy the highest log odds of a way in which its original lies in it, and of any tie to its photo."""
+
+    def __init__(self, ties: Ties, odds: NDArray[np.float64]) -> None:
+        edits = np.array([one.asked.edit for one in ties.every])
+        original, tied = np.full((2, len(edits)), -np.inf)
+        query, row = ties.pictures.T
+        to_original = ties.copy & (edits[row] == PLAIN)
+        np.maximum.at(original, query[to_original], odds[to_original])
+        for side in (query, row):
+            np.maximum.at(tied, side[ties.copy], odds[ties.copy])
+        copies = edits != PLAIN
+        self.edit, self.original, self.tied = edits[copies], original[copies], tied[copies]
+
+    def percent(self, threshold: float, edit: str | None = None) -> tuple[float, float]:
+        """Copies whose original is found, and those that are tied to any picture of their photo."""
+        chosen = slice(None) if edit is None else self.edit == edit
+        original, tied = (100 * float((best[chosen] >= threshold).mean()) for best in (self.original, self.tied))
+        return round(original, 2), round(tied, 2)
+
+
+def thresholds_of(strange: NDArray[np.float64]) -> dict[int, float]:
+    """The lowest log odds at which so many ties of strangers are accepted."""
+    down = np.sort(strange)[::-1]
+    return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, 5, 10, 20, 50, 100, 200)}
+
+
+def print_recall(recall: Recall, thresholds: dict[int, float]) -> None:
+    """Recall against strangers, then what is lost edit by edit where the rule accepts."""
+    print("log odds  original %  any tie %  strangers")
+    for count, threshold in thresholds.items():
+        original, tied = recall.percent(threshold)
+        print(f"{threshold:8.3f}  {original:10.2f}  {tied:9.2f}  {count:9d}")
+    print("\noriginal %  any tie %  edit")
+    for original, tied, edit in sorted((*recall.percent(thresholds[ALLOWED], edit), edit) for edit in EDITS):
+        print(f"{original:10.1f}  {tied:9.1f}  {edit}")
+
+
+def fit(ties: Ties, out: Path) -> dict[str, Any]:
+    """Fit and write the rule; returns what is known of it out of sample."""
+    say(f"{len(ties.copy):,} ways, {int(ties.copy.sum()):,} of them of copies")
+    weights = weights_of(ties.figures, ties.copy)
+    odds = out_of_sample(ties, weights)
+    slope, shift = calibration = line_of(odds, ties.copy)
+    recall, thresholds = Recall(ties, odds), thresholds_of(ties.best(odds)[ties.strange])
+    print_recall(recall, thresholds)
+    accept = float(1 / (1 + np.exp(-(slope * thresholds[ALLOWED] + shift))))
+    trees = fitted(ties.figures, ties.copy, weights, SEED)
+    near = near_line(ties.figures, ties.copy)
+    Rule(**arrays_of(trees), calibration=calibration, near=near, accept=accept).save(out)
+    again = Rule.load(out).log_odds(ties.figures)
+    return {
+        "pictures": len(ties.every),
+        "copies": len(recall.edit),
+        "ways": len(ties.copy),
+        "ways_of_copies": int(ties.copy.sum()),
+        "ties_of_copies": int((~ties.strange).sum()),
+        "ties_of_strangers": int(ties.strange.sum()),
+        "log_odds_accepted": round(thresholds[ALLOWED], 4),
+        "accept": accept,
+        "calibration": calibration.tolist(),
+        "near": near.tolist(),
+        "found_percent": recall.percent(thresholds[ALLOWED]),
+        "worst_difference_to_scikit_learn": float(np.abs(again - trees.decision_function(ties.figures)).max()),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(fit(collected(), Path(sys.argv[1]))))

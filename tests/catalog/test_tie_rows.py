@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from filled import opened, store
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pictured import feature_row, showing
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.features import drop_unused_features
+from imgmatch.catalog.lookups import counts
+from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.ties import Tie, begin_search, note_searched, read_ties, searched_through, store_ties
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.database import Catalog
+
+PICTURES = 40
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """With forty pictures, whose features have the row ids 1 to 40."""
+    for catalog in opened(tmp_path):
+        store(catalog, [showing(number, f"a{number}", picture=number) for number in range(1, PICTURES + 1)])
+        yield catalog
+
+
+def tie(low: int, high: int, odds: float = 1.0) -> Tie:
+    return Tie(low, high, odds, mirrored=odds > 2, rotation=90, overlap_low=0.25, overlap_high=None, agreement=0.5)
+
+
+def kept(connection: Connection) -> list[Tie]:
+    return list(read_ties(connection))
+
+
+def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: Catalog) -> None:
+    far = Tie(2, 3, -40.0, mirrored=True, rotation=0, overlap_low=None, overlap_high=None, agreement=None)
+    with catalog.write() as connection:
+        store_ties(connection, [far, tie(1, 3), tie(1, 2)])
+        assert kept(connection) == [tie(1, 2), tie(1, 3), far]
+        assert [type(one.mirrored) for one in kept(connection)] == [bool] * 3
+        assert counts(connection)["ties"] == 3
+
+
+PAIRS = st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda pair: pair[0] < pair[1])
+BATCHES = st.lists(st.lists(st.tuples(PAIRS, st.integers(-3, 3)), max_size=12), max_size=4)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=BATCHES)
+def test_of_a_pair_the_best_odds_stay_whatever_the_order(
+    catalog: Catalog, batches: list[list[tuple[tuple[int, int], int]]]
+) -> None:
+    expected: dict[tuple[int, int], int] = {}
+    with catalog.write() as connection:
+        connection.execute(schema.ties.delete())
+        for batch in batches:
+            store_ties(connection, [tie(*pair, odds) for pair, odds in batch])
+            for pair, odds in batch:
+                expected[pair] = max(odds, expected.get(pair, odds))
+            assert kept(connection) == [tie(*pair, odds) for pair, odds in sorted(expected.items())]
+
+
+def test_of_equal_odds_the_first_stays(catalog: Catalog) -> None:
+    first, second = tie(1, 2), replace(tie(1, 2), rotation=180)
+    with catalog.write() as connection:
+        store_ties(connection, [first, second])
+        store_ties(connection, [second])
+        assert kept(connection) == [first]
+
+
+def test_more_ties_than_a_statement_takes_are_kept_and_bettered(catalog: Catalog) -> None:
+    pairs = [(low, high) for low in range(1, PICTURES) for high in range(low + 1, PICTURES + 1)]
+    assert len(pairs) > 700
+    with catalog.write() as connection:
+        store_ties(connection, [tie(*pair) for pair in pairs])
+        store_ties(connection, [tie(*pair, 0.0 if sum(pair) % 2 else 2.0) for pair in pairs])
+        assert kept(connection) == [tie(*pair, 1.0 if sum(pair) % 2 else 2.0) for pair in pairs]
+
+
+def test_a_tie_goes_with_the_features_of_either_picture(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        assert [feature_row(connection, picture) for picture in (1, 2, 3)] == [1, 2, 3]
+        store_ties(connection, [tie(1, 2), tie(2, 3), tie(3, 4)])
+        remove_photos(connection, photo_id="p2")
+        assert kept(connection) == [tie(1, 2), tie(2, 3), tie(3, 4)]
+        drop_unused_features(connection)
+        assert kept(connection) == [tie(3, 4)]
+
+
+def test_how_far_was_searched_is_known_by_the_rule_that_judged(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        assert searched_through(connection, "one") == 0
+        assert begin_search(connection, "one") == 0
+        note_searched(connection, "one", 7)
+        note_searched(connection, "one", 12)
+        assert searched_through(connection, "one") == begin_search(connection, "one") == 12
+        assert searched_through(connection, "other") == 0
+
+
+def test_another_rule_drops_all_ties_and_begins_anew_and_the_same_one_none(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        begin_search(connection, "one")
+        store_ties(connection, [tie(1, 2), tie(2, 3)])
+        note_searched(connection, "one", 3)
+        begin_search(connection, "one")
+        assert len(kept(connection)) == 2
+        searched_through(connection, "other")
+        assert len(kept(connection)) == 2
+        assert begin_search(connection, "other") == 0
+        assert kept(connection) == []
+        assert begin_search(connection, "one") == 0
