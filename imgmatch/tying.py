@@ -69,12 +69,21 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A stored picture that may lie in one that is asked about: its features, its fingerprint, and on which side."""
+    """A stored picture that may lie in one that is asked about.
+
+    Attributes:
+        row: row id of its features.
+        known: these.
+        bits: its fingerprint, 32 bytes.
+        mirrored: whether it may lie in the mirrored one.
+        rotation: degrees clockwise by which that is turned to be laid over it frame on frame; ``None``: not tried.
+    """
 
     row: int
     known: FeatureRow
     bits: bytes
     mirrored: bool
+    rotation: int | None = None
 
 
 def stored_features(record: bytes, codebook: str) -> Features:
@@ -115,7 +124,14 @@ class PairJudge:
         bare = asked.picture is _NO_PICTURE  # then there is nothing to lay the other over
         known = known_picture(claim.known.record, None if bare else claim.known.thumbnail)
         bits = apart(asked.turned, claim.bits)
-        return asked.query.verify(known, self._codebook, mirrored=claim.mirrored, apart=bits, least=LEAST_POINTS)
+        return asked.query.verify(
+            known,
+            self._codebook,
+            mirrored=claim.mirrored,
+            apart=bits,
+            rotation=claim.rotation,
+            least=LEAST_POINTS,
+        )
 
 
 def _tie(asked: Asking, claim: Claim, ways: Sequence[tuple[float, Verified]]) -> Tie:

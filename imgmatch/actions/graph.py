@@ -13,8 +13,9 @@ from imgmatch.actions.collages import uncollaged
 from imgmatch.actions.confirming import crossing, joined
 from imgmatch.actions.dismissed import Dismissals
 from imgmatch.actions.groups import Edges, Star, gather
+from imgmatch.actions.judging import confirm, confirm_near
 from imgmatch.actions.nodes import Nodes, read_nodes
-from imgmatch.actions.search import Searched, Tied, confirm, search_new
+from imgmatch.actions.search import Searched, Tied, search_new
 from imgmatch.catalog.ties import Tie, read_ties
 from imgmatch.features import rule as rules
 from imgmatch.joins.blocks import Terms
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from imgmatch.actions.dismissed import Apart
     from imgmatch.index import Index
     from imgmatch.joins.blocks import Progress
+
+SURE = 18
+"""Bits within which fingerprints are enough to tie pictures. Among 57,000 pictures no two strangers were nearer than 22
+(BENCHMARKS.md, "rings"); farther pairs are laid over each other where features are kept."""
 
 FEATURES_COST = 1_000
 """What a tie by features costs, in bits: more than any tie by fingerprints, so that those come first."""
@@ -91,11 +96,14 @@ def draw_graph(index: Index, night: Night) -> Graph:
     if night.search and nodes.pictures:
         tied = Tied(nodes, near.left, near.right)
         searched = search_new(index, nodes, tied, lambda done, of: night.tell("pictures searched", done / of))
+        loose = _chosen(near, _is_loose(near, nodes))
+        confirm_near(index, nodes, loose, searched, lambda done, of: night.tell("near pictures judged", done / of))
     found = _ties(index, nodes, night)
+    near = _chosen(near, ~_is_loose(near, nodes) | ~_is_refused(index, nodes, near, found))
     pairs, ties = _edges(found, near, apart)
     everything = _both(pairs, ties)
     stars = gather(everything, nodes.weights, apart)
-    stars = uncollaged(stars, everything, nodes.weights, _whole(found, nodes), apart)
+    stars = uncollaged(stars, everything, nodes.weights, _whole(found, ties, nodes), apart)
     asked = crossing(stars, everything, len(nodes))
     if night.search:
         confirm(index, nodes, asked, searched, lambda done, of: night.tell("copies confirmed", done / of))
@@ -115,8 +123,29 @@ def _near(index: Index, nodes: Nodes, allowed: int, apart: Apart, night: Night) 
         night.tell("fingerprints joined", progress.share)
 
     pairs = near_pairs(turned, allowed, Terms(progress=tell))
-    kept = ~apart.mask(pairs.left, pairs.right)
-    return Pairs(pairs.left[kept], pairs.right[kept], pairs.distances[kept], pairs.orientations[kept])
+    return _chosen(pairs, ~apart.mask(pairs.left, pairs.right))
+
+
+def _chosen(pairs: Pairs, chosen: NDArray[np.bool_]) -> Pairs:
+    return Pairs(pairs.left[chosen], pairs.right[chosen], pairs.distances[chosen], pairs.orientations[chosen])
+
+
+def _is_loose(pairs: Pairs, nodes: Nodes) -> NDArray[np.bool_]:
+    """Which pairs are not so near that their fingerprints are enough, and can be laid over each other."""
+    one, other = nodes.features[pairs.left], nodes.features[pairs.right]
+    loose: NDArray[np.bool_] = (pairs.distances > SURE) & (one >= 0) & (other >= 0) & (one != other)
+    return loose
+
+
+def _is_refused(index: Index, nodes: Nodes, pairs: Pairs, found: Ties) -> NDArray[np.bool_]:
+    """Which pairs were laid over each other and are no copies."""
+    with index.catalog.read() as connection:
+        judged = {(tie.low, tie.high) for tie in read_ties(connection)}
+    one, other = nodes.features[pairs.left], nodes.features[pairs.right]
+    rows = zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True)
+    ends = zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)
+    refused = (pair in judged and end not in found for pair, end in zip(rows, ends, strict=True))
+    return np.fromiter(refused, bool, len(pairs))
 
 
 def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
@@ -138,10 +167,11 @@ def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
     return best
 
 
-def _whole(ties: Ties, nodes: Nodes) -> Callable[[int, int], float]:
+def _whole(found: Ties, ties: Edges, nodes: Nodes) -> Callable[[int, int], float]:
     """What tells which share of one node is seen, and looks the same, in another; all where fingerprints tie them."""
     seen: dict[tuple[int, int], float] = {}
-    for (low, high), (tie, _) in ties.items():
+    for low, high in zip(ties.left.tolist(), ties.right.tolist(), strict=True):
+        tie, _ = found[low, high]
         as_told = nodes.fingerprints[nodes.pictures[tie.low]] == nodes.fingerprints[low]
         alike = 1.0 if tie.agreement is None else tie.agreement
         of_low, of_high = alike * (tie.overlap_low or 0.0), alike * (tie.overlap_high or 0.0)

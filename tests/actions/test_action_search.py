@@ -7,8 +7,9 @@ import photos
 import pytest
 
 from imgmatch.actions import search as searching
+from imgmatch.actions.judging import confirm
 from imgmatch.actions.nodes import Nodes, read_nodes
-from imgmatch.actions.search import LARGE, Searched, Tied, confirm, search_new
+from imgmatch.actions.search import LARGE, Searched, Tied, search_new
 from imgmatch.catalog import schema
 from imgmatch.catalog.ties import Tie, note_searched, read_ties, searched_through
 from imgmatch.features.rule import shipped_ties
