@@ -127,7 +127,8 @@ class Grouper:
         way = int(near.orientations[place])
         turn = ORIENTATIONS[way if node == low else int(BACK[way])]
         distance = int(near.distances[place])
-        score = round(rules.shipped().near_score(distance), 4)
+        tie = self._graph.ties.get((low, high))  # those not near enough were laid over each other as well
+        score = round(rules.shipped().near_score(distance) if tie is None else tie[1], 4)
         return Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
 
     def _tied(self, node: int, medoid: int) -> Evidence:
