@@ -37,12 +37,13 @@ def log_json() -> None:
 
 def is_json() -> bool:
     """Whether JSON lines are written."""
-    return bool(_LOGGER.handlers)
+    return any(isinstance(handler.formatter, _JsonFormatter) for handler in _LOGGER.handlers)
 
 
 def plain() -> None:
     """From now on write sentences, as at first."""
     _LOGGER.handlers[:] = []
+    _LOGGER.propagate = True
 
 
 def say(message: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 -- whatever JSON can hold

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = (160, 200)
+NO_SEARCH = Night(search=False)
 
 
 class Planter:
@@ -185,11 +186,23 @@ def test_a_chain_of_near_pictures_is_not_one_group(planter: Planter) -> None:
         planter.plant(f"a{number}", shot(number), number)
     planter.index.add(planter.planted)
     chain(planter.index, links=9, step=20)
-    report = find_rings(planter.index)
+    report = find_rings(planter.index, night=NO_SEARCH)
     sizes = sorted(len(group.photos) for ring in report.rings for group in ring.groups)
     assert sum(sizes) <= 9
     assert max(sizes) == 3  # a medoid and its neighbour on either side
     assert max(len(ring.accounts) for ring in report.rings) == 3
+
+
+def test_near_fingerprints_tie_nobody_once_the_pictures_were_laid_over_each_other(planter: Planter) -> None:
+    """Pictures that have nothing in common, with fingerprints 20 bits apart."""
+    for number in range(3):
+        planter.plant(f"a{number}", shot(number), number)
+    planter.index.add(planter.planted)
+    chain(planter.index, links=3, step=20)
+    assert find_rings(planter.index, night=NO_SEARCH).rings != ()
+    report = find_rings(planter.index)
+    assert (report.rings, report.searched.judged > 0) == ((), True)
+    assert find_rings(planter.index, night=NO_SEARCH).rings == ()
 
 
 def test_a_picture_on_very_many_accounts_is_common_and_ties_nobody(planter: Planter) -> None:
