@@ -14,7 +14,7 @@ from imgmatch.actions.confirming import crossing, joined
 from imgmatch.actions.dismissed import Dismissals
 from imgmatch.actions.groups import Edges, Star, gather
 from imgmatch.actions.judging import confirm, confirm_near
-from imgmatch.actions.nodes import Nodes, read_nodes
+from imgmatch.actions.nodes import Nodes, read_nodes, turned_by
 from imgmatch.actions.search import Searched, Tied, search_new
 from imgmatch.catalog.ties import Tie, read_ties
 from imgmatch.features import rule as rules
@@ -114,15 +114,10 @@ def draw_graph(index: Index, night: Night) -> Graph:
 
 
 def _near(index: Index, nodes: Nodes, allowed: int, apart: Apart, night: Night) -> Pairs:
-    try:
-        turned = index.hasher.turned(nodes.bits)
-    except NotImplementedError:  # then only copies the right way up are grouped, as that hasher's documentation says
-        turned = nodes.bits[None]
-
     def tell(progress: Progress) -> None:
         night.tell("fingerprints joined", progress.share)
 
-    pairs = near_pairs(turned, allowed, Terms(progress=tell))
+    pairs = near_pairs(turned_by(index.hasher, nodes.bits), allowed, Terms(progress=tell))
     return _chosen(pairs, ~apart.mask(pairs.left, pairs.right))
 
 

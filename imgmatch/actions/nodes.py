@@ -23,6 +23,8 @@ from imgmatch.model import FINGERPRINT_BYTES
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from imgmatch.hashers.base import Hasher
+
 
 @dataclass(frozen=True)
 class Nodes:
@@ -60,6 +62,17 @@ class Nodes:
         if only is not None:
             return account == only
         return account not in self.split.get(int(self.fingerprints[node]), frozenset())
+
+
+def turned_by(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Fingerprints, shape (n, 32), in all orientations, shape (8, n, 32), or in their own alone, shape (1, n, 32).
+
+    That is what a hasher gives which cannot turn fingerprints: of its copies only those the right way up are found.
+    """
+    try:
+        return hasher.turned(bits)
+    except NotImplementedError:
+        return bits[None]
 
 
 def read_nodes(connection: Connection, hasher: str, apart: Mapping[bytes, frozenset[str]]) -> Nodes:

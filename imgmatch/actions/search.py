@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgmatch.actions.nodes import turned_by
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import features_by_id
 from imgmatch.catalog.pictures import files_of_pictures
@@ -83,10 +84,7 @@ class PictureAsker:
         with self._index.catalog.read() as connection:
             known = features_by_id(connection, rows)
             files = files_of_pictures(connection, rows)
-        try:
-            turned = self._index.hasher.turned(bits)
-        except NotImplementedError:  # then only the right way up is compared, as that hasher's documentation says
-            turned = bits[None]
+        turned = turned_by(self._index.hasher, bits)
         large = [(row, file) for row in rows if (file := files.get(row)) is not None and file.side > LARGE]
         again = dict(self._read_again(large))
         return [

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 from PIL import ImageOps
-from test_action_rings import Planter, shot, who
+from planting import Planter, shot, who
 
 from imgmatch.actions.commons import Common
 from imgmatch.actions.decide import decide_on_group, decide_on_pair, decide_on_ring
@@ -14,31 +14,14 @@ from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
 from imgmatch.demo.portraits import portrait
 from imgmatch.errors import ImgmatchError
-from imgmatch.index import Index
 from imgmatch.model import Decision, Kind, Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from imgmatch.actions.rings import RingsReport
+    from imgmatch.index import Index
 
 BY = "ana"
 CONFIRM, DISMISS, COMMON = Verdict.CONFIRM, Verdict.DISMISS, Verdict.COMMON
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """One index for all tests, so that its worker starts once; each test leaves it empty."""
-    with Index.create(tmp_path_factory.mktemp("index") / "index") as index:
-        yield index
-
-
-@pytest.fixture
-def planter(opened: Index, tmp_path: Path) -> Iterator[Planter]:
-    planter = Planter(tmp_path, opened)
-    yield planter
-    planter.clear()
 
 
 def plant_ring(planter: Planter, seed: int = 1, accounts: str = "abc") -> list[str]:

@@ -6,36 +6,20 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
-from test_action_rings import Planter, shot, who
+from planting import Planter, shot, who
 
 from imgmatch.actions.decide import decide_on_group, decide_on_pair, decide_on_ring
 from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import RingsReport, find_rings
 from imgmatch.demo.portraits import portrait
-from imgmatch.index import Index
 from imgmatch.model import Kind, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
 BY = "ana"
 EVERYTHING = Night(max_distance=60, min_score=0.0)
 """Thresholds at which much would be tied that is none."""
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """One index for all tests, so that its worker starts once; each test leaves it empty."""
-    with Index.create(tmp_path_factory.mktemp("index") / "index") as index:
-        yield index
-
-
-@pytest.fixture
-def planter(opened: Index, tmp_path: Path) -> Iterator[Planter]:
-    planter = Planter(tmp_path, opened)
-    yield planter
-    planter.clear()
 
 
 def together(report: RingsReport) -> set[tuple[str, str]]:

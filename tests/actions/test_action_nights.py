@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 from PIL import ImageOps
-from test_action_rings import Planter, found, shot, who
+from planting import Planter, found, shot, who
 
 from imgmatch.actions import search
 from imgmatch.actions.decide import decide_on_pair, decide_on_ring
@@ -22,26 +22,9 @@ from imgmatch.index import Index
 from imgmatch.model import Change, Group, Kind, Ring, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from PIL import Image
 
 BY = "ana"
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """One index for all tests, so that its worker starts once; each test leaves it empty."""
-    with Index.create(tmp_path_factory.mktemp("index") / "index") as index:
-        yield index
-
-
-@pytest.fixture
-def planter(opened: Index, tmp_path: Path) -> Iterator[Planter]:
-    planter = Planter(tmp_path, opened)
-    yield planter
-    planter.clear()
 
 
 def part(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:

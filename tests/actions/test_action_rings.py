@@ -1,110 +1,33 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import photos
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
+from planting import DAY_ONE, Planter, found, shot, who
 
 from imgmatch import registry
 from imgmatch.actions.commons import Common
 from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import RingsReport, find_rings
-from imgmatch.actions.search import Searched
-from imgmatch.catalog import schema
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
-from imgmatch.model import Kind, NewPhoto, Ring
+from imgmatch.model import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
-SIZE = (160, 200)
 NO_SEARCH = Night(search=False)
-
-
-class Planter:
-    """Adds drawn photos to an index; the day tells when one was first seen."""
-
-    def __init__(self, folder: Path, index: Index) -> None:
-        self.folder = folder
-        self.index = index
-        self.planted: list[NewPhoto] = []
-        self.count = 0
-
-    def plant(self, account: str, image: Image.Image | bytes, day: float, name: str | None = None) -> str:
-        """Returns the photo's id."""
-        number, self.count = self.count, self.count + 1
-        path = self.folder / f"{number}.jpg"
-        path.write_bytes(image if isinstance(image, bytes) else photos.jpeg(image))
-        photo = NewPhoto.at(
-            path, account=account, name=name, seen_at=DAY_ONE + timedelta(days=day), photo_id=f"p{number:03}"
-        )
-        self.planted.append(replace(photo, label=f"{account}/{number}.jpg"))
-        return photo.photo_id
-
-    def file(self, photo_id: str) -> Path:
-        return self.folder / f"{int(photo_id[1:])}.jpg"
-
-    def drop(self, *photo_ids: str) -> list[NewPhoto]:
-        """Photos that the next scan does not meet any more."""
-        dropped = [photo for photo in self.planted if photo.photo_id in photo_ids]
-        self.planted = [photo for photo in self.planted if photo.photo_id not in photo_ids]
-        return dropped
-
-    def scan(self) -> None:
-        self.index.add(self.planted, prune=True)
-
-    def rings(self, common: Common | None = None, night: Night | None = None) -> RingsReport:
-        self.scan()
-        return find_rings(self.index, common=common, night=night)
-
-    def clear(self) -> None:
-        """Leave the index empty, for the next test."""
-        with self.index.catalog.write() as connection:
-            for table in reversed(schema.metadata.sorted_tables):
-                if table is not schema.versions:
-                    connection.execute(table.delete())
-        self.index.rebuild()
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """One index for all tests, so that its worker starts once; each test leaves it empty."""
-    with Index.create(tmp_path_factory.mktemp("index") / "index") as index:
-        yield index
-
-
-@pytest.fixture
-def planter(opened: Index, tmp_path: Path) -> Iterator[Planter]:
-    planter = Planter(tmp_path, opened)
-    yield planter
-    planter.clear()
-
-
-def shot(seed: int) -> Image.Image:
-    return photos.picture(seed, SIZE)
 
 
 def edits(image: Image.Image) -> list[Image.Image | bytes]:
     brightened = ImageEnhance.Brightness(image).enhance(1.15)
     turned = image.transpose(Image.Transpose.ROTATE_90)
     return [photos.jpeg(image, 30), ImageOps.mirror(image), brightened, image.resize((80, 100)), turned]
-
-
-def who(ring: Ring) -> list[str]:
-    return [member.account for member in ring.accounts]
-
-
-def found(report: RingsReport) -> RingsReport:
-    """Without what the search did: that depends on what was searched before."""
-    return replace(report, searched=Searched())
 
 
 def test_a_planted_world_gives_back_exactly_its_rings(planter: Planter) -> None:
