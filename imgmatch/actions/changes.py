@@ -26,6 +26,11 @@ class Gone:
     accounts: tuple[str, ...]
 
 
+def ring_id(of: str) -> str:
+    """The id of a ring by what names it, its earliest photo."""
+    return "r" + hashlib.sha256(of.encode()).hexdigest()[:_ID_DIGITS]
+
+
 def identified(rings: Sequence[Ring], last: Report | None) -> list[Ring]:
     """Give rings the ids they had.
 
@@ -51,7 +56,7 @@ def identified(rings: Sequence[Ring], last: Report | None) -> list[Ring]:
         if name is None:
             name = ring.ring
             while name in taken:
-                name = "r" + hashlib.sha256(name.encode()).hexdigest()[:_ID_DIGITS]
+                name = ring_id(name)
             taken.add(name)
         named.append(replace(ring, ring=name))
     return named

@@ -16,7 +16,7 @@ from imgmatch.actions.groups import Edges, Star, gather
 from imgmatch.actions.judging import confirm, confirm_near
 from imgmatch.actions.nodes import Nodes, read_nodes, turned_by
 from imgmatch.actions.search import Searched, Tied, search_new
-from imgmatch.catalog.ties import Tie, read_ties
+from imgmatch.catalog.ties import Tie, judged_pairs, read_ties
 from imgmatch.features import rule as rules
 from imgmatch.joins.blocks import Terms
 from imgmatch.joins.near import Pairs, near_pairs
@@ -135,7 +135,7 @@ def _is_loose(pairs: Pairs, nodes: Nodes) -> NDArray[np.bool_]:
 def _is_refused(index: Index, nodes: Nodes, pairs: Pairs, found: Ties) -> NDArray[np.bool_]:
     """Which pairs were laid over each other and are no copies."""
     with index.catalog.read() as connection:
-        judged = {(tie.low, tie.high) for tie in read_ties(connection)}
+        judged = judged_pairs(connection)
     one, other = nodes.features[pairs.left], nodes.features[pairs.right]
     rows = zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True)
     ends = zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imgmatch.actions.search import AT_ONCE, PictureAsker
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import features_by_id
-from imgmatch.catalog.ties import read_ties, store_ties
+from imgmatch.catalog.ties import judged_pairs, store_ties
 from imgmatch.evidence import turned_back
 from imgmatch.model import ORIENTATIONS
 from imgmatch.tying import Claim, PairJudge
@@ -77,7 +77,7 @@ def _judge(
     index: Index, nodes: Nodes, waiting: _Waiting, counted: Searched, tell: Callable[[int, int], None] | None
 ) -> None:
     with index.catalog.read() as connection:
-        judged = {(tie.low, tie.high) for tie in read_ties(connection)}
+        judged = judged_pairs(connection)
     left = {
         row: fresh
         for row, others in waiting.items()

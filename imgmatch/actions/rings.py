@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from imgmatch.actions.changes import Gone, compared, identified
+from imgmatch.actions.changes import Gone, compared, identified, ring_id
 from imgmatch.actions.commons import Common
 from imgmatch.actions.graph import Night, draw_graph
 from imgmatch.actions.grouping import Grouper
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from imgmatch.index import Index
 
-_RING_ID_DIGITS = 10
 _DAY = 86_400.0
 
 
@@ -133,7 +131,7 @@ def _ring(groups: Sequence[Group]) -> Ring:
     opened_at = min(_second_account(group.photos) for group in groups)
     said = {group.decision for group in groups}
     return Ring(
-        ring="r" + hashlib.sha256(photos[0].photo_id.encode()).hexdigest()[:_RING_ID_DIGITS],
+        ring=ring_id(photos[0].photo_id),
         accounts=accounts,
         groups=tuple(sorted(groups, key=lambda group: _by_time(group.photos[0]))),
         first_account=accounts[0].account,

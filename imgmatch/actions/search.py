@@ -16,7 +16,7 @@ from imgmatch.actions.nodes import turned_by
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import features_by_id
 from imgmatch.catalog.pictures import files_of_pictures
-from imgmatch.catalog.ties import begin_search, note_searched, read_ties, searched_through, store_ties
+from imgmatch.catalog.ties import begin_search, judged_pairs, note_searched, searched_through, store_ties
 from imgmatch.imaging.picture import KEPT, SMALL_SIDE
 from imgmatch.tying import Asking, Claim, PairJudge, asking, rule_name
 from imgmatch.verifying import MOST_CANDIDATES
@@ -142,7 +142,7 @@ class _Search:
         self._tied = tied
         self._asker = PictureAsker(index, counted)
         with index.catalog.read() as connection:
-            self._met = {(tie.low, tie.high) for tie in read_ties(connection)}
+            self._met = judged_pairs(connection)
 
     def ahead(self, batches: Iterable[list[int]]) -> Iterator[tuple[list[int], list[tuple[Asking, list[Claim]]]]]:
         """Each batch with what is to be judged; the next one is searched meanwhile."""

@@ -89,6 +89,12 @@ def read_ties(connection: Connection) -> Iterator[Tie]:
         yield Tie(low, high, odds, bool(mirrored), *rest)
 
 
+def judged_pairs(connection: Connection) -> set[tuple[int, int]]:
+    """The pairs looked at, each as the row ids of both features, the smaller one first."""
+    table = schema.ties.c
+    return {(low, high) for low, high in connection.execute(select(table.low, table.high))}
+
+
 def searched_through(connection: Connection, rule: str) -> int:
     """Up to which row id of features pictures were searched and judged by ``rule``; 0 where that was another."""
     table = schema.searches.c
