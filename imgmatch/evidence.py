@@ -58,8 +58,8 @@ def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None 
         found.rotation if found.mirrored else -found.rotation % 360,
         round(figures.overlap_stored, 4),
         None if np.isnan(figures.share) else round(figures.share, 4),
-        _outline(found.outline_query),
-        _outline(found.outline_stored),
+        outline_of(found.outline_query),
+        outline_of(found.outline_stored),
     )
     if near is None:
         return evidence
@@ -75,7 +75,8 @@ def turned_back(turn: Orientation) -> int:
     return turn.rotation if turn.mirrored else -turn.rotation % 360
 
 
-def _outline(corners: NDArray[np.float64]) -> Outline:
+def outline_of(corners: NDArray[np.float64]) -> Outline:
+    """Corners of shape (k, 2) as they are told and kept: within the picture, to a ten thousandth of its sides."""
     return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.erasing import Erased, remove_erased
-from imgmatch.catalog.features import drop_unused_features
-from imgmatch.catalog.fingerprints import drop_unused_fingerprints
+from imgmatch.catalog.sweeping import sweep
+from imgmatch.catalog.tallies import tally
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.checking import Checker
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
@@ -37,7 +37,7 @@ from imgmatch.workers.pool import WorkerPool
 from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -253,7 +253,9 @@ class Index:
         """
         self.pool.warm_up()
         checker = Checker(self.catalog, self.searcher, self.features, self._header)
-        described = self.pool.describe(photos, lambda photo: photo.job(query=True))
+        with self.catalog.read() as connection:
+            features = tally(connection, "features") > 0  # where no photo has any, the query needs none
+        described = self.pool.describe(photos, lambda photo: photo.job(query=True, features=features))
         for batch in chunks(described, _CHECKED_AT_ONCE):
             yield from checker.answers(batch, wanted, rule)
 
@@ -301,20 +303,16 @@ class Index:
             with self.catalog.write() as connection:
                 if prune:
                     removed = photo_rows.prune_photos(connection, scan)
-                # A scan that was killed may have left what it replaced; a photo that moved, an account without any.
-                if removed or counted["updated"] or lookups.unfinished_scans(connection) > 1:
-                    drop_unused_fingerprints(connection)
-                    drop_unused_features(connection)
-                if counted["unchanged"] or removed or counted["updated"]:
-                    photo_rows.drop_empty_accounts(connection)
+                sweep(connection)
                 scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
-            self._publish_if_changed(changed=bool(removed or counted["updated"]))
+            self._publish()
         return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
 
-    def _publish_if_changed(self, *, changed: bool) -> None:
+    def _publish(self) -> None:
+        """Write engine files without what the catalog has lost, and with what is new where that is worth it."""
         header = self.layout.header()
         for searcher in (self.searcher, self.features):
-            if changed or searcher.is_behind(header):
+            if not searcher.is_current(header):
                 header = searcher.publish(header)
         self._header = header
 
@@ -338,22 +336,24 @@ class Index:
                 removed = remove_erased(connection, erased)
                 if before is None:
                     scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
-                drop_unused_fingerprints(connection)
-                drop_unused_features(connection)
-                photo_rows.drop_empty_accounts(connection)
+                sweep(connection)
                 scan_rows.drop_empty_sources(connection)
-            self.rebuild()
+            self._publish()
             self.catalog.compact()
         return removed
 
-    def rebuild(self) -> Header:
+    def rebuild(self, tell: Callable[[str, float], None] = lambda what, share: None) -> Header:  # noqa: ARG005
         """Make the engine files anew from the catalog alone.
+
+        Args:
+            tell: called with ``fingerprints`` or ``features`` and which share of them is read, 0..1.
 
         Raises:
             IndexUnusableError: they cannot be written.
         """
         with self.writing():
-            self._header = self.features.rebuild(self.searcher.rebuild(self.layout.header()))
+            header = self.searcher.rebuild(self.layout.header(), partial(tell, "fingerprints"))
+            self._header = self.features.rebuild(header, partial(tell, "features"))
         return self._header
 
     @contextlib.contextmanager

@@ -45,10 +45,17 @@ _NS_PER_US = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """What the caller wants to hear while photos come in."""
+    """What the caller wants to hear while photos come in.
+
+    Attributes:
+        on_photo: of every photo that is dealt with, a skipped one too.
+        on_skip: of every skipped photo, and why.
+        on_passed_over: of every photo that is too old to be taken in; it is no photo of ``on_photo``.
+    """
 
     on_photo: Callable[[], None] = lambda: None
     on_skip: Callable[[Skipped], None] = lambda _: None
+    on_passed_over: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -122,7 +129,7 @@ class Intake:
         works = self._fetched(items)
         for first in works:
             # What is fetched is handed over in parts, each small enough to be held in memory; files are one part.
-            for work, reply in self._pool.describe(chain((first,), self._until_full(works)), _Work.job):
+            for work, reply in self._pool.describe(chain((first,), self._until_full(works)), _Work.job, spare=BATCH):
                 self._held_bytes -= work.held()
                 self._take(work, reply)
                 self._write_if_full()

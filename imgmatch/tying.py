@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from imgmatch import registry
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.ties import Tie
-from imgmatch.evidence import apart
+from imgmatch.evidence import apart, outline_of
 from imgmatch.features import rule as rules
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from imgmatch.features.rule import Rule
     from imgmatch.features.verify import Verified
+    from imgmatch.model import Outline
     from imgmatch.workers.messages import Asked
 
 LEAST_POINTS = 6
@@ -39,6 +40,9 @@ copies in four hundred; half of all strangers that would be laid over each other
 
 NOWHERE = -40.0
 """Log odds of a pair of which neither lies in the other: as far down as a score goes."""
+
+LEAST_OUTLINED = 0.0
+"""Log odds from which the outlines of the shared part are kept: most judged pairs are strangers, that share none."""
 
 _NO_PICTURE = np.zeros((1, 1), np.uint8)
 
@@ -140,18 +144,22 @@ def _tie(asked: Asking, claim: Claim, ways: Sequence[tuple[float, Verified]]) ->
         return Tie(low, high, NOWHERE, claim.mirrored, 0, None, None, None)
     odds, way = max(ways, key=lambda one: one[0])
     figures = way.figures
-    overlaps = (figures.overlap_query, figures.overlap_stored)
+    in_query = round(figures.overlap_query, 4), _outline(odds, way.outline_query)
+    in_stored = round(figures.overlap_stored, 4), _outline(odds, way.outline_stored)
     # Told of `high` against `low`: the other way round where the picture that was asked about is the lower one.
     if asked.row == high:
         rotation = way.rotation if way.mirrored else -way.rotation % 360
-        overlap_high, overlap_low = overlaps
+        (overlap_high, outline_high), (overlap_low, outline_low) = in_query, in_stored
     else:
         rotation = way.rotation
-        overlap_low, overlap_high = overlaps
+        (overlap_low, outline_low), (overlap_high, outline_high) = in_query, in_stored
     agreement = None if np.isnan(figures.share) else round(figures.share, 4)
-    return Tie(
-        low, high, round(odds, 4), way.mirrored, rotation, round(overlap_low, 4), round(overlap_high, 4), agreement
-    )
+    overlaps, outlines = (overlap_low, overlap_high), (outline_low, outline_high)
+    return Tie(low, high, round(odds, 4), way.mirrored, rotation, *overlaps, agreement, *outlines)
+
+
+def _outline(odds: float, corners: NDArray[np.float64]) -> Outline | None:
+    return outline_of(corners) if odds >= LEAST_OUTLINED else None
 
 
 def rule_name(codebook: str) -> str:

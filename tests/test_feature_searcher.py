@@ -19,6 +19,7 @@ from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.features import FeatureRow, read_records, store_features
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.postings import Postings
+from imgmatch.engines.snapshots import save_arrays
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import IndexDamagedError
 from imgmatch.features.codebook import shipped
@@ -28,7 +29,7 @@ from imgmatch.layout import FORMAT_VERSION, Header, Layout, Snapshot
 from imgmatch.searcher import FeatureSearcher, load_features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BOOK = registry.DEFAULT_CODEBOOK
 AT_ONCE = 6  # pictures of one seed
@@ -73,6 +74,9 @@ class Shelf:
             rows = connection.scalars(select(table.c.id).where(mine)).all()
             connection.execute(delete(table).where(mine))
         return list(rows)
+
+    def is_current(self) -> bool:
+        return self.searcher.is_current(self.layout.header())
 
     def close(self) -> None:
         self.catalog.close()
@@ -180,9 +184,9 @@ def test_features_of_another_codebook_are_not_searched_but_looked_at(shelf: Shel
     assert shelf.searcher.current().through == 2 * AT_ONCE
     shelf.publish()
     assert (snapshot(shelf).size, snapshot(shelf).through) == (AT_ONCE, 2 * AT_ONCE)
-    assert not shelf.searcher.is_behind(shelf.layout.header())
+    assert shelf.searcher.is_current(shelf.layout.header())
     shelf.add(2)  # coded anew, as a scan does
-    assert shelf.searcher.is_behind(shelf.layout.header())
+    assert not shelf.searcher.is_current(shelf.layout.header())
     assert found(shelf) == in_catalog(shelf)
     assert found(shelf)[1]
 
@@ -237,7 +241,7 @@ def damaged(path: Path, damage: str) -> None:
     if damage == "missing":
         path.unlink()
     elif damage == "swapped":
-        registry.engine("flat")(np.arange(3), np.zeros((3, 32), np.uint8)).save(path)
+        save_arrays(path, [(np.arange(3), np.zeros((3, 32), np.uint8))])
     else:
         half = len(whole) // 2
         noise = whole[:half] + b"\xa5" * 300 + whole[half + 300 :]
@@ -304,6 +308,94 @@ def test_a_published_snapshot_holds_nothing_the_catalog_has_lost(shelf: Shelf, o
     assert pictures_in(shelf) == rows_in_catalog(shelf)
     assert not pictures_in(shelf) & set(lost)
     assert found(shelf) == found(other) == in_catalog(shelf)
+
+
+class Counting(FeatureSearcher):
+    """Counts how often it had to begin anew."""
+
+    rebuilt = 0
+
+    def rebuild(self, header: Header, *args: Callable[[float], None]) -> Header:
+        self.rebuilt += 1
+        return super().rebuild(header, *args)
+
+
+def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(
+    shelf: Shelf,
+) -> None:
+    assert not shelf.is_current()  # there is none
+    shelf.publish()
+    assert shelf.is_current()
+    shelf.add(1)
+    assert not shelf.is_current()  # all of it is missing
+    shelf.add(*range(2, 101))
+    shelf.publish()
+    assert shelf.is_current()
+    shelf.add(101)
+    assert (shelf.is_current(), snapshot(shelf).size) == (True, 100 * AT_ONCE)
+    assert found(shelf) == in_catalog(shelf)
+    shelf.add(102)
+    assert not shelf.is_current()
+    shelf.publish()
+    shelf.drop(101)
+    assert not shelf.is_current()
+    shelf.add(103)
+    assert not shelf.is_current()  # as many came as went
+    shelf.publish()
+    assert (shelf.is_current(), snapshot(shelf).size) == (True, 102 * AT_ONCE)
+
+
+@pytest.mark.parametrize("searched", [True, False], ids=["searched before", "opened anew"])
+@pytest.mark.parametrize("noted", ["all", "some", "nothing"])
+def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_noted_right(
+    shelf: Shelf, other: Shelf, noted: str, *, searched: bool
+) -> None:
+    shelf.add(1, 2, 3)
+    shelf.publish()
+    before = found(other)
+    lost = shelf.drop(2)
+    shelf.add(4, 5)
+    shelf.drop(4)  # what came and went since costs nothing
+    with shelf.catalog.write() as connection:
+        forgotten = {"all": [], "some": lost[:1], "nothing": lost}[noted]
+        connection.execute(delete(schema.swept).where(schema.swept.c.row.in_(forgotten)))
+    searcher = Counting(shelf.layout, shelf.catalog)
+    if searched:
+        searcher.current()
+    searcher.publish(shelf.layout.header())
+    assert pictures_in(shelf) == rows_in_catalog(shelf)
+    assert (searcher.rebuilt == 0) == (noted == "all")
+    assert found(shelf) == answers(searcher.current()) == found(other) == in_catalog(shelf) != before
+    published = snapshot(shelf)
+    shelf.rebuild()
+    assert replace(snapshot(shelf), file=published.file) == published
+    assert found(shelf) == found(other) == in_catalog(shelf)
+
+
+def test_a_reader_keeps_the_answers_of_the_generation_it_holds(shelf: Shelf, other: Shelf) -> None:
+    shelf.add(1, 2)
+    shelf.publish()
+    held, before = other.searcher.current(), found(other)
+    old = shelf.layout.snapshot_path(snapshot(shelf))
+    shelf.drop(1)
+    shelf.publish()
+    assert not old.exists()
+    assert answers(held) == before
+    assert found(other) == in_catalog(shelf) != before
+
+
+def test_rebuilding_tells_rising_shares_of_what_is_read_and_ends_with_all(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgmatch.searcher._GROWN_AT_ONCE", 7)
+    monkeypatch.setattr("imgmatch.catalog.features._READ_AT_ONCE", 3)  # five thousand are too many for a test
+    told: list[float] = []
+    shelf.searcher.rebuild(shelf.layout.header(), told.append)
+    assert all(share == 1 for share in told)  # there is nothing to read
+    told.clear()
+    shelf.add(1, 2)
+    shelf.searcher.rebuild(shelf.layout.header(), told.append)
+    assert told == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_rebuilt_snapshot_holds_nothing_the_catalog_has_lost(shelf: Shelf, other: Shelf) -> None:

@@ -17,12 +17,11 @@ import photos
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from PIL.PngImagePlugin import PngInfo
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from imgmatch import registry
+from imgmatch import intake, registry
 from imgmatch.catalog import migrations, schema
-from imgmatch.catalog.features import FeatureRow, store_features
-from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.features import features_by_id, store_features
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import (
@@ -34,10 +33,9 @@ from imgmatch.errors import (
     NotAnIndexError,
     UnknownNameError,
 )
-from imgmatch.features.codebook import shipped
-from imgmatch.features.extract import Features, extract_query
-from imgmatch.features.record import pack
+from imgmatch.features.extract import extract_query
 from imgmatch.index import Index
+from imgmatch.intake import Watcher
 from imgmatch.layout import FORMAT_VERSION
 from imgmatch.model import Depth, Kind, NewPhoto, Status
 from imgmatch.searcher import load_fingerprints
@@ -385,23 +383,36 @@ def test_a_scan_that_only_meets_what_it_knows_publishes_what_a_killed_one_left(t
         assert snapshot.size == 2
 
 
-def test_what_a_killed_scan_left_of_replaced_photos_is_swept_by_the_next(tmp_path: Path) -> None:
-    path = save(tmp_path / "1.jpg", photos.picture(SHARED))
+def replaced_by_a_killed_scan(index: Index, folder: Path) -> list[NewPhoto]:
+    """Three photos, of which a scan that was killed has taken in two with another picture; gives all of them."""
+    paths = [save(folder / f"{number}.png", photos.picture(SHARED)) for number in range(3)]
+    new = [on(f"a{number}", path) for number, path in enumerate(paths)]
+    index.add(new)
+    for path in paths:
+        save(path, photos.picture(LONELY, (300, 200)))
+        os.utime(path, (1_800_000_000, 1_800_000_000))
 
-    def broken() -> Iterator[NewPhoto]:
-        yield on("a", path)
-        raise ImgmatchError("killed")
+    told = iter(range(2))
 
-    with Index.create(tmp_path / "index") as index:
-        index.add([on("a", path)])
-        with index.catalog.write() as connection:
-            intern_fingerprints(connection, "phash", [bytes(32)])
-        index.add([on("a", path)])
-        assert index.counts()["fingerprints"] == 3  # nothing says that there is anything to sweep
+    def third() -> None:
+        if next(told, None) is None:
+            raise ImgmatchError("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "BATCH", 1)
         with pytest.raises(ImgmatchError, match="killed"):
-            index.add(broken())
-        index.add([on("a", path)])
+            index.add(new, watcher=Watcher(on_photo=third))
+    return new
+
+
+def test_what_a_killed_scan_left_of_replaced_photos_is_swept_by_the_next(tmp_path: Path) -> None:
+    with Index.create(tmp_path / "index") as index:
+        new = replaced_by_a_killed_scan(index, tmp_path)
+        assert index.counts()["fingerprints"] == 4
+        index.add(new)
         assert index.counts()["fingerprints"] == 2
+        assert index.header.snapshot is not None
+        assert index.header.snapshot.size == 1
 
 
 def test_a_library_and_a_scan_keep_their_photos_apart_when_pruning(tmp_path: Path) -> None:
@@ -656,32 +667,23 @@ def test_a_photo_that_goes_takes_its_features_with_it_unless_somebody_else_shows
 
 
 def test_what_a_killed_scan_left_of_features_is_swept_by_the_next(tmp_path: Path) -> None:
-    path = save(tmp_path / "1.jpg", photos.picture(SHARED))
-
-    def broken() -> Iterator[NewPhoto]:
-        yield on("a", path)
-        raise ImgmatchError("killed")
-
     with Index.create(tmp_path / "index") as index:
-        index.add([on("a", path)])
-        with index.catalog.write() as connection:
-            store_features(connection, [FeatureRow(bytes(16), registry.DEFAULT_CODEBOOK, RECORD, None)])
-        with pytest.raises(ImgmatchError, match="killed"):
-            index.add(broken())
-        index.add([on("a", path)])
+        new = replaced_by_a_killed_scan(index, tmp_path)
+        assert len(kept(index)) == 2
+        index.add(new)
         assert kept(index).keys() == shown(index)
-
-
-RECORD = pack(Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 1.0), shipped())
+        assert in_file(index).keys() == {row for row, _ in kept(index).values()}
+        assert len(kept(index)) == 1
 
 
 def test_features_by_another_codebook_are_made_anew_by_the_next_scan(tmp_path: Path) -> None:
     new = world(tmp_path)
     with Index.create(tmp_path / "index") as index:
         index.add(new)
-        old = {row for row, _ in kept(index).values()}
         with index.catalog.write() as connection:
-            connection.execute(update(schema.features).values(codebook="of yesterday"))
+            rows = features_by_id(connection, [row for row, _ in kept(index).values()]).values()
+            store_features(connection, [replace(row, codebook="of yesterday") for row in rows])
+        old = {row for row, _ in kept(index).values()}
         assert tally(index.add(new)) == (0, 6, 0, 0, 0)
         again = {row for row, _ in kept(index).values()}
         assert not again & old
@@ -712,6 +714,8 @@ def back_to_format_1(folder: Path) -> None:
     for engine_file in folder.glob("features.*"):
         engine_file.unlink()
     with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
+        for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger[0]}")
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table in tables - FIRST_TABLES - {"sqlite_sequence"}:
             connection.execute(f"DROP TABLE {table}")

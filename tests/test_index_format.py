@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.catalog import migrations, schema
+from imgmatch.engines.parts import Parts
 from imgmatch.index import Index
 from imgmatch.layout import ALLOWED_BESIDE, CATALOG, FORMAT_VERSION, HEADER, LOCK, Header, Layout, Snapshot
 from imgmatch.model import NewPhoto, SkipReason
@@ -122,7 +123,8 @@ def test_a_header_made_by_the_code_has_only_the_fields_described(index: Index) -
 @pytest.mark.parametrize("engine", sorted(registry.ENGINES))
 def test_an_engine_file_is_read_as_described_with_nothing_but_numpy(engine: str, tmp_path: Path) -> None:
     ids, codes = np.array([5, 3, 2**40]), np.random.default_rng(1).integers(0, 256, (3, 32), dtype=np.uint8)
-    registry.engine(engine)(ids, codes).save(tmp_path / "file")
+    kind = registry.engine(engine)
+    Parts(kind, (kind(ids, codes),), 0).save(tmp_path / "file")
     with (tmp_path / "file").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         assert sorted(archive) == sorted(first_column("The engine file of fingerprints"))
         assert (archive["ids"].dtype, archive["codes"].dtype) == (np.int64, np.uint8)

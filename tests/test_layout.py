@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch import registry
+from imgmatch.engines.snapshots import save_arrays
 from imgmatch.errors import (
     IndexFullError,
     IndexLockedError,
@@ -264,17 +266,18 @@ def test_a_write_that_fails_leaves_the_old_generation_and_says_why(
 
 PUBLISH = """
 import sys
+from functools import partial
 from pathlib import Path
 import numpy
-from imgmatch import registry
+from imgmatch.engines.snapshots import save_arrays
 from imgmatch.layout import Layout, Snapshot
 
 def publish(layout):
     header = layout.header()
     size = 100 * (header.generation + 1)
     codes = numpy.full((size, 32), header.generation + 1, numpy.uint8)
-    engine = registry.engine("linear")(numpy.arange(size), codes)
-    layout.publish(header, Snapshot("phash", "linear", "", size, size), engine.save)
+    write = partial(save_arrays, parts=[(numpy.arange(size), codes)])
+    layout.publish(header, Snapshot("phash", "linear", "", size, size), write)
 """
 PUBLISH_WITHOUT_END = """
 layout = Layout(Path(sys.argv[1]))
@@ -331,8 +334,9 @@ def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_w
     for _ in range(2):
         header = layout.header()
         size = 100 * (header.generation + 1)
-        engine = registry.engine("linear")(np.arange(size), np.full((size, 32), header.generation + 1, np.uint8))
-        layout.publish(header, Snapshot("phash", "linear", "", size, size), engine.save)
+        arrays = np.arange(size), np.full((size, 32), header.generation + 1, np.uint8)
+        save = partial(save_arrays, parts=[arrays])
+        layout.publish(header, Snapshot("phash", "linear", "", size, size), save)
     with run(PUBLISH + PUBLISH_AND_DIE_AT_EVERY_LINE, tmp_path) as process:
         assert process.wait(60) == 0
     lines = sorted((root for root in tmp_path.iterdir() if root.name != "start"), key=lambda root: int(root.name))

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 
 from imgmatch import registry
 from imgmatch.catalog import schema
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import intern_fingerprints, read_fingerprints
+from imgmatch.catalog.tallies import swept_rows
+from imgmatch.engines.snapshots import map_arrays, save_arrays
 from imgmatch.layout import FORMAT_VERSION, Header, Layout, Snapshot
 from imgmatch.searcher import FingerprintSearcher, load_fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from imgmatch.engines.base import Codes, Hits
 
@@ -50,10 +52,22 @@ class Shelf:
             intern_fingerprints(connection, "phash", [bytes(code) for seed in seeds for code in codes(seed)])
             intern_fingerprints(connection, "pdq", [bytes(code) for seed in seeds for code in codes(seed + 10_000)])
 
-    def drop(self, seed: int) -> None:
+    def add_some(self, seed: int, count: int) -> None:
+        """As many fingerprints of the first hasher."""
         with self.catalog.write() as connection:
-            values = [bytes(code) for code in codes(seed)]
-            connection.execute(delete(schema.fingerprints).where(schema.fingerprints.c.bits.in_(values)))
+            intern_fingerprints(connection, "phash", [bytes(code) for code in codes(seed, count)])
+
+    def drop(self, seed: int, count: int = 40) -> list[int]:
+        """Remove fingerprints of the first hasher; returns their row ids."""
+        table = schema.fingerprints
+        mine = table.c.bits.in_([bytes(code) for code in codes(seed, count)]), table.c.hasher == "phash"
+        with self.catalog.write() as connection:
+            rows = connection.scalars(select(table.c.id).where(*mine)).all()
+            connection.execute(delete(table).where(*mine))
+        return list(rows)
+
+    def is_current(self) -> bool:
+        return self.searcher.is_current(self.layout.header())
 
     def close(self) -> None:
         self.catalog.close()
@@ -176,7 +190,7 @@ def test_a_snapshot_that_cannot_be_used_is_answered_from_the_catalog(shelf: Shel
     shelf.add(2)
     path = shelf.layout.snapshot_path(snapshot(shelf))
     if damage == "swapped":
-        registry.engine("linear")(np.arange(3), codes(5, 3)).save(path)
+        save_arrays(path, [(np.arange(3), codes(5, 3))])
     elif damage == "missing":
         path.unlink()
     else:
@@ -219,6 +233,147 @@ def test_a_published_snapshot_holds_nothing_the_catalog_has_lost(shelf: Shelf, o
     assert snapshot(shelf).size == 80
     assert codes(1)[0].tobytes() not in shelf.layout.snapshot_path(snapshot(shelf)).read_bytes()
     assert found(shelf) == found(other) == in_catalog(shelf)
+
+
+def in_file(shelf: Shelf) -> dict[int, bytes]:
+    """The published file: fingerprints by row id."""
+    ids, bits = map_arrays(shelf.layout.snapshot_path(snapshot(shelf)))
+    return dict(zip(ids.tolist(), map(bytes, bits), strict=True))
+
+
+def rows_in_catalog(shelf: Shelf) -> dict[int, bytes]:
+    table = schema.fingerprints.c
+    with shelf.catalog.read() as connection:
+        rows = connection.execute(select(table.id, table.bits).where(table.hasher == "phash"))
+        return {row: bits for row, bits in rows}  # noqa: C416 -- rows are not pairs
+
+
+class Counting(FingerprintSearcher):
+    """Counts how often it had to begin anew."""
+
+    rebuilt = 0
+
+    def rebuild(self, header: Header, *args: Callable[[float], None]) -> Header:
+        self.rebuilt += 1
+        return super().rebuild(header, *args)
+
+
+def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(
+    shelf: Shelf,
+) -> None:
+    assert not shelf.is_current()  # there is none
+    shelf.publish()
+    assert shelf.is_current()
+    shelf.add_some(1, 1)
+    assert not shelf.is_current()  # all of it is missing
+    shelf.add_some(1, 200)
+    shelf.publish()
+    assert shelf.is_current()
+    shelf.add_some(2, 2)
+    assert shelf.is_current()
+    shelf.add_some(2, 3)
+    assert not shelf.is_current()
+    shelf.publish()
+    assert (shelf.is_current(), snapshot(shelf).size) == (True, 203)
+
+
+@pytest.mark.parametrize("come_since", [0, 1, 2])
+def test_a_snapshot_that_holds_what_the_catalog_has_lost_is_not_current_whatever_came_since(
+    shelf: Shelf, come_since: int
+) -> None:
+    shelf.add_some(1, 300)
+    shelf.publish()
+    shelf.drop(1, 1)
+    shelf.add_some(2, come_since)
+    assert not shelf.is_current()
+    shelf.publish()
+    assert shelf.is_current()
+
+
+def test_fingerprints_of_other_hashers_make_no_snapshot_old(shelf: Shelf) -> None:
+    shelf.add(1)
+    shelf.publish()
+    with shelf.catalog.write() as connection:
+        intern_fingerprints(connection, "pdq", [bytes(code) for code in codes(5)])
+    assert shelf.is_current()
+
+
+def spoil_notes(shelf: Shelf, lost: list[int], noted: str) -> None:
+    """As a catalog may be whose rows went while nobody noted it, or whose notes were kept by a kill."""
+    table = schema.swept
+    with shelf.catalog.write() as connection:
+        if noted == "some":
+            connection.execute(delete(table).where(table.c.row == lost[0]))
+        elif noted == "nothing":
+            connection.execute(delete(table))
+        elif noted == "too much":
+            connection.execute(insert(table).values(kind="fingerprints", row=min(lost) - 1, part="phash"))
+
+
+@pytest.mark.parametrize("searched", [True, False], ids=["searched before", "opened anew"])
+@pytest.mark.parametrize("noted", ["all", "some", "nothing", "too much"])
+def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_noted_right(
+    shelf: Shelf, other: Shelf, noted: str, *, searched: bool
+) -> None:
+    shelf.add(1, 2, 3)
+    shelf.publish()
+    if searched:
+        found(shelf)
+    before = found(other)
+    lost = shelf.drop(2)
+    shelf.add(4)
+    shelf.drop(4, 5)  # what came and went since costs nothing
+    spoil_notes(shelf, lost, noted)
+    searcher = Counting(shelf.layout, shelf.catalog)
+    if searched:
+        searcher.current()
+    searcher.publish(shelf.layout.header())
+    assert in_file(shelf) == rows_in_catalog(shelf)
+    assert (searcher.rebuilt == 0) == (noted == "all")
+    with shelf.catalog.read() as connection:
+        assert swept_rows(connection, "fingerprints", "phash", snapshot(shelf).through) == []
+    assert found(shelf) == rows(searcher.search(ASKED, WIDE)) == found(other) == in_catalog(shelf) != before
+    published = snapshot(shelf)
+    shelf.rebuild()
+    assert replace(snapshot(shelf), file=published.file) == published
+    assert found(shelf) == found(other) == in_catalog(shelf)
+
+
+def test_what_came_and_went_between_two_snapshots_is_in_neither(shelf: Shelf) -> None:
+    shelf.add(1, 2)
+    shelf.publish()
+    shelf.add(3)
+    found(shelf)  # it has been taken in
+    shelf.drop(3)
+    shelf.drop(1)
+    shelf.publish()
+    assert in_file(shelf) == rows_in_catalog(shelf)
+    assert found(shelf) == in_catalog(shelf)
+
+
+def test_a_reader_keeps_the_answers_of_the_generation_it_holds(shelf: Shelf, other: Shelf) -> None:
+    shelf.add(1, 2)
+    shelf.publish()
+    held, before = other.searcher.current(), found(other)
+    old = shelf.layout.snapshot_path(snapshot(shelf))
+    shelf.drop(1)
+    shelf.publish()
+    assert not old.exists()
+    assert rows(held.search(ASKED, WIDE)) == before
+    assert found(other) == in_catalog(shelf) != before
+
+
+def test_rebuilding_tells_rising_shares_of_what_is_read_and_ends_with_all(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgmatch.catalog.fingerprints._READ_AT_ONCE", 30)  # a hundred thousand are too many for a test
+    told: list[float] = []
+    shelf.searcher.rebuild(shelf.layout.header(), told.append)
+    assert all(share == 1 for share in told)  # there is nothing to read
+    told.clear()
+    shelf.add(1, 2, 3)
+    shelf.searcher.rebuild(shelf.layout.header(), told.append)
+    assert told == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_new_generation_is_picked_up_and_what_it_has_lost_is_gone(shelf: Shelf, other: Shelf) -> None:

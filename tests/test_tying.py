@@ -20,7 +20,7 @@ from imgmatch.features import rule as rules
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto
 from imgmatch.registry import DEFAULT_CODEBOOK
-from imgmatch.tying import NOWHERE, Asking, Claim, PairJudge, asking, rule_name, stored_features
+from imgmatch.tying import LEAST_OUTLINED, NOWHERE, Asking, Claim, PairJudge, asking, rule_name, stored_features
 from imgmatch.workers.messages import Description, Job
 
 if TYPE_CHECKING:
@@ -114,6 +114,38 @@ def test_a_tie_is_told_of_the_higher_picture_against_the_lower_one_whichever_was
         assert of_whole == pytest.approx(SHARE, abs=0.05)
         assert tie.agreement is not None
         assert tie.agreement > 0.8
+
+
+def test_outlines_are_told_of_each_picture_corner_by_corner_whichever_was_asked_about(kept: Kept) -> None:
+    for names in (("whole", "both"), ("both", "whole")):
+        tie = judged(kept, *names, mirrored=True)
+        assert tie.odds >= LEAST_OUTLINED
+        assert tie.outline_low is not None
+        assert tie.outline_high is not None
+        of_whole, of_copy = tie.outline_low, tie.outline_high
+        if kept.rows["whole"] > kept.rows["both"]:
+            of_whole, of_copy = of_copy, of_whole
+        # Mirrored and turned a quarter, what lay left lies at the top, and what lay at the bottom on the right.
+        corners = {(round(x), round(y)): place for place, (x, y) in enumerate(of_copy)}
+        for x, y in corners:
+            expected = ((60 + 380 * (1 - y)) / 480, (90 + 410 * (1 - x)) / 600)
+            assert of_whole[corners[x, y]] == pytest.approx(expected, abs=0.01)
+        assert len(corners) == 4
+
+
+@pytest.mark.parametrize("name", ["first", "mirrored", "both", "crop", "stranger0", "stranger1"])
+def test_only_pairs_that_may_be_copies_have_outlines_and_those_lie_within_their_pictures(kept: Kept, name: str) -> None:
+    rule = rules.shipped_ties()
+    claims = [kept.claim(name, mirrored=way) for way in (True, False)]
+    ties = PairJudge(DEFAULT_CODEBOOK, rule).judge([(kept.asking("whole"), claims)])
+    assert any(tie.outline_low for tie in ties) != name.startswith("stranger")
+    for tie in ties:
+        assert (tie.outline_low is not None) == (tie.outline_high is not None) == (tie.odds >= LEAST_OUTLINED)
+        corners = [*(tie.outline_low or ()), *(tie.outline_high or ())]
+        assert all(0 <= share <= 1 for corner in corners for share in corner)
+    strict = replace(rule, base=rule.base - max(tie.odds for tie in ties) - 0.01)
+    doubted = PairJudge(DEFAULT_CODEBOOK, strict).judge([(kept.asking("whole"), claims)])
+    assert {(tie.outline_low, tie.outline_high) for tie in doubted} == {(None, None)}
 
 
 @pytest.mark.parametrize(("copy", "mirrored"), [("crop", False), ("first", False), ("mirrored", True), ("both", True)])

@@ -8,8 +8,7 @@ from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
 from imgmatch.catalog.decisions import append_decision, decided_photos
-from imgmatch.catalog.features import drop_unused_features
-from imgmatch.catalog.fingerprints import drop_unused_fingerprints
+from imgmatch.catalog.sweeping import sweep
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import ImgmatchError
 from imgmatch.model import Decision, DecisionKind, Verdict
@@ -106,5 +105,4 @@ def _file(connection: Connection, verdict: Verdict, photo_ids: Sequence[str], ha
         else:
             removed += remove_from_bank(connection, bank, photo_ids)
     if removed:
-        drop_unused_fingerprints(connection)
-        drop_unused_features(connection)
+        sweep(connection)

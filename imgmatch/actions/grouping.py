@@ -16,7 +16,7 @@ from imgmatch.evidence import EXACT
 from imgmatch.features import rule as rules
 from imgmatch.joins.near import BACK
 from imgmatch.matching import known_photo, photo_of
-from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Group, Kind, Photo, Verdict
+from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Group, Kind, Orientation, Photo, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SAME = Evidence(Kind.NEAR, 1.0, 0, mirrored=False, rotation=0)
 """The evidence for photos of one fingerprint whose pixels differ."""
+
+_HALF, _MOST_ASKEW = 180, 45
+"""Degrees: of half a turn, and up to which a quarter turn is the nearest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,13 @@ class Grouper:
         way = int(near.orientations[place])
         turn = ORIENTATIONS[way if node == low else int(BACK[way])]
         distance = int(near.distances[place])
-        tie = self._graph.ties.get((low, high))  # those not near enough were laid over each other as well
-        score = round(rules.shipped().near_score(distance) if tie is None else tie[1], 4)
-        return Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
+        # Those not near enough were laid over each other as well: that tells where a slight crop lies.
+        tied = self._tied(node, medoid) if (low, high) in self._graph.ties else None
+        score = round(rules.shipped().near_score(distance), 4) if tied is None else tied.score
+        found = Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
+        if tied is None or not lies_so(tied, turn):
+            return found
+        return replace(found, outline_query=tied.outline_query, outline_stored=tied.outline_stored)
 
     def _tied(self, node: int, medoid: int) -> Evidence:
         tie, score = self._graph.ties[min(node, medoid), max(node, medoid)]
@@ -138,7 +145,14 @@ class Grouper:
         as_told = nodes.fingerprints[nodes.pictures[tie.high]] == nodes.fingerprints[node]
         rotation = tie.rotation if as_told or tie.mirrored else -tie.rotation % 360
         overlap = tie.overlap_low if as_told else tie.overlap_high
-        return Evidence(Kind.PARTIAL, round(score, 4), None, tie.mirrored, rotation, overlap, tie.agreement)
+        outlines = (tie.outline_high, tie.outline_low) if as_told else (tie.outline_low, tie.outline_high)
+        return Evidence(Kind.PARTIAL, round(score, 4), None, tie.mirrored, rotation, overlap, tie.agreement, *outlines)
+
+
+def lies_so(evidence: Evidence, turn: Orientation) -> bool:
+    """Whether features tell of no other orientation than fingerprints: a symmetric picture has several."""
+    askew = (evidence.rotation - turn.rotation + _HALF) % (2 * _HALF) - _HALF
+    return evidence.mirrored == turn.mirrored and abs(askew) <= _MOST_ASKEW
 
 
 def _named(groups: Sequence[Group]) -> list[Group]:

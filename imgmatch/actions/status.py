@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.lookups import counts, unfinished_scans
@@ -61,8 +62,8 @@ class IndexStatus:
     features_snapshot: str
 
 
-def status(index: Index) -> IndexStatus:
-    """Look at an index."""
+def status(index: Index, *, verify: bool = False) -> IndexStatus:
+    """Look at an index; with ``verify`` read its engine files from end to end, else only whether they are complete."""
     header = index.header
     with index.catalog.read() as connection:
         return IndexStatus(
@@ -73,8 +74,8 @@ def status(index: Index) -> IndexStatus:
             engine=header.engine,
             codebook=header.codebook,
             generation=header.generation,
-            snapshot=_health(index, header.snapshot, load_fingerprints),
-            features_snapshot=_health(index, header.features, load_features),
+            snapshot=_health(index, header.snapshot, partial(load_fingerprints, verify=verify)),
+            features_snapshot=_health(index, header.features, partial(load_features, verify=verify)),
         )
 
 

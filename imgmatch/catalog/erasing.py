@@ -64,6 +64,21 @@ def remove_erased(connection: Connection, erased: Erased) -> int:
     return connection.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
 
 
+def names_of(connection: Connection, erased: Erased) -> tuple[frozenset[str], frozenset[str]]:
+    """Ids of its photos, and of the accounts that have them."""
+    photos, accounts = schema.photos, schema.accounts
+    query = select(photos.c.photo_id, accounts.c.account).join(accounts, accounts.c.id == photos.c.account_id)
+    rows = connection.execute(query.where(photos.c.id.in_(erased.rows()))).all()
+    return frozenset(photo_id for photo_id, _ in rows), frozenset(account for _, account in rows)
+
+
+def accounts_in_use(connection: Connection, accounts: Collection[str]) -> set[str]:
+    """Which of these some photo still has."""
+    table = schema.accounts.c
+    query = select(table.account).join(schema.photos, schema.photos.c.account_id == table.id).distinct()
+    return {one for chunk in chunks(accounts) for one in connection.scalars(query.where(table.account.in_(chunk)))}
+
+
 def digests_of(connection: Connection, erased: Erased) -> set[bytes]:
     """Every digest and fingerprint of its photos."""
     photos, links, prints = schema.photos, schema.photo_fingerprints, schema.fingerprints
@@ -80,9 +95,12 @@ def digests_in_use(connection: Connection, digests: Collection[bytes]) -> set[by
     photos, prints = schema.photos.c, schema.fingerprints.c
     used: set[bytes] = set()
     decided, banked = schema.decision_photos.c, schema.bank_pictures.c
+    hashers = list(connection.scalars(select(schema.tallies.c.part).where(schema.tallies.c.kind == "fingerprints")))
     for chunk in chunks(digests):
-        for column in (photos.sha256, photos.pixels, prints.bits, decided.bits, banked.pixels):
+        for column in (photos.sha256, photos.pixels, decided.bits, banked.pixels):
             used.update(connection.scalars(select(column).where(column.in_(chunk))))
+        # By hasher, as they are indexed.
+        used.update(connection.scalars(select(prints.bits).where(prints.hasher.in_(hashers), prints.bits.in_(chunk))))
     return used
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.tallies import tally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -66,8 +67,14 @@ def last_features(connection: Connection) -> int:
 
 def count_features(connection: Connection, codebook: str) -> int:
     """How many pictures have features of this codebook."""
+    return tally(connection, "features", codebook)
+
+
+def count_features_after(connection: Connection, codebook: str, row: int) -> int:
+    """How many of them have a row id above ``row``."""
     table = schema.features
-    return connection.scalar(select(func.count()).select_from(table).where(table.c.codebook == codebook)) or 0
+    query = select(func.count()).select_from(table).where(table.c.id > row, table.c.codebook == codebook)
+    return connection.scalar(query) or 0
 
 
 def read_records(connection: Connection, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
@@ -152,11 +159,3 @@ def pieces_in_use(connection: Connection, pieces: Collection[bytes]) -> set[byte
         for after, record, thumbnail in rows:  # noqa: B007 -- the last row is where the next block begins
             left -= {piece for piece in left if piece in record or piece in (thumbnail or b"")}
     return set(pieces) - left
-
-
-def drop_unused_features(connection: Connection) -> int:
-    """Remove features of pictures no photo shows any more and no bank holds; returns how many."""
-    table = schema.features
-    used = exists(select(schema.photos.c.id).where(schema.photos.c.pixels == table.c.pixels))
-    kept = exists(select(schema.bank_pictures.c.id).where(schema.bank_pictures.c.pixels == table.c.pixels))
-    return connection.execute(delete(table).where(~used & ~kept)).rowcount

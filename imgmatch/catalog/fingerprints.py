@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.tallies import tally
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 _READ_AT_ONCE = 100_000
 
@@ -34,6 +35,14 @@ def intern_fingerprints(connection: Connection, hasher: str, values: Collection[
     return ids
 
 
+def _by_row(hasher: ColumnElement[str]) -> ColumnElement[str]:
+    """The same, but for the database a thing it has no index of: it would go through all fingerprints of a hasher.
+
+    Rows are wanted in their own order, from one on.
+    """
+    return hasher.concat("")
+
+
 def last_fingerprint(connection: Connection) -> int:
     """The highest row id in use, 0 if there is none."""
     return connection.scalar(select(func.max(schema.fingerprints.c.id))) or 0
@@ -41,8 +50,14 @@ def last_fingerprint(connection: Connection) -> int:
 
 def count_fingerprints(connection: Connection, hasher: str) -> int:
     """How many distinct fingerprints of ``hasher`` there are."""
+    return tally(connection, "fingerprints", hasher)
+
+
+def count_fingerprints_after(connection: Connection, hasher: str, row: int) -> int:
+    """How many of them have a row id above ``row``."""
     table = schema.fingerprints
-    return connection.scalar(select(func.count()).select_from(table).where(table.c.hasher == hasher)) or 0
+    query = select(func.count()).select_from(table).where(table.c.id > row, _by_row(table.c.hasher) == hasher)
+    return connection.scalar(query) or 0
 
 
 def read_fingerprints(
@@ -51,19 +66,10 @@ def read_fingerprints(
     """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
     table = schema.fingerprints.c
     while True:
-        query = select(table.id, table.bits).where(table.hasher == hasher, table.id > after)
+        query = select(table.id, table.bits).where(_by_row(table.hasher) == hasher, table.id > after)
         rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return
         bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
         yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
         after = rows[-1][0]
-
-
-def drop_unused_fingerprints(connection: Connection) -> int:
-    """Remove fingerprints no photo has any more, nor a picture in a bank; returns how many."""
-    row = schema.fingerprints.c.id
-    links, banked = schema.photo_fingerprints.c, schema.bank_pictures.c
-    used = exists(select(links.photo_id).where(links.fingerprint_id == row))
-    kept = exists(select(banked.id).where(banked.fingerprint_id == row))
-    return connection.execute(delete(schema.fingerprints).where(~used & ~kept)).rowcount

@@ -10,6 +10,7 @@ from sqlalchemy import case, func, or_, select
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
+from imgmatch.catalog.tallies import TALLIED, tally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -154,18 +155,14 @@ def count_accounts(connection: Connection, fingerprint_ids: Collection[int]) -> 
 def counts(connection: Connection) -> dict[str, int]:
     """How many rows of each kind there are."""
     tables = {
-        "photos": schema.photos,
-        "accounts": schema.accounts,
-        "fingerprints": schema.fingerprints,
-        "features": schema.features,
-        "ties": schema.ties,
         "decisions": schema.decisions,
         "bank_pictures": schema.bank_pictures,
         "skipped": schema.skipped,
         "sources": schema.sources,
         "scans": schema.scans,
     }
-    return {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
+    counted = {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
+    return {kind: tally(connection, kind) for kind in TALLIED} | counted
 
 
 def unfinished_scans(connection: Connection) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, inspect, select
 
-from imgmatch.catalog import schema
+from imgmatch.catalog import schema, tallies
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
@@ -42,7 +42,20 @@ def _add_night(connection: Connection) -> None:
         table.create(connection)
 
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_features, 3: _add_night}
+def _add_tallies(connection: Connection) -> None:
+    """Version 4: rows are counted, and what may be unused or is gone is noted; ties keep outlines."""
+    schema.tallies.create(connection)
+    schema.unlinked.create(connection)
+    schema.swept.create(connection)
+    known = {column["name"] for column in inspect(connection).get_columns("ties")}
+    for name in ("outline_low", "outline_high"):
+        if name not in known:  # the step before makes the table as it is now
+            connection.exec_driver_sql(f"ALTER TABLE ties ADD COLUMN {name} JSON")
+    tallies.count_all(connection)
+    tallies.create_triggers(connection)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_features, 3: _add_night, 4: _add_tallies}
 """Version to the step that leads to it; version 1 is the first schema and has none."""
 
 VERSION = max(STEPS, default=1)
@@ -78,6 +91,7 @@ def migrate(connection: Connection) -> None:
     refuse_newer(version)
     if version == 0:
         schema.metadata.create_all(connection)
+        tallies.create_triggers(connection)
         connection.execute(insert(schema.versions).values(version=VERSION))
         return
     for number in range(version + 1, VERSION + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
@@ -151,10 +151,3 @@ def remove_photos(connection: Connection, *, account: str | None = None, photo_i
         owner = select(schema.accounts.c.id).where(schema.accounts.c.account == account).scalar_subquery()
         return connection.execute(delete(table).where(table.c.account_id == owner)).rowcount
     return connection.execute(delete(table).where(table.c.photo_id == photo_id)).rowcount
-
-
-def drop_empty_accounts(connection: Connection) -> int:
-    """Remove accounts that have no photo any more; returns how many."""
-    table = schema.accounts
-    used = exists(select(schema.photos.c.id).where(schema.photos.c.account_id == table.c.id))
-    return connection.execute(delete(table).where(~used)).rowcount

@@ -151,6 +151,8 @@ ties = Table(
     Column("overlap_low", Float),
     Column("overlap_high", Float),
     Column("agreement", Float),
+    Column("outline_low", _Map),  # corners of the shared part in ``low``, and the same corners in ``high``
+    Column("outline_high", _Map),
     sqlite_with_rowid=False,
 )
 
@@ -216,6 +218,33 @@ report_rings = Table(
     Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
     Column("ring", String, primary_key=True),
     Column("pictures", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Written by triggers, see ``tallies``.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+unlinked = Table(
+    "unlinked",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("row", _Key, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+swept = Table(
+    "swept",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("row", _Key, primary_key=True),
+    Column("part", String, nullable=False),
     sqlite_with_rowid=False,
 )
 

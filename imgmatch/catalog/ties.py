@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.times import now
+from imgmatch.model import Outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ class Tie:
         overlap_low: share of ``low`` seen in ``high``, 0..1; ``None`` where neither lies in the other.
         overlap_high: share of ``high`` seen in ``low``, likewise.
         agreement: share of the overlap that looks alike; ``None`` where it was not measured.
+        outline_low: the shared part in ``low``; ``None`` where it was not kept.
+        outline_high: the shared part in ``high``; its corners are those of ``outline_low``, in that order.
     """
 
     low: int
@@ -43,6 +46,8 @@ class Tie:
     overlap_low: float | None
     overlap_high: float | None
     agreement: float | None
+    outline_low: Outline | None = None
+    outline_high: Outline | None = None
 
 
 def store_ties(connection: Connection, ties: Sequence[Tie]) -> None:
@@ -74,6 +79,8 @@ def store_ties(connection: Connection, ties: Sequence[Tie]) -> None:
                     "overlap_low": tie.overlap_low,
                     "overlap_high": tie.overlap_high,
                     "agreement": tie.agreement,
+                    "outline_low": tie.outline_low,
+                    "outline_high": tie.outline_high,
                 }
                 for tie in best.values()
             ],
@@ -83,10 +90,15 @@ def store_ties(connection: Connection, ties: Sequence[Tie]) -> None:
 def read_ties(connection: Connection) -> Iterator[Tie]:
     """Every pair looked at, in order."""
     table = schema.ties.c
-    turn = (table.mirrored, table.rotation)
-    columns = (table.low, table.high, table.odds, *turn, table.overlap_low, table.overlap_high, table.agreement)
-    for low, high, odds, mirrored, *rest in connection.execute(select(*columns).order_by(table.low, table.high)):
-        yield Tie(low, high, odds, bool(mirrored), *rest)
+    turn, shares = (table.mirrored, table.rotation), (table.overlap_low, table.overlap_high, table.agreement)
+    columns = (table.low, table.high, table.odds, *turn, *shares, table.outline_low, table.outline_high)
+    query = select(*columns).order_by(table.low, table.high)
+    for low, high, odds, mirrored, rotation, of_low, of_high, alike, *outlines in connection.execute(query):
+        yield Tie(low, high, odds, bool(mirrored), rotation, of_low, of_high, alike, *map(_outline, outlines))
+
+
+def _outline(kept: list[list[float]] | None) -> Outline | None:
+    return None if kept is None else tuple((x, y) for x, y in kept)
 
 
 def judged_pairs(connection: Connection) -> set[tuple[int, int]]:

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Counts and health of an index.")
 @options.index_option
+@click.option("--verify", is_flag=True, help="Read the engine files from end to end, and compare their checksums.")
 @options.format_option
-def status(*, index_path: Path, form: str) -> int:
-    """Show how much an index holds, what it is made of, and whether its engine file is whole."""
+def status(*, index_path: Path, verify: bool, form: str) -> int:
+    """Show how much an index holds, what it is made of, and whether its engine files are there and complete."""
     from imgmatch.actions.status import status as look
     from imgmatch.formats.records import status_record
     from imgmatch.index import Index
 
     with Index.open(index_path) as index:
-        options.write_record(status_record(look(index)), form)
+        options.write_record(status_record(look(index, verify=verify)), form)
     return 0

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Self
 
 Ids = NDArray[np.int64]
@@ -49,7 +48,10 @@ class FingerprintEngine(Protocol):
     """A set of (id, fingerprint) that never changes once built, so that any number of threads may search it."""
 
     def __init__(self, ids: Ids, codes: Codes) -> None:
-        """Build from ``ids``, shape (n,), distinct and not negative, and ``codes``, shape (n, 32)."""
+        """Build from ``ids``, shape (n,), distinct and not negative, and ``codes``, shape (n, 32); neither may change.
+
+        Both may be mapped from a file: what can be searched where it lies is not copied.
+        """
         ...
 
     def __len__(self) -> int: ...
@@ -60,19 +62,6 @@ class FingerprintEngine(Protocol):
 
     def contents(self) -> tuple[Ids, Codes]:
         """What it was built from."""
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write a snapshot file."""
-        ...
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a snapshot file.
-
-        Raises:
-            ValueError: the file is not a snapshot of this engine.
-        """
         ...
 
 

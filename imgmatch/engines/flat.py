@@ -9,13 +9,12 @@ import faiss
 import numpy as np
 
 from imgmatch.engines.base import Codes, Hits, Ids, checked
-from imgmatch.engines.snapshots import load_arrays, save_arrays
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-    from typing import Self
+
+    from numpy.typing import NDArray
 
 
 _WORTH_THREADS = 2_000_000
@@ -35,39 +34,37 @@ def _threads_for(distances: int) -> Iterator[None]:
 
 
 class FlatEngine:
-    """``IndexBinaryFlat`` under ids."""
+    """What ``IndexBinaryFlat`` searches by, over codes that stay where they are: that index would copy them."""
 
     def __init__(self, ids: Ids, codes: Codes) -> None:
-        ids, codes = checked(ids, codes)
-        self._codes = faiss.IndexBinaryFlat(FINGERPRINT_BITS)
-        self._index = faiss.IndexBinaryIDMap(self._codes)
-        self._index.add_with_ids(codes, ids)
+        self._ids, self._codes = checked(ids, codes)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._ids)
 
     def search(self, queries: Codes, max_distance: int) -> Hits:
         """Every stored fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
-        if max_distance < 0 or len(queries) == 0:
+        if max_distance < 0 or len(queries) == 0 or len(self) == 0:
             return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
-        # FAISS's radius is strict and its distances are float32; both stay in this file.
         with _threads_for(len(self) * len(queries)):
-            limits, distances, ids = self._index.range_search(np.ascontiguousarray(queries), max_distance + 1)
-        counts = np.diff(limits.astype(np.int64))
-        rows = np.repeat(np.arange(len(queries), dtype=np.int64), counts)
-        return Hits.sorted(rows, ids.astype(np.int64), distances.astype(np.int32))
+            rows, places, distances = self._within(np.ascontiguousarray(queries), max_distance)
+        return Hits.sorted(rows, self._ids[places], distances)
+
+    def _within(self, queries: Codes, max_distance: int) -> tuple[NDArray[np.int64], Ids, NDArray[np.int32]]:
+        """Of each hit the row of the query, the place of the code, and the distance."""
+        found = faiss.RangeSearchResult(len(queries))
+        sizes = len(queries), len(self)
+        # FAISS's radius is strict and its distances are float32; both stay in this file.
+        radius = min(max_distance, FINGERPRINT_BITS) + 1
+        pointers = faiss.swig_ptr(queries), faiss.swig_ptr(self._codes)
+        # FAISS's stubs leave this function out.
+        faiss.hamming_range_search(*pointers, *sizes, radius, FINGERPRINT_BYTES, found)  # type: ignore[attr-defined]
+        limits = faiss.rev_swig_ptr(found.lims, len(queries) + 1).astype(np.int64)
+        hits = int(limits[-1])
+        rows = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(limits))
+        places = faiss.rev_swig_ptr(found.labels, hits).astype(np.int64)
+        return rows, places, faiss.rev_swig_ptr(found.distances, hits).astype(np.int32)
 
     def contents(self) -> tuple[Ids, Codes]:
         """What it was built from."""
-        # FAISS's stubs leave xb out.
-        codes = faiss.vector_to_array(self._codes.xb).reshape(-1, FINGERPRINT_BYTES)  # type: ignore[attr-defined]
-        return faiss.vector_to_array(self._index.id_map).astype(np.int64), codes
-
-    def save(self, path: Path) -> None:
-        """Write ids and codes."""
-        save_arrays(path, *self.contents())
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read ids and codes; raises ValueError if the file is not whole."""
-        return cls(*load_arrays(path))
+        return self._ids, self._codes

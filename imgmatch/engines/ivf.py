@@ -108,14 +108,15 @@ class IvfParts:
         self.through = through
 
     @classmethod
-    def load(cls, codebook: Codebook, path: Path, through: int) -> Self:
-        """Build from a file.
+    def load(cls, codebook: Codebook, path: Path, through: int, *, verify: bool = True) -> Self:
+        """Build from a file; without ``verify`` only when it is first searched.
 
         Raises:
             ValueError: it is missing or damaged.
         """
         part = Ivf(codebook, Postings.open(path, codebook.lists))
-        part.build()
+        if verify:
+            part.build()
         return cls(codebook, (part,), through)
 
     def __len__(self) -> int:
@@ -135,9 +136,11 @@ class IvfParts:
     def _melted(self, parts: Sequence[Ivf]) -> Ivf:
         return Ivf(self._codebook, melted([part.postings for part in parts]))
 
-    def save(self, path: Path) -> None:
-        """Write all parts as one file."""
-        save_postings(path, [part.postings for part in self._parts], self._codebook.lists)
+    def save(self, path: Path, without: I64 | None = None) -> None:
+        """Write all parts as one file, but for the pictures with the row ids ``without``, which are known here."""
+        gone = np.empty(0, np.int64) if without is None else without
+        postings = [part.postings.without(gone) if len(gone) else part.postings for part in self._parts]
+        save_postings(path, postings, self._codebook.lists, len(self) - len(gone))
 
     def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
         """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored."""

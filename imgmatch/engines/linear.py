@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from imgmatch.engines.base import Codes, Hits, Ids, checked
-from imgmatch.engines.snapshots import load_arrays, save_arrays
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Self
 
 
 class LinearEngine:
@@ -39,12 +32,3 @@ class LinearEngine:
     def contents(self) -> tuple[Ids, Codes]:
         """What it was built from."""
         return self._ids, self._codes
-
-    def save(self, path: Path) -> None:
-        """Write ids and codes."""
-        save_arrays(path, self._ids, self._codes)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read ids and codes; raises ValueError if the file is not whole."""
-        return cls(*load_arrays(path))

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.engines.base import Codes, FingerprintEngine, Hits, Ids
+from imgmatch.engines.snapshots import map_arrays, save_arrays
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
 
 MOST_PARTS = 8
@@ -45,12 +47,21 @@ class Parts:
         """No fingerprints."""
         return np.empty(0, np.int64), np.empty((0, FINGERPRINT_BYTES), np.uint8)
 
-    def whole(self) -> FingerprintEngine:
-        """All parts as one."""
-        return self._parts[0] if len(self._parts) == 1 else self._melted(self._parts)
+    def save(self, path: Path, without: Ids | None = None) -> None:
+        """Write all parts as one file, but for the ids in ``without``."""
+        save_arrays(path, [part.contents() for part in self._parts], without)
+
+    @classmethod
+    def load(cls, kind: type[FingerprintEngine], path: Path, through: int, *, verify: bool = True) -> Self:
+        """Use a file where it lies; its checksums are compared unless ``verify`` is off.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        return cls(kind, (kind(*map_arrays(path, verify=verify)),), through)
 
     def _melted(self, parts: tuple[FingerprintEngine, ...]) -> FingerprintEngine:
-        contents = [part.contents() for part in parts] or [self.nothing()]
+        contents = [part.contents() for part in parts]
         return self._kind(
             np.concatenate([ids for ids, _ in contents]), np.concatenate([codes for _, codes in contents])
         )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgmatch.engines.snapshots import DAMAGE
+from imgmatch.engines.snapshots import DAMAGE, write_array
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.features.codebook import CODE_BYTES
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+
+_WHOLE = np.dtype(np.int64)
 
 PIECE = 1_000_000
 """Codes handled at once, about 25 MB."""
@@ -60,9 +62,15 @@ def piece_of(records: Iterable[tuple[int, Stored]], lists: int) -> Piece:
 class Postings:
     """Codes that never change: kept in memory, or read from their file when they are asked for."""
 
-    def __init__(self, pieces: Sequence[Piece], pictures: int, lists: int, path: Path | None = None) -> None:
-        """``pieces`` in memory, or ``path`` of a file; ``pictures`` counts those without any point as well."""
+    def __init__(
+        self, pieces: Sequence[Piece], pictures: int, lists: int, path: Path | None = None, gone: I64 | None = None
+    ) -> None:
+        """``pieces`` in memory, or ``path`` of a file; ``pictures`` counts those without any point as well.
+
+        Points of the pictures whose row ids are ``gone`` are left out.
+        """
         self._pieces = tuple(pieces)
+        self._gone = gone
         self.path = path
         self.pictures = pictures
         self.lists = lists
@@ -73,9 +81,13 @@ class Postings:
         Raises:
             ValueError: the file is damaged.
         """
-        yield from self._pieces
-        if self.path is not None:
-            yield from _read_pieces(self.path, self.lists)
+        pieces = self._pieces if self.path is None else _read_pieces(self.path, self.lists)
+        for piece in pieces:
+            yield piece if self._gone is None else _without(piece, self._gone)
+
+    def without(self, gone: I64) -> Postings:
+        """The same, but for the points of the pictures with these row ids; they are counted still."""
+        return Postings(self._pieces, self.pictures, self.lists, self.path, gone)
 
     @classmethod
     def open(cls, path: Path, lists: int) -> Postings:
@@ -94,6 +106,12 @@ class Postings:
         return cls((), int(counted[0]), lists, path)
 
 
+def _without(piece: Piece, gone: I64) -> Piece:
+    kept = ~np.isin(piece.ids >> GEOMETRY_BITS, gone)
+    of = np.repeat(np.arange(len(piece.sizes)), piece.sizes)[kept]
+    return Piece(np.bincount(of, minlength=len(piece.sizes)), piece.ids[kept], piece.codes[kept])
+
+
 def melted(parts: Sequence[Postings]) -> Postings:
     """Parts that are in memory as one."""
     pieces = [piece for part in parts for piece in part.pieces()]
@@ -108,31 +126,17 @@ def melted(parts: Sequence[Postings]) -> Postings:
     return Postings((piece,), sum(part.pictures for part in parts), lists)
 
 
-def save_postings(path: Path, parts: Sequence[Postings], lists: int) -> None:
-    """Write ``parts`` as one file, list after list, holding a few lists of all parts at a time."""
+def save_postings(path: Path, parts: Sequence[Postings], lists: int, pictures: int) -> None:
+    """Write ``parts``, of so many ``pictures``, as one file, list after list, holding a few lists of all at a time."""
     sizes = [sum((piece.sizes for piece in part.pieces()), np.zeros(lists, np.int64)) for part in parts]
     total = sum(sizes, np.zeros(lists, np.int64))
     count = int(total.sum())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        _write(archive, "pictures", np.array([sum(part.pictures for part in parts)], np.int64))
-        _write(archive, "sizes", total)
-        with archive.open("ids.npy", "w", force_zip64=True) as member:
-            _header(member, np.dtype(np.int64), (count,))
-            for ids, _ in _merged(parts, total):
-                member.write(ids.tobytes())
-        with archive.open("codes.npy", "w", force_zip64=True) as member:
-            _header(member, np.dtype(np.uint8), (count, CODE_BYTES))
-            for _, codes in _merged(parts, total):
-                member.write(codes.tobytes())
-
-
-def _write(archive: zipfile.ZipFile, name: str, array: NDArray[np.generic]) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-        npy.write_array(member, array, allow_pickle=False)
-
-
-def _header(member: IO[bytes], dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
-    npy.write_array_header_1_0(member, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
+        write_array(archive, "pictures", _WHOLE, (1,), [np.array([pictures], np.int64)])
+        write_array(archive, "sizes", _WHOLE, (lists,), [total])
+        write_array(archive, "ids", _WHOLE, (count,), (ids for ids, _ in _merged(parts, total)))
+        blocks = (codes for _, codes in _merged(parts, total))
+        write_array(archive, "codes", np.dtype(np.uint8), (count, CODE_BYTES), blocks)
 
 
 def _merged(parts: Sequence[Postings], total: I64) -> Iterator[tuple[I64, U8]]:

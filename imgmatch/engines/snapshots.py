@@ -1,46 +1,117 @@
-"""The file an engine of fingerprints is loaded from: ids and codes as a NumPy archive.
+"""The file an engine of fingerprints is loaded from: ids and codes as a NumPy archive, mapped into memory.
 
-Not FAISS's own format: reading that from a damaged file can end the process, and building a flat index from its codes
-is one copy. The archive carries checksums, which are compared when it is read.
+Not FAISS's own format: reading that from a damaged file can end the process. The archive carries checksums, which are
+compared when it is opened; after that the system reads of it what is searched, keeps it once for all processes, and may
+let go of it.
 """
 
 from __future__ import annotations
 
+import io
+import struct
+import tokenize
 import zipfile
-from typing import TYPE_CHECKING
+import zlib
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from imgmatch.engines.base import Codes, Ids, checked
+from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 DAMAGE = (
     *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
-    zipfile.BadZipFile,
+    *(zipfile.BadZipFile, struct.error, SyntaxError, tokenize.TokenError),
 )
 """What NumPy and zipfile say of a file that is not whole: one bit more, and it is "encrypted" or asks for terabytes."""
 
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_LOCAL_SIGNATURE = b"PK\3\4"
+_NPY_HEADER = 4096
+"""Bytes in which the description of an array ends."""
 
-def save_arrays(path: Path, ids: Ids, codes: Codes) -> None:
-    """Write ``ids``, shape (n,), and ``codes``, shape (n, 32)."""
-    with path.open("wb") as file:
-        np.savez(file, ids=ids, codes=codes)
+_AT_ONCE = 1_000_000
+
+_Mapped = NDArray[Any]
 
 
-def load_arrays(path: Path) -> tuple[Ids, Codes]:
-    """Read what :func:`save_arrays` wrote.
+def save_arrays(path: Path, parts: Sequence[tuple[Ids, Codes]], without: Ids | None = None) -> None:
+    """Write the ``ids``, shape (n,), and ``codes``, shape (n, 32), of all parts, but for the ids in ``without``."""
+    gone = np.empty(0, np.int64) if without is None else without
+    kept = [~np.isin(ids, gone) for ids, _ in parts]
+    count = int(sum(mask.sum() for mask in kept))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        ids_of = (ids[mask] for (ids, _), mask in zip(parts, kept, strict=True))
+        write_array(archive, "ids", np.dtype(np.int64), (count,), ids_of)
+        blocks = (
+            codes[at : at + _AT_ONCE][mask[at : at + _AT_ONCE]]
+            for (_, codes), mask in zip(parts, kept, strict=True)
+            for at in range(0, len(codes), _AT_ONCE)
+        )
+        write_array(archive, "codes", np.dtype(np.uint8), (count, FINGERPRINT_BYTES), blocks)
+
+
+def write_array(
+    archive: zipfile.ZipFile,
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    blocks: Iterable[NDArray[Any]],
+) -> None:
+    """Write an array that comes in pieces, which together have ``shape``."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(member, described)
+        for block in blocks:
+            member.write(np.ascontiguousarray(block).data)
+
+
+def map_arrays(path: Path, *, verify: bool = True) -> tuple[Ids, Codes]:
+    """What :func:`save_arrays` wrote, mapped into memory.
+
+    Args:
+        path: the file, which must not change while the arrays are in use; it may be deleted.
+        verify: compare the checksums, for which all of it is read.
 
     Raises:
         ValueError: the file is missing, damaged or of another kind.
     """
     try:
-        # Opened here: of a damaged archive NumPy would leave the file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            ids, codes = archive["ids"], archive["codes"]
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            data = np.asarray(np.memmap(file, np.uint8, mode="r"))
+            ids, codes = (_member(archive, data, name, verify=verify) for name in ("ids", "codes"))
     except DAMAGE as error:
         raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
-    if (ids.dtype, codes.dtype) != (np.int64, np.uint8):
+    if ids.dtype != np.int64 or codes.dtype != np.uint8:
         raise ValueError(f"{path.name} is not an engine's snapshot: ids are {ids.dtype}, fingerprints {codes.dtype}")
     return checked(ids, codes)
+
+
+def _member(archive: zipfile.ZipFile, data: NDArray[np.uint8], name: str, *, verify: bool) -> _Mapped:
+    member = archive.getinfo(f"{name}.npy")
+    head = data[member.header_offset :][: _LOCAL_HEADER.size].tobytes()
+    signature, name_length, extra_length = _LOCAL_HEADER.unpack(head)
+    start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+    content = data[start : start + member.file_size]
+    stored = member.compress_type == zipfile.ZIP_STORED and len(content) == member.file_size
+    if signature != _LOCAL_SIGNATURE or not stored or (verify and zlib.crc32(content.data) != member.CRC):
+        raise ValueError(f"{member.filename} is not whole")
+    shape, dtype, values = _described(content)
+    return values.view(dtype).reshape(shape)
+
+
+def _described(content: NDArray[np.uint8]) -> tuple[tuple[int, ...], np.dtype[Any], NDArray[np.uint8]]:
+    """Shape and type of a ``.npy`` file, and the bytes of its values."""
+    start: IO[bytes] = io.BytesIO(content[:_NPY_HEADER].tobytes())
+    if npy.read_magic(start) != (1, 0):
+        raise ValueError("an array of a later format")
+    shape, fortran_order, dtype = npy.read_array_header_1_0(start)
+    if fortran_order or dtype.hasobject:
+        raise ValueError("an array of another kind")
+    return shape, dtype, content[start.tell() :]

@@ -61,7 +61,7 @@ class Describer:
         if job.view is not None:
             shown = view(data, self._limits, job.view)
             return Viewed(shown.jpeg, shown.width, shown.height, sha256)
-        with_features = self._settings.features
+        with_features = self._settings.features and job.features
         picture = small_picture(data, self._limits, large=job.query and with_features)
         pdq, quality, detail = self._pdq.measured(picture.grey)
         flat = _flatness(quality, detail)

@@ -31,12 +31,14 @@ class Job:
         known_sha256: if the file's bytes still have this digest, nothing is decoded.
         query: it is asked about, not stored: give the fingerprints of all eight orientations and the richer features.
         view: nothing is computed; give the picture for a person to look at, its longer side up to so many pixels.
+        features: without it no local features are computed, though the worker's settings want them.
     """
 
     photo: Path | bytes
     known_sha256: bytes | None = None
     query: bool = False
     view: int | None = None
+    features: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,9 @@ class NamedPhoto:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "content", content)
 
-    def job(self, *, query: bool = False) -> Job | Failure:
+    def job(self, *, query: bool = False, features: bool = True) -> Job | Failure:
         """The work it stands for."""
-        return self.content if isinstance(self.content, Failure) else Job(self.content, query=query)
+        return self.content if isinstance(self.content, Failure) else Job(self.content, query=query, features=features)
 
 
 Reply = Description | Same | Viewed | Failure
@@ -181,7 +183,7 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
     """``job`` as head and body."""
-    head: dict[str, Any] = {"query": job.query, "view": job.view}
+    head: dict[str, Any] = {"query": job.query, "view": job.view, "features": job.features}
     if job.known_sha256 is not None:
         head["known"] = job.known_sha256.hex()
     if isinstance(job.photo, bytes):

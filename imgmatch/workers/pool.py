@@ -48,17 +48,24 @@ class WorkerPool:
         self._watch = threading.Thread(target=self._kill_late_ones, name="imgmatch-watch", daemon=True)
         self._watch.start()
 
-    def describe(self, items: Iterable[Item], job_of: Callable[[Item], Job | Failure]) -> Iterator[tuple[Item, Reply]]:
+    def describe(
+        self, items: Iterable[Item], job_of: Callable[[Item], Job | Failure], *, spare: int = 0
+    ) -> Iterator[tuple[Item, Reply]]:
         """Yield each item with its reply, in order; reads ``items`` only a few chunks ahead.
 
         An item whose job is a failure already gets that failure.
+
+        Args:
+            items: what is described.
+            job_of: the work that each stands for.
+            spare: so many more items are read ahead, that the workers have work while the caller is busy otherwise.
 
         Raises:
             ImgmatchError: the pool is closed, or was while photos were waiting.
         """
         source = iter(items)
         running: deque[tuple[list[Item], Future[list[Reply]]]] = deque()
-        ahead = 2 * len(self._workers) + 1
+        ahead = 2 * len(self._workers) + 1 + spare // CHUNK
         try:
             while True:
                 while len(running) < ahead and (chunk := list(islice(source, CHUNK))):

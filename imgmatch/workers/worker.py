@@ -65,7 +65,7 @@ def _reply(describer: Describer, job: Job) -> tuple[dict[str, Any], bytes]:
 def parse_job(head: dict[str, Any], body: bytes) -> Job:
     """The job in a received message."""
     known = bytes.fromhex(head["known"]) if "known" in head else None
-    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"])
+    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"], head["features"])
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import photos
@@ -45,25 +46,49 @@ def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Inde
 
 @pytest.mark.parametrize("which", ["snapshot", "features"])
 def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: Index, which: str) -> None:
-    def told() -> tuple[str, str]:
-        found = status(index)
-        both = found.snapshot, found.features_snapshot
-        return both if which == "snapshot" else (both[1], both[0])
-
     path = index.path / getattr(index.header, which).file
     whole = path.read_bytes()
-    for damaged in (
-        b"x" * 100,
-        b"",
-        whole[:-30],
-        whole[: len(whole) // 2] + b"\xa5" * 99 + whole[len(whole) // 2 + 99 :],
-    ):
+    for damaged in (b"x" * 100, b"", whole[:-1], whole[:-30], whole[: len(whole) // 2]):
         path.write_bytes(damaged)
-        assert told() == ("damaged", "ok")
+        for verify in (False, True):
+            assert health(index, which, verify=verify) == ("damaged", "ok")
     path.unlink()
-    assert told() == ("missing", "ok")
+    for verify in (False, True):
+        assert health(index, which, verify=verify) == ("missing", "ok")
     index.rebuild()
-    assert (told(), status(index).generation) == (("ok", "ok"), 4)
+    for verify in (False, True):
+        assert health(index, which, verify=verify) == ("ok", "ok")
+    assert status(index).generation == 4
+
+
+def health(index: Index, which: str, *, verify: bool) -> tuple[str, str]:
+    """What is told of the engine file looked at, and of the other."""
+    found = status(index, verify=verify)
+    both = found.snapshot, found.features_snapshot
+    return both if which == "snapshot" else (both[1], both[0])
+
+
+@pytest.mark.parametrize("which", ["snapshot", "features"])
+def test_an_altered_byte_is_told_where_files_are_read_from_end_to_end(index: Index, which: str) -> None:
+    path = index.path / getattr(index.header, which).file
+    whole = path.read_bytes()
+    last = whole.index(b"PK\1\2") - 1  # the directory follows on the last code
+    path.write_bytes(whole[:last] + bytes([whole[last] ^ 1]) + whole[last + 1 :])
+    assert health(index, which, verify=False) == ("ok", "ok")
+    assert health(index, which, verify=True) == ("damaged", "ok")
+    path.write_bytes(whole)
+    assert health(index, which, verify=True) == ("ok", "ok")
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *, verify: bool) -> None:
+    header = index.header
+    assert header.snapshot is not None
+    assert header.features is not None
+    prints, features = (replace(snapshot, size=4) for snapshot in (header.snapshot, header.features))
+    index.layout.write_header(replace(header, snapshot=prints, features=features))
+    found = status(index, verify=verify)
+    assert (found.snapshot, found.features_snapshot) == ("damaged", "damaged")
 
 
 def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.engines.linear import LinearEngine
+from imgmatch.engines.snapshots import map_arrays
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
 from imgmatch.matching import nearest
@@ -199,8 +200,10 @@ class TimedPool(WorkerPool):
 
     waited = 0.0
 
-    def describe(self, items: Iterable[Item], job_of: Callable[[Item], Job | Failure]) -> Iterator[tuple[Item, Reply]]:
-        source = super().describe(items, job_of)
+    def describe(
+        self, items: Iterable[Item], job_of: Callable[[Item], Job | Failure], *, spare: int = 0
+    ) -> Iterator[tuple[Item, Reply]]:
+        source = super().describe(items, job_of, spare=spare)
         while True:
             started = time.perf_counter()
             found = next(source, None)
@@ -235,7 +238,8 @@ def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
         pool.waited = 0.0
         together = milliseconds(lambda: list(index.check_many(batch)))
         say("asking the oracle")
-        ids, codes = index.searcher.current().whole().contents()
+        index.searcher.current().save(written := place.with_name("oracle"))
+        ids, codes = map_arrays(written)
         return {
             "open_seconds": round(opened, 3),
             "max_distance": index.max_distance,

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from imgmatch.catalog import banks as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
-from imgmatch.catalog.features import drop_unused_features
-from imgmatch.catalog.fingerprints import drop_unused_fingerprints, intern_fingerprints
+from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,9 @@ def held(connection: Connection) -> list[tuple[str, bytes, str | None]]:
 
 
 def drop_unused(connection: Connection) -> tuple[int, int]:
-    return drop_unused_fingerprints(connection), drop_unused_features(connection)
+    """How many fingerprints and features a sweep removes."""
+    gone = sweep(connection)
+    return gone["fingerprints"], gone["features"]
 
 
 def fingerprints(connection: Connection, hasher: str = HASHER) -> set[bytes]:

@@ -16,6 +16,8 @@ from imgmatch.catalog.erasing import Erased, features_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.lookups import counts, photos_showing
 from imgmatch.catalog.photos import known_photos, remove_photos
+from imgmatch.catalog.sweeping import sweep
+from imgmatch.catalog.tallies import swept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from imgmatch.catalog.rows import PhotoRecord
 
 BOOK, OTHER_BOOK = "book-1", "book-2"
+
+LAST = 2**62
+"""Later than any row id."""
 
 
 @pytest.fixture
@@ -51,6 +56,13 @@ def all_rows(connection: Connection) -> dict[int, rows.FeatureRow]:
     found = rows.features_by_id(connection, ids)
     assert set(found) == set(ids)
     return found
+
+
+def dropped(connection: Connection) -> set[int]:
+    """Sweeps; gives the row ids of the features that has removed."""
+    before = set(swept_rows(connection, "features", BOOK, LAST))
+    sweep(connection)
+    return set(swept_rows(connection, "features", BOOK, LAST)) - before
 
 
 def id_of(connection: Connection, picture: object) -> int:
@@ -119,10 +131,11 @@ def test_a_row_of_another_codebook_is_replaced_under_a_new_id(catalog: Catalog) 
 
 
 def test_an_id_is_never_used_again(catalog: Catalog) -> None:
+    store(catalog, [showing(1, "a", picture=1), showing(2, "a", picture=2)])
     with catalog.write() as connection:
-        rows.store_features(connection, [row(1), row(2)])
         first = set(all_rows(connection))
-        assert rows.drop_unused_features(connection) == 2
+        remove_photos(connection, account="a")
+        assert dropped(connection) == first
         assert rows.last_features(connection) == 0
     catalog.compact()
     with catalog.write() as connection:
@@ -221,12 +234,13 @@ def test_only_features_of_pictures_no_photo_shows_are_dropped(catalog: Catalog) 
         catalog, [showing(1, "a", picture="own"), showing(2, "a", picture="shared"), showing(3, "b", picture="shared")]
     )
     with catalog.write() as connection:
-        assert rows.drop_unused_features(connection) == 0
+        own, shared = id_of(connection, "own"), id_of(connection, "shared")
+        assert dropped(connection) == set()
         remove_photos(connection, account="a")
-        assert rows.drop_unused_features(connection) == 1
+        assert dropped(connection) == {own}
         assert list(all_rows(connection).values()) == [row("shared")]
         remove_photos(connection, account="b")
-        assert rows.drop_unused_features(connection) == 1
+        assert dropped(connection) == {shared}
         assert connection.scalar(select(func.count()).select_from(schema.features)) == 0
 
 
@@ -235,7 +249,8 @@ def test_a_photo_that_shows_another_picture_now_leaves_the_features_of_the_old_o
     store(catalog, [showing(1, picture="new")])
     with catalog.write() as connection:
         assert set(all_rows(connection).values()) == {row("old"), row("new")}
-        assert rows.drop_unused_features(connection) == 1
+        id_of_old = id_of(connection, "old")
+        assert dropped(connection) == {id_of_old}
         assert set(all_rows(connection).values()) == {row("new")}
 
 

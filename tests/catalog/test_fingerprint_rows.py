@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select
 from imgmatch.catalog import fingerprints as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     yield from opened(tmp_path)
+
+
+def dropped(connection: Connection) -> dict[str, int]:
+    """Sweeps; gives how many fingerprints of each hasher that has removed."""
+    before = {hasher: rows.count_fingerprints(connection, hasher) for hasher in ("phash", "pdq")}
+    sweep(connection)
+    lost = {hasher: count - rows.count_fingerprints(connection, hasher) for hasher, count in before.items()}
+    return {hasher: count for hasher, count in lost.items() if count}
 
 
 def stored(connection: Connection, hasher: str, after: int = 0) -> dict[bytes, int]:
@@ -78,9 +87,11 @@ def test_a_photo_on_many_accounts_has_one_fingerprint_row(catalog: Catalog) -> N
 
 
 def test_an_id_is_never_used_again(catalog: Catalog) -> None:
+    store(catalog, [photo(1, "a"), photo(2, "a")])
     with catalog.write() as connection:
-        first = rows.intern_fingerprints(connection, "phash", [bits(1), bits(2)])
-        assert rows.drop_unused_fingerprints(connection) == 2
+        first = stored(connection, "phash")
+        remove_photos(connection, account="a")
+        assert dropped(connection) == {"phash": 2, "pdq": 2}
         assert rows.last_fingerprint(connection) == 0
     catalog.compact()
     with catalog.write() as connection:
@@ -92,10 +103,10 @@ def test_only_fingerprints_without_a_photo_are_dropped(catalog: Catalog) -> None
     store(catalog, [photo(1, "a"), photo(2, "b", picture="shared"), photo(3, "c", picture="shared")])
     with catalog.write() as connection:
         remove_photos(connection, account="b")
-        assert rows.drop_unused_fingerprints(connection) == 0
+        assert dropped(connection) == {}
         remove_photos(connection, account="a")
-        assert rows.drop_unused_fingerprints(connection) == 2
+        assert dropped(connection) == {"phash": 1, "pdq": 1}
         assert set(stored(connection, "phash")) == {bits(("phash", "shared"))}
         remove_photos(connection, account="c")
-        assert rows.drop_unused_fingerprints(connection) == 2
+        assert dropped(connection) == {"phash": 1, "pdq": 1}
         assert rows.last_fingerprint(connection) == 0

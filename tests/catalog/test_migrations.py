@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filled import opened
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import delete, insert, inspect, text
 
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.sweeping import sweep
+from imgmatch.catalog.tallies import swept_rows, tally
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ INSERT INTO photo_fingerprints VALUES (3, 1), (3, 2), (4, 1), (4, 2);
 
 
 def structure(path: Path) -> dict[str, object]:
-    """Every table with its columns, keys and indexes, each index with its columns and options, as SQLite tells it."""
+    """Every table with its columns, keys, indexes (each with its columns and options) and triggers, as SQLite tells."""
     found: dict[str, object] = {}
     with closing(sqlite3.connect(path)) as connection:
 
@@ -77,9 +79,11 @@ def structure(path: Path) -> dict[str, object]:
             statement = f"SELECT * FROM {question}(?)"  # noqa: S608 -- the names are ours
             return sorted(connection.execute(statement, (name,)).fetchall(), key=repr)
 
-        named = connection.execute("SELECT type, name, tbl_name FROM sqlite_master").fetchall()
-        for kind, name, table in named:
-            if kind == "table":
+        named = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+        for kind, name, table, sql in named:
+            if kind == "trigger":
+                found[name] = (kind, table, sql)
+            elif kind == "table":
                 options = connection.execute("SELECT wr, strict FROM pragma_table_list WHERE name = ?", (name,))
                 # The first column of an index list is only the order in which they were made.
                 indexes = sorted(row[1:] for row in ask("pragma_index_list", name))
@@ -190,6 +194,7 @@ def test_a_migrated_catalog_keeps_every_row_it_had(old: Path) -> None:
     }
 
 
+TABLES_4 = ("tallies", "unlinked", "swept")
 TABLES_3 = ("ties", "searches", "decisions", "decision_photos", "bank_pictures", "reports", "report_rings",
             "report_members")  # fmt: skip
 
@@ -220,13 +225,99 @@ def test_a_catalog_of_the_second_version_becomes_exactly_a_new_one(
 
 
 def test_from_the_second_version_every_row_is_kept_and_nothing_is_decided_or_tied_yet(second: Path) -> None:
-    tables = sorted(set(schema.metadata.tables) - {"versions", *TABLES_3})
+    tables = sorted(set(schema.metadata.tables) - {"versions", *TABLES_3, *TABLES_4})
     before = contents(second, tables)
     assert all(before.values())
     with closing(Catalog(second)) as migrated:
         migrated.migrate()
     assert contents(second, tables) == before
     assert contents(second, TABLES_3) == {table: [] for table in TABLES_3}
+
+
+@pytest.fixture
+def third(second: Path) -> Path:
+    """A catalog as the third version made it, with ties, and with rows that its last scan left to nobody."""
+    with closing(Catalog(second)) as catalog, catalog.write() as connection:
+        migrations.STEPS[3](connection)
+        for column in ("outline_low", "outline_high"):  # it made the table as it is now, not as it was then
+            connection.exec_driver_sql(f"ALTER TABLE ties DROP COLUMN {column}")
+        connection.execute(insert(schema.versions).values(version=3))
+        connection.exec_driver_sql("INSERT INTO ties VALUES (7, 9, 1.5, 0, 90, 0.25, NULL, 0.5)")
+        connection.exec_driver_sql("INSERT INTO searches VALUES (1, 'rule', 9, 5)")
+        connection.exec_driver_sql("INSERT INTO accounts VALUES (3, 'nobody', NULL, 5, NULL)")
+        connection.exec_driver_sql("INSERT INTO fingerprints VALUES (8, 'pdq', x'03'), (9, 'phash', x'04')")
+        connection.exec_driver_sql("INSERT INTO features VALUES (11, x'04', 'old book', x'0d', NULL)")
+        connection.exec_driver_sql("INSERT INTO bank_pictures VALUES (1, 'known', x'04', 9, 'x', NULL, NULL, 5)")
+    return second
+
+
+def test_a_catalog_of_the_third_version_becomes_exactly_a_new_one(
+    catalog: Catalog, third: Path, tmp_path: Path
+) -> None:
+    with closing(Catalog(third)) as migrated:
+        assert migrated.version() == 3
+        migrated.migrate()
+        assert migrated.version() == catalog.version() == migrations.VERSION
+    assert structure(third) == structure(tmp_path / "catalog.sqlite3")
+
+
+def test_from_the_third_version_every_row_is_kept_and_ties_have_no_outlines_yet(third: Path) -> None:
+    tables = sorted(set(schema.metadata.tables) - {"versions", "ties", *TABLES_4})
+    before, ties = contents(third, tables), contents(third, ["ties"])["ties"]
+    with closing(Catalog(third)) as migrated:
+        migrated.migrate()
+    assert contents(third, tables) == before
+    assert contents(third, ["ties"]) == {"ties": [(*tie, None, None) for tie in ties]}
+    assert ties
+
+
+OF_VERSION_1 = {("photos", "", 2), ("accounts", "", 2), ("fingerprints", "phash", 1), ("fingerprints", "pdq", 1)}
+# Of the second version on there are two pictures with features, of which x'03' is shown by no photo.
+OF_VERSION_2 = OF_VERSION_1 | {("features", "book", 2)}
+OF_VERSION_3 = {
+    *{("photos", "", 2), ("accounts", "", 3), ("ties", "", 1)},
+    *{("fingerprints", "phash", 2), ("fingerprints", "pdq", 2), ("features", "book", 2), ("features", "old book", 1)},
+}
+UNUSED_3 = {("accounts", 3), ("features", 9), ("fingerprints", 8)}
+
+
+@pytest.mark.parametrize(
+    ("made", "tallied", "unused"),
+    [
+        ("old", OF_VERSION_1, set()),
+        ("second", OF_VERSION_2, {("features", 9)}),
+        ("third", OF_VERSION_3, UNUSED_3),
+    ],
+)
+def test_what_an_older_catalog_holds_is_counted_and_what_nothing_uses_is_swept_by_the_next_sweep(
+    request: pytest.FixtureRequest,
+    made: str,
+    tallied: set[tuple[str, str, int]],
+    unused: set[tuple[str, int]],
+) -> None:
+    path: Path = request.getfixturevalue(made)
+    with closing(Catalog(path)) as migrated:
+        migrated.migrate()
+        counted = {row for row in contents(path, ["tallies"])["tallies"] if row[2]}
+        assert counted == tallied
+        assert set(contents(path, ["unlinked"])["unlinked"]) >= unused
+        kinds = ("accounts", "features", "fingerprints")
+        before = {(kind, row[0]) for kind in kinds for row in contents(path, [kind])[kind]}
+        with migrated.write() as connection:
+            sweep(connection)
+        assert before - {(kind, row[0]) for kind in kinds for row in contents(path, [kind])[kind]} == unused
+
+
+def test_an_older_catalog_counts_what_is_written_after_it_was_brought_up_to_date(third: Path) -> None:
+    with closing(Catalog(third)) as migrated:
+        migrated.migrate()
+        with migrated.write() as connection:
+            connection.execute(delete(schema.photos).where(schema.photos.c.photo_id == "p1"))
+            connection.execute(delete(schema.features).where(schema.features.c.id == 7))
+            sweep(connection)
+            assert swept_rows(connection, "features", "book", 9) == [7, 9]
+            assert (tally(connection, "photos"), tally(connection, "accounts"), tally(connection, "ties")) == (1, 1, 0)
+            assert (tally(connection, "features", "book"), tally(connection, "features", "old book")) == (0, 1)
 
 
 def test_a_migration_that_is_killed_leaves_the_old_catalog_as_it_was(old: Path) -> None:

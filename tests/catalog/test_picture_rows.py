@@ -9,10 +9,10 @@ from filled import bits, opened, photo, store
 from pictured import HASHER, feature_row, pixels, showing
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
-from imgmatch.catalog.features import drop_unused_features
-from imgmatch.catalog.fingerprints import drop_unused_fingerprints, intern_fingerprints
+from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.pictures import PictureFile, files_of_pictures, fingerprints_of_pictures
+from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +49,7 @@ def test_a_picture_in_a_bank_keeps_its_fingerprint_when_no_photo_shows_it(catalo
         assert list(fingerprints_of_pictures(connection, HASHER)) == before
         for account in "bc":
             remove_photos(connection, account=account)
-        drop_unused_fingerprints(connection)
-        drop_unused_features(connection)
+        sweep(connection)
         assert list(fingerprints_of_pictures(connection, HASHER)) == before[:2]
 
 

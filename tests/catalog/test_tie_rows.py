@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,11 +11,13 @@ from filled import opened, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictured import feature_row, showing
+from sqlalchemy import text
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.features import drop_unused_features
+from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.lookups import counts
 from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.sweeping import sweep
 from imgmatch.catalog.ties import Tie, begin_search, note_searched, read_ties, searched_through, store_ties
 
 if TYPE_CHECKING:
@@ -20,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
 
 PICTURES = 40
 
@@ -51,7 +54,46 @@ def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: Catalog) ->
         assert counts(connection)["ties"] == 3
 
 
-PAIRS = st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda pair: pair[0] < pair[1])
+def test_outlines_are_read_as_they_were_kept_and_none_where_there_were_none(catalog: Catalog) -> None:
+    low, high = ((0.25, 0.0), (1.0, 0.0), (0.6667, 1.0)), ((0.0, 0.1234), (1.0, 0.125), (0.5, 1.0))
+    outlined = replace(tie(1, 2), outline_low=low, outline_high=high)
+    with catalog.write() as connection:
+        store_ties(connection, [outlined, tie(1, 3)])
+        assert kept(connection) == [outlined, tie(1, 3)]
+        assert isinstance(kept(connection)[0].outline_low, tuple)
+        statement = text("SELECT count(*) FROM ties WHERE outline_low IS NULL AND outline_high IS NULL")
+        assert connection.scalar(statement) == 1
+        store_ties(connection, [replace(tie(1, 3), odds=2.0, outline_low=low, outline_high=high)])
+        assert [one.outline_high for one in kept(connection)] == [high, high]
+
+
+def test_a_catalog_of_version_3_keeps_its_ties_without_outlines(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    for catalog in opened(tmp_path):
+        store(catalog, [showing(number, f"a{number}", picture=number) for number in (1, 2)])
+    with closing(sqlite3.connect(path)) as old:
+        for (trigger,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            old.execute(f"DROP TRIGGER {trigger}")
+        old.executescript("""
+            DROP TABLE ties; DROP TABLE tallies; DROP TABLE unlinked; DROP TABLE swept; UPDATE versions SET version = 3;
+            CREATE TABLE ties (
+              low INTEGER NOT NULL, high INTEGER NOT NULL, odds FLOAT NOT NULL, mirrored INTEGER NOT NULL,
+              rotation INTEGER NOT NULL, overlap_low FLOAT, overlap_high FLOAT, agreement FLOAT,
+              PRIMARY KEY (low, high), FOREIGN KEY(low) REFERENCES features (id) ON DELETE CASCADE,
+              FOREIGN KEY(high) REFERENCES features (id) ON DELETE CASCADE
+            ) WITHOUT ROWID;
+            CREATE INDEX ix_ties_high ON ties (high);
+            INSERT INTO ties VALUES (1, 2, 1.0, 0, 90, 0.25, NULL, 0.5);
+        """)
+    with closing(Catalog(path)) as catalog:
+        assert catalog.version() == 3
+        catalog.migrate()
+        with catalog.read() as connection:
+            assert kept(connection) == [tie(1, 2)]
+            assert kept(connection)[0].outline_low is kept(connection)[0].outline_high is None
+
+
+PAIRS = st.sampled_from(list(combinations(range(1, 6), 2)))
 BATCHES = st.lists(st.lists(st.tuples(PAIRS, st.integers(-3, 3)), max_size=12), max_size=4)
 
 
@@ -93,7 +135,7 @@ def test_a_tie_goes_with_the_features_of_either_picture(catalog: Catalog) -> Non
         store_ties(connection, [tie(1, 2), tie(2, 3), tie(3, 4)])
         remove_photos(connection, photo_id="p2")
         assert kept(connection) == [tie(1, 2), tie(2, 3), tie(3, 4)]
-        drop_unused_features(connection)
+        sweep(connection)
         assert kept(connection) == [tie(3, 4)]
 
 

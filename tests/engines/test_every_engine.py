@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch import registry
+from imgmatch.engines.snapshots import map_arrays, save_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +41,17 @@ def by_id(ids: Ids, codes: Codes) -> list[tuple[int, bytes]]:
     return sorted(zip(ids.tolist(), map(bytes, codes), strict=True))
 
 
+def save(engine: FingerprintEngine, path: Path) -> None:
+    save_arrays(path, [engine.contents()])
+
+
+def load(kind: type[FingerprintEngine], path: Path) -> FingerprintEngine:
+    return kind(*map_arrays(path))
+
+
 def snapshot(kind: type[FingerprintEngine], folder: Path, count: int = 7) -> Path:
     path = folder / "snapshot"
-    kind(np.arange(count, dtype=np.int64), random_codes(3, count)).save(path)
+    save(kind(np.arange(count, dtype=np.int64), random_codes(3, count)), path)
     return path
 
 
@@ -100,8 +109,8 @@ def test_an_empty_engine_finds_nothing_and_an_empty_question_has_no_answer(
     kind: type[FingerprintEngine], tmp_path: Path
 ) -> None:
     empty = kind(np.empty(0, np.int64), np.empty((0, 32), np.uint8))
-    empty.save(tmp_path / "snapshot")
-    for engine in (empty, kind.load(tmp_path / "snapshot")):
+    save(empty, tmp_path / "snapshot")
+    for engine in (empty, load(kind, tmp_path / "snapshot")):
         assert len(engine) == 0
         assert len(engine.search(random_codes(1, 3), 256)) == 0
         assert len(engine.search(random_codes(1, 0), 256)) == 0
@@ -124,8 +133,8 @@ def test_a_saved_engine_comes_back_the_same(
 ) -> None:
     engine = ENGINES[name](*held)
     with TemporaryDirectory() as folder:
-        engine.save(Path(folder) / "snapshot")
-        loaded = ENGINES[name].load(Path(folder) / "snapshot")
+        save(engine, Path(folder) / "snapshot")
+        loaded = load(ENGINES[name], Path(folder) / "snapshot")
     assert len(engine) == len(loaded) == len(held[0])
     assert by_id(*engine.contents()) == by_id(*loaded.contents()) == by_id(*held)
     assert rows(loaded.search(asked, max_distance)) == rows(engine.search(asked, max_distance))
@@ -137,31 +146,30 @@ def test_a_file_cut_short_anywhere_is_refused(kind: type[FingerprintEngine], tmp
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="snapshot"):
-            kind.load(path)
+            load(kind, path)
 
 
 def test_a_file_with_a_bit_turned_is_refused_or_reads_the_same(kind: type[FingerprintEngine], tmp_path: Path) -> None:
     path = snapshot(kind, tmp_path)
-    whole, sound = path.read_bytes(), by_id(*kind.load(path).contents())
+    whole, sound = path.read_bytes(), by_id(*load(kind, path).contents())
     for place in range(len(whole)):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << (place * 5 % 8)
         path.write_bytes(damaged)
         try:
-            loaded = kind.load(path)
+            loaded = load(kind, path)
         except ValueError:
             continue
         # An archive has a few bytes that mean nothing, such as its time of writing.
         assert by_id(*loaded.contents()) == sound, place
 
 
-def test_an_archive_that_says_it_is_encrypted_is_refused(kind: type[FingerprintEngine], tmp_path: Path) -> None:
+def test_an_archive_that_says_it_is_encrypted_reads_the_same(kind: type[FingerprintEngine], tmp_path: Path) -> None:
     path = snapshot(kind, tmp_path)
-    whole = bytearray(path.read_bytes())
-    whole[whole.index(b"PK\1\2") + 8] |= 1  # one bit; zipfile then raises RuntimeError
+    whole, sound = bytearray(path.read_bytes()), by_id(*load(kind, path).contents())
+    whole[whole.index(b"PK\1\2") + 8] |= 1  # one bit; zipfile raises RuntimeError where it is to read such a member
     path.write_bytes(whole)
-    with pytest.raises(ValueError, match="snapshot"):
-        kind.load(path)
+    assert by_id(*load(kind, path).contents()) == sound
 
 
 @pytest.mark.parametrize(
@@ -170,13 +178,13 @@ def test_an_archive_that_says_it_is_encrypted_is_refused(kind: type[FingerprintE
 def test_a_file_of_something_else_is_refused(kind: type[FingerprintEngine], content: bytes, tmp_path: Path) -> None:
     (tmp_path / "snapshot").write_bytes(content)
     with pytest.raises(ValueError, match="snapshot"):
-        kind.load(tmp_path / "snapshot")
+        load(kind, tmp_path / "snapshot")
 
 
 def test_a_missing_file_or_a_folder_is_refused(kind: type[FingerprintEngine], tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(ValueError, match="snapshot"):
-            kind.load(path)
+            load(kind, path)
 
 
 @pytest.mark.parametrize(
@@ -196,13 +204,14 @@ def test_an_archive_of_other_arrays_is_refused(
     path = tmp_path / "snapshot.npz"
     np.savez(path, ids=ids, codes=codes)
     with pytest.raises(ValueError, match=r"snapshot|fit"):
-        kind.load(path)
+        load(kind, path)
 
 
 LOAD_NOISE = """
 import sys, numpy
 from pathlib import Path
 from imgmatch import registry
+from imgmatch.engines.parts import Parts
 kind, path = registry.engine(sys.argv[1]), Path(sys.argv[2])
 whole, rng = path.read_bytes(), numpy.random.default_rng(1)
 for _ in range(400):
@@ -211,7 +220,7 @@ for _ in range(400):
     noisy[spot : spot + int(rng.integers(1, 60))] = rng.integers(0, 256)
     path.write_bytes(noisy.tobytes())
     try:
-        kind.load(path).search(numpy.zeros((2, 32), numpy.uint8), 256)
+        Parts.load(kind, path, 9).search(numpy.zeros((2, 32), numpy.uint8), 256)
     except ValueError:
         pass
 print("alive")

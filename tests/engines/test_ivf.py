@@ -207,6 +207,54 @@ def test_few_parts_are_left_however_often_it_grows(records: list[Record], tmp_pa
     assert len(parts) == 3 + 64
 
 
+def content(parts: IvfParts, path: Path, without: Sequence[int] | None = None) -> tuple[int, bytes]:
+    """How many pictures are in the file of these parts, and all of it but the times of writing."""
+    parts.save(path, None if without is None else np.array(without, np.int64))
+    with np.load(path) as archive:
+        return len(IvfParts.load(BOOK, path, 0, verify=False)), b"".join(archive[name].tobytes() for name in archive)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 12), max_size=6),
+    on_disk=st.integers(0, 7),
+    gone=st.sets(st.sampled_from(range(PICTURES))),
+)
+def test_an_engine_written_without_some_pictures_is_one_made_of_the_rest(
+    records: list[Record], sizes: list[int], on_disk: int, gone: set[int]
+) -> None:
+    edges = [0, *np.minimum(np.cumsum([0, *sizes]), len(records)).tolist(), len(records)]
+    rest = IvfParts(BOOK, (), 0).grown([one for number, one in enumerate(records) if number not in gone], 0)
+    with TemporaryDirectory() as folder:
+        parts = IvfParts(BOOK, (), 0)
+        for through, (start, end) in enumerate(pairwise(edges), start=1):
+            parts = parts.grown(records[start:end], through)
+            if through == on_disk:
+                parts.save(Path(folder) / "half")
+                parts = IvfParts.load(BOOK, Path(folder) / "half", through, verify=False)
+        lost = [records[number][0] for number in sorted(gone)]
+        found = content(parts, Path(folder) / "file", lost)
+        assert found == content(rest, Path(folder) / "rest")
+        assert found[0] == PICTURES - len(gone)
+        assert len(parts) == PICTURES
+
+
+def test_not_verified_an_altered_file_is_noticed_by_the_first_search(whole: IvfParts, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    whole.save(path)
+    sound = path.read_bytes()
+    middle = len(sound) // 2
+    path.write_bytes(sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :])
+    with pytest.raises(ValueError, match="damaged"):
+        IvfParts.load(BOOK, path, 1)
+    parts = IvfParts.load(BOOK, path, 1, verify=False)
+    assert len(parts) == len(whole)
+    with pytest.raises(ValueError, match="damaged"):
+        parts.search([asked(drawn(1))], 5)
+    with pytest.raises(ValueError, match="damaged"):
+        parts.save(tmp_path / "again")
+
+
 # -- candidates -------------------------------------------------------------------------------------------------------
 
 
@@ -255,8 +303,9 @@ def test_a_missing_or_cut_file_is_refused(whole: IvfParts, tmp_path: Path) -> No
     content = (tmp_path / "file").read_bytes()
     for length in (0, 100, len(content) // 2, len(content) - 1):
         (tmp_path / "file").write_bytes(content[:length])
-        with pytest.raises(ValueError, match="not a file of features"):
-            IvfParts.load(BOOK, tmp_path / "file", 1)
+        for verify in (True, False):
+            with pytest.raises(ValueError, match="not a file of features"):
+                IvfParts.load(BOOK, tmp_path / "file", 1, verify=verify)
     with pytest.raises(ValueError, match="not a file of features"):
         IvfParts.load(BOOK, tmp_path / "missing", 1)
 

@@ -101,10 +101,10 @@ def test_parts_of_any_split_saved_in_pieces_of_any_size_read_back_the_same(
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(postings, "PIECE", piece)  # two million codes are too many for a test
         paths = [Path(folder) / name for name in ("first", "second")]
-        save_postings(paths[0], parts, LISTS)
+        save_postings(paths[0], parts, LISTS, len(records))
         # A part that lies in a file is merged with parts in memory when it is saved again.
         again = [Postings.open(paths[0], LISTS), part(more := random_records(5, [3, 0, 4]))]
-        save_postings(paths[1], again, LISTS)
+        save_postings(paths[1], again, LISTS, len(records) + 3)
         loaded = [Postings.open(path, LISTS) for path in paths]
         found = [entries(one) for one in loaded]
     assert [one.pictures for one in loaded] == [len(records), len(records) + 3]
@@ -114,9 +114,30 @@ def test_parts_of_any_split_saved_in_pieces_of_any_size_read_back_the_same(
     assert melted(parts).pictures == len(records)
 
 
+@settings(max_examples=60, deadline=None)
+@given(records=pictures, more=pictures, gone=st.sets(st.integers(0, 12)), piece=st.integers(1, 40))
+def test_without_some_pictures_the_lists_are_those_of_the_rest_in_memory_and_from_a_file(
+    records: list[Record], more: list[Record], gone: set[int], piece: int
+) -> None:
+    more = [(row + 20_000_000, stored) for row, stored in more]  # beyond those of before
+    lost = np.array([row for one in (records, more) for row, _ in one[1:] if row % 13 in gone], np.int64)
+    rest = [one for one in (*records, *more) if one[0] not in lost]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postings, "PIECE", piece)
+        save_postings(Path(folder) / "file", [part(records)], LISTS, len(records))
+        on_disk = Postings.open(Path(folder) / "file", LISTS)
+        for held in (part(records), on_disk):
+            assert sorted(entries(held.without(lost))) == one_by_one(one for one in records if one[0] not in lost)
+            assert sorted(entries(held)) == one_by_one(records)
+        parts = [on_disk.without(lost), part(more).without(lost)]
+        save_postings(Path(folder) / "rest", parts, LISTS, len(rest))
+        found = Postings.open(Path(folder) / "rest", LISTS)
+        assert (found.pictures, sorted(entries(found))) == (len(rest), one_by_one(rest))
+
+
 def test_no_parts_and_parts_without_points_make_an_empty_file(tmp_path: Path) -> None:
     for count, parts in enumerate(([], [part(random_records(1, [0]))])):
-        save_postings(tmp_path / "file", parts, LISTS)
+        save_postings(tmp_path / "file", parts, LISTS, count)
         loaded = Postings.open(tmp_path / "file", LISTS)
         assert (loaded.pictures, entries(loaded)) == (count, [])
 
@@ -126,7 +147,7 @@ def test_no_parts_and_parts_without_points_make_an_empty_file(tmp_path: Path) ->
 
 def saved(folder: Path, lists: int = LISTS) -> Path:
     path = folder / "features.ivf.1"
-    save_postings(path, [part(random_records(3, [4, 0, 5, 2], lists), lists)], lists)
+    save_postings(path, [part(random_records(3, [4, 0, 5, 2], lists), lists)], lists, 4)
     return path
 
 
@@ -275,6 +296,19 @@ def test_a_file_that_claims_terabytes_is_refused(
     name: str, shape: tuple[int, ...], lists: tuple[int, ...], tmp_path: Path
 ) -> None:
     claiming(name, shape, tmp_path / "file", lists)
+    with pytest.raises(ValueError, match=REFUSED):
+        read(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["pictures", "sizes", "ids", "codes"])
+@pytest.mark.parametrize("header", [b"{'descr': (", b"{'descr': '<,8'}", b"{" * 5_000, b"", b"'"])
+def test_an_array_that_is_described_by_nonsense_is_refused(name: str, header: bytes, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "file", "w") as archive:
+        for array_name, array in arrays().items():
+            packed = BytesIO()
+            np.save(packed, array)
+            nonsense = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(200)
+            archive.writestr(f"{array_name}.npy", nonsense if array_name == name else packed.getvalue())
     with pytest.raises(ValueError, match=REFUSED):
         read(tmp_path / "file")
 

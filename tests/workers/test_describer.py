@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,16 @@ def test_bytes_that_are_known_already_are_not_decoded() -> None:
     known = hashlib.sha256(damaged).digest()
     assert Describer(Settings()).describe(Job(damaged, known)) == Same()
     assert isinstance(Describer(Settings()).describe(Job(damaged, bytes(32))), Failure)
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_a_job_may_do_without_features_and_all_else_stays_the_same(*, query: bool) -> None:
+    with_some = described(photos.jpeg(PICTURE), query=query)
+    without = Describer(Settings(ALL)).describe(Job(photos.jpeg(PICTURE), query=query, features=False))
+    assert (with_some.asked is not None, with_some.stored is not None) == (query, not query)
+    assert without == replace(with_some, asked=None, stored=None)
+    of_settings = Describer(Settings(ALL, features=False)).describe(Job(photos.jpeg(PICTURE), query=query))
+    assert of_settings == without
 
 
 def test_pixels_are_equal_under_other_metadata_and_another_lossless_format() -> None:

@@ -38,7 +38,12 @@ PRINTS = st.dictionaries(st.text(max_size=8), st.binary(max_size=40), max_size=3
 DIGESTS = st.binary(min_size=32, max_size=32)
 PATHS = st.binary(min_size=1, max_size=60).map(lambda raw: Path("/", os.fsdecode(raw)))  # any bytes a system may hold
 JOBS = st.builds(
-    Job, PATHS | st.binary(max_size=300), st.none() | DIGESTS, st.booleans(), st.none() | st.integers(1, 480)
+    Job,
+    PATHS | st.binary(max_size=300),
+    st.none() | DIGESTS,
+    st.booleans(),
+    st.none() | st.integers(1, 480),
+    st.booleans(),
 )
 
 
@@ -130,3 +135,5 @@ def test_a_named_photo_stands_for_a_job_or_for_the_failure_it_came_with() -> Non
     failure = Failure(SkipReason.REFUSED, "outside")
     assert NamedPhoto("a", failure).job() is failure
     assert NamedPhoto("a", b"bytes").job(query=True) == Job(b"bytes", query=True)
+    assert NamedPhoto("a", b"bytes").job(query=True, features=False) == Job(b"bytes", query=True, features=False)
+    assert Job(b"bytes").features

@@ -1,0 +1,41 @@
+"""Removing what nothing uses any more: fingerprints, features and accounts that have lost their last photo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, select
+
+from imgmatch.catalog import schema
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Table
+
+
+def sweep(connection: Connection) -> dict[str, int]:
+    """Remove fingerprints and features that neither a photo nor a bank has any more, and accounts without photos.
+
+    Only rows that have lost a use since the last sweep are looked at; a killed scan leaves its own to the next.
+
+    Returns:
+        how many rows of each table are gone.
+    """
+    photos, banked, links = schema.photos.c, schema.bank_pictures.c, schema.photo_fingerprints.c
+    prints, features, accounts = schema.fingerprints, schema.features, schema.accounts
+    gone = {
+        "fingerprints": _dropped(
+            connection, prints, (links.fingerprint_id == prints.c.id, banked.fingerprint_id == prints.c.id)
+        ),
+        "features": _dropped(
+            connection, features, (photos.pixels == features.c.pixels, banked.pixels == features.c.pixels)
+        ),
+        "accounts": _dropped(connection, accounts, (photos.account_id == accounts.c.id,)),
+    }
+    connection.execute(delete(schema.unlinked))
+    return gone
+
+
+def _dropped(connection: Connection, table: Table, uses: tuple[ColumnElement[bool], ...]) -> int:
+    noted = select(schema.unlinked.c.row).where(schema.unlinked.c.kind == table.name)
+    unused = (~exists().where(use) for use in uses)
+    return connection.execute(delete(table).where(table.c.id.in_(noted), *unused)).rowcount
