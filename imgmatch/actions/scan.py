@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from imgmatch.actions.retention import kept
 from imgmatch.errors import SourceError
+from imgmatch.intake import Watcher
 from imgmatch.model import NewPhoto, ScanResult
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from imgmatch.index import Index
-    from imgmatch.intake import Watcher
     from imgmatch.model import Skipped
     from imgmatch.sources.base import Source
 
@@ -42,7 +42,7 @@ def scan(
         sources: folders, manifests, archives or single photos, by path or URL, or opened already.
         root: refuse photos outside this folder.
         prune: remove photos of these sources that are gone from them.
-        watcher: told of every photo.
+        watcher: told of every photo, and of those passed over.
         remote: the connections for what lies elsewhere; ``None`` makes some for this scan.
         since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
             there are removed.
@@ -57,7 +57,12 @@ def scan(
         opened = open_sources(sources, root=root, remote=connections)
         stack.enter_context(index.writing())
         results = [
-            index.add(kept(_not_empty(source, prune=prune), since), source=source.key, prune=prune, watcher=watcher)
+            index.add(
+                _kept(_not_empty(source, prune=prune), since, watcher or Watcher()),
+                source=source.key,
+                prune=prune,
+                watcher=watcher,
+            )
             for source in opened
         ]
     return _sum(results)
@@ -88,6 +93,17 @@ def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
         raise SourceError(
             f"{shown_url(source.key)} has no photos; pruning by it would remove everything that came from it"
         )
+
+
+def _kept(
+    items: Iterable[NewPhoto | Skipped], since: datetime | None, watcher: Watcher
+) -> Iterator[NewPhoto | Skipped]:
+    """What is young enough; of the rest the watcher hears, that it may know when all has been gone through."""
+    for item in items:
+        if any(kept((item,), since)):
+            yield item
+        else:
+            watcher.on_passed_over()
 
 
 def _sum(results: Sequence[ScanResult]) -> ScanResult:

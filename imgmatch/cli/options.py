@@ -25,6 +25,8 @@ PAGES = (*FORMATS, "html")
 EXIT_SOME_SKIPPED = 5
 EXIT_MATCH = 10
 _PIPE_WIDTH = 160
+_AUTO = "auto"
+_MOST_WORKERS = 256
 
 index_option = click.option(
     "--index",
@@ -55,15 +57,57 @@ root_option = click.option(
 )
 
 
+class _Workers(click.IntRange):
+    """How many processes: a number, or ``auto`` for one for each core."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        if value == _AUTO:
+            return min(_cores(), _MOST_WORKERS)
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            problem = f"{value!r} is neither a whole number from 1 to {_MOST_WORKERS} nor {_AUTO!r}."
+            raise click.BadParameter(problem, ctx, param) from None
+
+
+def _cores() -> int:
+    """The cores this process may use: of those of the machine, a container or ``taskset`` may leave it a few."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS, not on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def workers_option(command: Command) -> Command:
-    """``--workers``: one a core unless said otherwise."""
+    """``--workers``: one for each core unless said otherwise."""
     return click.option(
         "--workers",
-        type=click.IntRange(1, 256),
-        default=lambda: os.cpu_count() or 1,
-        show_default="one a core",
-        help="Processes that decode photos.",
+        type=_Workers(1, _MOST_WORKERS),
+        metavar=f"N|{_AUTO}",
+        default=_AUTO,
+        show_default=True,
+        help=f"Processes that decode photos; {_AUTO} is one for each core this process may use.",
     )(command)
+
+
+def check_folder(file: Path) -> None:
+    """See before the work that a file can be made where it is to be written after it.
+
+    Raises:
+        click.FileError: its folder is not there, or cannot be written.
+    """
+    if not os.access(file.absolute().parent, os.W_OK):
+        reason = "its folder cannot be written" if file.absolute().parent.is_dir() else "its folder is not there"
+        raise click.FileError(str(file), reason)
+
+
+class NewFile(click.File):
+    """A file that is opened when the work is done; whether it can be made where it is to be is looked at before."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        """What click makes of it."""
+        if isinstance(value, str) and value != "-":
+            check_folder(Path(value))
+        return super().convert(value, param, ctx)
 
 
 def terminal_width() -> int:

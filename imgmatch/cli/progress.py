@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from imgmatch.model import Skipped
+    from imgmatch.sources.counting import Count
 
 SHOWN_SKIPS = 10
 """More skipped photos than this are only counted on the terminal; ``--skipped`` lists them all."""
@@ -27,34 +28,30 @@ SKIP_COLUMNS = ("photo", "account", "line", "reason", "detail")
 
 
 @contextmanager
-def counting(what: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A running count and rate on a terminal; yields what to call for each item."""
-    if quiet or not sys.stderr.isatty() or log.is_json():
+def counting(what: str, *, quiet: bool, ahead: Count | None = None) -> Iterator[Callable[[], None]]:
+    """On a terminal what is done and the rate, and a bar and the time left once ``ahead`` has counted all there is.
+
+    Args:
+        what: the items, in the plural.
+        quiet: show nothing.
+        ahead: counts all items meanwhile; it starts only where there is a terminal to show it.
+
+    Yields:
+        what to call for each item.
+    """
+    if not _is_shown(quiet=quiet):
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from imgmatch.cli.bars import CountDisplay
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.completed:,} {task.description}, {task.fields[rate]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None, rate="")
-
-        def tell() -> None:
-            progress.advance(task)
-            speed = progress.tasks[0].speed
-            progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")
-
-        yield tell
+    with ahead or nullcontext(), CountDisplay(what, ahead) as display:
+        yield display.tell
 
 
 @contextmanager
 def shares(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
     """Bars on a terminal, one for each kind of work; yields what to call with what is done and which share of it."""
-    if quiet or not sys.stderr.isatty() or log.is_json():
+    if not _is_shown(quiet=quiet):
         yield lambda what, share: None  # noqa: ARG005 -- told, and not shown
         return
     from rich.console import Console
@@ -70,6 +67,10 @@ def shares(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
             progress.update(tasks[what], completed=share)
 
         yield tell
+
+
+def _is_shown(*, quiet: bool) -> bool:
+    return not quiet and sys.stderr.isatty() and not log.is_json()
 
 
 class SkipList:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.progress import shares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 @click.command(short_help="Make the engine file anew.")
 @options.index_option
 @options.format_option
-def rebuild(*, index_path: Path, form: str) -> int:
+@options.quiet_option
+def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
     """Make the engine file anew from the catalog alone; the photos are not needed."""
     from imgmatch.actions.status import status as look
     from imgmatch.formats.records import status_record
     from imgmatch.index import Index
 
     with Index.open(index_path) as index:
-        index.rebuild()
+        with shares(quiet=quiet) as tell:
+            index.rebuild(tell=tell)
         options.write_record(status_record(look(index)), form)
     return 0

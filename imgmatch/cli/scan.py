@@ -93,6 +93,7 @@ def scan(
     from imgmatch.formats.records import scan_record
     from imgmatch.index import Index
     from imgmatch.intake import Watcher
+    from imgmatch.sources.counting import Count
     from imgmatch.sources.remote import Remote
     from imgmatch.sources.trying import RemoteOptions
 
@@ -102,8 +103,8 @@ def scan(
     with Remote(RemoteOptions(allow_private=allow_private, fetchers=fetchers)) as remote:
         opened = open_sources(sources, root=root, remote=remote)  # a mistyped one must not leave an empty index behind
         found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
-        with counting("photos", quiet=quiet) as tell, found as index:
-            watcher = Watcher(tell, skips.add)
+        with counting("photos", quiet=quiet, ahead=Count(opened)) as tell, found as index:
+            watcher = Watcher(tell, skips.add, tell)
             result = scan_sources(index, opened, prune=prune, watcher=watcher, remote=remote, since=since)
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)

@@ -41,6 +41,9 @@ class Archive(Protocol):
     scheme: str
     """What its members' addresses begin with."""
 
+    listed: bool
+    """Whether the names stand together, so that they can be counted without reading all of it."""
+
     def members(self) -> Iterator[Member]:
         """All files and links in it, in its own order; a ``SourceError`` if it is damaged."""
 
@@ -73,6 +76,10 @@ class ArchiveSource:
                 yield self._photo(name, member)
             except PhotoError as error:
                 yield Skipped(shown(member.name), SkipReason(error.reason), error.detail)
+
+    def outline(self) -> Iterator[object] | None:
+        """See :class:`imgmatch.sources.base.Outlined`."""
+        return iter(self) if self._archive.listed else None
 
     def _photo(self, name: str, member: Member) -> NewPhoto:
         account = account_of(name, folder=False)

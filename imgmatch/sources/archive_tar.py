@@ -38,6 +38,7 @@ class TarArchive:
     """
 
     scheme = "tar"
+    listed = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

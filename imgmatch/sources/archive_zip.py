@@ -35,6 +35,7 @@ class ZipArchive:
     """
 
     scheme = "zip"
+    listed = True
 
     def __init__(self, path: Path) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason
@@ -36,6 +36,17 @@ class Source(Protocol):
         """Absolute path of the source: its identity, by which photos that left it are found."""
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]: ...
+
+
+@runtime_checkable
+class Outlined(Protocol):
+    """A source that may know how many items it has before they are made; a source need not be one."""
+
+    def outline(self) -> Iterator[object] | None:
+        """As many things as ``iter`` gives items, for a tenth of the trouble, and with nothing fetched or unpacked.
+
+        It may be gone through in another thread than the items. ``None`` if it would be no quicker than those.
+        """
 
 
 def lexical(folder: str, path: str) -> str:

@@ -80,6 +80,10 @@ class OnePhoto:
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo
 
+    def outline(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Outlined`."""
+        return iter(self)
+
 
 class Copy:
     """A file of this machine that holds what lay at a URL, for as long as anybody holds this.

@@ -49,6 +49,22 @@ class FolderSource:
         self._fence = fence
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        for found in self._found():
+            if isinstance(found, Skipped):
+                yield found
+                continue
+            label, kind = found
+            try:
+                yield self._photo(label, link=kind is _Kind.OTHER)
+            except PhotoError as error:
+                yield Skipped(shown(label), SkipReason(error.reason), error.detail)
+
+    def outline(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Outlined`: the same walk, without a path and an id for each photo."""
+        return self._found()
+
+    def _found(self) -> Iterator[tuple[str, _Kind] | Skipped]:
+        """What will be a photo, and what cannot be looked at."""
         stack = [("", self._first_listing())]
         while stack:
             prefix, entries = stack[-1]
@@ -62,7 +78,7 @@ class FolderSource:
                     account_of(label, folder=True)
                     stack.append((label + "/", self._listing(label)))
                 elif kind is _Kind.FILE or self._leads_to_file(label):
-                    yield self._photo(label, link=kind is _Kind.OTHER)
+                    yield label, kind
             except PhotoError as error:
                 yield Skipped(shown(label), SkipReason(error.reason), error.detail)
             except OSError as error:

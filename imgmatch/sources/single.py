@@ -35,3 +35,7 @@ class SinglePhotoSource:
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo
+
+    def outline(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Outlined`."""
+        return iter(self)

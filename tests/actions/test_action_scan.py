@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import photos
@@ -8,6 +10,7 @@ import pytest
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
+from imgmatch.intake import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,3 +58,19 @@ def test_photos_outside_the_root_are_skipped(index: Index, tmp_path: Path) -> No
     (tmp_path / "in" / "m.csv").write_text("account,photo\na,1.jpg\nb,../out/1.jpg\n")
     result = scan(index, [tmp_path / "in" / "m.csv"], root=tmp_path / "in")
     assert (result.added, result.skipped) == (1, 1)
+
+
+def test_the_watcher_hears_once_of_everything_a_source_has(index: Index, tmp_path: Path) -> None:
+    """Of photos, of what is skipped, and of photos too old to be taken in."""
+    photos.write_accounts(tmp_path, {"heard": {"1.jpg": photos.picture(13, SIZE), "2.jpg": photos.picture(14, SIZE)}})
+    (tmp_path / "m.csv").write_text(
+        "account,photo,seen_at\nheard,heard/1.jpg,2026-01-01\nheard,heard/2.jpg,1999-01-01\nheard,none.jpg,\nbad\n"
+    )
+    heard: Counter[str] = Counter()
+    watcher = Watcher(
+        on_photo=lambda: heard.update(["photo"]),
+        on_skip=lambda _: heard.update(["skip"]),
+        on_passed_over=lambda: heard.update(["passed over"]),
+    )
+    scan(index, [tmp_path / "m.csv"], watcher=watcher, since=datetime(2020, 1, 1, tzinfo=UTC))
+    assert heard == {"photo": 3, "skip": 2, "passed over": 1}

@@ -430,6 +430,31 @@ def test_status_and_rebuild_speak_every_format(terminal: Terminal, command: str,
             assert "phash, pdq\n" in said.out
 
 
+@pytest.mark.parametrize("which", ["snapshot", "features_snapshot"])
+def test_the_status_finds_a_cut_engine_file_at_a_glance_and_an_altered_one_when_it_is_to_verify(
+    terminal: Terminal, tmp_path: Path, which: str
+) -> None:
+    def told(*options: str) -> tuple[str, str]:
+        said = terminal("status", *options, "--format", "json", index=index)
+        assert (said.code, said.err) == (0, "")
+        record = json.loads(said.out)
+        return record.pop(which), record["features_snapshot" if which == "snapshot" else "snapshot"]
+
+    index = tmp_path / "index"
+    terminal("scan", "manifest.csv", index=index)
+    (path,) = index.glob("phash.*" if which == "snapshot" else "features.*")
+    whole = path.read_bytes()
+    last = whole.index(b"PK\1\2") - 1  # the archive's directory follows on the last code
+    path.write_bytes(whole[:last] + bytes([whole[last] ^ 1]) + whole[last + 1 :])
+    assert (told(), told("--verify")) == (("ok", "ok"), ("damaged", "ok"))
+    path.write_bytes(whole[:-1])
+    assert (told(), told("--verify")) == (("damaged", "ok"), ("damaged", "ok"))
+    path.unlink()
+    assert (told(), told("--verify")) == (("missing", "ok"), ("missing", "ok"))
+    terminal("rebuild", index=index)
+    assert told() == told("--verify") == ("ok", "ok")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_erasure_speaks_every_format(terminal: Terminal, tmp_path: Path, form: str) -> None:
     index = tmp_path / "index"
