@@ -9,7 +9,15 @@ import numpy as np
 
 from imgmatch import registry
 from imgmatch.actions.traces import found_in
-from imgmatch.catalog.erasing import Erased, digests_in_use, digests_of, features_of, mentions
+from imgmatch.catalog.erasing import (
+    Erased,
+    accounts_in_use,
+    digests_in_use,
+    digests_of,
+    features_of,
+    mentions,
+    names_of,
+)
 from imgmatch.catalog.features import features_by_id, pieces_in_use
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.engines.postings import Postings
@@ -37,6 +45,9 @@ class Erasure:
             looked for afterwards.
         files_searched: files of the index that were read from end to end.
         traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
+        gone_photos: ids of the photos removed, and of the one that was named.
+        gone_accounts: those of whose photos none is left, and the one that was named: with the photos, what is to be
+            looked for outside the index, such as in reports (``imgmatch.formats.reported.look_through``).
     """
 
     account: str | None
@@ -45,6 +56,8 @@ class Erasure:
     searched_for: int
     files_searched: int
     traces: int
+    gone_photos: frozenset[str] = frozenset()
+    gone_accounts: frozenset[str] = frozenset()
 
 
 def erase(
@@ -69,22 +82,34 @@ def erase(
             if before is None and not mentions(connection, erased):
                 named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
                 raise ImgmatchError(f"index {index.path} has no {named}")
+            gone, owners = names_of(connection, erased)
             digests = digests_of(connection, erased)
             features = features_of(connection, erased)
         removed = index.remove(account=account, photo_id=photo_id, before=before)
         with index.catalog.read() as connection:
-            gone = digests - digests_in_use(connection, digests)
             lost = features.keys() - features_by_id(connection, features).keys()
             left = mentions(connection, erased)
+            owners -= accounts_in_use(connection, owners)
         pieces = {piece for row in lost for blob in features[row] for piece in pieces_of(blob)}
         left += _in_engine(index, lost)
         files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
-        found = [found_in(file, gone | pieces) for file in files]
-        met = pieces.intersection(needle for each in found for needle in each)
-        # A copy that differs in a few pixels has whole stretches in common with what was erased: they are not its own.
+        found = [found_in(file, digests | pieces) for file in files]
+        met = set[bytes]().union(*found)
+        # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not
+        # its own. What is in use is found; so only of what is found it need be asked.
         with index.catalog.read() as connection:
-            own = (gone | pieces) - pieces_in_use(connection, met)
-    return Erasure(account, photo_id, removed, len(own), len(files), sum(len(each & own) for each in found) + left)
+            used = digests_in_use(connection, digests & met) | pieces_in_use(connection, pieces & met)
+        own = (digests | pieces) - used
+    return Erasure(
+        account=account,
+        photo_id=photo_id,
+        photos=removed,
+        searched_for=len(own),
+        files_searched=len(files),
+        traces=sum(len(each & own) for each in found) + left,
+        gone_photos=gone.union([] if photo_id is None else [photo_id]),
+        gone_accounts=owners.union([] if account is None else [account]),
+    )
 
 
 def pieces_of(blob: bytes) -> set[bytes]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imgmatch.actions.describe import Hashed
     from imgmatch.actions.erase import Erasure
     from imgmatch.actions.status import IndexStatus
+    from imgmatch.formats.reported import Looked
     from imgmatch.model import CheckResult, Decision, Evidence, Group, Match, Ring, ScanResult
 
 Record = dict[str, Any]
@@ -193,6 +194,16 @@ def forecast_record(forecast: Forecast) -> Record:
     return asdict(forecast)
 
 
-def erase_record(erasure: Erasure) -> Record:
-    """What was erased, and the proof."""
-    return asdict(erasure)
+def erase_record(erasure: Erasure, reports: Looked | None = None) -> Record:
+    """What was erased, and the proof; where reports were looked through, which of them still show it."""
+    record: Record = {
+        "account": erasure.account,
+        "photo_id": erasure.photo_id,
+        "photos": erasure.photos,
+        "searched_for": erasure.searched_for,
+        "files_searched": erasure.files_searched,
+        "traces": erasure.traces,
+    }
+    if reports is not None:
+        record |= {"reports_read": reports.read, "reports_showing": [str(path) for path in reports.showing]}
+    return record

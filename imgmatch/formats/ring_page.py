@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from imgmatch.formats.html import environment, policy_hash
-from imgmatch.formats.ring_shown import GroupCard, RingCard, group_card, ring_card
+from imgmatch.formats.reported import KIND
+from imgmatch.formats.ring_shown import MOST_CARRIERS, GroupCard, RingCard, group_card, ring_card
 from imgmatch.formats.shown import Album, Shown
 from imgmatch.formats.text import clean
 from imgmatch.model import Change
@@ -57,6 +58,7 @@ def rings_page(
             choices=_choices(report.rings),
             cards=_cards(report, pictures, album, index),
             common=_common(report, pictures, album, index),
+            reported=script_json(_shown(report)),
             facts=script_json([_facts(ring) for ring in report.rings]),
             style_hash=policy_hash("rings.css"),
             script_hash=policy_hash("rings.js"),
@@ -135,6 +137,20 @@ def _facts(ring: Ring) -> dict[str, Any]:
         "changes": [str(change) for change in ring.changes] or ["none"],
         "decided": ring.decision is not None,
     }
+
+
+def _shown(report: RingsReport) -> dict[str, Any]:
+    """What ``formats/reported.py`` reads back: every account that is named on the page, every photo named or shown."""
+    groups = [group for ring in report.rings for group in ring.groups]
+    photos = {photo.photo_id for group in groups for photo in group.photos}
+    photos |= {one for group in (*groups, *report.common) for one in (group.group, group.medoid.photo_id)}
+    accounts = {photo.account for group in groups for photo in (*group.photos, group.medoid)}
+    for ring in report.rings:
+        accounts |= {member.account for member in ring.accounts} | {*ring.joined, *ring.left}
+    for group in report.common:
+        accounts |= {group.medoid.account, *group.accounts[:MOST_CARRIERS]}
+    accounts |= {account for gone in report.gone for account in gone.accounts}
+    return {"imgmatch": KIND, "accounts": sorted(accounts - {""}), "photos": sorted(photos - {""})}
 
 
 def _many(count: int, word: str) -> str:

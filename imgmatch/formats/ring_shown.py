@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from imgmatch.formats.evidence import KINDS, facts, percent
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10
 """Accounts listed before the rest is folded away."""
+
+MOST_CARRIERS = 50
+"""Accounts listed of a picture that ties nobody: it may be on thousands."""
 
 _GONE = Shown(None, 0, 0, "the photo is not in the index any more")
 _WHOLE: Outline = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -51,7 +55,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class GroupCard:
-    """One shared picture; ``fresh`` are the pictures no card before it has brought, as pairs of id and base 64."""
+    """One shared picture; ``fresh`` are the pictures no card before it has brought, as pairs of id and base 64.
+
+    ``carriers`` are the accounts that have it, with the time each first showed it: told of a picture that ties nobody
+    only, and no more than ``MOST_CARRIERS`` of them.
+    """
 
     id: str
     number: int
@@ -61,6 +69,7 @@ class GroupCard:
     picture: str | None
     commands: tuple[str, ...]
     fresh: list[tuple[str, Shown, str]]
+    carriers: tuple[RingAccount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +118,28 @@ def group_card(
     index: str | None,
     joined: frozenset[str] = frozenset(),
 ) -> GroupCard:
-    """One shared picture under the id ``here``; of one that ties nobody only the medoid is shown."""
+    """One shared picture under the id ``here``; of one that ties nobody only the medoid and the accounts are shown."""
     medoid = pictures.get(group.medoid.photo_id, _GONE)
     copies = () if group.common else _copies(group, medoid, pictures, album, joined)
-    picture = album.embed(medoid)
     return GroupCard(
-        here, number, group, copies, medoid, picture, commands("group", group.group, index), album.take_fresh()
+        id=here,
+        number=number,
+        group=group,
+        copies=copies,
+        medoid=medoid,
+        picture=album.embed(medoid),
+        commands=commands("group", group.group, index),
+        fresh=album.take_fresh(),
+        carriers=_carriers(group) if group.common else (),
+    )
+
+
+def _carriers(group: Group) -> tuple[RingAccount, ...]:
+    first: dict[str, Photo] = {}
+    for photo in group.photos:  # the earliest first
+        first.setdefault(photo.account, photo)
+    return tuple(
+        RingAccount(account, photo.name, photo.seen_at) for account, photo in islice(first.items(), MOST_CARRIERS)
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import photos
@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.actions.decide import decide_on_pair
+from imgmatch.actions.erase import Erasure, erase, pieces_of
 from imgmatch.actions.erase import _in_engine as in_engine
-from imgmatch.actions.erase import erase, pieces_of
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
 from imgmatch.engines.ivf import IvfParts
@@ -292,3 +292,38 @@ def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp
             erasure = erase(index, account=VICTIM)
             assert (erasure.photos, erasure.traces, erasure.searched_for >= 4) == (1, 0, True)
             assert all(not holding(index, needle) for needle in own)
+
+
+def gone(erasure: Erasure) -> tuple[set[str], set[str]]:
+    """The photos and accounts that are to be looked for elsewhere."""
+    return set(erasure.gone_photos), set(erasure.gone_accounts)
+
+
+def test_an_erasure_tells_which_photos_and_accounts_are_gone_for_what_lies_outside_the_index(index: Index) -> None:
+    one = erase(index, photo_id=f"{VICTIM}-own")
+    assert gone(one) == ({f"{VICTIM}-own"}, set())  # of the account one is left
+    last = erase(index, photo_id=f"{VICTIM}-shared")
+    assert gone(last) == ({f"{VICTIM}-shared"}, {VICTIM})
+    named = erase(index, account=THIEF)
+    assert gone(named) == ({f"{THIEF}-shared"}, {THIEF})
+    rest = erase(index, before=WHEN + timedelta(days=1))
+    assert gone(rest) == ({f"{OTHER}-x"}, {OTHER})
+    none = erase(index, before=WHEN + timedelta(days=1))
+    assert gone(none) == (set(), set())
+
+
+def test_of_an_account_erased_in_part_only_the_photos_are_gone(index: Index, tmp_path: Path) -> None:
+    old = tmp_path / "photos" / VICTIM / "own.jpg"
+    index.add([replace(taken(old), photo_id="old", seen_at=WHEN - timedelta(days=9))])
+    erasure = erase(index, before=WHEN)
+    assert gone(erasure) == ({"old"}, set())
+
+
+def test_what_is_known_only_from_a_decision_or_a_skipped_photo_is_gone_under_its_name(
+    index: Index, tmp_path: Path
+) -> None:
+    decide_on_pair(index, Verdict.DISMISS, (f"{VICTIM}-own", f"{THIEF}-shared"), by="ana")
+    index.add([taken(tmp_path / "photos" / OTHER / "x.jpg")], prune=True)
+    index.add([Skipped("ghost/1.jpg", SkipReason.UNREADABLE, "no picture", "ghost-account")], source="elsewhere")
+    assert gone(erase(index, account="ghost-account")) == (set(), {"ghost-account"})
+    assert gone(erase(index, photo_id=f"{THIEF}-shared")) == ({f"{THIEF}-shared"}, set())

@@ -20,7 +20,7 @@ from test_format_html import EVIL, LOADING, Page
 
 from imgmatch.actions.rings import RingsReport
 from imgmatch.formats.ring_page import Shown, rings_page, script_json
-from imgmatch.formats.ring_shown import commands, laid
+from imgmatch.formats.ring_shown import MOST_CARRIERS, commands, laid
 from imgmatch.formats.ring_spread import HEIGHT, MOST_DOTS, WIDTH, spread
 from imgmatch.model import Evidence, Group, Kind, Photo, Ring, RingAccount
 
@@ -192,8 +192,40 @@ def test_a_copy_tells_how_it_was_made_and_the_reference_is_marked() -> None:
 def test_a_picture_that_ties_nobody_is_shown_once_and_apart() -> None:
     text = words(reports.page())
     assert "Common pictures" in text
-    assert "30 accounts 2025-11-21 to 2025-12-20 common0/1.jpg this is the stored thumbnail" in text
-    assert "common7" not in text
+    assert "30 accounts 2025-11-21 to 2025-12-20, 29 days common0/1.jpg this is the stored thumbnail" in text
+    assert "common7/1.jpg" not in text
+
+
+def common_page(*groups: Group) -> str:
+    return words(reports.page(RingsReport((), groups)))
+
+
+def test_a_picture_that_ties_nobody_lists_each_account_once_as_it_first_showed_it() -> None:
+    again = reports.group(
+        (reports.photo("early", name="Léna"), reports.EXACT),
+        (reports.photo("late", day=30), reports.EXACT),
+        (reports.photo("early", 2, name="Anna", day=31), reports.EXACT),
+        common=True,
+    )
+    assert "2 accounts 2025-11-21 to 2025-12-22, 31 days" in common_page(again)
+    assert "List the accounts AccountNameFirst seen early Léna 2025-11-21 late 2025-12-21 Decide" in common_page(again)
+
+
+def test_of_very_many_accounts_with_a_common_picture_the_first_are_listed_and_the_rest_counted() -> None:
+    many = MOST_CARRIERS + 1234
+    text = common_page(
+        reports.group(*((reports.photo(f"a{n:04d}", day=n), reports.EXACT) for n in range(many)), common=True)
+    )
+    assert "1,284 accounts 2025-11-21 to 2029-05-27, 1,283 days" in text
+    assert "List the first 50 accounts" in text
+    assert "a0049 2026-01-09 and 1,234 more" in text
+    assert "a0050" not in text
+
+
+def test_a_common_picture_on_one_account_for_one_day_is_told_in_the_singular() -> None:
+    text = common_page(reports.group((reports.photo("lone"), reports.EXACT), common=True))
+    assert "1 account 2025-11-21 lone/1.jpg List the account Account" in text
+    assert not re.search(r"and [\d,]+ more", text)
 
 
 def test_rings_that_are_gone_are_named() -> None:

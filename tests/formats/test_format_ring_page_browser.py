@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
     from playwright.sync_api import Page as Tab
 
+    from imgmatch.actions.rings import RingsReport
+
     Opener = Callable[..., Tab]
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -165,6 +167,90 @@ def test_the_order_changes_and_comes_back(tab: Tab) -> None:
     ):
         tab.get_by_label("Order").select_option(choice)
         assert rings_shown(tab) == found
+
+
+def many_rings(count: int) -> RingsReport:
+    """Rings whose fastest is the last; each third is new."""
+    made = [
+        replace(reports.fast(), ring=f"r{number:03d}", accounts_per_day=float(number), decision=None)
+        for number in range(count)
+    ]
+    return replace(
+        reports.report(),
+        rings=tuple(
+            ring if number % 3 == 0 else replace(ring, changes=(), new=False) for number, ring in enumerate(made)
+        ),
+    )
+
+
+PLACED = "() => Array.from(document.querySelectorAll('#rings .ring h2 code'), code => code.textContent)"
+HEAD = """([order, change]) => {
+  const choose = (id, value) => {
+    const box = document.getElementById(id);
+    box.value = value;
+    box.dispatchEvent(new Event("change"));
+  };
+  choose("order", order);
+  if (change !== null) choose("change", change);
+  const shown = document.querySelectorAll("#rings .ring:not([hidden]) h2 code");
+  return Array.from(shown, code => code.textContent).slice(0, 40);
+}"""
+
+
+def placed_at_last(tab: Tab, wanted: list[str]) -> list[str]:
+    """The rings as they stand, once they stand as they should or ten seconds have gone."""
+    for _ in range(100):
+        if tab.evaluate(PLACED) == wanted:
+            break
+        tab.wait_for_timeout(100)
+    found: list[str] = tab.evaluate(PLACED)
+    return found
+
+
+def test_a_new_order_of_very_many_rings_is_right_at_the_top_at_once_and_soon_everywhere(opened: Opener) -> None:
+    tab = opened(reports.page(many_rings(300)))
+    names = [f"r{number:03d}" for number in range(300)]
+    assert tab.evaluate(HEAD, ["speed", None]) == names[::-1][:40]
+    assert placed_at_last(tab, names[::-1]) == names[::-1]
+    assert tab.evaluate(HEAD, ["size", None]) == names[:40]
+    assert placed_at_last(tab, names) == names
+
+
+def test_what_is_chosen_while_rings_are_still_being_moved_is_in_order_too(opened: Opener) -> None:
+    tab = opened(reports.page(many_rings(300)))
+    tab.evaluate(HEAD, ["size", "new"])
+    assert tab.evaluate(HEAD, ["speed", "none"]) == [f"r{n:03d}" for n in reversed(range(300)) if n % 3][:40]
+    assert tab.evaluate(HEAD, ["size", ""]) == [f"r{n:03d}" for n in range(40)]
+    assert tab.evaluate(HEAD, ["speed", "new"]) == [f"r{n:03d}" for n in reversed(range(300)) if n % 3 == 0][:40]
+
+
+def test_a_key_finds_all_rings_in_their_new_order_however_soon_it_comes(opened: Opener) -> None:
+    tab = opened(reports.page(many_rings(300)))
+    tab.evaluate(HEAD, ["speed", None])
+    tab.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }))")
+    assert tab.evaluate(PLACED) == [f"r{number:03d}" for number in reversed(range(300))]
+    assert focused(tab) == "ring300"
+
+
+def test_a_new_order_is_read_from_its_top(opened: Opener) -> None:
+    tab = opened(reports.page(many_rings(60)))
+    tab.evaluate("window.scrollTo(0, 9000)")
+    tab.get_by_label("Order").select_option("Fastest")
+    first = tab.locator("#ring60")
+    assert 0 <= first.evaluate("e => e.getBoundingClientRect().top") < 300
+    tab.keyboard.press("Tab")
+    tab.get_by_label("Order").blur()
+    tab.keyboard.press("j")
+    assert focused(tab) == "ring60"
+
+
+def test_the_accounts_with_a_common_picture_are_listed_when_they_are_asked_for(tab: Tab) -> None:
+    listed = tab.get_by_role("group", name="Accounts with common picture 1")
+    assert not listed.is_visible()
+    tab.get_by_text("List the accounts").focus()
+    tab.keyboard.press("Enter")
+    assert listed.get_by_role("row").count() == 31
+    assert tab.locator("#common").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_keys_move_between_rings_and_pictures(tab: Tab) -> None:

@@ -62,20 +62,55 @@
     const whole = `${number(rings.length)} ring${rings.length === 1 ? "" : "s"}`;
     byId("count").textContent = count === rings.length ? whole : `${number(count)} of ${whole}`;
     byId("nothing").hidden = count > 0 || rings.length === 0;
-  };
-  const sort = () => {
-    const by = order.value;
-    // The first order is the report's own: it settles ties.
-    const sorted = by === "size" ? rings : [...rings].sort((a, b) => known.get(b)[by] - known.get(a)[by]);
-    main.prepend(...sorted);
+    if (unplaced.length) arrange();
   };
   filter.addEventListener("input", select);
   for (const choice of [change, decided]) if (choice) choice.addEventListener("change", select);
-  order.addEventListener("change", sort);
+
+  // A card takes a tenth of a millisecond to move, and there may be a thousand: those at the top go at once, the others
+  // after the frame that shows the answer, a batch a frame.
+  const AT_ONCE = 40;
+  const BATCH = 100;
+  let ordered = rings;
+  let unplaced = [];
+  let placed = null;
+  // Where the browser has it, a move that leaves the focus where it is.
+  const move = main.moveBefore ? "moveBefore" : "insertBefore";
+  const place = (count) => {
+    for (const ring of unplaced.splice(0, count)) {
+      const there = placed ? placed.nextElementSibling : main.firstElementChild;
+      if (there !== ring) main[move](ring, there);
+      placed = ring;
+    }
+  };
+  const settle = () => place(unplaced.length);
+  const placeLater = () => requestAnimationFrame(() => setTimeout(() => {
+    place(BATCH);
+    if (unplaced.length) placeLater();
+  }));
+  const arrange = () => {
+    const idle = unplaced.length === 0;
+    main.prepend(...ordered.filter((ring) => !ring.hidden).slice(0, AT_ONCE));
+    [unplaced, placed] = [[...ordered], null];
+    place(AT_ONCE);
+    if (idle && unplaced.length) placeLater();
+  };
+  order.addEventListener("change", () => {
+    const by = order.value;
+    // The first order is the report's own: it settles ties.
+    ordered = by === "size" ? rings : [...rings].sort((a, b) => known.get(b)[by] - known.get(a)[by]);
+    arrange();
+    // A new order is read from its top.
+    last = null;
+    if (main.getBoundingClientRect().top < 0) main.scrollIntoView({ block: "start" });
+  });
 
   // Move.
   let last = null;
-  const shownRings = () => Array.from(main.querySelectorAll(".ring:not([hidden])"));
+  const shownRings = () => {
+    settle();
+    return Array.from(main.querySelectorAll(".ring:not([hidden])"));
+  };
   const step = (items, here, by) => items[Math.min(Math.max(items.indexOf(here) + by, 0), items.length - 1)];
   const go = (item, block) => {
     if (!item) return;
@@ -247,6 +282,7 @@
   // On paper there is nothing to unfold and nothing to wait for.
   let unfolded = [];
   addEventListener("beforeprint", () => {
+    settle();
     fill(document);
     unfolded = Array.from(document.querySelectorAll(".folded:not([open])"));
     for (const fold of unfolded) fold.open = true;
