@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgmatch.cli.options import check_folder
 from imgmatch.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ def check_metrics(path: Path | None) -> None:
 
     Raises:
         MissingExtraError: what writes them is not installed.
+        click.FileError: their folder is not there, or cannot be written.
     """
     if path is not None:
         _client()
+        check_folder(path)
 
 
 def write_metrics(path: Path | None, command: str, values: Mapping[str, float | Mapping[str, float]]) -> None:

@@ -62,7 +62,7 @@ COLUMNS = (
 )
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option
-@click.option("--out", type=click.File("w", encoding="utf-8"), default="-", help="Write here instead.")
+@click.option("--out", type=options.NewFile("w", encoding="utf-8"), default="-", help="Write here instead.")
 @metrics_option
 @options.page_option
 @options.quiet_option

@@ -64,3 +64,12 @@ def test_a_file_that_cannot_be_written_is_told(home: Path, capfd: pytest.Capture
     assert not (home / "x.prom").exists()
     assert run(["scan", "photos", "--workers", "1", "-q", "--metrics", "no/such/folder.prom"]) == 1
     assert "no/such/folder.prom" in capfd.readouterr().err
+    assert not (home / "index").exists(), "it is told before the work"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_report_that_cannot_be_written_is_told_before_the_index_is_looked_for(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["rings", "--index", "none", "-q", "--out", "no/such/folder.html", "--format", "html"]) == 1
+    assert "no/such/folder.html" in capfd.readouterr().err
