@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -22,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from common import peak_mib, peer, photos_in, print_figures, say
+from cropped import crops
 from PIL import Image
 
 from imgmatch.actions.scan import scan
 from imgmatch.index import Index
-from imgmatch.model import Depth
+from imgmatch.model import Depth, NewPhoto
 from imgmatch.workers.messages import Job
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ MEMORY_PHOTOS = 500
 MEMORY_TIMES = (1, 4, 16)
 MEMORY_SIZE = (352, 480)
 
+BUSY_PHOTOS = 20_000
+
 KIB = 1024
 
 
@@ -64,10 +68,36 @@ def run() -> dict[str, Any]:
         large = Bench(place / "large", photos, WARM_UP // 4).figures(LARGE_ROUNDS, peer_every=LARGE_PEER_EVERY)
         say("memory")
         memory = memory_figures(place)
+        busy = busy_figures(place)
     return {
         "small": {"pixels": "400x533", "target_ratio": 2, "target_scaling": 1.8, **small},
         "large": {"pixels": f"{LARGE_SIDE} a side", "target_ratio": 12, **large},
         "memory": memory,
+        "busy": busy,
+    }
+
+
+def busy_figures(place: Path) -> dict[str, Any]:
+    """How much of both cores a long scan uses: CPU time of the parent and its two workers, of twice the time passed."""
+    say(f"drawing {BUSY_PHOTOS:,} photos")
+    photos = crops(place / "busy", BUSY_PHOTOS)
+    return {str(depth): busy_scan(place / f"busy-{depth}", photos, depth) for depth in Depth}
+
+
+def busy_scan(place: Path, photos: Sequence[Path], depth: Depth) -> dict[str, Any]:
+    say(f"scanning {len(photos):,} photos, {depth}")
+    started, before = time.perf_counter(), os.times()
+    with Index.create(place, workers=2, depth=depth) as index:
+        index.add(NewPhoto.at(path, account=path.stem) for path in photos)
+        seconds = time.perf_counter() - started
+    after = os.times()  # with that of the workers, which have ended
+    parent, workers = (sum(after[at : at + 2]) - sum(before[at : at + 2]) for at in (0, 2))
+    return {
+        "photos": len(photos),
+        "seconds": round(seconds, 1),
+        "photos_per_second": round(len(photos) / seconds, 1),
+        "busy_percent": round(100 * (parent + workers) / (2 * seconds), 1),
+        "of_that_parent_percent": round(100 * parent / (2 * seconds), 1),
     }
 
 

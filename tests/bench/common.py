@@ -107,6 +107,11 @@ def resident_mib(pid: int | str = "self") -> float | None:
     return _status_mib("VmRSS", pid)
 
 
+def anonymous_mib(pid: int | str = "self") -> float | None:
+    """What of that is the process's own: not mapped from files, which the system may drop and read again."""
+    return _status_mib("RssAnon", pid)
+
+
 def _status_mib(field: str, pid: int | str) -> float | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
