@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.ivf import Candidate
     from imgmatch.evidence import Near
     from imgmatch.features.rule import Rule
-    from imgmatch.layout import Header
+    from imgmatch.header import Header
     from imgmatch.searcher import FeatureSearcher, FingerprintSearcher
     from imgmatch.verifying import Wanted
     from imgmatch.workers.messages import NamedPhoto, Reply

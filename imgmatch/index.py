@@ -22,9 +22,10 @@ from imgmatch.catalog.tallies import tally
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.checking import Checker
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
+from imgmatch.header import FORMAT_VERSION, Header
 from imgmatch.imaging.limits import Limits
 from imgmatch.intake import Intake, Watcher
-from imgmatch.layout import FORMAT_VERSION, Header, Layout
+from imgmatch.layout import Layout
 from imgmatch.model import (
     CheckResult,
     Depth,

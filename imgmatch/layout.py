@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,72 +21,24 @@ from imgmatch.errors import (
     IndexLockedError,
     IndexNotFoundError,
     IndexReadOnlyError,
-    IndexTooNewError,
     IndexUnusableError,
     NotAnIndexError,
 )
-from imgmatch.registry import DEFAULT_CODEBOOK
+from imgmatch.header import parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FORMAT_VERSION = 2
+    from imgmatch.header import Header, Snapshot
+
 HEADER, CATALOG, LOCK = "index.json", "catalog.sqlite3", "lock"
+FEATURES = "features"
+"""What the engine file of local features is called by, as others are by their hasher."""
+
 ALLOWED_BESIDE = {"README.md", ".gitignore"}
 """Files a folder may hold and still become an index."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-FEATURES = "features"
-"""What the engine file of local features is called by, as others are by their hasher."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An engine file: the fingerprints of one hasher, or the features by one codebook, with row ids up to ``through``.
-
-    Attributes:
-        of: name of the hasher or of the codebook.
-        engine: which engine wrote it.
-        file: its name, in the index folder.
-        through: it holds all rows with an id up to this one.
-        size: how many rows it holds.
-    """
-
-    of: str
-    engine: str
-    file: str
-    through: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What ``index.json`` says.
-
-    Attributes:
-        format: version of the on-disk format.
-        hashers: what is computed for every photo; the first one is searched.
-        engine: which engine searches fingerprints.
-        codebook: which codebook the local features are coded by.
-        generation: raised by one with each engine file that is published.
-        snapshot: the engine file of the fingerprints, if there is one.
-        features: the engine file of the local features, if there is one.
-    """
-
-    format: int
-    hashers: tuple[str, ...]
-    engine: str
-    codebook: str
-    generation: int = 0
-    snapshot: Snapshot | None = None
-    features: Snapshot | None = None
-
-    @property
-    def files(self) -> set[str]:
-        """The engine files it names."""
-        return {snapshot.file for snapshot in (self.snapshot, self.features) if snapshot is not None}
 
 
 class Layout:
@@ -152,7 +104,7 @@ class Layout:
             raise NotAnIndexError(f"{self.root} is not an imgmatch index (it has no {HEADER})") from None
         except (OSError, UnicodeDecodeError) as error:
             raise IndexUnusableError(f"{self._header} cannot be read ({error})") from None
-        return _parse(text, self._header)
+        return parse_header(text, self._header)
 
     def _is_empty(self) -> bool:
         try:
@@ -242,62 +194,6 @@ class Layout:
             if error.errno in _NO_SPACE:
                 raise IndexFullError(f"index {self.root}: no space left on the disk") from error
             raise IndexReadOnlyError(f"index {self.root} cannot be written ({error.strerror or error})") from error
-
-
-def _parse(text: str, path: Path) -> Header:
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        raise NotAnIndexError(f"{path} is not the header of an imgmatch index") from None
-    version = raw.get("format") if isinstance(raw, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise NotAnIndexError(f"{path} names no format version")
-    if version > FORMAT_VERSION:
-        raise IndexTooNewError(
-            f"{path.parent} has format {version}; this imgmatch reads up to {FORMAT_VERSION}: upgrade it"
-        )
-    try:
-        return _header(version, raw)
-    except ValueError:
-        raise NotAnIndexError(f"{path} is not a whole header") from None
-
-
-def _header(version: int, raw: dict[str, Any]) -> Header:
-    match raw:
-        case {"hashers": [str(), *_] as hashers, "engine": str(engine), "generation": int(generation)} if all(
-            isinstance(name, str) for name in hashers
-        ):
-            snapshot = _snapshot(raw.get("snapshot"), version)
-            return Header(
-                version,
-                tuple(hashers),
-                engine,
-                _codebook(raw, version),
-                generation,
-                snapshot,
-                _snapshot(raw.get("features")),
-            )
-    raise ValueError("a field is missing, or of another type")
-
-
-def _codebook(raw: dict[str, Any], version: int) -> str:
-    if version == 1:  # before there were features
-        return DEFAULT_CODEBOOK
-    match raw:
-        case {"codebook": str(codebook)}:
-            return codebook
-    raise ValueError("no codebook is named")
-
-
-def _snapshot(raw: object, version: int = FORMAT_VERSION) -> Snapshot | None:
-    if version == 1 and isinstance(raw, dict):
-        raw = raw | {"of": raw.get("hasher")}
-    match raw:
-        case None:
-            return None
-        case {"of": str(of), "engine": str(engine), "file": str(file), "through": int(last), "size": int(size)}:
-            return Snapshot(of, engine, file, last, size)
-    raise ValueError("a field of the snapshot is missing, or of another type")
 
 
 def _sync(path: Path) -> None:

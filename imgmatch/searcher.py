@@ -22,7 +22,7 @@ from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.parts import Parts
 from imgmatch.errors import IndexDamagedError
 from imgmatch.features.record import unpack
-from imgmatch.layout import Header, Layout, Snapshot
+from imgmatch.header import Header, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.ivf import Candidate
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
+    from imgmatch.layout import Layout
 
 FEATURE_ENGINE = "ivf"
 

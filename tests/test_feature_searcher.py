@@ -25,7 +25,8 @@ from imgmatch.errors import IndexDamagedError
 from imgmatch.features.codebook import shipped
 from imgmatch.features.extract import Features
 from imgmatch.features.record import pack, unpack
-from imgmatch.layout import FORMAT_VERSION, Header, Layout, Snapshot
+from imgmatch.header import FORMAT_VERSION, Header, Snapshot
+from imgmatch.layout import Layout
 from imgmatch.searcher import FeatureSearcher, load_features
 
 if TYPE_CHECKING:

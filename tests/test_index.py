@@ -34,9 +34,9 @@ from imgmatch.errors import (
     UnknownNameError,
 )
 from imgmatch.features.extract import extract_query
+from imgmatch.header import FORMAT_VERSION
 from imgmatch.index import Index
 from imgmatch.intake import Watcher
-from imgmatch.layout import FORMAT_VERSION
 from imgmatch.model import Depth, Kind, NewPhoto, Status
 from imgmatch.searcher import load_fingerprints
 

@@ -17,8 +17,9 @@ from sqlalchemy import select
 from imgmatch import registry
 from imgmatch.catalog import migrations, schema
 from imgmatch.engines.parts import Parts
+from imgmatch.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.index import Index
-from imgmatch.layout import ALLOWED_BESIDE, CATALOG, FORMAT_VERSION, HEADER, LOCK, Header, Layout, Snapshot
+from imgmatch.layout import ALLOWED_BESIDE, CATALOG, HEADER, LOCK, Layout
 from imgmatch.model import NewPhoto, SkipReason
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import intern_fingerprints, read_fingerprints
 from imgmatch.catalog.tallies import swept_rows
 from imgmatch.engines.snapshots import map_arrays, save_arrays
-from imgmatch.layout import FORMAT_VERSION, Header, Layout, Snapshot
+from imgmatch.header import FORMAT_VERSION, Header, Snapshot
+from imgmatch.layout import Layout
 from imgmatch.searcher import FingerprintSearcher, load_fingerprints
 
 if TYPE_CHECKING:

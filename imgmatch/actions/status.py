@@ -12,8 +12,9 @@ from imgmatch.searcher import load_features, load_fingerprints
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgmatch.header import Header, Snapshot
     from imgmatch.index import Index
-    from imgmatch.layout import Header, Layout, Snapshot
+    from imgmatch.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from imgmatch.catalog.decisions import append_decision
 from imgmatch.catalog.lookups import every_photo_id
 from imgmatch.catalog.ties import Tie, store_ties
 from imgmatch.errors import ImgmatchError
+from imgmatch.header import FORMAT_VERSION
 from imgmatch.index import Index
-from imgmatch.layout import FORMAT_VERSION
 from imgmatch.model import Depth
 from imgmatch.registry import DEFAULT_CODEBOOK
 
