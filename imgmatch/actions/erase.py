@@ -91,25 +91,31 @@ def erase(
             left = mentions(connection, erased)
             owners -= accounts_in_use(connection, owners)
         pieces = {piece for row in lost for blob in features[row] for piece in pieces_of(blob)}
+        searched_for, files, traces = _searched(index, digests, pieces)
         left += _in_engine(index, lost)
-        files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
-        found = [found_in(file, digests | pieces) for file in files]
-        met = set[bytes]().union(*found)
-        # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not
-        # its own. What is in use is found; so only of what is found it need be asked.
-        with index.catalog.read() as connection:
-            used = digests_in_use(connection, digests & met) | pieces_in_use(connection, pieces & met)
-        own = (digests | pieces) - used
     return Erasure(
         account=account,
         photo_id=photo_id,
         photos=removed,
-        searched_for=len(own),
-        files_searched=len(files),
-        traces=sum(len(each & own) for each in found) + left,
+        searched_for=searched_for,
+        files_searched=files,
+        traces=traces + left,
         gone_photos=gone.union([] if photo_id is None else [photo_id]),
         gone_accounts=owners.union([] if account is None else [account]),
     )
+
+
+def _searched(index: Index, digests: set[bytes], pieces: set[bytes]) -> tuple[int, int, int]:
+    """How many of these no photo has any more, how many files were read, and how often one of them was found there."""
+    files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
+    found = [found_in(file, digests | pieces) for file in files]
+    met = set[bytes]().union(*found)
+    # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not its
+    # own. What is in use is found; so only of what is found it need be asked.
+    with index.catalog.read() as connection:
+        used = digests_in_use(connection, digests & met) | pieces_in_use(connection, pieces & met)
+    own = (digests | pieces) - used
+    return len(own), len(files), sum(len(each & own) for each in found)
 
 
 def pieces_of(blob: bytes) -> set[bytes]:

@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -50,16 +51,59 @@ NOISE = 0.15
 
 def run() -> dict[str, Any]:
     photos = int(sys.argv[sys.argv.index("--photos") + 1]) if "--photos" in sys.argv else 100_000
-    if "--ask" in sys.argv:
-        return asked(Path(sys.argv[sys.argv.index("--ask") + 1]))
+    for option, work in (("--ask", asked), ("--upkeep", upkeep)):
+        if option in sys.argv:
+            return work(Path(sys.argv[sys.argv.index(option) + 1]))
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as folder:
         place = Path(folder) / "index"
         built = build(place, photos)
-        # In a process of its own, so that memory is that of checking alone.
-        done = subprocess.run(
-            [sys.executable, __file__, "--ask", str(place)], capture_output=True, text=True, check=True
-        )
-        return {"scan": scanning()} | built | {"check": json.loads(done.stdout)}
+        # In processes of their own, so that memory is that of checking alone.
+        figures = {"check": in_a_process("--ask", place), "upkeep": in_a_process("--upkeep", place)}
+        return {"scan": scanning()} | built | figures
+
+
+def in_a_process(option: str, place: Path) -> Any:  # noqa: ANN401 -- whatever it prints
+    command = [sys.executable, __file__, option, str(place)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def upkeep(place: Path) -> dict[str, Any]:
+    """Status, a new generation of the engine file of features while another index on the folder keeps asking, and
+    an account removed."""
+    command = [sys.executable, "-m", "imgmatch", "status", "--index", str(place)]
+    status = milliseconds(lambda: subprocess.run(command, check=True, capture_output=True))
+    query, account = copies(1)[0]
+    with Index.open(place) as reader, Index.open(place) as writer:
+        found = [is_found(reader, query, account)]
+        over = threading.Event()
+
+        def keep_asking() -> None:
+            while not over.is_set():
+                found.append(is_found(reader, query, account))
+
+        asking = threading.Thread(target=keep_asking)
+        asking.start()
+        with writer.writing():
+            publishing = milliseconds(lambda: writer.features.publish(writer.header))
+        over.set()
+        asking.join()
+        catching_up = milliseconds(lambda: found.append(is_found(reader, query, account)))
+        removing = milliseconds(lambda: writer.remove(account=account))
+        gone = not is_found(reader, query, account)
+    return {
+        "status_seconds": round(status / 1000, 2),
+        "publish_seconds": round(publishing / 1000, 1),
+        "checks_meanwhile": len(found) - 2,
+        "checks_that_missed": found.count(False),
+        "first_check_of_the_new_generation_seconds": round(catching_up / 1000, 1),
+        "remove_and_compact_seconds": round(removing / 1000, 1),
+        "gone_for_the_reader": gone,
+        "peak_mib": peak_mib(),
+    }
+
+
+def is_found(index: Index, query: bytes, account: str) -> bool:
+    return any(match.photo.account == account for match in index.check(query))
 
 
 def scanning() -> dict[str, Any]:
@@ -233,7 +277,7 @@ def copies(count: int) -> list[tuple[bytes, str]]:
 
 
 if __name__ == "__main__":
-    if "--ask" in sys.argv:
+    if {"--ask", "--upkeep"} & set(sys.argv):
         print(json.dumps(run()))
     else:
         print_figures("depth", run)

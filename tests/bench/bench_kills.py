@@ -44,11 +44,12 @@ def run() -> dict[str, Any]:
         work = Work(Path(temporary), drawn)
         left_alone, killed = Path(temporary) / "left alone", Path(temporary) / "killed"
         for index in (left_alone, killed):
-            work.scan(index, work.before)
+            work.scan(index)
+        work.changes()
         say("left alone")
-        seconds = work.scan(left_alone, work.after)
+        seconds = work.scan(left_alone)
         say("killed")
-        kills = work.scan_killed(killed, work.after, seconds)
+        kills = work.scan_killed(killed, seconds)
         say("comparing")
         return {
             "photos": count,
@@ -63,7 +64,7 @@ def option(name: str, default: str) -> str:
 
 
 class Work:
-    """The manifests, and scans of them by the command."""
+    """A manifest, what becomes of it, and scans of it by the command."""
 
     def __init__(self, place: Path, drawn: list[Path]) -> None:
         rng = random.Random(SEED)
@@ -75,30 +76,33 @@ class Work:
         no_photo = place / "no-photo.jpg"
         no_photo.write_bytes(b"this is no photo")
         # A photo that has changed: its line leads to another file.
-        self.before = place / "before.csv"
-        self.after = place / "after.csv"
-        written(self.before, ((number, drawn[number]) for number in sorted(known)))
         changes = {number: drawn[(number + 1) % len(drawn)] for number in changed} | dict.fromkeys(broken, no_photo)
         left = (number for number in range(len(drawn)) if number not in gone)
-        written(self.after, ((number, changes.get(number, drawn[number])) for number in left))
+        self._after = [(number, changes.get(number, drawn[number])) for number in left]
+        self._manifest = place / "accounts.csv"
+        written(self._manifest, ((number, drawn[number]) for number in sorted(known)))
 
-    def scan(self, index: Path, manifest: Path) -> float:
+    def changes(self) -> None:
+        """What the next night finds in its place."""
+        written(self._manifest, self._after)
+
+    def scan(self, index: Path) -> float:
         started = time.perf_counter()
-        code = self._started(index, manifest).wait()
+        code = self._started(index).wait()
         if code not in {0, 5}:
             raise SystemExit(f"a scan ended with {code}")
         return time.perf_counter() - started
 
-    def _started(self, index: Path, manifest: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "imgmatch", "scan", str(manifest), "--index", str(index), "--prune", "--quiet"]
-        return subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.DEVNULL)
+    def _started(self, index: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "imgmatch", "scan", str(self._manifest), "--index", str(index)]
+        return subprocess.Popen([*command, "--prune", "--quiet", "--workers", "2"], stdout=subprocess.DEVNULL)
 
-    def scan_killed(self, index: Path, manifest: Path, seconds: float) -> dict[str, Any]:
+    def scan_killed(self, index: Path, seconds: float) -> dict[str, Any]:
         """Kill the scan at ten random moments, then let it end."""
         photos_then = []
         workers: set[Path] = set()
         for number in range(KILLS):
-            process = self._started(index, manifest)
+            process = self._started(index)
             time.sleep(self._rng.uniform(0.2, seconds / KILLS))
             workers |= children_of(process)
             process.send_signal(signal.SIGKILL)
@@ -108,7 +112,7 @@ class Work:
             say(f"  killed {number + 1} times, {photos_then[-1]:,} photos written")
         time.sleep(3)
         alive = sum(worker.exists() for worker in workers)
-        last = self.scan(index, manifest)
+        last = self.scan(index)
         return {"photos_after_each_kill": photos_then, "workers_left": alive, "seconds_of_the_last": round(last, 1)}
 
 
