@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.fingerprints import of_hasher
 from imgmatch.catalog.tallies import tally
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def fingerprints_of_features(connection: Connection, hasher: str, ids: Collectio
     for chunk in chunks(ids):
         known = select(table.id, prints.bits).join(schema.bank_pictures, banked.pixels == table.pixels)
         known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
-        rows = connection.execute(known.where(table.id.in_(chunk), prints.hasher == hasher))
+        rows = connection.execute(known.where(table.id.in_(chunk), of_hasher(hasher)))
         found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
         shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
         pictures = dict(connection.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())

@@ -35,12 +35,13 @@ def intern_fingerprints(connection: Connection, hasher: str, values: Collection[
     return ids
 
 
-def _by_row(hasher: ColumnElement[str]) -> ColumnElement[str]:
-    """The same, but for the database a thing it has no index of: it would go through all fingerprints of a hasher.
+def of_hasher(hasher: str) -> ColumnElement[bool]:
+    """Whether a fingerprint is of this hasher, asked so that the database looks up no index of hashers for it.
 
-    Rows are wanted in their own order, from one on.
+    That would lead through all fingerprints of the hasher, where a few are known by other means already: millions of
+    rows for one check.
     """
-    return hasher.concat("")
+    return schema.fingerprints.c.hasher.concat("") == hasher
 
 
 def last_fingerprint(connection: Connection) -> int:
@@ -56,7 +57,7 @@ def count_fingerprints(connection: Connection, hasher: str) -> int:
 def count_fingerprints_after(connection: Connection, hasher: str, row: int) -> int:
     """How many of them have a row id above ``row``."""
     table = schema.fingerprints
-    query = select(func.count()).select_from(table).where(table.c.id > row, _by_row(table.c.hasher) == hasher)
+    query = select(func.count()).select_from(table).where(table.c.id > row, of_hasher(hasher))
     return connection.scalar(query) or 0
 
 
@@ -66,7 +67,7 @@ def read_fingerprints(
     """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
     table = schema.fingerprints.c
     while True:
-        query = select(table.id, table.bits).where(_by_row(table.hasher) == hasher, table.id > after)
+        query = select(table.id, table.bits).where(of_hasher(hasher), table.id > after)
         rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return

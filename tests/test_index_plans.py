@@ -1,0 +1,98 @@
+"""How SQLite answers what an open index asks: at ten million photos a question must not lead through a whole table."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import photos
+import pytest
+from sqlalchemy import event
+from test_index import save
+
+from imgmatch.actions.status import status
+from imgmatch.catalog.chunks import PARAMETERS
+from imgmatch.index import Index
+from imgmatch.model import NewPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LARGE = "photos|accounts|fingerprints|features|photo_fingerprints|ties"
+THROUGH_ALL = re.compile(rf"SCAN (?:{LARGE})\b|SEARCH fingerprints USING (?:COVERING )?INDEX \S+ \(hasher=\?\)")
+
+Asked = list[str]
+
+
+@contextmanager
+def listening(index: Index) -> Iterator[Asked]:
+    """All that is asked of the catalog meanwhile."""
+    asked: Asked = []
+
+    def hear(_: object, __: object, statement: str, *___: object) -> None:
+        asked.append(statement)
+
+    engines = index.catalog._reading, index.catalog._writing  # noqa: SLF001 -- nothing else hears what is asked
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
+    yield asked
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+def roads(index: Index, asked: Asked) -> dict[str, str]:
+    """For each statement that looks for something, how SQLite does."""
+    found = {}
+    with closing(sqlite3.connect(index.layout.catalog)) as connection:
+        for statement in asked:
+            if re.match(r"\s*(SELECT|UPDATE|DELETE)\b", statement):
+                # With many values SQLite may take another road than with the few of a small index.
+                wide = re.sub(r"IN \(\?(?:, \?)*\)", f"IN ({', '.join('?' * PARAMETERS)})", statement)
+                rows = connection.execute(f"EXPLAIN QUERY PLAN {wide}", [None] * wide.count("?"))
+                found[" ".join(statement.split())] = "; ".join(row[3] for row in rows)
+    return found
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    with Index.open(tmp_path / "index", create=True) as made:
+        made.add([NewPhoto.at(photo(tmp_path, number), account=f"a{number}") for number in range(4)])
+        yield made
+
+
+def photo(folder: Path, number: int, seed: int | None = None) -> Path:
+    return save(folder / f"{number}.jpg", photos.picture(number if seed is None else seed, (200, 240)))
+
+
+def held(index: Index, asked: Asked, least: int) -> None:
+    ways = roads(index, asked)
+    assert len(ways) >= least, "hardly anything was heard"
+    assert {statement: way for statement, way in ways.items() if THROUGH_ALL.search(way)} == {}
+
+
+def test_a_check_goes_through_no_whole_table(index: Index, tmp_path: Path) -> None:
+    with listening(index) as asked:
+        assert len(index.check(photo(tmp_path, 9, seed=1))) == 1
+    held(index, asked, 10)
+
+
+def test_new_unchanged_and_changed_photos_go_through_no_whole_table(index: Index, tmp_path: Path) -> None:
+    with listening(index) as asked:
+        paths = [tmp_path / "1.jpg", photo(tmp_path, 2, seed=20), photo(tmp_path, 7)]
+        result = index.add([NewPhoto.at(path, account=f"a{path.stem}") for path in paths])
+        assert (result.added, result.updated, result.unchanged) == (1, 1, 1)
+    held(index, asked, 20)
+
+
+def test_looking_at_an_index_goes_through_no_whole_table(index: Index) -> None:
+    with listening(index) as asked:
+        assert status(index).photos == 4
+    held(index, asked, 5)
+
+
+def test_what_would_go_through_a_whole_table_is_noticed(index: Index) -> None:
+    asked = ["SELECT count(*) FROM photos", "SELECT id FROM fingerprints WHERE hasher = ? AND id > ? ORDER BY id"]
+    assert all(THROUGH_ALL.search(way) for way in roads(index, asked).values())
