@@ -9,7 +9,7 @@ from imgmatch.catalog.times import from_microseconds
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from imgmatch.model import Skipped
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 _NS_PER_US = 1_000
 
 
-def kept(items: Iterable[NewPhoto | Skipped], since: datetime | None) -> Iterator[NewPhoto | Skipped]:
-    """Without photos first seen before ``since``, if that is given.
+def kept(
+    items: Iterable[NewPhoto | Skipped], since: datetime | None, passed_over: Callable[[], None] = lambda: None
+) -> Iterator[NewPhoto | Skipped]:
+    """Without photos first seen before ``since``, if that is given; of each of those ``passed_over`` hears.
 
     Where nobody said when, the file's modification time counts; of what lies elsewhere that is not known yet, and it is
     kept.
@@ -26,6 +28,8 @@ def kept(items: Iterable[NewPhoto | Skipped], since: datetime | None) -> Iterato
     for item in items:
         if since is None or not isinstance(item, NewPhoto) or not _is_older(item, since):
             yield item
+        else:
+            passed_over()
 
 
 def _is_older(photo: NewPhoto, since: datetime) -> bool:

@@ -16,7 +16,7 @@ from imgmatch.sources.remote import Remote
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -56,12 +56,13 @@ def scan(
         connections = stack.enter_context(Remote()) if remote is None else remote
         opened = open_sources(sources, root=root, remote=connections)
         stack.enter_context(index.writing())
+        told = watcher or Watcher()
         results = [
             index.add(
-                _kept(_not_empty(source, prune=prune), since, watcher or Watcher()),
+                kept(_not_empty(source, prune=prune), since, told.on_passed_over),
                 source=source.key,
                 prune=prune,
-                watcher=watcher,
+                watcher=told,
             )
             for source in opened
         ]
@@ -93,17 +94,6 @@ def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
         raise SourceError(
             f"{shown_url(source.key)} has no photos; pruning by it would remove everything that came from it"
         )
-
-
-def _kept(
-    items: Iterable[NewPhoto | Skipped], since: datetime | None, watcher: Watcher
-) -> Iterator[NewPhoto | Skipped]:
-    """What is young enough; of the rest the watcher hears, that it may know when all has been gone through."""
-    for item in items:
-        if any(kept((item,), since)):
-            yield item
-        else:
-            watcher.on_passed_over()
 
 
 def _sum(results: Sequence[ScanResult]) -> ScanResult:
