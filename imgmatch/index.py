@@ -17,25 +17,26 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.erasing import Erased, remove_erased
-from imgmatch.catalog.sweeping import sweep
-from imgmatch.catalog.tallies import tally
+from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.row_counts import tally
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.checking import Checker
+from imgmatch.describing.messages import NamedPhoto
+from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.settings import Settings
+from imgmatch.engines.folder import Layout
+from imgmatch.engines.header import FORMAT_VERSION, Header
+from imgmatch.engines.parts import Parts
+from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
-from imgmatch.header import FORMAT_VERSION, Header
 from imgmatch.imaging.limits import Limits
-from imgmatch.intake import Intake, Watcher
-from imgmatch.layout import Layout
+from imgmatch.ingest.intake import Intake, Watcher
+from imgmatch.matching.checking import Checker
+from imgmatch.matching.verification import Wanted
 from imgmatch.model import (
     CheckResult,
     Depth,
     ScanResult,
 )
-from imgmatch.searcher import FeatureSearcher, FingerprintSearcher
-from imgmatch.verifying import Wanted
-from imgmatch.workers.messages import NamedPhoto
-from imgmatch.workers.pool import WorkerPool
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from imgmatch.features.rule import Rule
+    from imgmatch.features.pair_model import Rule
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import NewPhoto, Skipped
 
@@ -177,6 +178,11 @@ class Index:
         unknown += [self._header.codebook] if self._header.codebook not in registry.CODEBOOKS else []
         if unknown:
             raise IndexTooNewError(f"index {self.path} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return Parts(self.layout, self._header, self.catalog, self.searcher, self.features, self.pool)
 
     @cached_property
     def hasher(self) -> Hasher:

@@ -10,8 +10,8 @@ import photos
 import pytest
 
 from imgmatch.actions.rings import RingsReport, find_rings
-from imgmatch.actions.search import Searched
 from imgmatch.catalog import schema
+from imgmatch.clustering.search import Searched
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from imgmatch.actions.commons import Common
-    from imgmatch.actions.graph import Night
+    from imgmatch.clustering.common import Common
+    from imgmatch.clustering.graph import Night
     from imgmatch.model import Ring
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,10 +19,12 @@ from PIL import Image, ImageEnhance, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select
 
-from imgmatch import intake, registry
+from imgmatch import registry
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.features import features_by_id, store_features
+from imgmatch.engines.header import FORMAT_VERSION
 from imgmatch.engines.postings import Postings
+from imgmatch.engines.sync import load_fingerprints
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import (
     ImgmatchError,
@@ -34,11 +36,10 @@ from imgmatch.errors import (
     UnknownNameError,
 )
 from imgmatch.features.extract import extract_query
-from imgmatch.header import FORMAT_VERSION
 from imgmatch.index import Index
-from imgmatch.intake import Watcher
+from imgmatch.ingest import intake
+from imgmatch.ingest.intake import Watcher
 from imgmatch.model import Depth, Kind, NewPhoto, Status
-from imgmatch.searcher import load_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,14 +9,14 @@ import pytest
 from PIL import ImageOps
 from test_index import LONELY, SHARED, world
 
-from imgmatch.checking import Checker
+from imgmatch.describing.messages import Description
+from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index, named_photo
+from imgmatch.matching.checking import Checker
+from imgmatch.matching.verification import Wanted
 from imgmatch.model import Depth, Status
-from imgmatch.verifying import Wanted
-from imgmatch.workers.messages import Description
-from imgmatch.workers.pool import WorkerPool
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

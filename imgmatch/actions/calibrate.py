@@ -11,11 +11,11 @@ from scipy.optimize import minimize
 
 from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
 from imgmatch.catalog.lookups import account_of, every_photo_id, files_of
+from imgmatch.describing.messages import Description, NamedPhoto
 from imgmatch.errors import ImgmatchError
-from imgmatch.features import rule as rules
+from imgmatch.features import pair_model as rules
+from imgmatch.matching.verification import Verifier, Wanted, calibrated
 from imgmatch.model import Kind, Status
-from imgmatch.verifying import Verifier, Wanted, calibrated
-from imgmatch.workers.messages import Description, NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imgmatch.actions.labels import Labelled
-    from imgmatch.features.rule import Rule
+    from imgmatch.features.pair_model import Rule
     from imgmatch.index import Index
 
 LEAST_OF_EACH = 10

@@ -6,13 +6,13 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.errors import PhotoError
+from imgmatch.matching.verification import Wanted
 from imgmatch.model import Skipped, SkipReason
 from imgmatch.sources import open_source
 from imgmatch.sources.base import Fence
 from imgmatch.sources.opening import MANIFESTS
-from imgmatch.verifying import Wanted
-from imgmatch.workers.messages import Failure, NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

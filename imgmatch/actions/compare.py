@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from imgmatch import registry
 from imgmatch.actions.pictures import Picture, pictures
+from imgmatch.describing.messages import Description
+from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError
-from imgmatch.evidence import EXACT
+from imgmatch.matching.evidence import EXACT
+from imgmatch.matching.verification import Verifier
 from imgmatch.model import Evidence
-from imgmatch.verifying import Verifier
-from imgmatch.workers.messages import Description
-from imgmatch.workers.pool import WorkerPool
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
-    from imgmatch.workers.messages import NamedPhoto
+    from imgmatch.describing.messages import NamedPhoto
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
 from imgmatch.catalog.decisions import append_decision, decided_photos
-from imgmatch.catalog.sweeping import sweep
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.times import from_microseconds
+from imgmatch.clustering.graph import Night
 from imgmatch.errors import ImgmatchError
 from imgmatch.model import Decision, DecisionKind, Verdict
 

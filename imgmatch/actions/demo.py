@@ -14,7 +14,7 @@ from imgmatch.index import Index
 from imgmatch.model import CheckResult, ScanResult
 
 if TYPE_CHECKING:
-    from imgmatch.intake import Watcher
+    from imgmatch.ingest.intake import Watcher
 
 INDEX_NAME = "index"
 MARKER = ".imgmatch-demo"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from imgmatch.catalog.decisions import read_decided_photos, read_decisions
 from imgmatch.catalog.lookups import files_of
+from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import SourceError
 from imgmatch.model import Verdict
-from imgmatch.workers.messages import NamedPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path

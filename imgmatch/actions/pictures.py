@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 
 from imgmatch.catalog.lookups import files_of
+from imgmatch.describing.messages import Failure, Job, Viewed
 from imgmatch.features.record import open_thumbnail
-from imgmatch.workers.messages import Failure, Job, Viewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imgmatch.catalog.rows import PhotoFile
+    from imgmatch.describing.messages import NamedPhoto, Reply
+    from imgmatch.describing.pool import WorkerPool
     from imgmatch.index import Index
-    from imgmatch.workers.messages import NamedPhoto, Reply
-    from imgmatch.workers.pool import WorkerPool
 
 SIDE = 480
 """Longer side of what is shown, in pixels."""

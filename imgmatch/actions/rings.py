@@ -10,14 +10,14 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from imgmatch.actions.changes import Gone, compared, identified, ring_id
-from imgmatch.actions.commons import Common
-from imgmatch.actions.graph import Night, draw_graph
-from imgmatch.actions.grouping import Grouper
-from imgmatch.actions.search import Searched
 from imgmatch.catalog.banks import KNOWN_STOLEN
 from imgmatch.catalog.reports import ReportedRing, last_report, store_report
 from imgmatch.catalog.times import from_microseconds
+from imgmatch.clustering.changes import Gone, compared, identified, ring_id
+from imgmatch.clustering.common import Common
+from imgmatch.clustering.graph import Night, draw_graph
+from imgmatch.clustering.grouping import Grouper
+from imgmatch.clustering.search import Searched
 from imgmatch.model import Group, Photo, Ring, RingAccount
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from imgmatch.actions.retention import kept
 from imgmatch.errors import SourceError
-from imgmatch.intake import Watcher
+from imgmatch.ingest.intake import Watcher
+from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.lookups import counts, unfinished_scans
-from imgmatch.searcher import load_features, load_fingerprints
+from imgmatch.engines.sync import load_features, load_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imgmatch.header import Header, Snapshot
+    from imgmatch.engines.folder import Layout
+    from imgmatch.engines.header import Header, Snapshot
     from imgmatch.index import Index
-    from imgmatch.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

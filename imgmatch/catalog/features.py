@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import of_hasher
-from imgmatch.catalog.tallies import tally
+from imgmatch.catalog.row_counts import tally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

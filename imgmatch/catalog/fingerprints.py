@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.tallies import tally
+from imgmatch.catalog.row_counts import tally
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:

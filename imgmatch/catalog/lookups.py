@@ -9,8 +9,8 @@ from sqlalchemy import case, func, or_, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.row_counts import TALLIED, tally
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
-from imgmatch.catalog.tallies import TALLIED, tally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

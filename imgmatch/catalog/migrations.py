@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, inspect, select
 
-from imgmatch.catalog import schema, tallies
+from imgmatch.catalog import row_counts as tallies
+from imgmatch.catalog import schema
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:

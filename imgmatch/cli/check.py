@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from imgmatch.describing.messages import NamedPhoto
     from imgmatch.model import CheckResult
-    from imgmatch.workers.messages import NamedPhoto
 
 COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
@@ -58,7 +58,7 @@ def check(
     from imgmatch.formats.records import check_record, check_rows
     from imgmatch.formats.table import check_table
     from imgmatch.index import Index
-    from imgmatch.verifying import Wanted
+    from imgmatch.matching.verification import Wanted
 
     seen = _Seen()
     standard_input = options.standard_input() if "-" in photos else b""

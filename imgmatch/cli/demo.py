@@ -18,7 +18,7 @@ def demo(folder: Path, *, workers: int, quiet: bool) -> int:
     """Draw accounts with planted rings into DIR (default: demo-world), scan them, show the rings, check one photo."""
     from imgmatch.actions.demo import demo as run_demo
     from imgmatch.formats.table import check_table, rings_table
-    from imgmatch.intake import Watcher
+    from imgmatch.ingest.intake import Watcher
 
     options.note(f"drawing accounts and their photos into {folder} (about ten seconds) ...", quiet=quiet)
     with counting("photos", quiet=quiet) as tell:

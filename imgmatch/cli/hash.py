@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from imgmatch.actions.describe import Hashed
+    from imgmatch.actions.hash import Hashed
 
 
 @click.command(name="hash", short_help="Fingerprints of photos.")
@@ -39,7 +39,7 @@ def hash_(
     formats say of which photo it is.
     """
     from imgmatch.actions.check import named_photos
-    from imgmatch.actions.describe import hash_photos
+    from imgmatch.actions.hash import hash_photos
     from imgmatch.formats.records import hash_record
     from imgmatch.formats.table import hash_lines
 

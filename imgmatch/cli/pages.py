@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from imgmatch.actions.compare import Comparison
     from imgmatch.actions.pictures import Picture
     from imgmatch.actions.rings import RingsReport
+    from imgmatch.describing.messages import NamedPhoto
     from imgmatch.formats.html import Shown, ShownCheck
     from imgmatch.index import Index
     from imgmatch.model import CheckResult
-    from imgmatch.workers.messages import NamedPhoto
 
 
 def write_page(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -> None:

@@ -87,9 +87,9 @@ def rings(
     New photos are first looked up among all by their local features; what is found is kept, so that each night looks
     up only what is new.
     """
-    from imgmatch.actions.commons import Common
-    from imgmatch.actions.graph import Night
     from imgmatch.actions.rings import find_rings, keep_report
+    from imgmatch.clustering.common import Common
+    from imgmatch.clustering.graph import Night
     from imgmatch.index import Index
 
     if new and no_search:

@@ -92,10 +92,10 @@ def scan(
     from imgmatch.actions.scan import scan as scan_sources
     from imgmatch.formats.records import scan_record
     from imgmatch.index import Index
-    from imgmatch.intake import Watcher
+    from imgmatch.ingest.intake import Watcher
     from imgmatch.sources.counting import Count
     from imgmatch.sources.remote import Remote
-    from imgmatch.sources.trying import RemoteOptions
+    from imgmatch.sources.retrying import RemoteOptions
 
     check_metrics(metrics_file)
     since = None if keep_days is None else datetime.now(UTC) - timedelta(days=keep_days)

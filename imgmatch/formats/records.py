@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imgmatch.actions.calibrate import Forecast
-    from imgmatch.actions.changes import Gone
     from imgmatch.actions.compare import Comparison
-    from imgmatch.actions.describe import Hashed
     from imgmatch.actions.erase import Erasure
+    from imgmatch.actions.hash import Hashed
     from imgmatch.actions.status import IndexStatus
+    from imgmatch.clustering.changes import Gone
     from imgmatch.formats.reported import Looked
     from imgmatch.model import CheckResult, Decision, Evidence, Group, Match, Ring, ScanResult
 

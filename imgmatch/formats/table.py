@@ -16,7 +16,7 @@ from imgmatch.model import Change, Kind, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgmatch.actions.describe import Hashed
+    from imgmatch.actions.hash import Hashed
     from imgmatch.actions.rings import RingsReport
     from imgmatch.model import CheckResult, Evidence, Ring
 

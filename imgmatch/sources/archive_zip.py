@@ -13,7 +13,7 @@ from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import SkipReason, Told
 from imgmatch.sources.archive import Member
 from imgmatch.sources.base import shown
-from imgmatch.sources.told import nanoseconds, tag_of
+from imgmatch.sources.remote_metadata import nanoseconds, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ import fsspec
 from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, SkipReason, Told
 from imgmatch.sources.base import shown
-from imgmatch.sources.told import told
-from imgmatch.sources.trying import PassingError, RemoteOptions, persistently
+from imgmatch.sources.remote_metadata import told
+from imgmatch.sources.retrying import PassingError, RemoteOptions, persistently
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from imgmatch.sources.lines_csv import read_csv
 from imgmatch.sources.lines_jsonl import read_jsonl
 from imgmatch.sources.lines_parquet import read_parquet
 from imgmatch.sources.manifest import ManifestSource
+from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.single import SinglePhotoSource
-from imgmatch.sources.trying import RemoteOptions
 from imgmatch.sources.urls import is_url, shown_url, url_path
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from imgmatch.errors import ImgmatchError, MissingExtraError
 from imgmatch.model import Fetched, Told
-from imgmatch.sources.trying import RemoteOptions
+from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.urls import WEB, shown_url
 
 if TYPE_CHECKING:

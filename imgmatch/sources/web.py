@@ -13,8 +13,8 @@ from yarl import URL
 from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, SkipReason, Told
 from imgmatch.sources.addresses import NotPublicError, connector
-from imgmatch.sources.told import told_by_headers
-from imgmatch.sources.trying import PassingError, RemoteOptions, persistently
+from imgmatch.sources.remote_metadata import told_by_headers
+from imgmatch.sources.retrying import PassingError, RemoteOptions, persistently
 from imgmatch.sources.urls import WEB, checked
 
 if TYPE_CHECKING:

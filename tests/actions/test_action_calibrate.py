@@ -8,11 +8,11 @@ import pytest
 from imgmatch.actions.calibrate import LEAST_OF_EACH, calibrate
 from imgmatch.actions.labels import Labelled, read_pairs
 from imgmatch.catalog.calibrations import latest_calibration
+from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import ImgmatchError, SourceError
-from imgmatch.features import rule as rules
+from imgmatch.features import pair_model as rules
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto, Status
-from imgmatch.workers.messages import NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from imgmatch.actions.compare import compare
+from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import PhotoError
 from imgmatch.index import Index
 from imgmatch.model import Kind, NewPhoto
-from imgmatch.workers.messages import NamedPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path

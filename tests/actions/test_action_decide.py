@@ -7,11 +7,11 @@ import pytest
 from PIL import ImageOps
 from planting import Planter, shot, who
 
-from imgmatch.actions.commons import Common
 from imgmatch.actions.decide import decide_on_group, decide_on_pair, decide_on_ring
-from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
+from imgmatch.clustering.common import Common
+from imgmatch.clustering.graph import Night
 from imgmatch.demo.portraits import portrait
 from imgmatch.errors import ImgmatchError
 from imgmatch.model import Decision, Kind, Status, Verdict

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from imgmatch.actions.pictures import SIDE, pictures, stored_pictures
+from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto, SkipReason
-from imgmatch.workers.messages import Failure, NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

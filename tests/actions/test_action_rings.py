@@ -10,10 +10,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from planting import DAY_ONE, Planter, found, shot, who
 
 from imgmatch import registry
-from imgmatch.actions.commons import Common
-from imgmatch.actions.graph import Night
 from imgmatch.actions.rings import RingsReport, find_rings
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.clustering.common import Common
+from imgmatch.clustering.graph import Night
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
 from imgmatch.model import Kind

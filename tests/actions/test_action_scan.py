@@ -10,7 +10,7 @@ import pytest
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.intake import Watcher
+from imgmatch.ingest.intake import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

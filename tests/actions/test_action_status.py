@@ -11,9 +11,9 @@ from imgmatch.actions.status import status
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
 from imgmatch.catalog.decisions import append_decision
 from imgmatch.catalog.lookups import every_photo_id
-from imgmatch.catalog.ties import Tie, store_ties
+from imgmatch.catalog.pair_scores import Tie, store_ties
+from imgmatch.engines.header import FORMAT_VERSION
 from imgmatch.errors import ImgmatchError
-from imgmatch.header import FORMAT_VERSION
 from imgmatch.index import Index
 from imgmatch.model import Depth
 from imgmatch.registry import DEFAULT_CODEBOOK

@@ -23,15 +23,15 @@ from PIL import Image, ImageOps
 from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
+from imgmatch.describing.messages import Description, Job
+from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.settings import Settings
 from imgmatch.engines.linear import LinearEngine
 from imgmatch.engines.snapshots import map_arrays
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
-from imgmatch.matching import nearest
+from imgmatch.matching.accounts import nearest
 from imgmatch.model import Depth, NewPhoto
-from imgmatch.workers.messages import Description, Job
-from imgmatch.workers.pool import WorkerPool
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-    from imgmatch.workers.messages import Failure, Reply
+    from imgmatch.describing.messages import Failure, Reply
 
 SEED = 20
 SYNTHETIC = 1_000_000

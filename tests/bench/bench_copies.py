@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from imgmatch import registry
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Description, Failure, Job
+from imgmatch.describing.settings import Settings
 from imgmatch.engines.flat import FlatEngine
 from imgmatch.model import FINGERPRINT_BITS
-from imgmatch.workers.describe import Describer
-from imgmatch.workers.messages import Description, Failure, Job
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

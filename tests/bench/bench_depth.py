@@ -28,13 +28,13 @@ from PIL import Image
 from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Job
+from imgmatch.describing.settings import Settings
 from imgmatch.features.record import unpack
 from imgmatch.index import Index
 from imgmatch.model import Depth, NewPhoto
 from imgmatch.registry import DEFAULT_CODEBOOK
-from imgmatch.workers.describe import Describer
-from imgmatch.workers.messages import Job
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,9 +26,9 @@ from edits import EDITS
 from pairs import Asked, drawn
 from PIL import Image
 
+from imgmatch.describing.messages import Description, Job
 from imgmatch.index import Index
 from imgmatch.model import CheckResult, NewPhoto, Status
-from imgmatch.workers.messages import Description, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -20,13 +20,13 @@ import numpy as np
 from common import peak_mib, photos_in, print_figures, resident_mib, say
 
 from imgmatch import registry
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Description, Job
+from imgmatch.describing.settings import Settings
 from imgmatch.joins.banded import banded_join, choose
 from imgmatch.joins.blocks import Progress, Terms, words_of
 from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.joins.near import near_blocks
-from imgmatch.workers.describe import Describer
-from imgmatch.workers.messages import Description, Job
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,10 +18,10 @@ from urllib.parse import quote
 from common import PHOTOS, photos_in, print_figures, say
 
 from imgmatch.actions.scan import scan
+from imgmatch.describing.messages import Job
 from imgmatch.index import Index
 from imgmatch.sources.remote import Remote
-from imgmatch.sources.trying import RemoteOptions
-from imgmatch.workers.messages import Job
+from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,9 +26,9 @@ from scale_index import fill
 from sqlalchemy import func, select
 
 from imgmatch.catalog import schema
+from imgmatch.describing.settings import Settings
 from imgmatch.index import Index
 from imgmatch.model import Depth, NewPhoto
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,9 +27,9 @@ from cropped import crops
 from PIL import Image
 
 from imgmatch.actions.scan import scan
+from imgmatch.describing.messages import Job
 from imgmatch.index import Index
 from imgmatch.model import Depth, NewPhoto
-from imgmatch.workers.messages import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

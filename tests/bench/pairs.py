@@ -26,16 +26,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgmatch import registry
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Description, Job
+from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfParts
-from imgmatch.evidence import apart, turned_back
 from imgmatch.features.verify import Known, Query
 from imgmatch.imaging.limits import Limits
+from imgmatch.matching.evidence import apart, turned_back
+from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
 from imgmatch.model import ORIENTATIONS
-from imgmatch.verifying import MOST_CANDIDATES, known_picture
-from imgmatch.workers.describe import Describer
-from imgmatch.workers.messages import Description, Job
-from imgmatch.workers.pool import WorkerPool
-from imgmatch.workers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

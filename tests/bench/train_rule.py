@@ -23,7 +23,7 @@ from pairs import NEAR, PLAIN, Asked, Found, Shelf, ask_all, shelf_of, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from imgmatch.features.rule import DEPTH, Rule
+from imgmatch.features.pair_model import DEPTH, Rule
 from imgmatch.features.verify import Figures
 
 if TYPE_CHECKING:

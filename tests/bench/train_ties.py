@@ -24,16 +24,16 @@ from pairs import HASHER, PLAIN, Asked, drawn, drawn_with_fillers, in_processes,
 from train_rule import NAMES, arrays_of, fitted, line_of, name_of, near_line, twins_of
 
 from imgmatch import registry
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Description, Job
+from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
-from imgmatch.features.rule import Rule
+from imgmatch.features.pair_model import Rule
 from imgmatch.features.verify import Query
 from imgmatch.imaging.limits import Limits
-from imgmatch.verifying import MOST_CANDIDATES, known_picture, one_thread
-from imgmatch.workers.describe import Describer
-from imgmatch.workers.messages import Description, Job
-from imgmatch.workers.settings import Settings
+from imgmatch.matching.verification import MOST_CANDIDATES, known_picture, one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

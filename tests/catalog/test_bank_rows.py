@@ -11,8 +11,8 @@ from imgmatch.catalog import banks as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.photos import remove_photos
-from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,9 +15,9 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased, features_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.lookups import counts, photos_showing
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.photos import known_photos, remove_photos
-from imgmatch.catalog.sweeping import sweep
-from imgmatch.catalog.tallies import swept_rows
+from imgmatch.catalog.row_counts import swept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

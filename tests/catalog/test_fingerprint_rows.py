@@ -11,8 +11,8 @@ from sqlalchemy import delete, func, select
 
 from imgmatch.catalog import fingerprints as rows
 from imgmatch.catalog import schema
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.photos import remove_photos
-from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

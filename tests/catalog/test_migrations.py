@@ -10,8 +10,8 @@ from sqlalchemy import delete, insert, inspect, text
 
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.database import Catalog
-from imgmatch.catalog.sweeping import sweep
-from imgmatch.catalog.tallies import swept_rows, tally
+from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.row_counts import swept_rows, tally
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:

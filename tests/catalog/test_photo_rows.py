@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from imgmatch.catalog import photos as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.lookups import counts, photos_with
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.rows import FileState, KnownPhoto
-from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

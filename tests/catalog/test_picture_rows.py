@@ -10,9 +10,9 @@ from pictured import HASHER, feature_row, pixels, showing
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.pictures import PictureFile, files_of_pictures, fingerprints_of_pictures
-from imgmatch.catalog.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -211,7 +211,7 @@ LOAD_NOISE = """
 import sys, numpy
 from pathlib import Path
 from imgmatch import registry
-from imgmatch.engines.parts import Parts
+from imgmatch.engines.segments import Parts
 kind, path = registry.engine(sys.argv[1]), Path(sys.argv[2])
 whole, rng = path.read_bytes(), numpy.random.default_rng(1)
 for _ in range(400):

@@ -8,9 +8,9 @@ from functools import cache
 import photos
 from PIL import Image, ImageOps
 
-from imgmatch.actions.changes import Gone
 from imgmatch.actions.rings import RingsReport
-from imgmatch.actions.search import Searched
+from imgmatch.clustering.changes import Gone
+from imgmatch.clustering.search import Searched
 from imgmatch.formats.ring_page import Shown, rings_page
 from imgmatch.model import Change, Evidence, Group, Kind, Photo, Ring, RingAccount
 

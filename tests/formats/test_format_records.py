@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from imgmatch.actions.compare import Comparison
-from imgmatch.actions.describe import Hashed
 from imgmatch.actions.erase import Erasure
+from imgmatch.actions.hash import Hashed
 from imgmatch.actions.status import IndexStatus
 from imgmatch.cli.rings import COLUMNS
 from imgmatch.formats import records

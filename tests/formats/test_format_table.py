@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from imgmatch.actions.changes import Gone
-from imgmatch.actions.describe import Hashed
+from imgmatch.actions.hash import Hashed
 from imgmatch.actions.rings import RingsReport
+from imgmatch.clustering.changes import Gone
 from imgmatch.formats import table
 from imgmatch.model import (
     Change,

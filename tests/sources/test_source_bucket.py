@@ -10,11 +10,11 @@ from bucket_server import GoogleHandler, Relay, moto, send, serving
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.intake import Watcher
+from imgmatch.ingest.intake import Watcher
 from imgmatch.model import Depth, NewPhoto, ScanResult, Skipped, SkipReason
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
-from imgmatch.sources.trying import RemoteOptions
+from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
-from imgmatch.sources.trying import RemoteOptions
+from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,5 +258,6 @@ sys.exit(2)
 
 
 def test_sources_load_nothing_of_the_extras_before_it_is_needed() -> None:
-    check = "import sys, imgmatch.intake; sys.exit(any(name in sys.modules for name in ('aiohttp', 'fsspec', 's3fs')))"
+    extras = "('aiohttp', 'fsspec', 's3fs')"
+    check = f"import sys, imgmatch.ingest.intake; sys.exit(any(name in sys.modules for name in {extras}))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

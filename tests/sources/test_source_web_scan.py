@@ -11,10 +11,10 @@ from web_server import Page, WebServer
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.intake import Watcher
+from imgmatch.ingest.intake import Watcher
 from imgmatch.model import Depth, ScanResult, Skipped, SkipReason
 from imgmatch.sources.remote import Remote
-from imgmatch.sources.trying import RemoteOptions
+from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +157,7 @@ def test_many_photos_are_fetched_at_once_but_never_more_than_allowed(
 def test_photos_too_many_for_the_memory_are_handed_over_in_parts(
     server: WebServer, scans: Scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgmatch.intake.HELD_BYTES", 3 * len(A))
+    monkeypatch.setattr("imgmatch.ingest.intake.HELD_BYTES", 3 * len(A))
     monkeypatch.setattr("imgmatch.sources.fetching.AHEAD_BYTES", 2 * len(A))
     (tmp_path / "1.jpg").write_bytes(A)
     server.pages["/1.jpg"] = Page(A)

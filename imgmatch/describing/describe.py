@@ -1,0 +1,118 @@
+"""From a photo's bytes to its description: one decode, every fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from imgmatch import registry
+from imgmatch.describing.messages import Asked, Description, Failure, Job, Reply, Same, Stored, Viewed
+from imgmatch.errors import PhotoError
+from imgmatch.features import record
+from imgmatch.features.codebook import shipped
+from imgmatch.features.extract import extract, extract_query
+from imgmatch.hashers.pdq import Pdq
+from imgmatch.imaging.files import check_size, read_photo
+from imgmatch.imaging.picture import small_picture
+from imgmatch.imaging.view import view
+from imgmatch.model import SkipReason
+
+if TYPE_CHECKING:
+    from imgmatch.describing.settings import Settings
+    from imgmatch.hashers.base import Codes, Grey, Hasher
+    from imgmatch.imaging.picture import SmallPicture
+
+LEAST_QUALITY = 20
+"""PDQ quality below which there is nothing but noise to hash. The field discards at 49 and less, dark photos with it;
+what that rule is for, pictures that match others by chance, is told by the spread of detail."""
+
+LEAST_DETAIL = 0.23
+"""Spread of detail below which a picture is a flag, an icon or a plain drawing (BENCHMARKS.md, "copies")."""
+
+LEAST_POINTS = 12
+"""A flat picture with fewer local features than this cannot be searched by them either."""
+
+_PIXEL_DIGEST_BYTES = 16
+
+
+class Describer:
+    """Describes photos, in the process it is called in."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._limits = settings.limits
+        self._pdq = Pdq()
+        self._hashers: dict[str, Hasher] = {
+            name: self._pdq if name == Pdq.name else registry.hasher(name) for name in settings.hashers
+        }
+
+    def describe(self, job: Job) -> Reply:
+        """Do ``job``; a photo that cannot be used is a :class:`Failure`, never an exception."""
+        try:
+            return self._describe(job)
+        except PhotoError as error:
+            return Failure(SkipReason(error.reason), error.detail)
+
+    def _describe(self, job: Job) -> Reply:
+        data = self._bytes(job)
+        sha256 = hashlib.sha256(data).digest()
+        if sha256 == job.known_sha256:
+            return Same()
+        if job.view is not None:
+            shown = view(data, self._limits, job.view)
+            return Viewed(shown.jpeg, shown.width, shown.height, sha256)
+        with_features = self._settings.features and job.features
+        picture = small_picture(data, self._limits, large=job.query and with_features)
+        pdq, quality, detail = self._pdq.measured(picture.grey)
+        flat = _flatness(quality, detail)
+        asked = (
+            Asked(picture.large, extract_query(picture.grey, picture.large)) if job.query and with_features else None
+        )
+        if flat is not None and (asked is None or len(asked.features) < LEAST_POINTS):
+            raise PhotoError(SkipReason.FLAT, flat)
+        return Description(
+            sha256=sha256,
+            pixels=_pixel_digest(picture),
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            quality=quality,
+            fingerprints=self._fingerprints(picture.grey, pdq),
+            orientations=self._orientations(picture.grey) if job.query else {},
+            flat=flat,
+            stored=self._stored(picture.grey) if with_features and not job.query else None,
+            asked=asked,
+        )
+
+    def _stored(self, grey: Grey) -> Stored:
+        thumbnail = record.thumbnail(grey) if self._settings.thumbnails else b""
+        return Stored(record.pack(extract(grey), shipped()), thumbnail)
+
+    def _bytes(self, job: Job) -> bytes:
+        if isinstance(job.photo, bytes):
+            check_size(len(job.photo), self._limits)
+            return job.photo
+        return read_photo(job.photo, self._limits)
+
+    def _fingerprints(self, grey: Grey, pdq: Codes) -> dict[str, bytes]:
+        return {
+            name: (pdq if hasher is self._pdq else hasher.fingerprint(grey)).tobytes()
+            for name, hasher in self._hashers.items()
+        }
+
+    def _orientations(self, grey: Grey) -> dict[str, bytes]:
+        return {name: hasher.orientations(grey).tobytes() for name, hasher in self._hashers.items()}
+
+
+def _flatness(quality: int, detail: float) -> str | None:
+    """Why a picture's fingerprint would match others by chance, or None."""
+    if quality >= LEAST_QUALITY and detail >= LEAST_DETAIL:
+        return None
+    why = f"quality {quality} of 100, spread of detail {detail:.2f}"
+    return f"too little detail to be told from other pictures ({why})"
+
+
+def _pixel_digest(picture: SmallPicture) -> bytes:
+    digest = hashlib.sha256(f"{picture.width}x{picture.height}".encode())
+    digest.update(picture.grey.data)
+    return digest.digest()[:_PIXEL_DIGEST_BYTES]

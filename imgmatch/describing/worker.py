@@ -1,0 +1,116 @@
+"""The worker process: reads jobs from standard input, answers on standard output, ends with its input.
+
+Started by :mod:`imgmatch.describing.process` as ``python -m imgmatch.describing.worker SETTINGS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from imgmatch.describing.describe import Describer
+from imgmatch.describing.messages import Failure, Job, read_message, reply_message, write_message
+from imgmatch.describing.settings import Settings
+from imgmatch.imaging.limits import Limits
+from imgmatch.model import SkipReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+ALONE_FACTOR = 3
+"""A worker whose pool is gone ends itself after this many times the limit of one photo."""
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    settings = parse_settings(sys.argv[1])
+    jobs, replies = _private_streams()
+    _confine(settings.limits)
+    cv2.setNumThreads(1)
+    describer = Describer(settings)
+    _fill_buffers()
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        write_message(replies, {"ready": True})
+        while True:
+            head, body = read_message(jobs)
+            with _alarm(settings.limits.seconds * ALONE_FACTOR):
+                reply = _reply(describer, parse_job(head, body))
+            write_message(replies, *reply)
+
+
+def parse_settings(text: str) -> Settings:
+    """The settings in the JSON text the pool passes."""
+    raw = json.loads(text)
+    limits = Limits(**{field.name: raw["limits"][field.name] for field in fields(Limits)})
+    return Settings(tuple(raw["hashers"]), limits, raw["features"], raw["thumbnails"])
+
+
+def _reply(describer: Describer, job: Job) -> tuple[dict[str, Any], bytes]:
+    try:
+        return reply_message(describer.describe(job))
+    except MemoryError:
+        return reply_message(Failure(SkipReason.TOO_LARGE, "it needs more memory than a worker may use"))
+
+
+def parse_job(head: dict[str, Any], body: bytes) -> Job:
+    """The job in a received message."""
+    known = bytes.fromhex(head["known"]) if "known" in head else None
+    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"], head["features"])
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    # Decoders print to the standard streams; what they say must not mix with the replies.
+    jobs, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(nowhere, standard)
+    return jobs, replies
+
+
+def _confine(limits: Limits) -> None:
+    # Whoever signals all processes by hand means the pool; it decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 -- POSIX only
+
+    _limit(resource.RLIMIT_CORE, 0)
+    # RLIMIT_AS counts libraries' reserved address space too; what a decoder allocates is data.
+    _limit(resource.RLIMIT_DATA, limits.worker_bytes)
+
+
+def _fill_buffers() -> None:
+    # OpenBLAS takes its memory at the first product, and ends the process if there is none left by then.
+    square = np.ones((256, 256))
+    np.matmul(square, square)
+
+
+def _limit(which: int, value: int) -> None:
+    import resource  # noqa: PLC0415 -- POSIX only
+
+    with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
+        resource.setrlimit(which, (value, value))
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+if __name__ == "__main__":
+    main()

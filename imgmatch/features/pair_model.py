@@ -1,0 +1,106 @@
+"""One learned rule from figures to a probability: are these two pictures copies of one?
+
+Boosted decision trees (Friedman, Annals of Statistics 2001), monotone in every figure, fitted by
+``tests/bench/train_rule.py`` on edited copies and on the strangers that look most like copies, then calibrated (Platt,
+1999) on pictures the trees have not seen. Evaluated here with NumPy alone: 150 small trees over some tens of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from imgmatch.features.codebook import F32
+
+F64 = npt.NDArray[np.float64]
+
+TIES = Path(__file__).parent / "data" / "stored_pair_model.npz"
+"""The rule for stored pictures; ties on record say which one judged them."""
+
+DEPTH = 6
+"""No tree is deeper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The fitted numbers.
+
+    feature, left, right: (trees, nodes) int16; a leaf leads to itself. threshold: (trees, nodes) float32, rows with a
+    figure up to it go left. missing_left: (trees, nodes) bool, where NaN goes. value: (trees, nodes) float32, log odds.
+    base: log odds before the first tree. calibration: (2,) slope and shift applied to the log odds. near: (2,) slope
+    and shift from bits to log odds, for pictures of which only fingerprints are kept. accept: score from which a
+    check calls a candidate a copy.
+    """
+
+    feature: npt.NDArray[np.int16]
+    threshold: npt.NDArray[np.float32]
+    left: npt.NDArray[np.int16]
+    right: npt.NDArray[np.int16]
+    missing_left: npt.NDArray[np.bool_]
+    value: npt.NDArray[np.float32]
+    base: float
+    calibration: F64
+    near: F64
+    accept: float
+
+    @classmethod
+    def load(cls, path: Path) -> Rule:
+        """Read an .npz written by `save`."""
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {field.name: data[field.name] for field in fields(cls)}
+        return cls(**arrays | {name: float(arrays[name]) for name in ("base", "accept")})
+
+    def save(self, path: Path) -> None:
+        """Write an .npz."""
+        arrays: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        np.savez_compressed(path, **arrays)
+
+    def log_odds(self, rows: F32) -> F64:
+        """(n, figures) float32 to (n,) float64 log odds, before calibration."""
+        trees = np.arange(len(self.feature))
+        node = np.zeros((len(rows), len(trees)), np.intp)
+        each = np.arange(len(rows))[:, None]
+        for _ in range(DEPTH):
+            figure = rows[each, self.feature[trees, node]]
+            to_left = np.where(np.isnan(figure), self.missing_left[trees, node], figure <= self.threshold[trees, node])
+            node = np.where(to_left, self.left[trees, node], self.right[trees, node])
+        return np.asarray(self.base + self.value[trees, node].sum(1, dtype=np.float64), np.float64)
+
+    def scores(self, rows: F32) -> F64:
+        """(n, figures) float32 to (n,) float64: the probability that each pair are copies of one picture."""
+        return self.probabilities(self.log_odds(rows))
+
+    def probabilities(self, log_odds: F64) -> F64:
+        """(n,) log odds as `log_odds` gives them to the probabilities they stand for."""
+        slope, shift = self.calibration
+        return _probability(slope * log_odds + shift)
+
+    def near_score(self, distance: int) -> float:
+        """The same for two pictures of which nothing is known but the bits between their fingerprints."""
+        slope, shift = self.near
+        return float(_probability(np.array(slope * distance + shift)))
+
+
+def _probability(log_odds: F64) -> F64:
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -40, 40))), np.float64)
+
+
+@cache
+def shipped() -> Rule:
+    """The rule that comes with the package."""
+    return Rule.load(Path(__file__).parent / "data" / "pair_model.npz")
+
+
+@cache
+def shipped_ties() -> Rule:
+    """The rule that comes with the package for stored pictures laid over stored pictures, as a night meets them.
+
+    Fitted by ``tests/bench/train_ties.py``; far stricter, because a night looks at every picture of an index.
+    """
+    return Rule.load(TIES)

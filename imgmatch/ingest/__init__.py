@@ -1,0 +1,1 @@
+"""From a source to the catalog: photos are described and written in batches."""

@@ -1,0 +1,306 @@
+"""Photos on their way into the catalog: known ones are met, new ones described, all are written in batches.
+
+Every batch is one transaction: a kill loses at most the batch in hand, and the next run meets the rest unchanged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch.catalog import photos as photo_rows
+from imgmatch.catalog import scans as scan_rows
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.features import FeatureRow
+from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
+from imgmatch.catalog.times import to_microseconds
+from imgmatch.describing.messages import Description, Failure, Job, Reply, Same
+from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason, Told
+from imgmatch.sources.fetching import fetched_ahead, looked_at
+from imgmatch.sources.states import NOT_TOLD, file_state, still
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from imgmatch.catalog.database import Catalog
+    from imgmatch.describing.pool import WorkerPool
+
+BATCH = 256
+"""Photos written at once, and the most that a kill can lose."""
+
+RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
+"""Reasons that may be the machine's, not the photo's: such photos are tried again."""
+
+HELD_BYTES = 256 << 20
+"""While so many bytes of fetched photos are with the workers, no more are handed to them."""
+
+_NS_PER_US = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """What the caller wants to hear while photos come in.
+
+    Attributes:
+        on_photo: of every photo that is dealt with, a skipped one too.
+        on_skip: of every skipped photo, and why.
+        on_passed_over: of every photo that is too old to be taken in; it is no photo of ``on_photo``.
+    """
+
+    on_photo: Callable[[], None] = lambda: None
+    on_skip: Callable[[Skipped], None] = lambda _: None
+    on_passed_over: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class _Work:
+    """A photo to describe; of one that lies elsewhere, all but the first three are known once it is here."""
+
+    photo: NewPhoto
+    known: KnownPhoto | None
+    complete: bool
+    file: FileState | None
+    content: Path | bytes | Failure
+    modified_ns: int | None
+
+    def job(self) -> Job | Failure:
+        known = self.known.sha256 if self.known and self.complete else None
+        return self.content if isinstance(self.content, Failure) else Job(self.content, known)
+
+    def land(self, got: Fetched | PhotoError | None) -> None:
+        if isinstance(got, PhotoError):
+            self.content, self.file = Failure(SkipReason(got.reason), got.detail), None
+        elif got is not None:
+            self.content, self.modified_ns = got.data, got.told.modified_ns
+            self.file = FileState(len(got.data), got.told.tag or NOT_TOLD)
+
+    def held(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else 0
+
+    def seen_at(self, sha256: bytes) -> int:
+        if self.photo.seen_at is not None:
+            return to_microseconds(self.photo.seen_at)
+        if self.known is not None and self.known.sha256 == sha256:
+            return self.known.seen_at  # described anew for its features: it was first seen when it was first seen
+        return (time.time_ns() if self.modified_ns is None else self.modified_ns) // _NS_PER_US
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits to be written."""
+
+    records: list[PhotoRecord] = field(default_factory=list)
+    met: list[tuple[KnownPhoto, NewPhoto, int, FileState]] = field(default_factory=list)
+    stayed: list[int] = field(default_factory=list)
+    skips: list[SkipRecord] = field(default_factory=list)
+    kept_skips: list[int] = field(default_factory=list)
+    photo_ids: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.met) + len(self.skips) + len(self.kept_skips)
+
+
+class Intake:
+    """One scan's way into the catalog."""
+
+    def __init__(
+        self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, watcher: Watcher, codebook: str | None = None
+    ) -> None:
+        """``codebook`` is that of the features the pool computes; ``None`` where it computes none."""
+        self._codebook = codebook
+        self._catalog = catalog
+        self._pool = pool
+        self._scan = scan
+        self._watcher = watcher
+        self._pending = _Pending()
+        self._in_hand: set[str] = set()
+        self._written: list[str] = []
+        self._held_bytes = 0
+        self.counts: Counter[str] = Counter()
+
+    def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
+        """Take in every item, reading them only a few batches ahead."""
+        works = self._fetched(items)
+        for first in works:
+            # What is fetched is handed over in parts, each small enough to be held in memory; files are one part.
+            for work, reply in self._pool.describe(chain((first,), self._until_full(works)), _Work.job, spare=BATCH):
+                self._held_bytes -= work.held()
+                self._take(work, reply)
+                self._write_if_full()
+        self._write()
+
+    def _fetched(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
+        for work, got in fetched_ahead(self._to_do(items)):
+            work.land(got)
+            self._held_bytes += work.held()
+            yield work
+
+    def _until_full(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        while self._held_bytes < HELD_BYTES and (work := next(works, None)) is not None:
+            yield work
+
+    def _to_do(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
+        for batch in chunks(items, BATCH):
+            photos = [item for item in batch if isinstance(item, NewPhoto)]
+            ids = [photo.photo_id for photo in photos]
+            # What was written while the last batch was sorted is seen in the catalog from here on, not before.
+            self._in_hand.difference_update(self._written)
+            self._written.clear()
+            with self._catalog.read() as connection:
+                known = photo_rows.known_photos(connection, ids)
+                skips = scan_rows.known_skips(connection, self._scan, ids)
+            told = looked_at(photo for photo in photos if photo.photo_id in known or photo.photo_id in skips)
+            works = (self._sort(item, known, skips, told) for item in batch)
+            yield from (work for work in works if work is not None)
+            self._write_if_full()
+
+    def _sort(
+        self,
+        item: NewPhoto | Skipped,
+        known: Mapping[str, KnownPhoto],
+        skips: Mapping[str, KnownSkip],
+        told: Mapping[str, Told | PhotoError],
+    ) -> _Work | None:
+        """Deal with what needs no decoding; the rest is work for the pool."""
+        if isinstance(item, Skipped):
+            self._skip(item)
+            return None
+        photo, skip = known.get(item.photo_id), skips.get(item.photo_id)
+        if self._met_before(item, photo, skip):
+            detail = f"photo_id {item.photo_id!r} stands for an earlier photo of this scan"
+            self._skip(_skipped(item, SkipReason.DUPLICATE, detail))
+            return None
+        self._in_hand.add(item.photo_id)
+        file = _state(item, told.get(item.photo_id), photo, skip)
+        if isinstance(file, Skipped):
+            self._skip(file, item, known=photo)
+            return None
+        complete = photo is not None and self._codebook in {None, photo.codebook}
+        if photo is not None and file is not None and photo.file == file and complete:
+            self._meet(photo, item, file)
+            return None
+        if skip is not None and file is not None and skip.file == file and skip.reason not in RETRIED:
+            self._skip_again(item, skip, photo)
+            return None
+        path = item.path if isinstance(item.path, Path) else b""
+        return _Work(item, photo, complete, file, path, None if file is None else file.mtime_ns)
+
+    def _met_before(self, item: NewPhoto, photo: KnownPhoto | None, skip: KnownSkip | None) -> bool:
+        scan = self._scan.scan_id
+        written = (photo is not None and photo.scan_id == scan) or (skip is not None and skip.scan_id == scan)
+        return written or item.photo_id in self._in_hand
+
+    def _take(self, work: _Work, reply: Reply) -> None:
+        if isinstance(reply, Failure):
+            # A server that announces less than the whole is not caught by length: such a photo is fetched again.
+            cut_off = isinstance(work.content, bytes) and reply.reason is SkipReason.UNREADABLE
+            file = None if cut_off else work.file
+            self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, file, work.known)
+        elif isinstance(reply, Same) and work.known is not None and work.file is not None:
+            self._meet(work.known, work.photo, work.file)
+        elif isinstance(reply, Description) and work.file is not None:
+            self._count("updated" if work.known else "added")
+            self._pending.photo_ids.append(work.photo.photo_id)
+            self._pending.records.append(
+                PhotoRecord(
+                    photo=work.photo,
+                    seen_at=work.seen_at(reply.sha256),
+                    file=work.file,
+                    sha256=reply.sha256,
+                    pixels=reply.pixels,
+                    width=reply.width,
+                    height=reply.height,
+                    format=reply.format,
+                    quality=reply.quality,
+                    fingerprints=reply.fingerprints,
+                    features=self._features(reply),
+                )
+            )
+
+    def _features(self, reply: Description) -> FeatureRow | None:
+        if reply.stored is None or self._codebook is None:
+            return None
+        return FeatureRow(reply.pixels, self._codebook, reply.stored.record, reply.stored.thumbnail or None)
+
+    def _meet(self, known: KnownPhoto, photo: NewPhoto, file: FileState) -> None:
+        self._count("unchanged")
+        self._pending.photo_ids.append(photo.photo_id)
+        # A file copied anew has a later time; it was first seen when it was first seen.
+        seen_at = known.seen_at if photo.seen_at is None else to_microseconds(photo.seen_at)
+        self._pending.met.append((known, photo, seen_at, file))
+
+    def _skip(
+        self,
+        skipped: Skipped,
+        photo: NewPhoto | None = None,
+        file: FileState | None = None,
+        known: KnownPhoto | None = None,
+    ) -> None:
+        self._count("skipped")
+        self._watcher.on_skip(skipped)
+        if photo is not None:
+            self._pending.photo_ids.append(photo.photo_id)
+        if known is not None:
+            self._pending.stayed.append(known.id)
+        self._pending.skips.append(
+            SkipRecord(
+                photo_id=photo.photo_id if photo else None,
+                account=skipped.account,
+                label=skipped.photo,
+                line=skipped.line,
+                reason=skipped.reason,
+                detail=skipped.detail,
+                file=file,
+            )
+        )
+
+    def _skip_again(self, photo: NewPhoto, skip: KnownSkip, known: KnownPhoto | None) -> None:
+        self._count("skipped")
+        self._watcher.on_skip(_skipped(photo, SkipReason(skip.reason), skip.detail))
+        self._pending.kept_skips.append(skip.id)
+        self._pending.photo_ids.append(photo.photo_id)
+        if known is not None:
+            self._pending.stayed.append(known.id)
+
+    def _count(self, what: str) -> None:
+        self.counts[what] += 1
+        self._watcher.on_photo()
+
+    def _write_if_full(self) -> None:
+        if len(self._pending) >= BATCH:
+            self._write()
+
+    def _write(self) -> None:
+        pending, self._pending = self._pending, _Pending()
+        with self._catalog.write() as connection:
+            usable = [record.photo.photo_id for record in pending.records]
+            usable += [photo.photo_id for _, photo, _, _ in pending.met]
+            scan_rows.forget_skips(connection, self._scan, usable)
+            photo_rows.store_photos(connection, self._scan, pending.records)
+            photo_rows.meet_photos(connection, self._scan, pending.met)
+            photo_rows.stay_photos(connection, self._scan, pending.stayed)
+            scan_rows.store_skips(connection, self._scan, pending.skips)
+            scan_rows.keep_skips(connection, self._scan, pending.kept_skips)
+        self._written += pending.photo_ids
+
+
+def _state(
+    photo: NewPhoto, told: Told | PhotoError | None, *before: KnownPhoto | KnownSkip | None
+) -> FileState | Skipped | None:
+    """The state of a photo's file; of a remote one only if it is as it was, and ``None`` if it must be fetched."""
+    try:
+        if isinstance(photo.path, Path):
+            return FileState(*file_state(photo.path))
+        return still(told, [known.file for known in before if known is not None])
+    except PhotoError as error:
+        return _skipped(photo, SkipReason(error.reason), error.detail)
+
+
+def _skipped(photo: NewPhoto, reason: SkipReason, detail: str) -> Skipped:
+    return Skipped(photo.label, reason, detail, photo.account, photo.line)

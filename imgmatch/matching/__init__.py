@@ -1,0 +1,1 @@
+"""From candidates to accounts: what engines returned is verified, and becomes evidence."""

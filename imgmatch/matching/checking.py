@@ -1,0 +1,90 @@
+"""From described photos to answers: the engines are asked, candidates are judged, accounts are looked up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch import registry
+from imgmatch.catalog.calibrations import latest_calibration
+from imgmatch.describing.messages import Description, Failure
+from imgmatch.features import pair_model as rules
+from imgmatch.matching import accounts as matching
+from imgmatch.matching.verification import MOST_CANDIDATES, REACH, Verifier, calibrated
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, SkipReason, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.database import Catalog
+    from imgmatch.describing.messages import NamedPhoto, Reply
+    from imgmatch.engines.header import Header
+    from imgmatch.engines.ivf import Candidate
+    from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
+    from imgmatch.features.pair_model import Rule
+    from imgmatch.matching.evidence import Near
+    from imgmatch.matching.verification import Wanted
+
+_NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
+
+
+class Checker:
+    """Answers for photos, from the engines and the catalog of one index."""
+
+    def __init__(
+        self, catalog: Catalog, fingerprints: FingerprintSearcher, features: FeatureSearcher, header: Header
+    ) -> None:
+        self._catalog = catalog
+        self._fingerprints = fingerprints
+        self._features = features
+        self._header = header
+
+    def answers(
+        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: Wanted, rule: Rule | None
+    ) -> list[CheckResult]:
+        """The answer for each photo of a batch, described already; see ``Index.answers``."""
+        usable = [reply for _, reply in batch if isinstance(reply, Description)]
+        near = iter(self._near(usable, wanted.max_distance))
+        candidates = iter(self._candidates(usable))
+        answers = []
+        # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
+        with self._catalog.read() as connection:
+            verifier = self._verifier(connection, rule)
+            for photo, reply in batch:
+                if not isinstance(reply, Description):
+                    answers.append(_not_searched(photo.name, reply))
+                    continue
+                judged = verifier.judge(connection, reply, next(near), next(candidates), wanted)
+                answers.append(matching.answer(connection, photo.name, reply, judged, wanted))
+        return answers
+
+    def _near(self, queries: Sequence[Description], max_distance: int | None) -> list[dict[int, Near]]:
+        """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
+        hasher = self._header.hashers[0]
+        if max_distance is None:
+            verifiable = any(query.asked is not None for query in queries)
+            max_distance = REACH if verifiable else registry.MAX_DISTANCES[hasher]
+        searched = [query for query in queries if query.flat is None]
+        rows = b"".join(query.orientations[hasher] for query in searched)
+        hits = self._fingerprints.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
+        found = iter(matching.nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
+        return [next(found) if query.flat is None else {} for query in queries]
+
+    def _candidates(self, queries: Sequence[Description]) -> list[list[Candidate]]:
+        asked = [query.asked.features for query in queries if query.asked is not None]
+        found = iter(self._features.search(asked, MOST_CANDIDATES) if asked else ())
+        return [next(found) if query.asked is not None else [] for query in queries]
+
+    def _verifier(self, connection: Connection, rule: Rule | None) -> Verifier:
+        if rule is None:
+            rule = calibrated(rules.shipped(), latest_calibration(connection))
+        return Verifier(self._header.codebook, self._header.hashers[0], rule)
+
+
+def _not_searched(name: str, reply: Reply) -> CheckResult:
+    """The answer for a photo that could not be described."""
+    reason = reply.reason if isinstance(reply, Failure) else SkipReason.UNREADABLE
+    return CheckResult(name, Status.NOT_SEARCHABLE if reason in _NOT_SEARCHABLE else Status.UNREADABLE, str(reply))

@@ -1,0 +1,246 @@
+"""From candidates to evidence: what an engine returned is laid over the query and judged by the learned rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from imgmatch import registry
+from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
+from imgmatch.features import pair_model as rules
+from imgmatch.features.record import open_thumbnail, unpack
+from imgmatch.features.verify import Known, Query
+from imgmatch.matching.evidence import Near, apart, evidence_of, is_related, nearest_of, turned_back
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.calibrations import Calibration
+    from imgmatch.describing.messages import Description
+    from imgmatch.engines.ivf import Candidate
+    from imgmatch.features.pair_model import Rule
+    from imgmatch.features.verify import Verified
+
+MOST_NEAR = 40
+"""Fingerprints, the nearest first, that are verified by their pictures; the rest is judged by its bits alone."""
+
+REACH = 60
+"""Bits within which fingerprints are candidates where their pictures can be verified."""
+
+MOST_CANDIDATES = 25
+"""Pictures an engine of features is asked for."""
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep NumPy's products to the calling thread.
+
+    They are small, and threads that wait for the next one spin on the cores that FAISS needs then: a third of a check.
+    """
+    with _threads().limit(limits=1, user_api="blas"):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the asker wants to see.
+
+    Attributes:
+        account: leave out this account's own photos.
+        limit: how many accounts at the most.
+        related: also show other shots of the same moment.
+        min_score: what a copy scores at least; ``None`` takes the learned rule's own.
+        max_distance: bits in which a copy's fingerprint may differ, no more of them being looked at; ``None`` takes the
+            hasher's own, and looks further where pictures can be verified.
+    """
+
+    account: str | None = None
+    limit: int = 20
+    related: bool = False
+    min_score: float | None = None
+    max_distance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Candidates that passed, with their evidence.
+
+    Attributes:
+        near: by row id of the fingerprint.
+        partial: by row id of the features; none of these are pictures of a fingerprint in ``near``.
+    """
+
+    near: Mapping[int, Evidence]
+    partial: Mapping[int, Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A stored picture to be verified: which side of the query to look at, and what is known of the fingerprints."""
+
+    row: int
+    mirrored: bool
+    apart: float
+    near: Near | None = None
+
+
+class Verifier:
+    """Judges the candidates of queries."""
+
+    def __init__(self, codebook: str, hasher: str, rule: Rule | None = None) -> None:
+        """``codebook`` and ``hasher`` by name; ``rule`` is the one that ships, unless another was fitted."""
+        self._codebook = registry.codebook(codebook)
+        self._hasher = hasher
+        self.rule = rules.shipped() if rule is None else rule
+
+    @one_thread()
+    def judge(
+        self,
+        connection: Connection,
+        query: Description,
+        near: Mapping[int, Near],
+        candidates: Sequence[Candidate],
+        wanted: Wanted,
+    ) -> Judged:
+        """Which of these are copies and, if they are wanted, which are other shots of the same moment.
+
+        Args:
+            connection: the catalog.
+            query: the photo asked about.
+            near: fingerprints within reach; without their pictures only those within ``MAX_DISTANCES`` count, or within
+                what is wanted.
+            candidates: pictures that share features.
+            wanted: what the asker wants to see.
+        """
+        accept = self.rule.accept if wanted.min_score is None else wanted.min_score
+        sure = registry.MAX_DISTANCES[self._hasher] if wanted.max_distance is None else wanted.max_distance
+        first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
+        shown_by = features_of_fingerprints(connection, first) if query.asked is not None else {}
+        claims = [self._near_claim(row, near[fingerprint]) for fingerprint, row in shown_by.items()]
+        claims += self._far_claims(connection, query, candidates)
+        found = self._verified(connection, query, claims)
+        near_evidence = {}
+        for fingerprint, one in near.items():
+            verified = found.get(shown_by.get(fingerprint, -1))
+            if verified is None and one.distance > sure:
+                continue
+            evidence = self._unverified(one) if verified is None else evidence_of(verified, Kind.NEAR, one)
+            if evidence.score >= accept:
+                near_evidence[fingerprint] = evidence
+        shown = set(shown_by.values())
+        far = {row: verified for row, verified in found.items() if row not in shown}
+        partial = {row: evidence_of(one, Kind.PARTIAL) for row, one in far.items() if one[0] >= accept}
+        if wanted.related:
+            rest = {row: one for row, one in far.items() if row not in partial}
+            partial |= {row: evidence_of(one, Kind.RELATED) for row, one in rest.items() if is_related(one)}
+        return Judged(near_evidence, partial)
+
+    def _near_claim(self, row: int, near: Near) -> _Claim:
+        return _Claim(row, ORIENTATIONS[near.orientation].mirrored, near.distance, near)
+
+    def _far_claims(self, connection: Connection, query: Description, candidates: Sequence[Candidate]) -> list[_Claim]:
+        prints = fingerprints_of_features(connection, self._hasher, [one.row for one in candidates])
+        turned = np.frombuffer(query.orientations[self._hasher], np.uint8).reshape(-1, FINGERPRINT_BYTES)
+        return [_Claim(one.row, one.mirrored, apart(turned, prints.get(one.row))) for one in candidates]
+
+    def _verified(
+        self, connection: Connection, query: Description, claims: Iterable[_Claim]
+    ) -> dict[int, tuple[float, Verified]]:
+        """Of each picture the way it lies in the query that the rule likes best, with its score."""
+        waiting = list(dict.fromkeys(claims))
+        if query.asked is None or not waiting:
+            return {}
+        asked = Query(query.asked.picture, query.asked.features)
+        rows = features_by_id(connection, [claim.row for claim in waiting])
+        ways = [
+            (claim.row, way)
+            for claim in waiting
+            if (row := rows.get(claim.row)) is not None
+            for way in self._ways(asked, known_picture(row.record, row.thumbnail), claim)
+        ]
+        return self._best(ways)
+
+    def _ways(self, asked: Query, known: Known, claim: _Claim) -> list[Verified]:
+        rotation = None if claim.near is None else turned_back(ORIENTATIONS[claim.near.orientation])
+        return asked.verify(known, self._codebook, mirrored=claim.mirrored, apart=claim.apart, rotation=rotation)
+
+    def _best(self, ways: Sequence[tuple[int, Verified]]) -> dict[int, tuple[float, Verified]]:
+        if not ways:
+            return {}
+        scores = self.rule.scores(np.stack([verified.figures.row() for _, verified in ways]))
+        best: dict[int, tuple[float, Verified]] = {}
+        for (row, verified), score in zip(ways, scores.tolist(), strict=True):
+            if row not in best or score > best[row][0]:
+                best[row] = (score, verified)
+        return best
+
+    def pair(self, query: Description, stored: Description, max_distance: int) -> Evidence:
+        """The evidence for two photos, whether or not it makes them copies; see `Rule.accept` for that."""
+        near = self._near(query, stored)
+        ways = self._pair_ways(query, stored, near, max_distance)
+        verified = self._best([(0, way) for way in ways]).get(0)
+        if verified is None:
+            return self._unverified(near)
+        if _is_near(query, near, max_distance):
+            return evidence_of(verified, Kind.NEAR, near)
+        related = verified[0] < self.rule.accept and is_related(verified)
+        return replace(evidence_of(verified, Kind.RELATED if related else Kind.PARTIAL), distance=near.distance)
+
+    def pair_odds(self, query: Description, stored: Description, max_distance: int) -> float | None:
+        """The rule's log odds for two photos, not calibrated; ``None`` where neither lies in the other."""
+        ways = self._pair_ways(query, stored, self._near(query, stored), max_distance)
+        return float(self.rule.log_odds(np.stack([way.figures.row() for way in ways])).max()) if ways else None
+
+    def _near(self, query: Description, stored: Description) -> Near:
+        return nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
+
+    def _pair_ways(self, query: Description, stored: Description, near: Near, max_distance: int) -> list[Verified]:
+        if query.asked is None or stored.stored is None:
+            return []
+        claims = [_Claim(0, mirrored, near.distance) for mirrored in (False, True)]
+        if _is_near(query, near, max_distance):
+            claims = [self._near_claim(0, near)]
+        asked = Query(query.asked.picture, query.asked.features)
+        known = known_picture(stored.stored.record, stored.stored.thumbnail)
+        return [way for claim in claims for way in self._ways(asked, known, claim)]
+
+    def accepts(self, evidence: Evidence, max_distance: int) -> bool:
+        """Whether a check would call a pair with this evidence copies."""
+        found = evidence.outline_query is not None or (evidence.distance or 0) <= max_distance
+        return found and evidence.kind is not Kind.RELATED and evidence.score >= self.rule.accept
+
+    def _unverified(self, near: Near) -> Evidence:
+        turn = ORIENTATIONS[near.orientation]
+        score = round(self.rule.near_score(near.distance), 4)
+        return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
+
+
+def _is_near(query: Description, near: Near, max_distance: int) -> bool:
+    """Whether a pair's fingerprints speak for it; those of a flat query say nothing."""
+    return near.distance <= max_distance and query.flat is None
+
+
+def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:
+    """The rule as an operator's own decisions have calibrated it."""
+    if calibration is None:
+        return rule
+    return replace(rule, calibration=np.array([calibration.slope, calibration.shift]), accept=calibration.accept)
+
+
+def known_picture(record: bytes, thumbnail: bytes | None) -> Known:
+    """A picture as the catalog keeps it, ready to be verified."""
+    return Known(unpack(record), open_thumbnail(thumbnail) if thumbnail else None)

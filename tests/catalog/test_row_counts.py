@@ -1,0 +1,353 @@
+"""Rows are counted, and what nothing uses any more is removed, as looking through whole tables would do it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from filled import DAY_ONE, begin, opened, photo, store
+from pictured import HASHER, feature_row, pixels, showing
+from sqlalchemy import delete, func, select, text
+
+from imgmatch.catalog import photos as photo_rows
+from imgmatch.catalog import schema
+from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
+from imgmatch.catalog.erasing import Erased, remove_erased
+from imgmatch.catalog.features import (
+    FeatureRow,
+    count_features,
+    count_features_after,
+    last_features,
+    store_features,
+)
+from imgmatch.catalog.fingerprints import count_fingerprints, count_fingerprints_after, last_fingerprint
+from imgmatch.catalog.lookups import counts
+from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.pair_scores import Tie, begin_search, store_ties
+from imgmatch.catalog.row_counts import IN_ENGINES, TALLIED, forget_swept, swept_rows, tally
+from imgmatch.catalog.times import to_microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.rows import PhotoRecord
+
+BOOK, OTHER_BOOK = "book", "other book"
+ACCOUNTS, PICTURES, PHOTOS = "abcd", 8, 14
+BANKS = (KNOWN_STOLEN, KNOWN_COMMON)
+
+LAST = 2**62
+"""Later than any row id."""
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    yield from opened(tmp_path)
+
+
+# -- the obviously right way ----------------------------------------------------------------------------------------
+
+COUNTED = {
+    "photos": "SELECT '', count(*) FROM photos",
+    "accounts": "SELECT '', count(*) FROM accounts",
+    "ties": "SELECT '', count(*) FROM ties",
+    "fingerprints": "SELECT hasher, count(*) FROM fingerprints GROUP BY hasher",
+    "features": "SELECT codebook, count(*) FROM features GROUP BY codebook",
+}
+UNUSED = {
+    "fingerprints": """
+        SELECT hasher, id FROM fingerprints
+        WHERE NOT EXISTS (SELECT * FROM photo_fingerprints WHERE fingerprint_id = fingerprints.id)
+        AND NOT EXISTS (SELECT * FROM bank_pictures WHERE fingerprint_id = fingerprints.id)
+        ORDER BY id""",
+    "features": """
+        SELECT codebook, id FROM features
+        WHERE NOT EXISTS (SELECT * FROM photos WHERE photos.pixels = features.pixels)
+        AND NOT EXISTS (SELECT * FROM bank_pictures WHERE bank_pictures.pixels = features.pixels)
+        ORDER BY id""",
+    "accounts": """
+        SELECT '', id FROM accounts WHERE NOT EXISTS (SELECT * FROM photos WHERE account_id = accounts.id) ORDER BY id
+        """,
+}
+
+
+def counted(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many rows there are of each kind and part, by counting them."""
+    asked = ((kind, *row) for kind, query in COUNTED.items() for row in connection.execute(text(query)))
+    return {(kind, part): number for kind, part, number in asked if number}
+
+
+def tallied(connection: Connection) -> dict[tuple[str, str], int]:
+    """What is kept of that."""
+    table = schema.tallies.c
+    return {
+        (kind, part): number
+        for kind, part, number in connection.execute(select(table.kind, table.part, table.number))
+        if number
+    }
+
+
+def unused(connection: Connection, kind: str) -> dict[str, list[int]]:
+    """Rows that nothing uses, by looking at all there are."""
+    found: dict[str, list[int]] = {}
+    for part, row in connection.execute(text(UNUSED[kind])):
+        found.setdefault(part, []).append(row)
+    return found
+
+
+def ids(connection: Connection, kind: str) -> set[int]:
+    return set(connection.scalars(select(schema.metadata.tables[kind].c.id)))
+
+
+def check_counts(connection: Connection) -> None:
+    right = counted(connection)
+    assert tallied(connection) == right
+    assert {kind: tally(connection, kind) for kind in TALLIED} == {
+        kind: sum(number for (of, _), number in right.items() if of == kind) for kind in TALLIED
+    }
+    assert counts(connection).items() >= {kind: tally(connection, kind) for kind in TALLIED}.items()
+    for hasher in ("phash", "pdq", "unknown"):
+        assert count_fingerprints(connection, hasher) == right.get(("fingerprints", hasher), 0)
+    for codebook in (BOOK, OTHER_BOOK, "unknown"):
+        assert count_features(connection, codebook) == right.get(("features", codebook), 0)
+
+
+def noted(connection: Connection, kind: str) -> dict[str, set[int]]:
+    """The rows an engine file may still hold."""
+    found: dict[str, set[int]] = {}
+    for part in {part for of, part in tallied_ever(connection) if of == kind}:
+        found[part] = set(swept_rows(connection, kind, part, LAST))
+    return found
+
+
+def tallied_ever(connection: Connection) -> set[tuple[str, str]]:
+    return {(kind, part) for kind, part in connection.execute(select(schema.tallies.c.kind, schema.tallies.c.part))}
+
+
+def checked_sweep(connection: Connection) -> dict[str, int]:
+    """A sweep, held to the queries over whole tables."""
+    before = {kind: noted(connection, kind) for kind in IN_ENGINES}
+    right = {kind: unused(connection, kind) for kind in UNUSED}
+    left = {kind: ids(connection, kind) - {row for rows in right[kind].values() for row in rows} for kind in UNUSED}
+    gone = sweep(connection)
+    assert gone == {kind: sum(map(len, right[kind].values())) for kind in UNUSED}
+    for kind in IN_ENGINES:
+        fresh = {part: sorted(rows - before[kind][part]) for part, rows in noted(connection, kind).items()}
+        assert {part: rows for part, rows in fresh.items() if rows} == right[kind]
+    assert {kind: ids(connection, kind) for kind in UNUSED} == left
+    assert connection.scalar(select(func.count()).select_from(schema.unlinked)) == 0
+    check_counts(connection)
+    return gone
+
+
+# -- a walk at random -------------------------------------------------------------------------------------------------
+
+
+def by_the_other_book(record: PhotoRecord) -> PhotoRecord:
+    assert record.features is not None
+    return replace(record, features=replace(record.features, codebook=OTHER_BOOK))
+
+
+class Walk:
+    """Whatever writes to a catalog, in any order."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.swept = 0
+
+    def record(self) -> PhotoRecord:
+        """A photo, with or without features, of a picture that others may show; near copies share a fingerprint."""
+        chance = self.chance
+        number, account, picture = chance.randrange(PHOTOS), chance.choice(ACCOUNTS), chance.randrange(PICTURES)
+        record = showing(number, account, picture=picture, days=number)
+        if chance.random() < 0.2:
+            record = replace(record, features=None)
+        elif chance.random() < 0.2:
+            record = by_the_other_book(record)
+        if chance.random() < 0.3:
+            record = replace(record, fingerprints=photo(0, picture=picture // 2).fingerprints)
+        return record
+
+    def photo_ids(self) -> list[str]:
+        return [f"p{number}" for number in self.chance.sample(range(PHOTOS), self.chance.randint(1, 5))]
+
+    def step(self, connection: Connection) -> None:
+        steps = (
+            *(self.add,) * 3,
+            *(self.prune, self.meet, self.remove, self.erase),
+            *(self.bank, self.unbank, self.tie, self.forget_ties, self.sweep),
+        )
+        self.chance.choice(steps)(connection)
+
+    def add(self, connection: Connection) -> None:
+        records = {record.photo.photo_id: record for record in (self.record() for _ in range(4))}
+        photo_rows.store_photos(connection, begin(connection, self.chance.choice("st")), list(records.values()))
+
+    def prune(self, connection: Connection) -> None:
+        scan = begin(connection, self.chance.choice("st"))
+        known = photo_rows.known_photos(connection, self.photo_ids())
+        photo_rows.stay_photos(connection, scan, [found.id for found in known.values()])
+        photo_rows.prune_photos(connection, scan)
+
+    def meet(self, connection: Connection) -> None:
+        """Photos are met again, and may have gone to another account."""
+        known = photo_rows.known_photos(connection, self.photo_ids())
+        met = [
+            (found, replace(self.record().photo, photo_id=photo_id), found.seen_at, found.file)
+            for photo_id, found in known.items()
+        ]
+        photo_rows.meet_photos(connection, begin(connection), met)
+
+    def remove(self, connection: Connection) -> None:
+        if self.chance.random() < 0.5:
+            photo_rows.remove_photos(connection, account=self.chance.choice(ACCOUNTS))
+        else:
+            photo_rows.remove_photos(connection, photo_id=self.photo_ids()[0])
+
+    def erase(self, connection: Connection) -> None:
+        moment = to_microseconds(DAY_ONE) + self.chance.randrange(PHOTOS // 2) * 86_400_000_000
+        ways = Erased(account=self.chance.choice(ACCOUNTS)), Erased(photo_id="p3"), Erased(before=moment)
+        remove_erased(connection, self.chance.choice(ways))
+
+    def bank(self, connection: Connection) -> None:
+        add_to_bank(connection, self.chance.choice(BANKS), self.photo_ids(), HASHER)
+
+    def unbank(self, connection: Connection) -> None:
+        if self.chance.random() < 0.7:
+            remove_from_bank(connection, self.chance.choice(BANKS), self.photo_ids())
+        else:
+            connection.execute(delete(schema.bank_pictures).where(schema.bank_pictures.c.id % 2 == 0))
+
+    def tie(self, connection: Connection) -> None:
+        rows = sorted(ids(connection, "features"))
+        pairs = [(low, high) for low in rows for high in rows if low < high]
+        chosen = self.chance.sample(pairs, min(6, len(pairs)))
+        odds = self.chance.uniform(-3, 3)
+        store_ties(connection, [Tie(*pair, odds, False, 0, None, None, None) for pair in chosen])  # noqa: FBT003 -- as rows come
+
+    def forget_ties(self, connection: Connection) -> None:
+        begin_search(connection, self.chance.choice(("one rule", "another")))
+
+    def sweep(self, connection: Connection) -> None:
+        found = checked_sweep(connection)
+        self.swept += sum(found.values())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_written_rows_are_counted_right_and_a_sweep_takes_just_what_nothing_uses(
+    catalog: Catalog, seed: int
+) -> None:
+    walk = Walk(seed)
+    for _ in range(60):
+        with catalog.write() as connection:
+            walk.step(connection)
+            check_counts(connection)
+    with catalog.write() as connection:
+        walk.sweep(connection)
+        assert walk.swept > 5
+        for account in ACCOUNTS:
+            photo_rows.remove_photos(connection, account=account)
+        connection.execute(delete(schema.bank_pictures))
+        checked_sweep(connection)
+        assert counted(connection) == {}
+
+
+def test_what_is_rolled_back_is_not_counted(catalog: Catalog) -> None:
+    store(catalog, [showing(1, picture="x")])
+
+    def broken() -> None:
+        with catalog.write() as connection:
+            photo_rows.store_photos(connection, begin(connection), [showing(2, "b", picture="y")])
+            photo_rows.remove_photos(connection, photo_id="p1")
+            raise KeyboardInterrupt
+
+    with catalog.read() as connection:
+        before = counted(connection)
+    with pytest.raises(KeyboardInterrupt):
+        broken()
+    with catalog.write() as connection:
+        assert tallied(connection) == counted(connection) == before
+        assert connection.scalar(select(func.count()).select_from(schema.unlinked)) == 0
+
+
+def test_ties_that_go_with_their_features_are_counted_off(catalog: Catalog) -> None:
+    store(catalog, [showing(number, f"a{number}", picture=number) for number in range(4)])
+    with catalog.write() as connection:
+        rows = sorted(ids(connection, "features"))
+        pairs = [(low, high) for low in rows for high in rows if low < high]
+        store_ties(connection, [Tie(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
+        assert tally(connection, "ties") == 6
+        photo_rows.remove_photos(connection, photo_id="p1")
+        checked_sweep(connection)
+        assert tally(connection, "ties") == 3
+        store_features(connection, [FeatureRow(pixels(2), OTHER_BOOK, b"anew", None)])  # which drops the row of before
+        assert tally(connection, "ties") == 1
+        check_counts(connection)
+
+
+def test_every_row_that_was_swept_is_noted_under_its_hasher_or_codebook_until_no_engine_file_holds_it(
+    catalog: Catalog,
+) -> None:
+    store(catalog, [showing(1, "a", picture="x"), by_the_other_book(showing(2, "b", picture="y"))])
+    with catalog.write() as connection:
+        x, y = feature_row(connection, "x"), feature_row(connection, "y")
+        for account in "ab":
+            photo_rows.remove_photos(connection, account=account)
+        assert checked_sweep(connection) == {"fingerprints": 4, "features": 2, "accounts": 2}
+        assert noted(connection, "features") == {BOOK: {x}, OTHER_BOOK: {y}}
+        assert {hasher: len(rows) for hasher, rows in noted(connection, "fingerprints").items()} == {
+            "phash": 2,
+            "pdq": 2,
+        }
+        assert sum(sweep(connection).values()) == 0
+        assert swept_rows(connection, "features", BOOK, x - 1) == []
+        forget_swept(connection, "features", x)
+        assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: {y}}
+        forget_swept(connection, "features", LAST)
+        assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: set()}
+        assert sum(map(len, noted(connection, "fingerprints").values())) == 4
+
+
+def test_what_is_left_by_a_scan_that_was_killed_is_swept_by_the_next_sweep(tmp_path: Path) -> None:
+    for catalog in opened(tmp_path):
+        store(catalog, [showing(number, f"a{number}", picture=number) for number in range(5)])
+        store(catalog, [showing(number, "one for all", picture="new") for number in range(3)])
+        # The catalog is closed here, as by the end of a process: nobody has swept.
+    for catalog in opened(tmp_path):
+        store(catalog, [showing(4, "a4", picture="new")])
+        with catalog.write() as connection:
+            assert checked_sweep(connection)["features"] == 4
+            assert set(connection.scalars(select(schema.accounts.c.account))) == {"one for all", "a3", "a4"}
+
+
+def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: Catalog) -> None:
+    store(catalog, [showing(1, "a", picture="x")])
+    with catalog.write() as connection:
+        before = {kind: ids(connection, kind) for kind in UNUSED}
+        photo_rows.remove_photos(connection, photo_id="p1")
+    store(catalog, [showing(2, "a", picture="x")])
+    with catalog.write() as connection:
+        assert sum(checked_sweep(connection).values()) == 0
+        assert {kind: ids(connection, kind) for kind in UNUSED} == before
+
+
+def test_what_comes_after_a_row_is_counted_without_what_came_before(catalog: Catalog) -> None:
+    store(catalog, [showing(number, picture=number) for number in range(9)])
+    with catalog.write() as connection:
+        photo_rows.remove_photos(connection, photo_id="p5")
+        sweep(connection)
+        for row in range(-1, 20):
+            prints, features = schema.fingerprints.c, schema.features.c
+            later = select(func.count()).where(prints.id > row, prints.hasher == "pdq")
+            assert count_fingerprints_after(connection, "pdq", row) == connection.scalar(later)
+            later = select(func.count()).where(features.id > row, features.codebook == BOOK)
+            assert count_features_after(connection, BOOK, row) == connection.scalar(later)
+            assert count_features_after(connection, OTHER_BOOK, row) == 0
+        assert count_fingerprints_after(connection, "pdq", last_fingerprint(connection)) == 0
+        assert count_features_after(connection, BOOK, last_features(connection)) == 0

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import photos
+import pytest
+from PIL import ImageOps
+from planting import Planter, found, shot, who
+
+from imgmatch.actions.decide import decide_on_pair, decide_on_ring
+from imgmatch.actions.rings import RingsReport, find_rings, keep_report
+from imgmatch.catalog import schema
+from imgmatch.clustering import search
+from imgmatch.clustering.graph import Night
+from imgmatch.demo import edits
+from imgmatch.demo.portraits import portrait
+from imgmatch.errors import IndexLockedError
+from imgmatch.formats.records import ring_record
+from imgmatch.index import Index
+from imgmatch.model import Change, Group, Kind, Ring, Verdict
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BY = "ana"
+
+
+def part(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
+    """What lies between these shares of width and height."""
+    width, height = image.size
+    return image.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
+
+
+def crop_of_half(image: Image.Image, at: float = 0.1) -> Image.Image:
+    side = math.sqrt(0.5)
+    return part(image, at, at, at + side, at + side)
+
+
+def only(report: RingsReport) -> tuple[Ring, Group]:
+    [ring] = report.rings
+    [group] = ring.groups
+    return ring, group
+
+
+def lines(report: RingsReport) -> list[str]:
+    return [json.dumps(ring_record(ring)) for ring in report.rings]
+
+
+def contents(index: Index) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with index.catalog.read() as connection:
+        return {
+            name: [tuple(row) for row in connection.execute(table.select())]
+            for name, table in schema.metadata.tables.items()
+        }
+
+
+def plant_crops(planter: Planter, people: range) -> None:
+    """Portraits, a crop of each, and a mirrored one, each on an account of its own."""
+    for number in people:
+        whole = portrait(number)
+        planter.plant(f"victim{number}", whole, number)
+        planter.plant(f"crop{number}", crop_of_half(whole), 50 + number)
+        planter.plant(f"mirror{number}", ImageOps.mirror(crop_of_half(whole, 0.2)), 90 + number)
+
+
+def test_a_crop_and_a_mirrored_crop_are_tied_to_the_whole_picture(planter: Planter) -> None:
+    plant_crops(planter, range(1))
+    for number in range(5):
+        planter.plant(f"honest{number}", portrait(10 + number), number)
+    ring, group = only(planter.rings())
+    assert who(ring) == ["victim0", "crop0", "mirror0"]
+    assert group.medoid.account == "victim0"
+    whole, crop, mirrored = group.evidence
+    assert whole.kind is Kind.EXACT
+    assert (crop.kind, crop.mirrored, crop.rotation, crop.distance) == (Kind.PARTIAL, False, 0, None)
+    assert (mirrored.kind, mirrored.mirrored, mirrored.rotation) == (Kind.PARTIAL, True, 0)
+    for one in (crop, mirrored):
+        assert one.overlap == pytest.approx(0.5, abs=0.02)  # half of the whole picture is in it
+        assert one.score > 0.99
+        assert one.agreement == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("turn", edits.TURNED_EDITS, ids=lambda turn: turn.name)
+def test_how_a_copy_stands_to_the_medoid_is_what_a_check_says_in_whatever_order_they_came(
+    planter: Planter, turn: edits.Edit
+) -> None:
+    whole = portrait(60)
+    planter.plant("before", turn.apply(crop_of_half(whole, 0.05)), 1)
+    planter.plant("near before", turn.apply(whole), 2)
+    planter.plant("whole", whole, 3)
+    planter.plant("near after", edits.recompress(turn.apply(whole), 40), 4)
+    planter.plant("after", turn.apply(crop_of_half(whole, 0.2)), 5)
+    medoids = set()
+    for more in range(2):
+        if more:  # so that the whole picture, which came later, is the medoid
+            for day in range(2):
+                planter.plant(f"more{day}", edits.UPRIGHT_EDITS[day].apply(whole), 7 + day)
+        _, group = only(planter.rings())
+        medoids.add(group.medoid.account)
+        for photo, evidence in zip(group.photos, group.evidence, strict=True):
+            [said] = [
+                match.evidence
+                for match in planter.index.check(planter.file(photo.photo_id))
+                if match.photo == group.medoid
+            ]
+            assert (evidence.kind, evidence.mirrored) == (said.kind, said.mirrored)
+            assert abs((evidence.rotation - said.rotation + 180) % 360 - 180) <= 2
+            assert evidence.overlap is None or evidence.overlap == pytest.approx(said.overlap, abs=0.03)
+    assert medoids == {"near before", "whole"}
+
+
+def test_two_crops_that_share_nothing_are_tied_through_the_whole_picture(planter: Planter) -> None:
+    whole = portrait(50)
+    planter.plant("top", part(whole, 0, 0, 1, 0.5), 30)
+    planter.plant("bottom", part(whole, 0, 0.5, 1, 1), 31)
+    assert planter.rings().rings == ()
+    planter.plant("whole", whole, 40)
+    ring, group = only(planter.rings())
+    assert who(ring) == ["top", "bottom", "whole"]
+    assert group.medoid.account == "whole"
+
+
+def test_two_pictures_that_stand_side_by_side_in_a_collage_are_two_groups_and_the_collage_is_in_both(
+    planter: Planter,
+) -> None:
+    """The accounts are one ring by it, but a photo of one picture is never in a group with a photo of the other."""
+    one, two = (portrait(seed).resize((480, 600)) for seed in (51, 52))
+    collage = one.copy()
+    collage.paste(part(two, 0.5, 0, 1, 1), (240, 0))
+    copies = {"a1": one, "a2": edits.greyscale(one), "b1": two, "b2": edits.warm(two), "both": collage}
+    for day, (account, image) in enumerate(copies.items()):
+        planter.plant(account, image, day)
+    [ring] = planter.rings().rings
+    assert who(ring) == ["a1", "a2", "b1", "b2", "both"]
+    assert [group.accounts for group in ring.groups] == [("a1", "a2", "both"), ("b1", "b2", "both")]
+
+
+def test_every_picture_is_searched_once_and_later_nights_search_what_is_new(planter: Planter) -> None:
+    plant_crops(planter, range(2))
+    first = planter.rings()
+    assert first.searched.pictures == 6
+    assert first.searched.judged >= 4
+    again = find_rings(planter.index)
+    assert (again.searched.pictures, again.searched.judged) == (0, 0)
+    assert found(again) == found(first)
+    planter.plant("late", crop_of_half(portrait(1), 0.25), 200)
+    planter.plant("same", portrait(0), 201)  # the very picture of another account is no new one
+    later = planter.rings()
+    assert later.searched.pictures == 1
+    assert [set(who(ring)) for ring in later.rings] == [
+        {"victim0", "crop0", "mirror0", "same"},
+        {"victim1", "crop1", "mirror1", "late"},
+    ]
+    planter.index.rebuild()
+    assert find_rings(planter.index).searched.pictures == 0
+
+
+def test_a_night_that_is_not_to_search_writes_nothing(planter: Planter) -> None:
+    plant_crops(planter, range(2))
+    planter.scan()
+    before = contents(planter.index)
+    assert planter.index.counts()["features"] == 6
+    still = find_rings(planter.index, night=Night(search=False))
+    assert contents(planter.index) == before
+    assert (still.rings, still.searched.pictures) == ((), 0)
+    searched = find_rings(planter.index)
+    before = contents(planter.index)
+    assert before["ties"]
+    assert found(find_rings(planter.index, night=Night(search=False))) == found(searched)
+    assert contents(planter.index) == before
+
+
+def test_a_night_with_nothing_new_needs_no_lock_and_one_with_something_new_says_who_holds_it(planter: Planter) -> None:
+    plant_crops(planter, range(1))
+    before = planter.rings()
+    with Index.open(planter.index.path) as other:
+        with other.writing():
+            assert found(find_rings(planter.index, night=Night(search=False))) == found(before)
+            assert found(find_rings(planter.index)) == found(before)
+        planter.plant("new", shot(1), 1)
+        planter.scan()
+        with other.writing(), pytest.raises(IndexLockedError):
+            find_rings(planter.index)
+
+
+def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_from_there(
+    planter: Planter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "AT_ONCE", 4)
+    plant_crops(planter, range(5))
+    undisturbed = planter.rings()
+    assert len(undisturbed.rings) == 5
+    with planter.index.catalog.write() as connection:
+        for table in (schema.ties, schema.searches):
+            connection.execute(table.delete())
+
+    def kill(what: str, share: float) -> None:
+        if what == "pictures searched" and share < 1:
+            raise KeyboardInterrupt
+
+    kills = 0
+    for _ in range(3):
+        before = contents(planter.index)["ties"]
+        with pytest.raises(KeyboardInterrupt):
+            find_rings(planter.index, night=Night(tell=kill))
+        kills += 1
+        after = contents(planter.index)["ties"]
+        assert {row[:2] for row in before} <= {row[:2] for row in after}
+    rest = find_rings(planter.index)
+    assert rest.searched.pictures == 15 - 4 * kills
+    assert found(rest) == found(undisturbed)
+    assert find_rings(planter.index).searched.pictures == 0
+
+
+def test_what_is_told_of_a_nights_progress_ends_with_all_of_it(planter: Planter) -> None:
+    plant_crops(planter, range(2))
+    told: list[tuple[str, float]] = []
+    planter.rings(night=Night(tell=lambda what, share: told.append((what, share))))
+    shares = [share for what, share in told if what == "pictures searched"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert all(0 <= share <= 1 for _, share in told)
+
+
+def night(planter: Planter) -> RingsReport:
+    """What ``rings --new`` does; two runs over the same data say the same."""
+    report = planter.rings()
+    assert lines(find_rings(planter.index)) == lines(report)
+    keep_report(planter.index, report)
+    return report.changed()
+
+
+def test_three_nights_say_exactly_what_has_changed(planter: Planter) -> None:
+    one = [planter.plant(f"a{day}", photos.jpeg(shot(1), 90 - 20 * day), day) for day in range(3)]
+    planter.plant("b0", portrait(1), 0)
+    planter.plant("b1", crop_of_half(portrait(1)), 1)
+    gone = [planter.plant("c0", shot(3), 0), planter.plant("c1", shot(3), 1)]
+    rest = [planter.plant("d0", shot(4), 0), planter.plant("d1", photos.jpeg(shot(4), 30), 1)]
+    for number in range(5):
+        planter.plant(f"honest{number}", shot(20 + number), number)
+
+    first = night(planter)
+    assert first.since is None
+    rings = {who(ring)[0]: ring.ring for ring in first.rings}
+    assert sorted(rings) == ["a0", "b0", "c0", "d0"]
+    assert all(ring.new is None for ring in first.rings)
+    silent = night(planter)
+    assert (silent.rings, silent.gone) == ((), ())
+
+    planter.plant("b2", ImageOps.mirror(crop_of_half(portrait(1), 0.2)), -5)  # before all the others
+    planter.plant("e0", shot(5), 2)
+    planter.plant("e1", photos.jpeg(shot(5), 40), 3)
+    planter.drop(*gone)
+    decide_on_pair(planter.index, Verdict.DISMISS, (rest[0], rest[1]), by=BY)
+    second = night(planter)
+    said = {ring.ring: ring for ring in second.rings}
+    grown = said.pop(rings["b0"])
+    assert (grown.changes, grown.joined, grown.first_account) == ((Change.GROWN,), ("b2",), "b2")
+    [new] = said.values()
+    assert (new.changes, who(new), new.new) == ((Change.NEW,), ["e0", "e1"], True)
+    assert {one.ring: one.accounts for one in second.gone} == {
+        rings["c0"]: ("c0", "c1"),
+        rings["d0"]: ("d0", "d1"),
+    }
+
+    planter.drop(one[1])
+    decide_on_ring(planter.index, Verdict.CONFIRM, grown.ring, by=BY)
+    planter.plant("b1", shot(5), 30)  # ties two rings
+    third = night(planter)
+    said = {ring.ring: ring for ring in third.rings}
+    shrunk, merged = said.pop(rings["a0"]), said.pop(rings["b0"])
+    assert (shrunk.changes, shrunk.left, who(shrunk)) == ((Change.SHRUNK,), ("a1",), ["a0", "a2"])
+    assert (merged.changes, merged.came_from, merged.bank) == ((Change.MERGED,), (new.ring,), "known-stolen")
+    assert sorted(who(merged)) == ["b0", "b1", "b2", "e0", "e1"]
+    assert (said, third.gone) == ({}, ())
+    silent = night(planter)
+    assert (silent.rings, silent.gone) == ((), ())
+    assert {ring.ring for ring in find_rings(planter.index).rings} == {rings["a0"], rings["b0"]}

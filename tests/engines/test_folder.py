@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import errno
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from imgmatch import registry
+from imgmatch.engines.folder import CATALOG, HEADER, LOCK, Layout
+from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
+from imgmatch.engines.snapshots import save_arrays
+from imgmatch.engines.sync import load_fingerprints
+from imgmatch.errors import (
+    IndexFullError,
+    IndexLockedError,
+    IndexNotFoundError,
+    IndexReadOnlyError,
+    IndexUnusableError,
+    NotAnIndexError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+UNIX = pytest.mark.skipif(os.name == "nt", reason="takes signals and users of Unix")
+NEW = Header(FORMAT_VERSION, ("phash", "pdq"), "linear", registry.DEFAULT_CODEBOOK)
+NEXT = Snapshot("phash", "linear", "", 0, 0)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path / "index")
+    made.create(NEW)
+    return made
+
+
+def names(layout: Layout) -> set[str]:
+    return {entry.name for entry in layout.root.iterdir()} - {LOCK}
+
+
+def write(text: str) -> Callable[[Path], None]:
+    def to(path: Path) -> None:
+        path.write_text(text)
+
+    return to
+
+
+def run(code: str, *args: object) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True)
+
+
+# -- the header -------------------------------------------------------------------------------------------------
+
+
+def test_a_header_that_is_no_text_or_no_file_is_refused(layout: Layout) -> None:
+    (layout.root / HEADER).write_bytes(b"\xff\xfe\0")
+    with pytest.raises(IndexUnusableError):
+        layout.header()
+    (layout.root / HEADER).unlink()
+    (layout.root / HEADER).mkdir()
+    with pytest.raises(IndexUnusableError):
+        layout.header()
+
+
+@pytest.mark.parametrize("file", ["", ".", "..", "../x", "/etc/passwd", "a/b", "./x", "x/", "../index/x"])
+def test_an_engine_file_outside_the_folder_is_refused(layout: Layout, file: str) -> None:
+    with pytest.raises(NotAnIndexError, match="outside"):
+        layout.snapshot_path(replace(NEXT, file=file))
+
+
+def test_an_engine_file_in_the_folder_is_where_it_says(layout: Layout) -> None:
+    assert layout.snapshot_path(replace(NEXT, file="phash.flat.1")) == layout.root / "phash.flat.1"
+    assert Layout(Path()).snapshot_path(replace(NEXT, file="phash.flat.1")) == Path("phash.flat.1")
+
+
+# -- the folder -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_there_is_no_index_found(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "missing", tmp_path / "missing" / "too"):
+        assert not Layout(root).exists()
+        with pytest.raises(IndexNotFoundError, match="imgmatch scan"):
+            Layout(root).header()
+
+
+def test_an_empty_folder_or_one_with_a_readme_becomes_an_index(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    (tmp_path / ".gitignore").touch()
+    for root in (tmp_path, tmp_path / "made" / "on the way"):
+        Layout(root).create(NEW)
+        assert Layout(root).exists()
+        assert Layout(root).header() == NEW
+
+
+def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(NotAnIndexError, match=r"holiday\.jpg"):
+        Layout(tmp_path).create(NEW)
+    with pytest.raises(NotAnIndexError, match=HEADER):
+        Layout(tmp_path).header()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(IndexUnusableError):
+            Layout(root).create(NEW)
+        with pytest.raises(NotAnIndexError):
+            Layout(root).header()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_index_half_made_can_be_made(tmp_path: Path) -> None:
+    for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", LOCK, f"{HEADER}.new"):
+        (tmp_path / name).touch()
+    Layout(tmp_path).create(NEW)
+    assert Layout(tmp_path).header() == NEW
+
+
+# -- publishing -------------------------------------------------------------------------------------------------
+
+
+def test_publishing_names_the_next_generation_and_drops_the_one_before(layout: Layout) -> None:
+    header = NEW
+    for generation in (1, 2, 3):
+        header = layout.publish(header, replace(NEXT, through=generation), write(str(generation)))
+        name = f"phash.linear.{generation}"
+        assert header == layout.header()
+        assert (header.generation, header.snapshot) == (generation, replace(NEXT, file=name, through=generation))
+        assert names(layout) == {HEADER, name}
+        assert (layout.root / name).read_text() == str(generation)
+
+
+def test_publishing_leaves_files_of_others_alone(layout: Layout) -> None:
+    others = {"README.md", CATALOG, f"{CATALOG}-wal", "phasher", "pdq"}
+    for name in others:
+        (layout.root / name).touch()
+    layout.publish(NEW, NEXT, write("1"))
+    assert names(layout) == {HEADER, "phash.linear.1"} | others
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(errno.ENOSPC, IndexFullError), (errno.EDQUOT, IndexFullError), (errno.EROFS, IndexReadOnlyError)],
+)
+def test_a_write_that_fails_leaves_the_old_generation_and_says_why(
+    layout: Layout, number: int, told: type[IndexUnusableError]
+) -> None:
+    header = layout.publish(NEW, NEXT, write("old"))
+
+    def half(path: Path) -> None:
+        path.write_text("ne")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(told, match="index"):
+        layout.publish(header, NEXT, half)
+    assert layout.header() == header
+    assert names(layout) == {HEADER, "phash.linear.1"}
+
+
+PUBLISH = """
+import sys
+from functools import partial
+from pathlib import Path
+import numpy
+from imgmatch.engines.snapshots import save_arrays
+from imgmatch.engines.header import Snapshot
+from imgmatch.engines.folder import Layout
+
+def publish(layout):
+    header = layout.header()
+    size = 100 * (header.generation + 1)
+    codes = numpy.full((size, 32), header.generation + 1, numpy.uint8)
+    write = partial(save_arrays, parts=[(numpy.arange(size), codes)])
+    layout.publish(header, Snapshot("phash", "linear", "", size, size), write)
+"""
+PUBLISH_WITHOUT_END = """
+layout = Layout(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    publish(layout)
+"""
+PUBLISH_AND_DIE_AT_EVERY_LINE = """
+import os, shutil, signal
+from itertools import count
+import imgmatch.engines.folder
+
+def die_at(line):
+    lines = count(1)
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != imgmatch.engines.folder.__file__:
+            return None
+        if event == "line" and next(lines) == line:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+    sys.settrace(trace)
+
+for line in count(1):
+    root = Path(sys.argv[1]) / str(line)
+    shutil.copytree(Path(sys.argv[1]) / "start", root)
+    child = os.fork()
+    if not child:
+        die_at(line)
+        publish(Layout(root))
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+"""
+
+
+def whole_generation(layout: Layout) -> int:
+    """The generation a reader gets, after a look whether all of it is of that generation."""
+    header = layout.header()
+    parts = load_fingerprints(layout, header)
+    if header.generation == 0:
+        assert header.snapshot is None
+        return 0
+    assert parts is not None
+    assert len(parts) == parts.through == 100 * header.generation
+    query = np.full((1, 32), header.generation, np.uint8)
+    assert len(parts.search(query, 0)) == 100 * header.generation
+    return header.generation
+
+
+@UNIX
+def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_whole(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "start")
+    layout.create(NEW)
+    for _ in range(2):
+        header = layout.header()
+        size = 100 * (header.generation + 1)
+        arrays = np.arange(size), np.full((size, 32), header.generation + 1, np.uint8)
+        save = partial(save_arrays, parts=[arrays])
+        layout.publish(header, Snapshot("phash", "linear", "", size, size), save)
+    with run(PUBLISH + PUBLISH_AND_DIE_AT_EVERY_LINE, tmp_path) as process:
+        assert process.wait(60) == 0
+    lines = sorted((root for root in tmp_path.iterdir() if root.name != "start"), key=lambda root: int(root.name))
+    found = [whole_generation(Layout(root)) for root in lines]
+    assert len(lines) > 20
+    assert found == sorted(found)
+    assert set(found) == {2, 3}
+    for root in lines:
+        layout = Layout(root)
+        header = layout.publish(layout.header(), NEXT, write("after the kill"))
+        assert header.snapshot is not None
+        assert names(layout) == {HEADER, header.snapshot.file}
+
+
+@UNIX
+def test_kills_at_random_moments_never_leave_half_a_generation(layout: Layout) -> None:
+    moments = random.Random(7)
+    for _ in range(6):
+        before = layout.header().generation
+        with run(PUBLISH + PUBLISH_WITHOUT_END, layout.root) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(moments.uniform(0.01, 0.15))
+            process.kill()
+        assert whole_generation(layout) >= before
+
+
+# -- the lock ---------------------------------------------------------------------------------------------------
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from imgmatch.engines.folder import Layout
+with Layout(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(layout: Layout) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock."""
+    with run(HOLD, layout.root) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def locked(layout: Layout) -> bool:
+    try:
+        with layout.lock():
+            return False
+    except IndexLockedError:
+        return True
+
+
+def test_a_second_process_is_told_that_another_one_writes(layout: Layout, holder: subprocess.Popen[str]) -> None:
+    assert holder.poll() is None
+    with pytest.raises(IndexLockedError, match="another process"), layout.lock():
+        pass
+
+
+def test_a_kill_of_the_holder_frees_the_lock(layout: Layout, holder: subprocess.Popen[str]) -> None:
+    assert locked(layout)
+    holder.kill()
+    holder.wait()
+    assert not locked(layout)
+
+
+def test_reading_and_publishing_by_the_holder_need_no_lock(layout: Layout, holder: subprocess.Popen[str]) -> None:
+    assert holder.poll() is None
+    assert layout.header() == NEW
+
+
+def test_the_lock_is_free_after_use_and_after_an_error(layout: Layout) -> None:
+    with layout.lock():
+        pass
+    with pytest.raises(KeyError), layout.lock():
+        raise KeyError
+    assert not locked(Layout(layout.root))
+
+
+def test_the_lock_may_be_nested_and_is_held_to_the_end_of_the_outermost(layout: Layout) -> None:
+    other = Layout(layout.root)
+    with layout.lock():
+        with layout.lock():
+            assert locked(other)
+        assert locked(other)
+    assert not locked(other)
+
+
+def test_a_second_thread_is_told_that_another_one_writes(layout: Layout) -> None:
+    found: list[bool] = []
+    with layout.lock():
+        thread = threading.Thread(target=lambda: found.append(locked(layout)))
+        thread.start()
+        thread.join()
+    assert found == [True]
+    assert not locked(layout)
+
+
+# -- read-only --------------------------------------------------------------------------------------------------
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from imgmatch.errors import IndexReadOnlyError
+from imgmatch.engines.header import Snapshot
+from imgmatch.engines.folder import Layout
+os.getuid() or (os.setgid(65534), os.setuid(65534))
+layout = Layout(Path(sys.argv[1]))
+header = layout.header()
+print(header.generation)
+def hold():
+    with layout.lock():
+        pass
+for write in (
+    hold,
+    lambda: layout.create(header),
+    lambda: layout.write_header(header),
+    lambda: layout.publish(header, Snapshot("phash", "linear", "", 0, 0), lambda path: path.touch()),
+    lambda: Layout(layout.root / "below").create(header),
+):
+    try:
+        write()
+    except IndexReadOnlyError:
+        print("read-only")
+"""
+CLOSED = """
+import os, sys
+from pathlib import Path
+from imgmatch.errors import IndexUnusableError
+from imgmatch.engines.folder import Layout
+os.getuid() or (os.setgid(65534), os.setuid(65534))
+for look in (Layout(Path(sys.argv[1])).exists, Layout(Path(sys.argv[1])).header):
+    try:
+        look()
+    except IndexUnusableError:
+        print("unusable")
+"""
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that other users may look into."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+        (Path(made) / "index").chmod(0o755)
+
+
+@UNIX
+def test_a_read_only_folder_can_be_read_and_says_so_when_written(public: Path) -> None:
+    layout = Layout(public / "index")
+    layout.create(NEW)
+    layout.root.chmod(0o555)
+    with run(READ_ONLY, layout.root) as process:
+        assert process.communicate(timeout=60)[0].split() == ["0"] + 5 * ["read-only"]
+    assert names(layout) == {HEADER}
+
+
+@UNIX
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_folder_nobody_may_look_into_is_an_error_of_the_index(public: Path, mode: int) -> None:
+    layout = Layout(public / "index")
+    layout.create(NEW)
+    layout.root.chmod(mode)
+    with run(CLOSED, layout.root) as process:
+        assert process.communicate(timeout=60)[0].split() == ["unusable", "unusable"]
+
+
+@UNIX
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(public: Path) -> None:
+    (public / "index").mkdir(mode=0o111)
+    (public / "index").chmod(0o111)
+    with run(CLOSED, public / "index") as process:
+        assert process.communicate(timeout=60)[0].split() == ["unusable"]
