@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgmatch.errors import (
+    ConflictError,
     ImgmatchError,
     IndexDamagedError,
     IndexFullError,
@@ -23,8 +24,10 @@ from imgmatch.errors import (
     IndexReadOnlyError,
     IndexTooNewError,
     IndexUnusableError,
+    LeaseLostError,
     MissingExtraError,
     NotAnIndexError,
+    NotFoundError,
     PhotoError,
     SourceError,
     UnknownNameError,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Change",
     "CheckResult",
+    "ConflictError",
     "Decision",
     "DecisionKind",
     "Depth",
@@ -72,11 +76,13 @@ __all__ = [
     "IndexTooNewError",
     "IndexUnusableError",
     "Kind",
+    "LeaseLostError",
     "Limits",
     "Match",
     "MissingExtraError",
     "NewPhoto",
     "NotAnIndexError",
+    "NotFoundError",
     "Photo",
     "PhotoError",
     "Ring",

@@ -2,43 +2,71 @@
 
 ::
 
-    ImgmatchError                 1  base of all; catch this one
-    ├── PhotoError                1  one photo cannot be used; carries the reason
-    ├── SourceError               1  a folder, manifest or path cannot be read at all
-    ├── MissingExtraError         1  an optional part is not installed
-    ├── UnknownNameError          2  no such hasher, engine, source or format
-    └── IndexUnusableError        4  the index folder cannot be used
-        ├── IndexNotFoundError    4  nothing there
-        ├── NotAnIndexError       4  a folder of something else
-        ├── IndexTooNewError      4  written by a newer imgmatch
-        ├── IndexLockedError      4  another process is writing
-        ├── IndexReadOnlyError    4  asked to write where writing is not possible
-        ├── IndexDamagedError     4  the catalog cannot be read
-        └── IndexFullError        4  no space left to write
+    ImgmatchError                 1  500  base of all; catch this one
+    ├── PhotoError                1  422  one photo cannot be used; carries the reason
+    ├── SourceError               1  422  a folder, manifest or path cannot be read at all
+    ├── NotFoundError             1  404  no such account, photo, group or ring
+    ├── ConflictError             1  409  what is asked contradicts what the index holds
+    ├── MissingExtraError         1  501  an optional part is not installed
+    ├── UnknownNameError          2  400  no such hasher, engine, source or format
+    └── IndexUnusableError        4  503  the index cannot be used
+        ├── IndexNotFoundError    4  503  nothing there
+        ├── NotAnIndexError       4  503  a folder of something else
+        ├── IndexTooNewError      4  503  written by a newer imgmatch
+        ├── IndexLockedError      4  423  somebody else does what only one may do at a time
+        ├── LeaseLostError        4  409  somebody else has taken over what this process was doing
+        ├── IndexReadOnlyError    4  503  asked to write where writing is not possible
+        ├── IndexDamagedError     4  503  the catalog cannot be read
+        └── IndexFullError        4  507  no space left to write
 
-The number is the exit code the command line ends with. Anything outside this tree is a bug (exit code 3).
+The first number is the exit code the command line ends with, the second the HTTP status. Anything outside this tree is
+a bug (exit code 3, status 500).
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 
+class SkipReason(StrEnum):
+    """Why a photo, or a line of a manifest, was not used."""
+
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too large"
+    TOO_SMALL = "too small"
+    FLAT = "flat"
+    MISSING = "missing"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+    DUPLICATE = "duplicate"
+    BAD_LINE = "bad line"
+
+
 class ImgmatchError(Exception):
-    """Base of every error imgmatch raises on purpose."""
+    """Base of every error imgmatch raises on purpose.
+
+    Attributes:
+        exit_code: what the command line ends with.
+        http_status: what a server answers with.
+    """
 
     exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
 
 
 class PhotoError(ImgmatchError):
     """One photo cannot be used.
 
     Attributes:
-        reason: one of the values of :class:`imgmatch.model.SkipReason`.
+        reason: why, in a word or two.
         detail: one sentence for a person.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    http_status = 422
+
+    def __init__(self, reason: SkipReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
@@ -47,21 +75,39 @@ class PhotoError(ImgmatchError):
 class SourceError(ImgmatchError):
     """A folder, manifest or path cannot be read at all."""
 
+    http_status = 422
+
+
+class NotFoundError(ImgmatchError):
+    """The index has no account, photo, group or ring of that name."""
+
+    http_status = 404
+
+
+class ConflictError(ImgmatchError):
+    """What is asked contradicts what the index holds."""
+
+    http_status = 409
+
 
 class MissingExtraError(ImgmatchError):
     """An optional part of imgmatch is not installed."""
+
+    http_status = 501
 
 
 class UnknownNameError(ImgmatchError):
     """No hasher, engine, source or format goes by that name."""
 
     exit_code = 2
+    http_status = 400
 
 
 class IndexUnusableError(ImgmatchError):
-    """The index folder cannot be used."""
+    """The index cannot be used."""
 
     exit_code = 4
+    http_status = 503
 
 
 class IndexNotFoundError(IndexUnusableError):
@@ -77,7 +123,15 @@ class IndexTooNewError(IndexUnusableError):
 
 
 class IndexLockedError(IndexUnusableError):
-    """Another process is writing to the index."""
+    """Somebody else does what only one may do at a time, such as a scan of the same source."""
+
+    http_status = 423
+
+
+class LeaseLostError(IndexUnusableError):
+    """Somebody else has taken over what this process was doing, because it gave no sign of life for too long."""
+
+    http_status = 409
 
 
 class IndexReadOnlyError(IndexUnusableError):
@@ -90,3 +144,5 @@ class IndexDamagedError(IndexUnusableError):
 
 class IndexFullError(IndexUnusableError):
     """The disk that holds the index has no space left."""
+
+    http_status = 507

@@ -11,26 +11,13 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from imgmatch.errors import SkipReason as SkipReason  # noqa: PLC0414 -- given out again from here
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 FINGERPRINT_BITS = 256
 FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
-
-
-class SkipReason(StrEnum):
-    """Why a photo, or a line of a manifest, was not used."""
-
-    UNREADABLE = "unreadable"
-    TOO_LARGE = "too large"
-    TOO_SMALL = "too small"
-    FLAT = "flat"
-    MISSING = "missing"
-    REFUSED = "refused"
-    TIMED_OUT = "timed out"
-    CRASHED = "crashed"
-    DUPLICATE = "duplicate"
-    BAD_LINE = "bad line"
 
 
 class Status(StrEnum):

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
 from imgmatch.catalog.lookups import account_of, every_photo_id, files_of
 from imgmatch.describing.messages import Description, NamedPhoto
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import ConflictError
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.verification import Verifier, Wanted, calibrated
 from imgmatch.model import Kind, Status
@@ -79,7 +79,7 @@ def calibrate(
         sample: how many stored photos to check for the forecast.
 
     Raises:
-        ImgmatchError: there are too few pairs of one kind.
+        ConflictError: there are too few pairs of one kind.
         IndexUnusableError: the index cannot be written.
     """
     with index.catalog.read() as connection:
@@ -131,7 +131,7 @@ def _log_odds(index: Index, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDAr
 def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Slope and shift of a logistic line (Platt, 1999), held to those that ship by ``TRUST``."""
     if min(copies.sum(), (~copies).sum()) < LEAST_OF_EACH:
-        raise ImgmatchError(
+        raise ConflictError(
             f"{copies.sum()} pairs of copies and {(~copies).sum()} of strangers are usable; "
             f"at least {LEAST_OF_EACH} of each are needed"
         )

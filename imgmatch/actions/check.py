@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.errors import PhotoError
 from imgmatch.matching.verification import Wanted
-from imgmatch.model import Skipped, SkipReason
+from imgmatch.model import Skipped
 from imgmatch.sources import open_source
 from imgmatch.sources.base import Fence
 from imgmatch.sources.opening import MANIFESTS
@@ -87,7 +87,7 @@ def _admitted(argument: str, fence: Fence) -> Path | Failure:
     try:
         return fence.admit(str(Path(argument).absolute()))
     except PhotoError as error:
-        return Failure(SkipReason(error.reason), error.detail)
+        return Failure(error.reason, error.detail)
 
 
 def _photos_in(argument: str, root: Path | None, prefix: str = "") -> Iterator[NamedPhoto]:

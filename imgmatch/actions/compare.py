@@ -10,7 +10,7 @@ from imgmatch.actions.pictures import Picture, pictures
 from imgmatch.describing.messages import Description
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
-from imgmatch.errors import PhotoError
+from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.matching.evidence import EXACT
 from imgmatch.matching.verification import Verifier
 from imgmatch.model import Evidence
@@ -67,7 +67,7 @@ def _describe(query: NamedPhoto, stored: NamedPhoto, hasher: str) -> tuple[Descr
         for (photo, _), reply in pool.describe(asked, lambda item: item[1]):
             if not isinstance(reply, Description):
                 detail = getattr(reply, "detail", "")
-                raise PhotoError(getattr(reply, "reason", "unreadable"), f"{photo.name}: {detail}")
+                raise PhotoError(getattr(reply, "reason", SkipReason.UNREADABLE), f"{photo.name}: {detail}")
             described.append(reply)
     first, second = described
     return first, second

@@ -10,7 +10,7 @@ from imgmatch.catalog.decisions import append_decision, decided_photos
 from imgmatch.catalog.orphans import sweep
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.graph import Night
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import ConflictError, NotFoundError
 from imgmatch.model import Decision, DecisionKind, Verdict
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def decide_on_pair(
     """Decide on two photos.
 
     Raises:
-        ImgmatchError: there is no such photo, or both are one.
+        NotFoundError: there is no such photo.
+        ConflictError: both are one.
         IndexUnusableError: the index cannot be written.
     """
     if photo_ids[0] == photo_ids[1]:
-        raise ImgmatchError("a pair needs two photos")
+        raise ConflictError("a pair needs two photos")
     return _decide(index, verdict, DecisionKind.PAIR, " ".join(photo_ids), [list(photo_ids)], by, reason)
 
 
@@ -43,14 +44,14 @@ def decide_on_group(index: Index, verdict: Verdict, group: str, *, by: str, reas
     """Decide on a group, as ``rings`` shows it.
 
     Raises:
-        ImgmatchError: there is no such group.
+        NotFoundError: there is no such group.
         IndexUnusableError: the index cannot be written.
     """
     report = find_rings(index, night=Night(search=False))
     groups = [*report.common, *(one for ring in report.rings for one in ring.groups)]
     found = [one for one in groups if one.group == group]
     if not found:
-        raise ImgmatchError(f"index {index.path} has no group {group!r}")
+        raise NotFoundError(f"index {index.path} has no group {group!r}")
     return _decide(index, verdict, DecisionKind.GROUP, group, _photo_ids(found), by, reason)
 
 
@@ -58,13 +59,13 @@ def decide_on_ring(index: Index, verdict: Verdict, ring: str, *, by: str, reason
     """Decide on all groups of a ring, as ``rings`` shows it.
 
     Raises:
-        ImgmatchError: there is no such ring.
+        NotFoundError: there is no such ring.
         IndexUnusableError: the index cannot be written.
     """
     report = find_rings(index, night=Night(search=False))
     found = next((one for one in report.rings if one.ring == ring), None)
     if found is None:
-        raise ImgmatchError(f"index {index.path} has no ring {ring!r}")
+        raise NotFoundError(f"index {index.path} has no ring {ring!r}")
     return _decide(index, verdict, DecisionKind.RING, ring, _photo_ids(found.groups), by, reason)
 
 
@@ -87,7 +88,7 @@ def _decide(
         known = {photo.photo_id for photo in photos}
         missing = [photo_id for picture in pictures for photo_id in picture if photo_id not in known]
         if missing:
-            raise ImgmatchError(f"index {index.path} has no photo {missing[0]!r}")
+            raise NotFoundError(f"index {index.path} has no photo {missing[0]!r}")
         row = append_decision(
             connection, verdict=verdict, kind=kind, subject=subject, by=by, reason=reason, photos=photos
         )

@@ -22,7 +22,7 @@ from imgmatch.catalog.features import features_by_id, pieces_in_use
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import NotFoundError
 
 _PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
 
@@ -72,7 +72,7 @@ def erase(
         before: or all photos first seen before this moment, which has a time zone; there may be none.
 
     Raises:
-        ImgmatchError: there is no such account or photo.
+        NotFoundError: there is no such account or photo.
         ValueError: not one of these was given.
         IndexUnusableError: the index cannot be written.
     """
@@ -81,7 +81,7 @@ def erase(
         with index.catalog.read() as connection:
             if before is None and not mentions(connection, erased):
                 named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
-                raise ImgmatchError(f"index {index.path} has no {named}")
+                raise NotFoundError(f"index {index.path} has no {named}")
             gone, owners = names_of(connection, erased)
             digests = digests_of(connection, erased)
             features = features_of(connection, erased)

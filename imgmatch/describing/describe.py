@@ -51,7 +51,7 @@ class Describer:
         try:
             return self._describe(job)
         except PhotoError as error:
-            return Failure(SkipReason(error.reason), error.detail)
+            return Failure(error.reason, error.detail)
 
     def _describe(self, job: Job) -> Reply:
         data = self._bytes(job)

@@ -75,7 +75,7 @@ class _Work:
 
     def land(self, got: Fetched | PhotoError | None) -> None:
         if isinstance(got, PhotoError):
-            self.content, self.file = Failure(SkipReason(got.reason), got.detail), None
+            self.content, self.file = Failure(got.reason, got.detail), None
         elif got is not None:
             self.content, self.modified_ns = got.data, got.told.modified_ns
             self.file = FileState(len(got.data), got.told.tag or NOT_TOLD)
@@ -299,7 +299,7 @@ def _state(
             return FileState(*file_state(photo.path))
         return still(told, [known.file for known in before if known is not None])
     except PhotoError as error:
-        return _skipped(photo, SkipReason(error.reason), error.detail)
+        return _skipped(photo, error.reason, error.detail)
 
 
 def _skipped(photo: NewPhoto, reason: SkipReason, detail: str) -> Skipped:

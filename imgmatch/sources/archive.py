@@ -75,7 +75,7 @@ class ArchiveSource:
                     raise member.problem
                 yield self._photo(name, member)
             except PhotoError as error:
-                yield Skipped(shown(member.name), SkipReason(error.reason), error.detail)
+                yield Skipped(shown(member.name), error.reason, error.detail)
 
     def outline(self) -> Iterator[object] | None:
         """See :class:`imgmatch.sources.base.Outlined`."""

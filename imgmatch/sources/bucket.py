@@ -62,14 +62,14 @@ class BucketSource:
             try:
                 yield self._photo(name, entry)
             except PhotoError as error:
-                yield Skipped(shown(name), SkipReason(error.reason), error.detail)
+                yield Skipped(shown(name), error.reason, error.detail)
 
     def _folder(self, name: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
         try:
             account_of(name, folder=True)
             _check_depth(depth)
         except PhotoError as error:
-            yield Skipped(shown(name), SkipReason(error.reason), error.detail)
+            yield Skipped(shown(name), error.reason, error.detail)
             return
         yield from self._below(name + "/", listing, depth)
 

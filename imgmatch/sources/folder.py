@@ -57,7 +57,7 @@ class FolderSource:
             try:
                 yield self._photo(label, link=kind is _Kind.OTHER)
             except PhotoError as error:
-                yield Skipped(shown(label), SkipReason(error.reason), error.detail)
+                yield Skipped(shown(label), error.reason, error.detail)
 
     def outline(self) -> Iterator[object]:
         """See :class:`imgmatch.sources.base.Outlined`: the same walk, without a path and an id for each photo."""
@@ -80,7 +80,7 @@ class FolderSource:
                 elif kind is _Kind.FILE or self._leads_to_file(label):
                     yield label, kind
             except PhotoError as error:
-                yield Skipped(shown(label), SkipReason(error.reason), error.detail)
+                yield Skipped(shown(label), error.reason, error.detail)
             except OSError as error:
                 yield _unreadable(label, error)
 

@@ -61,7 +61,7 @@ class ManifestSource:
             except PhotoError as error:
                 account = None if account_problem(row.account) else row.account
                 label = shown(shown_url(row.photo))
-                yield Skipped(label, SkipReason(error.reason), error.detail, account=account, line=row.line)
+                yield Skipped(label, error.reason, error.detail, account=account, line=row.line)
 
     def outline(self) -> Iterator[object]:
         """See :class:`imgmatch.sources.base.Outlined`: the rows, which nobody judges."""

@@ -9,7 +9,7 @@ from imgmatch.actions.calibrate import LEAST_OF_EACH, calibrate
 from imgmatch.actions.labels import Labelled, read_pairs
 from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.describing.messages import NamedPhoto
-from imgmatch.errors import ImgmatchError, SourceError
+from imgmatch.errors import ConflictError, SourceError
 from imgmatch.features import pair_model as rules
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto, Status
@@ -63,7 +63,7 @@ def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> N
 
 
 def test_too_few_pairs_of_one_kind_are_refused(index: Index) -> None:
-    with pytest.raises(ImgmatchError, match="at least 10 of each"):
+    with pytest.raises(ConflictError, match="at least 10 of each"):
         calibrate(index, labelled(COUNT, LEAST_OF_EACH - 1), sample=1)
 
 

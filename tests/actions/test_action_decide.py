@@ -13,7 +13,7 @@ from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
 from imgmatch.clustering.common import Common
 from imgmatch.clustering.graph import Night
 from imgmatch.demo.portraits import portrait
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import ConflictError, NotFoundError
 from imgmatch.model import Decision, Kind, Status, Verdict
 
 if TYPE_CHECKING:
@@ -225,14 +225,14 @@ def test_decisions_are_appended_and_never_rewritten(planter: Planter) -> None:
 def test_what_is_not_there_cannot_be_decided_on_and_nothing_is_written(planter: Planter) -> None:
     [photo, *_] = plant_ring(planter)
     planter.rings()
-    with pytest.raises(ImgmatchError, match="has no ring 'r0'"):
+    with pytest.raises(NotFoundError, match="has no ring 'r0'"):
         decide_on_ring(planter.index, CONFIRM, "r0", by=BY)
-    with pytest.raises(ImgmatchError, match="has no group 'nothing'"):
+    with pytest.raises(NotFoundError, match="has no group 'nothing'"):
         decide_on_group(planter.index, CONFIRM, "nothing", by=BY)
     for pair in ((photo, "nothing"), ("nothing", photo)):
-        with pytest.raises(ImgmatchError, match="has no photo 'nothing'"):
+        with pytest.raises(NotFoundError, match="has no photo 'nothing'"):
             decide_on_pair(planter.index, CONFIRM, pair, by=BY)
-    with pytest.raises(ImgmatchError, match="needs two photos"):
+    with pytest.raises(ConflictError, match="needs two photos"):
         decide_on_pair(planter.index, CONFIRM, (photo, photo), by=BY)
     assert (written(planter.index), banked(planter.index)) == ([[], []], [])
 

@@ -22,7 +22,7 @@ from imgmatch.catalog import schema
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import NotFoundError
 from imgmatch.features.record import unpack
 from imgmatch.index import Index
 from imgmatch.model import Depth, NewPhoto, Skipped, SkipReason, Verdict
@@ -154,7 +154,7 @@ def test_what_is_not_there_cannot_be_erased_and_the_index_stays_as_it_is(
     index: Index, named: dict[str, str], message: str
 ) -> None:
     before = index.header
-    with pytest.raises(ImgmatchError, match=message) as raised:
+    with pytest.raises(NotFoundError, match=message) as raised:
         erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
     assert raised.value.exit_code == 1
     assert index.header == before
