@@ -1,4 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or later: make demo, make test.
+# Continuous integration also runs make check and make test-slow.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,13 +13,18 @@ BENCH_BIN := $(BENCH)/Scripts
 endif
 NAME ?= scan
 
-.PHONY: demo test check bench install docs clean
+.PHONY: demo test test-slow check bench install docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/imgmatch demo demo-world
 
+# The parallel part comes last: its last line says what could not be tested here.
 test: $(VENV)/developed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "serial and not slow"
+	$(BIN)/python -m pytest -m "not serial and not slow" -n auto --dist worksteal
+
+test-slow: $(VENV)/developed
+	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/developed
 	$(BIN)/ruff check .

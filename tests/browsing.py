@@ -1,9 +1,12 @@
-"""A headless Chromium for the tests of pages."""
+"""A headless Chromium for the tests of pages, and what is said where there is none."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 CHROMIUM = next(
     (path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path is not None), None
 )
+REQUIRED = "IMGMATCH_REQUIRE_CHROMIUM"
+"""An environment variable: where it is set, a machine without Chromium fails its tests instead of skipping them."""
+
+NO_CHROMIUM = "there is no Chromium on this machine"
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -34,6 +41,35 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- not every machine has it
 
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        own = driver.chromium.executable_path
+        path = CHROMIUM or (own if Path(own).is_file() else None)
+        if path is None:
+            _give_up()
+        started = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield started
         started.close()
+
+
+def _give_up() -> NoReturn:
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{NO_CHROMIUM}, and {REQUIRED} is set; install it with: {_installing()}")
+    pytest.skip(NO_CHROMIUM)
+
+
+def _installing() -> str:
+    """The command that installs Chromium here."""
+    if shutil.which("apt-get") is None:
+        return f"{sys.executable} -m playwright install chromium"
+    return "apt-get install --yes chromium" if os.geteuid() == 0 else "sudo apt-get install --yes chromium"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the very last line which tests were skipped for want of Chromium."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker of pytest-xdist: the process that started it says so
+        return
+    skipped = [report for report in reporter.stats.get("skipped", []) if NO_CHROMIUM in str(report.longrepr)]
+    if skipped:
+        reporter.write_line(
+            f"not tested: pages in a browser ({len(skipped)} tests): {NO_CHROMIUM}; to install it: {_installing()}"
+        )

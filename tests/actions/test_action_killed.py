@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 PHOTOS, LINES, KILLS = 150, 560, 10
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9 on Windows")
+pytestmark = [
+    pytest.mark.serial,
+    pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9 on Windows"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,7 @@ def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+@pytest.mark.slow
 def test_a_scan_killed_ten_times_and_resumed_ends_with_the_catalog_of_one_left_alone(
     manifest: Path, tmp_path: Path
 ) -> None:

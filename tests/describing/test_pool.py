@@ -25,6 +25,7 @@ from imgmatch.model import SkipReason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.serial
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PHOTOS = [photos.jpeg(photos.picture(seed, (160, 200))) for seed in range(8)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pages
 import pytest
-from browsing import BLURRED, CHROMIUM
+from browsing import BLURRED
 from PIL import Image
 
 from imgmatch.formats.html import check_page, compare_page
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 
 @pytest.fixture(scope="module")

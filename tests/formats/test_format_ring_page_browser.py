@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import ring_reports as reports
-from browsing import BLURRED, CHROMIUM
+from browsing import BLURRED
 from PIL import Image
 from test_format_html import EVIL
 from test_format_ring_page import evil_page
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Opener = Callable[..., Tab]
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 
 @pytest.fixture
