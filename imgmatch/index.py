@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from imgmatch.engines.parts import Parts
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 from imgmatch.imaging.limits import Limits
-from imgmatch.ingest.intake import Intake, Watcher
+from imgmatch.ingest.intake import Intake
 from imgmatch.matching.checking import Checker
 from imgmatch.matching.verification import Wanted
 from imgmatch.model import (
@@ -37,9 +37,10 @@ from imgmatch.model import (
     Depth,
     ScanResult,
 )
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from imgmatch.features.pair_model import Rule
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import NewPhoto, Skipped
+    from imgmatch.progress import Progress
 
 LIBRARY_SOURCE = "library"
 """The source that photos added by a program, not by a scan, are filed under."""
@@ -282,7 +284,7 @@ class Index:
         *,
         source: str = LIBRARY_SOURCE,
         prune: bool = False,
-        watcher: Watcher | None = None,
+        progress: Progress = SILENT,
     ) -> ScanResult:
         """Add photos, replace changed ones, and leave unchanged ones alone.
 
@@ -292,7 +294,7 @@ class Index:
             photos: photos, and lines a source could not use (they are filed with the skipped ones).
             source: what the photos are filed under.
             prune: afterwards, remove photos filed under ``source`` that were not among ``photos``.
-            watcher: told of every photo.
+            progress: hears how many photos are done with, and of every skipped one.
 
         Raises:
             IndexLockedError: another process is writing.
@@ -304,7 +306,7 @@ class Index:
             with self.catalog.write() as connection:
                 scan = scan_rows.begin_scan(connection, source)
             codebook = self._header.codebook if self._settings.features else None
-            intake = Intake(self.catalog, self.pool, scan, watcher or Watcher(), codebook)
+            intake = Intake(self.catalog, self.pool, scan, progress, codebook)
             intake.run(photos)
             counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
             with self.catalog.write() as connection:
@@ -349,18 +351,18 @@ class Index:
             self.catalog.compact()
         return removed
 
-    def rebuild(self, tell: Callable[[str, float], None] = lambda what, share: None) -> Header:  # noqa: ARG005
+    def rebuild(self, progress: Progress = SILENT) -> Header:
         """Make the engine files anew from the catalog alone.
 
         Args:
-            tell: called with ``fingerprints`` or ``features`` and which share of them is read, 0..1.
+            progress: hears how many ``fingerprints``, then ``features``, are read of how many.
 
         Raises:
             IndexUnusableError: they cannot be written.
         """
         with self.writing():
-            header = self.searcher.rebuild(self.layout.header(), partial(tell, "fingerprints"))
-            self._header = self.features.rebuild(header, partial(tell, "features"))
+            header = self.searcher.rebuild(self.layout.header(), progress)
+            self._header = self.features.rebuild(header, progress)
         return self._header
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import photos
 import pytest
+from hearing import Heard
 from PIL import Image, ImageEnhance, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select
@@ -38,7 +39,6 @@ from imgmatch.errors import (
 from imgmatch.features.extract import extract_query
 from imgmatch.index import Index
 from imgmatch.ingest import intake
-from imgmatch.ingest.intake import Watcher
 from imgmatch.model import Depth, Kind, NewPhoto, Status
 
 if TYPE_CHECKING:
@@ -393,16 +393,17 @@ def replaced_by_a_killed_scan(index: Index, folder: Path) -> list[NewPhoto]:
         save(path, photos.picture(LONELY, (300, 200)))
         os.utime(path, (1_800_000_000, 1_800_000_000))
 
-    told = iter(range(2))
+    done = iter(range(2))
 
-    def third() -> None:
-        if next(told, None) is None:
+    def third(work: str, share: float) -> None:
+        del work, share
+        if next(done, None) is None:
             raise ImgmatchError("killed")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intake, "BATCH", 1)
         with pytest.raises(ImgmatchError, match="killed"):
-            index.add(new, watcher=Watcher(on_photo=third))
+            index.add(new, progress=Heard(third))
     return new
 
 

@@ -12,9 +12,10 @@ from imgmatch.demo.world import World, draw_world
 from imgmatch.errors import NotAnIndexError
 from imgmatch.index import Index
 from imgmatch.model import CheckResult, ScanResult
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from imgmatch.ingest.intake import Watcher
+    from imgmatch.progress import Progress
 
 INDEX_NAME = "index"
 MARKER = ".imgmatch-demo"
@@ -38,7 +39,7 @@ class DemoReport:
         return sum(ring.tied in found for ring in self.world.rings)
 
 
-def demo(folder: Path, *, workers: int = 1, watcher: Watcher | None = None) -> DemoReport:
+def demo(folder: Path, *, workers: int = 1, progress: Progress = SILENT) -> DemoReport:
     """Draw the world into ``folder`` and run the main job on it.
 
     Raises:
@@ -48,7 +49,7 @@ def demo(folder: Path, *, workers: int = 1, watcher: Watcher | None = None) -> D
     _claim(folder)
     world = draw_world(folder)
     with Index.open(folder / INDEX_NAME, create=True, workers=workers) as index:
-        scanned = scan(index, [world.manifest], prune=True, watcher=watcher)
+        scanned = scan(index, [world.manifest], prune=True, progress=progress)
         return DemoReport(world, index.path, scanned, find_rings(index), index.check(world.suspect))
 
 

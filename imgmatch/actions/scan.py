@@ -8,10 +8,12 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from imgmatch.errors import SourceError
-from imgmatch.ingest.intake import Watcher
+from imgmatch.ingest.intake import WORK
 from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult
+from imgmatch.progress import SILENT, ItemCount
 from imgmatch.sources import open_source
+from imgmatch.sources.counting import Count
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.urls import shown_url
 
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
 
     from imgmatch.index import Index
     from imgmatch.model import Skipped
+    from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
 
 
-def scan(
+def scan(  # noqa: PLR0913 -- each is an option of the command
     index: Index,
     sources: Sequence[str | Path | Source],
     *,
     root: Path | None = None,
     prune: bool = False,
-    watcher: Watcher | None = None,
+    progress: Progress = SILENT,
+    count_ahead: bool = False,
     remote: Remote | None = None,
     since: datetime | None = None,
 ) -> ScanResult:
@@ -42,7 +46,8 @@ def scan(
         sources: folders, manifests, archives or single photos, by path or URL, or opened already.
         root: refuse photos outside this folder.
         prune: remove photos of these sources that are gone from them.
-        watcher: told of every photo, and of those passed over.
+        progress: hears how many photos are done with, those passed over too, and of every skipped one.
+        count_ahead: count all photos beside the work, so that ``progress`` hears of how many, once that is known.
         remote: the connections for what lies elsewhere; ``None`` makes some for this scan.
         since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
             there are removed.
@@ -56,16 +61,13 @@ def scan(
         connections = stack.enter_context(Remote()) if remote is None else remote
         opened = open_sources(sources, root=root, remote=connections)
         stack.enter_context(index.writing())
-        told = watcher or Watcher()
-        results = [
-            index.add(
-                kept(_not_empty(source, prune=prune), since, told.on_passed_over),
-                source=source.key,
-                prune=prune,
-                watcher=told,
-            )
-            for source in opened
-        ]
+        ahead = stack.enter_context(Count(opened)) if count_ahead else None
+        count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
+        results = []
+        for source in opened:
+            photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
+            results.append(index.add(photos, source=source.key, prune=prune, progress=count))
+            count.end_part(WORK)
     return _sum(results)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from imgmatch.cli import options
-from imgmatch.cli.progress import counting
+from imgmatch.cli.progress import counts
 
 
 @click.command(short_help="Draw a small world and find its rings.")
@@ -18,11 +18,10 @@ def demo(folder: Path, *, workers: int, quiet: bool) -> int:
     """Draw accounts with planted rings into DIR (default: demo-world), scan them, show the rings, check one photo."""
     from imgmatch.actions.demo import demo as run_demo
     from imgmatch.formats.table import check_table, rings_table
-    from imgmatch.ingest.intake import Watcher
 
     options.note(f"drawing accounts and their photos into {folder} (about ten seconds) ...", quiet=quiet)
-    with counting("photos", quiet=quiet) as tell:
-        report = run_demo(folder, workers=workers, watcher=Watcher(tell))
+    with counts("photos", quiet=quiet) as progress:
+        report = run_demo(folder, workers=workers, progress=progress)
     width, scanned, planted = options.terminal_width(), report.scanned, report.world.rings
     options.write(rings_table(report.rings, width))
     options.write(f"\nOne suspicious photo, {report.world.suspect}, is mirrored and greyed:\n\n")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.cli.options import write
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from imgmatch.actions.compare import Comparison
     from imgmatch.actions.pictures import Picture
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imgmatch.formats.html import Shown, ShownCheck
     from imgmatch.index import Index
     from imgmatch.model import CheckResult
+    from imgmatch.progress import Progress
 
 
 def write_page(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -> None:
@@ -55,10 +57,8 @@ _DEFAULT_INDEX = Path("index")
 _AT_ONCE = 128
 
 
-def rings_pages(
-    index: Index, index_path: Path, report: RingsReport, tell: Callable[[str, float], None] = lambda *_: None
-) -> Iterator[str]:
-    """One page on a report, in pieces; ``tell`` is called with how far the pictures are."""
+def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: Progress = SILENT) -> Iterator[str]:
+    """One page on a report, in pieces; ``progress`` hears how far the pictures are."""
     from imgmatch.actions.pictures import stored_pictures
     from imgmatch.formats.ring_page import rings_page
 
@@ -70,7 +70,7 @@ def rings_pages(
     for start in range(0, len(wanted), _AT_ONCE):
         found = stored_pictures(index, wanted[start : start + _AT_ONCE], side=side)
         pictures |= {photo_id: _shown(picture) for photo_id, picture in found.items()}
-        tell("pictures", min(1.0, (start + _AT_ONCE) / len(wanted)))
+        progress.step("pictures", min(start + _AT_ONCE, len(wanted)), len(wanted))
     yield from rings_page(report, pictures, index=None if index_path == _DEFAULT_INDEX else str(index_path))
 
 

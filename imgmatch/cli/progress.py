@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from imgmatch.cli import log
 from imgmatch.formats.text import as_csv, clean
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import TextIO
 
-    from rich.progress import TaskID
-
     from imgmatch.model import Skipped
-    from imgmatch.sources.counting import Count
+    from imgmatch.progress import Progress
 
 SHOWN_SKIPS = 10
 """More skipped photos than this are only counted on the terminal; ``--skipped`` lists them all."""
@@ -28,49 +27,52 @@ SKIP_COLUMNS = ("photo", "account", "line", "reason", "detail")
 
 
 @contextmanager
-def counting(what: str, *, quiet: bool, ahead: Count | None = None) -> Iterator[Callable[[], None]]:
-    """On a terminal what is done and the rate, and a bar and the time left once ``ahead`` has counted all there is.
+def counts(work: str, *, quiet: bool, skips: SkipList | None = None) -> Iterator[Progress]:
+    """On a terminal items done and their rate, and a bar and the time left once their total is known.
 
     Args:
-        what: the items, in the plural.
+        work: what is shown before the first step.
         quiet: show nothing.
-        ahead: counts all items meanwhile; it starts only where there is a terminal to show it.
-
-    Yields:
-        what to call for each item.
+        skips: hears of every skipped photo, whatever is shown.
     """
-    if not _is_shown(quiet=quiet):
-        yield lambda: None
+    if not is_shown(quiet=quiet):
+        yield _Unseen(skips)
         return
     from imgmatch.cli.bars import CountDisplay
 
-    with ahead or nullcontext(), CountDisplay(what, ahead) as display:
-        yield display.tell
+    with CountDisplay(work, skips) as display:
+        yield display
 
 
 @contextmanager
-def shares(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """Bars on a terminal, one for each kind of work; yields what to call with what is done and which share of it."""
-    if not _is_shown(quiet=quiet):
-        yield lambda what, share: None  # noqa: ARG005 -- told, and not shown
+def bars(*, quiet: bool) -> Iterator[Progress]:
+    """Bars on a terminal, one for each kind of work."""
+    if not is_shown(quiet=quiet):
+        yield SILENT
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from imgmatch.cli.bars import BarsDisplay
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, share: float) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=1.0)
-            progress.update(tasks[what], completed=share)
-
-        yield tell
+    with BarsDisplay() as display:
+        yield display
 
 
-def _is_shown(*, quiet: bool) -> bool:
+def is_shown(*, quiet: bool) -> bool:
+    """Whether anybody sees progress."""
     return not quiet and sys.stderr.isatty() and not log.is_json()
+
+
+class _Unseen:
+    """Shows nothing, but keeps the list of skipped photos."""
+
+    def __init__(self, skips: SkipList | None) -> None:
+        self._skips = skips
+
+    def step(self, work: str, done: float, total: float | None = None) -> None:
+        pass
+
+    def skipped(self, skipped: Skipped) -> None:
+        if self._skips is not None:
+            self._skips.skipped(skipped)
 
 
 class SkipList:
@@ -83,7 +85,7 @@ class SkipList:
         if file is not None:
             file.writelines(as_csv((), SKIP_COLUMNS))
 
-    def add(self, skipped: Skipped) -> None:
+    def skipped(self, skipped: Skipped) -> None:
         """Note one."""
         self._reasons[str(skipped.reason)] += 1
         row = {name: getattr(skipped, name) for name in SKIP_COLUMNS} | {"reason": str(skipped.reason)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
-from imgmatch.cli.progress import shares
+from imgmatch.cli.progress import bars
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
     from imgmatch.index import Index
 
     with Index.open(index_path) as index:
-        with shares(quiet=quiet) as tell:
-            index.rebuild(tell=tell)
+        with bars(quiet=quiet) as progress:
+            index.rebuild(progress)
         options.write_record(status_record(look(index)), form)
     return 0

@@ -10,7 +10,7 @@ import click
 from imgmatch.cli import log, options
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.pages import rings_pages
-from imgmatch.cli.progress import shares
+from imgmatch.cli.progress import bars
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,13 +99,13 @@ def rings(
     common = common if common_accounts is None else replace(common, accounts=common_accounts)
     common = common if common_days is None else replace(common, days=common_days)
     with Index.open(index_path, workers=workers) as index:
-        with shares(quiet=quiet) as tell:
-            night = Night(max_distance, min_score, search=not no_search, tell=tell)
+        with bars(quiet=quiet) as progress:
+            night = Night(max_distance, min_score, search=not no_search, progress=progress)
             report = find_rings(index, common=common, night=night)
         shown = (report.changed() if new else report).of_size(min_accounts)
         if form == "html":
-            with shares(quiet=quiet) as tell:
-                out.writelines(rings_pages(index, index_path, shown, tell))
+            with bars(quiet=quiet) as progress:
+                out.writelines(rings_pages(index, index_path, shown, progress))
         else:
             out.write(_text(shown, form, new=new))
         out.flush()  # what cannot be written is told, not lost when the file is closed

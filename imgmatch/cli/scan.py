@@ -10,7 +10,7 @@ import click
 
 from imgmatch.cli import options
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
-from imgmatch.cli.progress import SkipList, counting
+from imgmatch.cli.progress import SkipList, counts, is_shown
 from imgmatch.model import Depth
 
 if TYPE_CHECKING:
@@ -92,8 +92,6 @@ def scan(
     from imgmatch.actions.scan import scan as scan_sources
     from imgmatch.formats.records import scan_record
     from imgmatch.index import Index
-    from imgmatch.ingest.intake import Watcher
-    from imgmatch.sources.counting import Count
     from imgmatch.sources.remote import Remote
     from imgmatch.sources.retrying import RemoteOptions
 
@@ -103,9 +101,16 @@ def scan(
     with Remote(RemoteOptions(allow_private=allow_private, fetchers=fetchers)) as remote:
         opened = open_sources(sources, root=root, remote=remote)  # a mistyped one must not leave an empty index behind
         found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
-        with counting("photos", quiet=quiet, ahead=Count(opened)) as tell, found as index:
-            watcher = Watcher(tell, skips.add, tell)
-            result = scan_sources(index, opened, prune=prune, watcher=watcher, remote=remote, since=since)
+        with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
+            result = scan_sources(
+                index,
+                opened,
+                prune=prune,
+                progress=progress,
+                count_ahead=is_shown(quiet=quiet),
+                remote=remote,
+                since=since,
+            )
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
     write_metrics(metrics_file, "scan", scan_record(result))

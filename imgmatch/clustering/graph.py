@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
@@ -20,13 +19,15 @@ from imgmatch.clustering.star_cover import Edges, Star, gather
 from imgmatch.features import pair_model as rules
 from imgmatch.joins.blocks import Terms
 from imgmatch.joins.near import Pairs, near_pairs
+from imgmatch.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from imgmatch.clustering.cannot_link import Apart
     from imgmatch.index import Index
-    from imgmatch.joins.blocks import Progress
 
 SURE = 18
 """Bits within which fingerprints are enough to tie pictures. Among 57,000 pictures no two strangers were nearer than 22
@@ -40,10 +41,6 @@ Ties = dict[tuple[int, int], tuple[Tie, float]]
 """Ties by the two nodes, the smaller one first, each with its score."""
 
 
-def _silent(what: str, share: float) -> None:
-    del what, share
-
-
 @dataclass(frozen=True, slots=True)
 class Night:
     """How to look.
@@ -52,13 +49,13 @@ class Night:
         max_distance: bits in which copies may differ; ``None`` takes the hasher's own.
         min_score: what a tie by features scores at least; ``None`` takes the rule's own.
         search: look up the features of new pictures first, which writes what it finds; else take what is on record.
-        tell: called with what is done and which share of it, 0..1.
+        progress: hears how far the run is.
     """
 
     max_distance: int | None = None
     min_score: float | None = None
     search: bool = True
-    tell: Callable[[str, float], None] = _silent
+    progress: Progress = SILENT
 
 
 @dataclass(frozen=True)
@@ -95,9 +92,9 @@ def draw_graph(index: Index, night: Night) -> Graph:
     searched = Searched()
     if night.search and nodes.pictures:
         tied = Tied(nodes, near.left, near.right)
-        searched = search_new(index, nodes, tied, lambda done, of: night.tell("pictures searched", done / of))
+        searched = search_new(index, nodes, tied, night.progress)
         loose = _chosen(near, _is_loose(near, nodes))
-        confirm_near(index, nodes, loose, searched, lambda done, of: night.tell("near pictures judged", done / of))
+        confirm_near(index, nodes, loose, searched, night.progress)
     found = _ties(index, nodes, night)
     near = _chosen(near, ~_is_loose(near, nodes) | ~_is_refused(index, nodes, near, found))
     pairs, ties = _edges(found, near, apart)
@@ -106,7 +103,7 @@ def draw_graph(index: Index, night: Night) -> Graph:
     stars = uncollaged(stars, everything, nodes.weights, _whole(found, ties, nodes), apart)
     asked = crossing(stars, everything, len(nodes))
     if night.search:
-        confirm(index, nodes, asked, searched, lambda done, of: night.tell("copies confirmed", done / of))
+        confirm(index, nodes, asked, searched, night.progress)
         found = _ties(index, nodes, night)
     confirmed = [pair for pair in asked if (min(pair), max(pair)) in found]
     stars = joined(stars, confirmed, ties, apart, len(nodes))
@@ -114,10 +111,7 @@ def draw_graph(index: Index, night: Night) -> Graph:
 
 
 def _near(index: Index, nodes: Nodes, allowed: int, apart: Apart, night: Night) -> Pairs:
-    def tell(progress: Progress) -> None:
-        night.tell("fingerprints joined", progress.share)
-
-    pairs = near_pairs(turned_by(index.hasher, nodes.bits), allowed, Terms(progress=tell))
+    pairs = near_pairs(turned_by(index.hasher, nodes.bits), allowed, Terms(progress=night.progress))
     return _chosen(pairs, ~apart.mask(pairs.left, pairs.right))
 
 

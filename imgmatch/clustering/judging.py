@@ -15,15 +15,17 @@ from imgmatch.clustering.search import AT_ONCE, PictureAsker
 from imgmatch.matching.evidence import turned_back
 from imgmatch.matching.stored_pairs import Claim, PairJudge
 from imgmatch.model import ORIENTATIONS
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from imgmatch.catalog.features import FeatureRow
     from imgmatch.clustering.nodes import Nodes
     from imgmatch.clustering.search import Searched
     from imgmatch.index import Index
     from imgmatch.joins.near import Pairs
+    from imgmatch.progress import Progress
 
 _Way = tuple[bool, int | None]
 """Whether the one that is asked about is mirrored, and how it is turned to lie frame on frame, if it is."""
@@ -37,7 +39,7 @@ def confirm(
     nodes: Nodes,
     pairs: Sequence[tuple[int, int]],
     counted: Searched,
-    tell: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> None:
     """Judge pairs of nodes that no night has judged yet, and keep the outcome, which may be that they are no copies.
 
@@ -46,14 +48,14 @@ def confirm(
         nodes: its pictures.
         pairs: each node with a medoid, in order.
         counted: where to count what was done.
-        tell: called with how many pictures are done, of how many.
+        progress: hears how many pictures are done, of how many.
     """
     waiting: _Waiting = {}
     for node, medoid in pairs:
         row, other = int(nodes.features[node]), int(nodes.features[medoid])
         if min(row, other) >= 0 and row != other:
             waiting.setdefault(row, {})[other] = ((False, None), (True, None))
-    _judge(index, nodes, waiting, counted, tell)
+    _judge(index, nodes, waiting, counted, progress, "copies confirmed")
 
 
 def confirm_near(
@@ -61,7 +63,7 @@ def confirm_near(
     nodes: Nodes,
     near: Pairs,
     counted: Searched,
-    tell: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> None:
     """The same for pairs tied by fingerprints, each in the orientation in which they are near."""
     waiting: _Waiting = {}
@@ -70,12 +72,10 @@ def confirm_near(
         turn = ORIENTATIONS[orientation]
         way = (turn.mirrored, turned_back(turn))
         waiting.setdefault(int(nodes.features[left]), {})[int(nodes.features[right])] = (way,)
-    _judge(index, nodes, waiting, counted, tell)
+    _judge(index, nodes, waiting, counted, progress, "near pictures judged")
 
 
-def _judge(
-    index: Index, nodes: Nodes, waiting: _Waiting, counted: Searched, tell: Callable[[int, int], None] | None
-) -> None:
+def _judge(index: Index, nodes: Nodes, waiting: _Waiting, counted: Searched, progress: Progress, work: str) -> None:
     with index.catalog.read() as connection:
         judged = judged_pairs(connection)
     left = {
@@ -99,8 +99,7 @@ def _judge(
             with index.catalog.write() as connection:
                 store_ties(connection, ties)
             done += len(batch)
-            if tell is not None:
-                tell(done, len(left))
+            progress.step(work, done, len(left))
 
 
 def _claims(others: Mapping[int, Sequence[_Way]], known: Mapping[int, FeatureRow], nodes: Nodes) -> list[Claim]:

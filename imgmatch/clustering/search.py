@@ -21,9 +21,10 @@ from imgmatch.describing.messages import Description, Job
 from imgmatch.imaging.picture import KEPT, SMALL_SIDE
 from imgmatch.matching.stored_pairs import Asking, Claim, PairJudge, asking, rule_name
 from imgmatch.matching.verification import MOST_CANDIDATES
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from imgmatch.clustering.nodes import Nodes
     from imgmatch.engines.ivf import Candidate
     from imgmatch.index import Index
+    from imgmatch.progress import Progress
 
 AT_ONCE = 128
 """Pictures searched and judged between two writes."""
@@ -102,14 +104,14 @@ class PictureAsker:
                 self._counted.unreadable += 1
 
 
-def search_new(index: Index, nodes: Nodes, tied: Tied, tell: Callable[[int, int], None] | None = None) -> Searched:
+def search_new(index: Index, nodes: Nodes, tied: Tied, progress: Progress = SILENT) -> Searched:
     """Look up the pictures no night has looked up yet.
 
     Args:
         index: which must be free to be written.
         nodes: its pictures.
         tied: what the join of fingerprints has tied.
-        tell: called with how many pictures are done, of how many.
+        progress: hears how many pictures are done, of how many.
     """
     counted = Searched()
     rule = rule_name(index.header.codebook)
@@ -129,8 +131,7 @@ def search_new(index: Index, nodes: Nodes, tied: Tied, tell: Callable[[int, int]
             with index.catalog.write() as connection:
                 store_ties(connection, ties)
                 note_searched(connection, rule, batch[-1])
-            if tell is not None:
-                tell(counted.pictures, len(new))
+            progress.step("pictures searched", counted.pictures, len(new))
     return counted
 
 

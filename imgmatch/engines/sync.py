@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.segments import Parts
 from imgmatch.errors import IndexDamagedError
 from imgmatch.features.record import unpack
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.ivf import Candidate
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
+    from imgmatch.progress import Progress
 
 FEATURE_ENGINE = "ivf"
 
@@ -52,13 +53,6 @@ class _Engine(Protocol):
 
 
 Held = TypeVar("Held", bound=_Engine)
-
-Tell = Callable[[float], None]
-"""Told which share of a work is done, 0..1."""
-
-
-def _untold(_: float) -> None:
-    pass
 
 
 class Searcher(ABC, Generic[Held]):
@@ -127,11 +121,11 @@ class Searcher(ABC, Generic[Held]):
             return self.rebuild(header)
         return self._published(header, held, lost)
 
-    def rebuild(self, header: Header, tell: Tell = _untold) -> Header:
-        """Make the engine from the catalog alone and publish it; ``tell`` hears which share of it is read."""
+    def rebuild(self, header: Header, progress: Progress = SILENT) -> Header:
+        """Make the engine from the catalog alone and publish it; ``progress`` hears how many rows are read."""
         with self._catalog.read() as connection:
             last, known = self._last(connection), self._count(connection, header)
-        held = self._caught_up(self._empty(header), header, last, lambda count: tell(count / max(count, known)))
+        held = self._caught_up(self._empty(header), header, last, progress, known)
         return self._published(header, held, np.empty(0, np.int64))
 
     def _published(self, header: Header, held: Held, gone: Ids) -> Header:
@@ -161,7 +155,9 @@ class Searcher(ABC, Generic[Held]):
     def _count_after(self, connection: Connection, header: Header, row: int) -> int: ...
 
     @abstractmethod
-    def _caught_up(self, held: Held, header: Header, last: int, tell: Callable[[int], None] = _untold) -> Held: ...
+    def _caught_up(
+        self, held: Held, header: Header, last: int, progress: Progress = SILENT, known: int = 0
+    ) -> Held: ...
 
     @abstractmethod
     def _publish(self, header: Header, held: Held, gone: Ids) -> Header: ...
@@ -195,11 +191,11 @@ class FingerprintSearcher(Searcher[Parts]):
     def _count_after(self, connection: Connection, header: Header, row: int) -> int:
         return count_fingerprints_after(connection, header.hashers[0], row)
 
-    def _caught_up(self, held: Parts, header: Header, last: int, tell: Callable[[int], None] = _untold) -> Parts:
+    def _caught_up(self, held: Parts, header: Header, last: int, progress: Progress = SILENT, known: int = 0) -> Parts:
         with self._catalog.read() as connection:
             for ids, codes in read_fingerprints(connection, header.hashers[0], after=held.through):
                 held = held.grown(ids, codes, int(ids[-1]))
-                tell(len(held))
+                progress.step(self.kind, len(held), max(len(held), known))
         return held.grown(*held.nothing(), through=max(last, held.through))
 
     def _publish(self, header: Header, held: Parts, gone: Ids) -> Header:
@@ -241,12 +237,15 @@ class FeatureSearcher(Searcher[IvfParts]):
     def _count_after(self, connection: Connection, header: Header, row: int) -> int:
         return count_features_after(connection, header.codebook, row)
 
-    def _caught_up(self, held: IvfParts, header: Header, last: int, tell: Callable[[int], None] = _untold) -> IvfParts:
+    def _caught_up(
+        self, held: IvfParts, header: Header, last: int, progress: Progress = SILENT, known: int = 0
+    ) -> IvfParts:
         waiting: list[tuple[int, Stored]] = []
         with self._catalog.read() as connection:
             for block in read_records(connection, header.codebook, after=held.through):
                 waiting += [(row, self._unpacked(row, record)) for row, record in block]
-                tell(len(held) + len(waiting))
+                read = len(held) + len(waiting)
+                progress.step(self.kind, read, max(read, known))
                 if len(waiting) >= _GROWN_AT_ONCE:
                     held, waiting = held.grown(waiting, waiting[-1][0]), []
         # More rows than up to `last` may have been there to read by now.

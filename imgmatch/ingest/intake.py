@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.database import Catalog
     from imgmatch.describing.pool import WorkerPool
+    from imgmatch.progress import Progress
 
 BATCH = 256
 """Photos written at once, and the most that a kill can lose."""
@@ -37,25 +37,13 @@ BATCH = 256
 RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
 """Reasons that may be the machine's, not the photo's: such photos are tried again."""
 
+WORK = "photos"
+"""What progress on taking photos in is called; a skipped photo is done with, too."""
+
 HELD_BYTES = 256 << 20
 """While so many bytes of fetched photos are with the workers, no more are handed to them."""
 
 _NS_PER_US = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """What the caller wants to hear while photos come in.
-
-    Attributes:
-        on_photo: of every photo that is dealt with, a skipped one too.
-        on_skip: of every skipped photo, and why.
-        on_passed_over: of every photo that is too old to be taken in; it is no photo of ``on_photo``.
-    """
-
-    on_photo: Callable[[], None] = lambda: None
-    on_skip: Callable[[Skipped], None] = lambda _: None
-    on_passed_over: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -110,14 +98,15 @@ class Intake:
     """One scan's way into the catalog."""
 
     def __init__(
-        self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, watcher: Watcher, codebook: str | None = None
+        self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, progress: Progress, codebook: str | None = None
     ) -> None:
         """``codebook`` is that of the features the pool computes; ``None`` where it computes none."""
         self._codebook = codebook
         self._catalog = catalog
         self._pool = pool
         self._scan = scan
-        self._watcher = watcher
+        self._progress = progress
+        self._done = 0
         self._pending = _Pending()
         self._in_hand: set[str] = set()
         self._written: list[str] = []
@@ -243,7 +232,7 @@ class Intake:
         known: KnownPhoto | None = None,
     ) -> None:
         self._count("skipped")
-        self._watcher.on_skip(skipped)
+        self._progress.skipped(skipped)
         if photo is not None:
             self._pending.photo_ids.append(photo.photo_id)
         if known is not None:
@@ -262,7 +251,7 @@ class Intake:
 
     def _skip_again(self, photo: NewPhoto, skip: KnownSkip, known: KnownPhoto | None) -> None:
         self._count("skipped")
-        self._watcher.on_skip(_skipped(photo, SkipReason(skip.reason), skip.detail))
+        self._progress.skipped(_skipped(photo, SkipReason(skip.reason), skip.detail))
         self._pending.kept_skips.append(skip.id)
         self._pending.photo_ids.append(photo.photo_id)
         if known is not None:
@@ -270,7 +259,8 @@ class Intake:
 
     def _count(self, what: str) -> None:
         self.counts[what] += 1
-        self._watcher.on_photo()
+        self._done += 1
+        self._progress.step(WORK, self._done)
 
     def _write_if_full(self) -> None:
         if len(self._pending) >= BATCH:

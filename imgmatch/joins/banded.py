@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.joins import kernels
-from imgmatch.joins.blocks import PairBlock, Progress, Terms, Words
+from imgmatch.joins.blocks import WORK, PairBlock, Terms, Words
 from imgmatch.joins.interning import intern, twins, written_out
 from imgmatch.joins.plan import MOST_FLIPS, Band, Sizes, plan
 from imgmatch.joins.shapes import Area, Column, Found, Rule
@@ -117,7 +117,7 @@ class _Join:
     bands: tuple[Band, ...]
     terms: Terms
     itself: bool
-    _done: Progress = field(default=Progress(0, 0, 0))
+    _done: float = field(default=0.0)
 
     def blocks(self) -> Iterator[PairBlock]:
         """Pairs of distinct fingerprints, never an empty block."""
@@ -135,23 +135,23 @@ class _Join:
                 yield from self._finish(pool, *waiting.popleft())
         while waiting:
             yield from self._finish(pool, *waiting.popleft())
-        self._tell(1 - self._done.share, 0, 0)
+        self._advance(1 - self._done)
 
     def _finish(self, pool: ThreadPoolExecutor, task: _Task, future: Future[bool]) -> Iterator[PairBlock]:
         done = False
         while not done:
             done = future.result()
             block = task.block()
-            self._tell(task.share if done else 0, int(task.state[3]), len(block))
+            self.terms.counts.add(int(task.state[3]), len(block))
+            self._advance(task.share if done else 0)
             if not done:
                 future = pool.submit(task.step)
             if len(block):
                 yield block
 
-    def _tell(self, share: float, candidates: int, found: int) -> None:
-        before = self._done
-        self._done = Progress(min(1.0, before.share + share), before.candidates + candidates, before.found + found)
-        self.terms.progress(self._done)
+    def _advance(self, share: float) -> None:
+        self._done = min(1.0, self._done + share)
+        self.terms.progress.step(WORK, self._done, 1)
 
     def _tasks(self, pool: ThreadPoolExecutor) -> Iterator[_Task]:
         sides = (self.left,) if self.itself else (self.left, self.right)

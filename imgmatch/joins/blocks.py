@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
+from imgmatch.progress import SILENT, Progress
 
 Codes = NDArray[np.uint8]
 """Fingerprints, shape (n, 32), dtype uint8."""
@@ -19,6 +19,9 @@ Words = NDArray[np.uint64]
 
 LEAST_PAIRS = 8
 """A kernel compares eight rows at once and must be able to put down all of them."""
+
+WORK = "fingerprints joined"
+"""What progress on a join is called."""
 
 PAIRS_AT_ONCE = 1 << 18
 """Bounds a block to about 5 MB: large enough that what is done a block costs nothing, small beside the fingerprints."""
@@ -48,19 +51,22 @@ class PairBlock:
         return PairBlock(self.right, self.left, self.distances)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a join is.
+@dataclass(slots=True)
+class JoinCounts:
+    """What a join has done so far.
 
     Attributes:
-        share: of the work that is done, 0 to 1, never falling.
         candidates: pairs of distinct fingerprints looked at so far; one pair counts in every band that offers it.
         found: pairs of distinct fingerprints that are near.
     """
 
-    share: float
-    candidates: int
-    found: int
+    candidates: int = 0
+    found: int = 0
+
+    def add(self, candidates: int, found: int) -> None:
+        """Count so many more."""
+        self.candidates += candidates
+        self.found += found
 
 
 def _cores() -> int:
@@ -74,12 +80,14 @@ class Terms:
     Attributes:
         pairs_at_once: no block has more pairs, at least 8.
         threads: how many compute; the processors this process may use, unless said.
-        progress: told now and then how far it is, in the thread that asks for the blocks.
+        progress: hears now and then which share of it is done, in the thread that asks for the blocks.
+        counts: where what is done is counted.
     """
 
     pairs_at_once: int = PAIRS_AT_ONCE
     threads: int = field(default_factory=_cores)
-    progress: Callable[[Progress], None] = lambda _: None
+    progress: Progress = SILENT
+    counts: JoinCounts = field(default_factory=JoinCounts)
 
     def __post_init__(self) -> None:
         if self.pairs_at_once < LEAST_PAIRS or self.threads < 1:

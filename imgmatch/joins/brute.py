@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.joins.blocks import PairBlock, Progress
+from imgmatch.joins.blocks import WORK, PairBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,6 @@ def brute_join(left: Words, right: Words | None, max_distance: int, terms: Terms
     if not len(left) or not across:
         return
     down = terms.pairs_at_once // across
-    candidates = found = 0
     for top in range(0, len(left), down):
         for edge in range(0, len(other), across):
             bits = _distances(left[top : top + down], other[edge : edge + across])
@@ -38,10 +37,10 @@ def brute_join(left: Words, right: Words | None, max_distance: int, terms: Terms
             if right is None:
                 near &= np.arange(top, top + bits.shape[0])[:, None] < np.arange(edge, edge + bits.shape[1])
             rows, columns = np.nonzero(near)
-            candidates, found = candidates + bits.size, found + len(rows)
+            terms.counts.add(bits.size, len(rows))
             if len(rows):
                 yield PairBlock(rows + top, columns + edge, bits[rows, columns].astype(np.int32))
-        terms.progress(Progress(min(1, (top + down) / len(left)), candidates, found))
+        terms.progress.step(WORK, min(1, (top + down) / len(left)), 1)
 
 
 def _distances(left: Words, right: Words) -> NDArray[np.uint16]:

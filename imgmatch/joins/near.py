@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgmatch.joins.blocks import PairBlock, Progress, Terms, words_of
+from imgmatch.joins.blocks import PairBlock, Terms, words_of
 from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.model import ORIENTATIONS, Orientation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from imgmatch.joins.blocks import Words
+    from imgmatch.model import Skipped
+    from imgmatch.progress import Progress
 
 
 def _back(orientation: Orientation) -> Orientation:
@@ -76,7 +78,7 @@ def near_blocks(turned: NDArray[np.uint8], max_distance: int, terms: Terms | Non
     """
     asked = terms or Terms()
     stages = _Stages(asked.progress, len(turned))
-    inner = replace(asked, progress=stages.tell)
+    inner = replace(asked, progress=stages)
     words = [words_of(codes) for codes in turned]
     for orientation, codes in enumerate(turned):
         joined = (
@@ -118,20 +120,18 @@ def _distances(one: Words, other: Words) -> NDArray[np.int64]:
 
 
 class _Stages:
-    """Tells of several joins one after another as of one."""
+    """Progress on several joins, one after another, as on one."""
 
-    def __init__(self, tell: Callable[[Progress], None], count: int) -> None:
-        self._tell = tell
+    def __init__(self, progress: Progress, count: int) -> None:
+        self._progress = progress
         self._count = count
         self._number = 0
-        self._before = self._now = Progress(0, 0, 0)
 
-    def tell(self, progress: Progress) -> None:
-        before = self._before
-        share = (self._number + progress.share) / self._count
-        self._now = Progress(share, before.candidates + progress.candidates, before.found + progress.found)
-        self._tell(self._now)
+    def step(self, work: str, done: float, total: float | None = None) -> None:
+        self._progress.step(work, (self._number + done / (total or 1)) / self._count, 1)
+
+    def skipped(self, skipped: Skipped) -> None:
+        self._progress.skipped(skipped)
 
     def next(self) -> None:
         self._number += 1
-        self._before = self._now

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hearing import Heard
 
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.ingest.intake import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,17 +59,14 @@ def test_photos_outside_the_root_are_skipped(index: Index, tmp_path: Path) -> No
     assert (result.added, result.skipped) == (1, 1)
 
 
-def test_the_watcher_hears_once_of_everything_a_source_has(index: Index, tmp_path: Path) -> None:
+def test_progress_counts_once_everything_that_all_sources_have(index: Index, tmp_path: Path) -> None:
     """Of photos, of what is skipped, and of photos too old to be taken in."""
     photos.write_accounts(tmp_path, {"heard": {"1.jpg": photos.picture(13, SIZE), "2.jpg": photos.picture(14, SIZE)}})
     (tmp_path / "m.csv").write_text(
         "account,photo,seen_at\nheard,heard/1.jpg,2026-01-01\nheard,heard/2.jpg,1999-01-01\nheard,none.jpg,\nbad\n"
     )
-    heard: Counter[str] = Counter()
-    watcher = Watcher(
-        on_photo=lambda: heard.update(["photo"]),
-        on_skip=lambda _: heard.update(["skip"]),
-        on_passed_over=lambda: heard.update(["passed over"]),
-    )
-    scan(index, [tmp_path / "m.csv"], watcher=watcher, since=datetime(2020, 1, 1, tzinfo=UTC))
-    assert heard == {"photo": 3, "skip": 2, "passed over": 1}
+    (tmp_path / "again.csv").write_text("account,photo\nheard,heard/1.jpg\n")
+    heard, since = Heard(), datetime(2020, 1, 1, tzinfo=UTC)
+    scan(index, [tmp_path / "m.csv", tmp_path / "again.csv"], progress=heard, since=since)
+    assert heard.steps == [("photos", done, None) for done in (1, 2, 3, 4, 4, 5, 5)]
+    assert len(heard.skips) == 2

@@ -24,7 +24,7 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
 from imgmatch.joins.banded import banded_join, choose
-from imgmatch.joins.blocks import Progress, Terms, words_of
+from imgmatch.joins.blocks import Terms, words_of
 from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.joins.near import near_blocks
 
@@ -188,12 +188,7 @@ def by_us(case: Case, codes: Codes, new: Codes | None) -> dict[str, Any]:
 
 
 def joined(case: Case, codes: Codes, new: Codes | None) -> dict[str, Any]:
-    last = [Progress(0, 0, 0)]
-
-    def tell(progress: Progress) -> None:
-        last[0] = progress
-
-    terms = Terms(progress=tell)
+    terms = Terms()
     started, busy = time.perf_counter(), time.process_time()
     if case.kind == "turned":
         blocks: Iterable[Any] = near_blocks(codes, case.radius, terms)
@@ -211,7 +206,7 @@ def joined(case: Case, codes: Codes, new: Codes | None) -> dict[str, Any]:
         "cpu_seconds": time.process_time() - busy,
         "pairs": pairs,
         "checksum": checksum % 2**63,
-        "candidates": last[0].candidates,
+        "candidates": terms.counts.candidates,
         "threads": terms.threads,
     }
 

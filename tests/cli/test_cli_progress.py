@@ -11,8 +11,9 @@ import photos
 import pytest
 from terminal import command
 
-from imgmatch.cli.progress import counting
-from imgmatch.sources.counting import Count
+from imgmatch.actions.scan import scan
+from imgmatch.cli.progress import is_shown
+from imgmatch.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 SIZE = (96, 120)
 
 
-class Told:
-    """A source that tells whether anybody counts it."""
+class Outlined:
+    """A source that notes whether anybody counts it."""
 
-    key = "told"
+    key = "outlined"
 
     def __init__(self) -> None:
         self.counted = False
@@ -118,13 +119,16 @@ def test_a_scan_that_logs_in_json_shows_nothing_else_on_a_terminal(home: Path) -
     assert all(line.startswith("{") for line in shown.splitlines())
 
 
-def test_nothing_is_counted_where_nobody_sees_it() -> None:
-    """Standard error is no terminal here, and with --quiet it does not matter."""
-    for quiet in (False, True):
-        source = Told()
-        with counting("photos", quiet=quiet, ahead=Count([source])) as tell:
-            tell()
+def test_photos_are_counted_ahead_only_where_somebody_sees_it(home: Path) -> None:
+    """Standard error is no terminal here."""
+    source = Outlined()
+    with Index.open(home / "index", create=True) as index:
+        scan(index, [source])
         assert not source.counted
+        scan(index, [source], count_ahead=True)
+    assert source.counted
+    assert not is_shown(quiet=False)
+    assert not is_shown(quiet=True)
 
 
 def test_a_rebuild_shows_on_a_terminal_how_far_it_is(home: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hearing import Heard
 from PIL import ImageOps
 from planting import Planter, found, shot, who
 
@@ -197,15 +198,15 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
         for table in (schema.ties, schema.searches):
             connection.execute(table.delete())
 
-    def kill(what: str, share: float) -> None:
-        if what == "pictures searched" and share < 1:
+    def kill(work: str, share: float) -> None:
+        if work == "pictures searched" and share < 1:
             raise KeyboardInterrupt
 
     kills = 0
     for _ in range(3):
         before = contents(planter.index)["ties"]
         with pytest.raises(KeyboardInterrupt):
-            find_rings(planter.index, night=Night(tell=kill))
+            find_rings(planter.index, night=Night(progress=Heard(kill)))
         kills += 1
         after = contents(planter.index)["ties"]
         assert {row[:2] for row in before} <= {row[:2] for row in after}
@@ -215,14 +216,13 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
     assert find_rings(planter.index).searched.pictures == 0
 
 
-def test_what_is_told_of_a_nights_progress_ends_with_all_of_it(planter: Planter) -> None:
+def test_progress_on_a_run_ends_with_all_of_it(planter: Planter) -> None:
     plant_crops(planter, range(2))
-    told: list[tuple[str, float]] = []
-    planter.rings(night=Night(tell=lambda what, share: told.append((what, share))))
-    shares = [share for what, share in told if what == "pictures searched"]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
-    assert all(0 <= share <= 1 for _, share in told)
+    heard = Heard()
+    planter.rings(night=Night(progress=heard))
+    assert heard.shares("pictures searched") == sorted(heard.shares("pictures searched"))
+    assert heard.shares("pictures searched")[-1] == 1
+    assert all(0 <= done <= (total or 0) for _, done, total in heard.steps)
 
 
 def night(planter: Planter) -> RingsReport:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import photos
 import pytest
+from hearing import Heard
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.pair_scores import Tie, note_searched, read_ties, searched_through
@@ -33,7 +34,7 @@ class Night:
     def __init__(self, home: Path, index: Index) -> None:
         self.home = home
         self.index = index
-        self.told: list[tuple[int, int]] = []
+        self.heard = Heard()
 
     def plant(self, name: str, image: Image.Image) -> Path:
         path = self.home / f"{name}.jpg"
@@ -47,8 +48,8 @@ class Night:
 
     def search(self, left: np.ndarray = NO_PAIRS, right: np.ndarray = NO_PAIRS) -> Searched:
         nodes = self.nodes()
-        self.told = []
-        return search_new(self.index, nodes, Tied(nodes, left, right), lambda *done: self.told.append(done))
+        self.heard = Heard()
+        return search_new(self.index, nodes, Tied(nodes, left, right), self.heard)
 
     def ties(self) -> list[Tie]:
         with self.index.catalog.read() as connection:
@@ -160,7 +161,7 @@ def test_progress_is_told_and_how_far_was_searched_is_kept_batch_by_batch(
     for seed in range(5):
         night.plant(f"n{seed}", photos.picture(seed, (160, 200)))
     assert night.search().pictures == 5
-    assert night.told == [(2, 5), (4, 5), (5, 5)]
+    assert night.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
     with night.index.catalog.read() as connection:
         rule = rule_name(night.index.header.codebook)
         assert searched_through(connection, rule) == max(night.nodes().pictures)
@@ -195,11 +196,11 @@ def test_pairs_are_confirmed_once_also_those_that_are_no_copies(night: Night) ->
     night.plant("whole", picture)
     night.plant("crop", crop(picture))
     night.plant("stranger", photos.picture(11, SIZE))
-    nodes, counted, told = night.nodes(), Searched(), []
+    nodes, counted, heard = night.nodes(), Searched(), Heard()
     pairs = [(nodes.pictures[row], 0) for row in nodes.pictures]
-    confirm(night.index, nodes, pairs, counted, lambda *done: told.append(done))
-    assert (counted.judged, told) == (4, [(2, 2)])  # two pairs, each as it is and mirrored
+    confirm(night.index, nodes, pairs, counted, heard)
+    assert (counted.judged, heard.steps) == (4, [("copies confirmed", 2, 2)])  # two pairs, each as it is and mirrored
     assert len(night.ties()) == 2
     assert night.copies() == {(0, 1)}
-    confirm(night.index, nodes, pairs, counted, lambda *done: told.append(done))
-    assert (counted.judged, len(told)) == (4, 1)
+    confirm(night.index, nodes, pairs, counted, heard)
+    assert (counted.judged, len(heard.steps)) == (4, 1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hearing import Heard
 from sqlalchemy import delete, func, select, update
 
 from imgmatch import registry
@@ -28,9 +29,10 @@ from imgmatch.errors import IndexDamagedError
 from imgmatch.features.codebook import shipped
 from imgmatch.features.extract import Features
 from imgmatch.features.record import pack, unpack
+from imgmatch.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 BOOK = registry.DEFAULT_CODEBOOK
 AT_ONCE = 6  # pictures of one seed
@@ -195,8 +197,8 @@ def test_features_of_another_codebook_are_not_searched_but_looked_at(shelf: Shel
 ADD = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from test_feature_searcher import Shelf
+sys.path[:0] = sys.argv[2:]
+from test_feature_sync import Shelf
 shelf = Shelf(Path(sys.argv[1]))
 for line in sys.stdin:
     shelf.add(int(line))
@@ -209,7 +211,7 @@ shelf.close()
 
 def test_a_search_finds_what_another_process_wrote_and_published(shelf: Shelf) -> None:
     writer = subprocess.Popen(
-        [sys.executable, "-c", ADD, str(shelf.layout.root), str(Path(__file__).parent)],
+        [sys.executable, "-c", ADD, str(shelf.layout.root), *map(str, Path(__file__).parents[:2])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -316,9 +318,9 @@ class Counting(FeatureSearcher):
 
     rebuilt = 0
 
-    def rebuild(self, header: Header, *args: Callable[[float], None]) -> Header:
+    def rebuild(self, header: Header, progress: Progress = SILENT) -> Header:
         self.rebuilt += 1
-        return super().rebuild(header, *args)
+        return super().rebuild(header, progress)
 
 
 def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(
@@ -385,18 +387,15 @@ def test_a_reader_keeps_the_answers_of_the_generation_it_holds(shelf: Shelf, oth
     assert found(other) == in_catalog(shelf) != before
 
 
-def test_rebuilding_tells_rising_shares_of_what_is_read_and_ends_with_all(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_on_rebuilding_rises_to_all_that_is_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imgmatch.engines.sync._GROWN_AT_ONCE", 7)
     monkeypatch.setattr("imgmatch.catalog.features._READ_AT_ONCE", 3)  # five thousand are too many for a test
-    told: list[float] = []
-    shelf.searcher.rebuild(shelf.layout.header(), told.append)
-    assert all(share == 1 for share in told)  # there is nothing to read
-    told.clear()
+    heard = Heard()
+    shelf.searcher.rebuild(shelf.layout.header(), heard)
+    assert heard.steps == []  # there is nothing to read
     shelf.add(1, 2)
-    shelf.searcher.rebuild(shelf.layout.header(), told.append)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    shelf.searcher.rebuild(shelf.layout.header(), heard)
+    assert heard.shares(shelf.searcher.kind) == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_rebuilt_snapshot_holds_nothing_the_catalog_has_lost(shelf: Shelf, other: Shelf) -> None:

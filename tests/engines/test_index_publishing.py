@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hearing import Heard
 from sqlalchemy import select
 from test_index import in_file, on, save
 
@@ -145,11 +146,11 @@ def test_what_a_killed_process_did_not_publish_any_more_is_left_out_by_the_next_
         assert gone not in in_file(index)
 
 
-def test_rebuilding_tells_rising_shares_of_both_engines(large: Path, tmp_path: Path) -> None:
+def test_progress_on_rebuilding_names_both_engines(large: Path, tmp_path: Path) -> None:
     shutil.copytree(large / "index", tmp_path / "index")
-    told: list[tuple[str, float]] = []
+    heard = Heard()
     with Index.open(tmp_path / "index") as index:
         before = in_file(index)
-        index.rebuild(lambda what, share: told.append((what, share)))
+        index.rebuild(heard)
         assert (sizes(index), in_file(index)) == ((101, 101), before)
-    assert told == [("fingerprints", 1.0), ("features", 1.0)]
+    assert heard.steps == [("fingerprints", 101, 101), ("features", 101, 101)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hearing import Heard
 from sqlalchemy import delete, insert, select
 
 from imgmatch import registry
@@ -21,9 +22,10 @@ from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.snapshots import map_arrays, save_arrays
 from imgmatch.engines.sync import FingerprintSearcher, load_fingerprints
+from imgmatch.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from imgmatch.engines.base import Codes, Hits
 
@@ -142,8 +144,8 @@ def test_a_search_finds_what_was_written_before_it_began(shelf: Shelf) -> None:
 ADD = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from test_searcher import Shelf
+sys.path[:0] = sys.argv[2:]
+from test_sync import Shelf
 shelf = Shelf(Path(sys.argv[1]))
 for line in sys.stdin:
     shelf.add(int(line))
@@ -156,7 +158,7 @@ shelf.close()
 
 def test_a_search_finds_what_another_process_wrote_and_published(shelf: Shelf) -> None:
     writer = subprocess.Popen(
-        [sys.executable, "-c", ADD, str(shelf.layout.root), str(Path(__file__).parent)],
+        [sys.executable, "-c", ADD, str(shelf.layout.root), *map(str, Path(__file__).parents[:2])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -254,9 +256,9 @@ class Counting(FingerprintSearcher):
 
     rebuilt = 0
 
-    def rebuild(self, header: Header, *args: Callable[[float], None]) -> Header:
+    def rebuild(self, header: Header, progress: Progress = SILENT) -> Header:
         self.rebuilt += 1
-        return super().rebuild(header, *args)
+        return super().rebuild(header, progress)
 
 
 def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(
@@ -364,17 +366,14 @@ def test_a_reader_keeps_the_answers_of_the_generation_it_holds(shelf: Shelf, oth
     assert found(other) == in_catalog(shelf) != before
 
 
-def test_rebuilding_tells_rising_shares_of_what_is_read_and_ends_with_all(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_on_rebuilding_rises_to_all_that_is_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imgmatch.catalog.fingerprints._READ_AT_ONCE", 30)  # a hundred thousand are too many for a test
-    told: list[float] = []
-    shelf.searcher.rebuild(shelf.layout.header(), told.append)
-    assert all(share == 1 for share in told)  # there is nothing to read
-    told.clear()
+    heard = Heard()
+    shelf.searcher.rebuild(shelf.layout.header(), heard)
+    assert heard.steps == []  # there is nothing to read
     shelf.add(1, 2, 3)
-    shelf.searcher.rebuild(shelf.layout.header(), told.append)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    shelf.searcher.rebuild(shelf.layout.header(), heard)
+    assert heard.shares(shelf.searcher.kind) == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_new_generation_is_picked_up_and_what_it_has_lost_is_gone(shelf: Shelf, other: Shelf) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hearing import Heard
 from PIL import Image
 from sqlalchemy import select, update
 
@@ -15,7 +16,7 @@ from imgmatch.catalog import schema
 from imgmatch.errors import SourceError
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
-from imgmatch.ingest.intake import BATCH, Watcher
+from imgmatch.ingest.intake import BATCH
 from imgmatch.model import Depth, NewPhoto, ScanResult, Skipped, SkipReason, Status
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class Place:
         return path
 
     def scan(self, source: Path | None = None, *, prune: bool = False) -> ScanResult:
-        self.skipped = []
-        return scan(self.index, [source or self.folder], prune=prune, watcher=Watcher(on_skip=self.skipped.append))
+        heard = Heard()
+        self.skipped = heard.skips
+        return scan(self.index, [source or self.folder], prune=prune, progress=heard)
 
     def accounts_with(self, seed: int) -> set[str]:
         result = self.index.check(photos.jpeg(photos.picture(seed, SMALL)))
@@ -367,10 +369,13 @@ def test_a_photo_that_took_too_long_is_tried_again_by_the_next_scan(tmp_path: Pa
     path.parent.mkdir()
     photos.picture(1, (3000, 3000)).save(path, compress_level=0)
     with Index.create(tmp_path / "index", limits=Limits(seconds=0.01)) as index:
-        skipped: list[Skipped] = []
-        result = scan(index, [path.parent], watcher=Watcher(on_skip=skipped.append))
+        heard = Heard()
+        result = scan(index, [path.parent], progress=heard)
         assert counts(result) == {"skipped": 1}
-        assert skipped[0].reason in {SkipReason.TIMED_OUT, SkipReason.CRASHED}  # the pool's clock, or the worker's own
+        assert heard.skips[0].reason in {
+            SkipReason.TIMED_OUT,
+            SkipReason.CRASHED,
+        }  # the pool's clock, or the worker's own
     with Index.open(tmp_path / "index") as index:
         assert counts(scan(index, [path.parent])) == {"added": 1}
         assert index.counts()["skipped"] == 0
@@ -389,13 +394,13 @@ def test_folders_sockets_and_loops_in_place_of_a_photo_are_named(place: Place) -
 # -- the whole --------------------------------------------------------------------------------------------------------
 
 
-def test_every_item_is_told_to_the_watcher_once(place: Place) -> None:
-    told: list[None] = []
+def test_every_item_is_a_step_of_progress(place: Place) -> None:
     place.photo("1.jpg", 1)
     manifest = place.manifest("a,1.jpg", "a,1.jpg", "b,none.jpg", "bad")
     for _ in range(2):
-        scan(place.index, [manifest], watcher=Watcher(on_photo=lambda: told.append(None)))
-    assert len(told) == 8
+        heard = Heard()
+        scan(place.index, [manifest], progress=heard)
+        assert heard.steps == [("photos", done, None) for done in (1, 2, 3, 4, 4)]
 
 
 def test_photos_added_by_a_program_are_filed_as_those_of_a_scan_are(place: Place) -> None:

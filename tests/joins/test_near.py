@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hearing import Heard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.joins.blocks import Progress, Terms
+from imgmatch.joins.blocks import Terms
 from imgmatch.joins.hamming import FEW
 from imgmatch.joins.near import BACK, Pairs, near_blocks, near_pairs
 from imgmatch.model import ORIENTATIONS
@@ -119,10 +120,11 @@ def test_copies_of_a_symmetrical_picture_are_pairs_once() -> None:
 
 
 def test_the_progress_of_all_orientations_is_one() -> None:
-    told: list[Progress] = []
-    turned = turned_codes(3, 8, 40)
-    pairs = near_pairs(turned, 40, Terms(progress=told.append))
-    assert [p.share for p in told] == sorted(p.share for p in told)
-    assert told[-1].share == 1
-    assert told[-1].candidates == 8 * 40 * 40
-    assert told[-1].found >= len(pairs) > 0
+    heard, turned = Heard(), turned_codes(3, 8, 40)
+    terms = Terms(progress=heard)
+    pairs = near_pairs(turned, 40, terms)
+    shares = heard.shares("fingerprints joined")
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert terms.counts.candidates == 8 * 40 * 40
+    assert terms.counts.found >= len(pairs) > 0

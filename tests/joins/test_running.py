@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hearing import Heard
 from joining import by_comparing_all, clustered
 
 import imgmatch
 from imgmatch.joins.banded import banded_join
-from imgmatch.joins.blocks import Progress, Terms, words_of
+from imgmatch.joins.blocks import Terms, words_of
 from imgmatch.joins.brute import brute_join
 
 if TYPE_CHECKING:
@@ -53,11 +54,13 @@ from imgmatch.joins.blocks import Terms
 from imgmatch.joins.hamming import self_join
 codes = np.random.default_rng(1).integers(0, 256, (500_000, 32), dtype=np.uint8)
 said = []
-def tell(progress):
-    if progress.candidates and not said:
-        said.append(print("under way", flush=True))
+class Heard:
+    def step(self, work, done, total=None):
+        if terms.counts.candidates and not said:
+            said.append(print("under way", flush=True))
+terms = Terms(progress=Heard())
 try:
-    for _ in self_join(codes, 62, Terms(progress=tell)):
+    for _ in self_join(codes, 62, terms):
         pass
 except KeyboardInterrupt:
     print("stopped with", threading.active_count(), "thread", flush=True)
@@ -78,12 +81,13 @@ def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("method", [brute_join, banded_join])
 @pytest.mark.parametrize("radius", [0, 31, 256])
 def test_progress_rises_to_the_whole_and_counts_what_is_found(method: Join, radius: int) -> None:
-    codes, told = clustered(1, 700), list[Progress]()
-    pairs = sum(len(block) for block in method(words_of(codes), None, radius, Terms(1_000, progress=told.append)))
-    assert [one.share for one in told] == sorted(one.share for one in told)
-    assert told[-1].share == 1
-    assert told[-1].found == pairs == len(by_comparing_all(codes, None, radius))
-    assert told[-1].candidates >= pairs
+    codes, heard = clustered(1, 700), Heard()
+    terms = Terms(1_000, progress=heard)
+    pairs = sum(len(block) for block in method(words_of(codes), None, radius, terms))
+    assert heard.shares("fingerprints joined") == sorted(heard.shares("fingerprints joined"))
+    assert heard.shares("fingerprints joined")[-1] == 1
+    assert terms.counts.found == pairs == len(by_comparing_all(codes, None, radius))
+    assert terms.counts.candidates >= pairs
 
 
 def test_a_join_that_is_left_early_leaves_no_thread() -> None:
@@ -95,11 +99,12 @@ def test_a_join_that_is_left_early_leaves_no_thread() -> None:
 
 
 def test_what_the_caller_of_progress_raises_ends_the_join() -> None:
-    def refuse(_: Progress) -> None:
+    def refuse(work: str, share: float) -> None:
+        del work, share
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        list(banded_join(words_of(clustered(2, 2_000)), None, 31, Terms(progress=refuse)))
+        list(banded_join(words_of(clustered(2, 2_000)), None, 31, Terms(progress=Heard(refuse))))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("imgmatch-join")]
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 from bucket_server import GoogleHandler, Relay, moto, send, serving
+from hearing import Heard
 
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.ingest.intake import Watcher
-from imgmatch.model import Depth, NewPhoto, ScanResult, Skipped, SkipReason
+from imgmatch.model import Depth, NewPhoto, ScanResult, SkipReason
+from imgmatch.progress import SILENT, Progress
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.retrying import RemoteOptions
@@ -60,12 +61,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
         yield index
 
 
-def scanned(
-    index: Index, source: str | Path, *, prune: bool = False, skipped: list[Skipped] | None = None
-) -> dict[str, int]:
+def scanned(index: Index, source: str | Path, *, prune: bool = False, progress: Progress = SILENT) -> dict[str, int]:
     with Remote(QUICK) as remote:
-        watcher = Watcher(on_skip=([] if skipped is None else skipped).append)
-        result = scan(index, [source], prune=prune, watcher=watcher, remote=remote)
+        result = scan(index, [source], prune=prune, progress=progress, remote=remote)
     return counts(result)
 
 
@@ -110,9 +108,9 @@ def test_a_bucket_that_drops_and_lies_is_a_loss_with_a_name_made_good_by_the_nex
     relay: Relay, bucket: str, port: int, index: Index
 ) -> None:
     relay.drop, relay.lie, relay.refuse = ("1.jpg",), ("2.jpg",), ("4.jpg",)
-    skipped: list[Skipped] = []
-    assert scanned(index, f"s3://{bucket}/set/", prune=True, skipped=skipped) == {"added": 2, "skipped": 3}
-    assert {(skip.photo, skip.reason) for skip in skipped} == {
+    heard = Heard()
+    assert scanned(index, f"s3://{bucket}/set/", prune=True, progress=heard) == {"added": 2, "skipped": 3}
+    assert {(skip.photo, skip.reason) for skip in heard.skips} == {
         ("u 3/4.jpg", SkipReason.UNREADABLE),
         ("u1/1.jpg", SkipReason.UNREADABLE),
         ("u1/deep/2.jpg", SkipReason.UNREADABLE),
@@ -140,9 +138,9 @@ def test_manifests_in_a_bucket_and_about_one_are_read(
     relay: Relay, bucket: str, port: int, index: Index, tmp_path: Path
 ) -> None:
     send(port, "PUT", f"/{bucket}/set/m.csv", b"account,photo\nm1,u1/1.jpg\nm2,u2/3?#.jpg\nm3,../set/none.jpg\n")
-    skipped: list[Skipped] = []
-    assert scanned(index, f"s3://{bucket}/set/m.csv", skipped=skipped) == {"added": 2, "skipped": 1}
-    assert [(skip.account, skip.reason) for skip in skipped] == [("m3", SkipReason.MISSING)]
+    heard = Heard()
+    assert scanned(index, f"s3://{bucket}/set/m.csv", progress=heard) == {"added": 2, "skipped": 1}
+    assert [(skip.account, skip.reason) for skip in heard.skips] == [("m3", SkipReason.MISSING)]
     (tmp_path / "m.jsonl").write_text(f'{{"account": "l1", "photo": "s3://{bucket}/set/u1/1.jpg"}}\n')
     assert scanned(index, tmp_path / "m.jsonl") == {"added": 1}
     relay.asked.clear()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from hearing import Heard
 from web_server import Page, WebServer
 
 from imgmatch.actions.scan import scan
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
-from imgmatch.ingest.intake import Watcher
 from imgmatch.model import Depth, ScanResult, Skipped, SkipReason
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.retrying import RemoteOptions
@@ -47,10 +47,10 @@ class Scans:
         self.skipped: list[Skipped] = []
 
     def __call__(self, source: str | Path, *, prune: bool = False, options: RemoteOptions = QUICK) -> ScanResult:
-        self.skipped = []
+        heard = Heard()
+        self.skipped = heard.skips
         with Remote(options) as remote:
-            watcher = Watcher(on_skip=self.skipped.append)
-            return scan(self._index, [source], prune=prune, watcher=watcher, remote=remote)
+            return scan(self._index, [source], prune=prune, progress=heard, remote=remote)
 
 
 @pytest.fixture
