@@ -17,8 +17,8 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.erasing import Erased, remove_erased
-from imgmatch.catalog.orphans import sweep
-from imgmatch.catalog.row_counts import tally
+from imgmatch.catalog.orphans import remove_orphans
+from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.describing.messages import NamedPhoto
 from imgmatch.describing.pool import WorkerPool
@@ -263,7 +263,7 @@ class Index:
         self.pool.warm_up()
         checker = Checker(self.catalog, self.searcher, self.features, self._header)
         with self.catalog.read() as connection:
-            features = tally(connection, "features") > 0  # where no photo has any, the query needs none
+            features = row_count(connection, "features") > 0  # where no photo has any, the query needs none
         described = self.pool.describe(photos, lambda photo: photo.job(query=True, features=features))
         for batch in chunks(described, _CHECKED_AT_ONCE):
             yield from checker.answers(batch, wanted, rule)
@@ -312,7 +312,7 @@ class Index:
             with self.catalog.write() as connection:
                 if prune:
                     removed = photo_rows.prune_photos(connection, scan)
-                sweep(connection)
+                remove_orphans(connection)
                 scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
             self._publish()
         return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
@@ -345,7 +345,7 @@ class Index:
                 removed = remove_erased(connection, erased)
                 if before is None:
                     scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
-                sweep(connection)
+                remove_orphans(connection)
                 scan_rows.drop_empty_sources(connection)
             self._publish()
             self.catalog.compact()

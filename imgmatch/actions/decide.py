@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
 from imgmatch.catalog.decisions import append_decision, decided_photos
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.graph import Night
 from imgmatch.errors import ConflictError, NotFoundError
@@ -106,4 +106,4 @@ def _file(connection: Connection, verdict: Verdict, photo_ids: Sequence[str], ha
         else:
             removed += remove_from_bank(connection, bank, photo_ids)
     if removed:
-        sweep(connection)
+        remove_orphans(connection)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.fingerprints import of_hasher
+from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def add_to_bank(connection: Connection, bank: str, photo_ids: Sequence[str], has
             .join(schema.accounts, accounts.id == photos.account_id)
             .join(schema.photo_fingerprints, links.photo_id == photos.id)
             .join(schema.fingerprints, prints.id == links.fingerprint_id)
-            .where(photos.photo_id.in_(chunk), of_hasher(hasher))
+            .where(photos.photo_id.in_(chunk), by_hasher(hasher))
             .order_by(photos.seen_at, photos.photo_id)
         )
         for pixels, fingerprint, label, photo_id, account in connection.execute(query):

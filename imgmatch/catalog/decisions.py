@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.fingerprints import of_hasher
+from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def decided_photos(connection: Connection, hasher: str, pictures: Sequence[Colle
                 .join(schema.accounts, schema.accounts.c.id == photos.account_id)
                 .join(schema.photo_fingerprints, links.photo_id == photos.id)
                 .join(schema.fingerprints, prints.id == links.fingerprint_id)
-                .where(photos.photo_id.in_(chunk), of_hasher(hasher))
+                .where(photos.photo_id.in_(chunk), by_hasher(hasher))
                 .order_by(photos.photo_id)
             )
             found += [DecidedPhoto(*row, number) for row in connection.execute(query)]

@@ -95,7 +95,9 @@ def digests_in_use(connection: Connection, digests: Collection[bytes]) -> set[by
     photos, prints = schema.photos.c, schema.fingerprints.c
     used: set[bytes] = set()
     decided, banked = schema.decision_photos.c, schema.bank_pictures.c
-    hashers = list(connection.scalars(select(schema.tallies.c.part).where(schema.tallies.c.kind == "fingerprints")))
+    hashers = list(
+        connection.scalars(select(schema.row_counts.c.part).where(schema.row_counts.c.kind == "fingerprints"))
+    )
     for chunk in chunks(digests):
         for column in (photos.sha256, photos.pixels, decided.bits, banked.pixels):
             used.update(connection.scalars(select(column).where(column.in_(chunk))))

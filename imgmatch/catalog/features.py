@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.fingerprints import of_hasher
-from imgmatch.catalog.row_counts import tally
+from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.catalog.row_counts import row_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -68,7 +68,7 @@ def last_features(connection: Connection) -> int:
 
 def count_features(connection: Connection, codebook: str) -> int:
     """How many pictures have features of this codebook."""
-    return tally(connection, "features", codebook)
+    return row_count(connection, "features", codebook)
 
 
 def count_features_after(connection: Connection, codebook: str, row: int) -> int:
@@ -134,7 +134,7 @@ def fingerprints_of_features(connection: Connection, hasher: str, ids: Collectio
     for chunk in chunks(ids):
         known = select(table.id, prints.bits).join(schema.bank_pictures, banked.pixels == table.pixels)
         known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
-        rows = connection.execute(known.where(table.id.in_(chunk), of_hasher(hasher)))
+        rows = connection.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
         found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
         shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
         pictures = dict(connection.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())

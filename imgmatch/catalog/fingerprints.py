@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.row_counts import tally
+from imgmatch.catalog.row_counts import row_count
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def intern_fingerprints(connection: Connection, hasher: str, values: Collection[
     return ids
 
 
-def of_hasher(hasher: str) -> ColumnElement[bool]:
+def by_hasher(hasher: str) -> ColumnElement[bool]:
     """Whether a fingerprint is of this hasher, asked so that the database looks up no index of hashers for it.
 
     That would lead through all fingerprints of the hasher, where a few are known by other means already: millions of
@@ -51,13 +51,13 @@ def last_fingerprint(connection: Connection) -> int:
 
 def count_fingerprints(connection: Connection, hasher: str) -> int:
     """How many distinct fingerprints of ``hasher`` there are."""
-    return tally(connection, "fingerprints", hasher)
+    return row_count(connection, "fingerprints", hasher)
 
 
 def count_fingerprints_after(connection: Connection, hasher: str, row: int) -> int:
     """How many of them have a row id above ``row``."""
     table = schema.fingerprints
-    query = select(func.count()).select_from(table).where(table.c.id > row, of_hasher(hasher))
+    query = select(func.count()).select_from(table).where(table.c.id > row, by_hasher(hasher))
     return connection.scalar(query) or 0
 
 
@@ -67,7 +67,7 @@ def read_fingerprints(
     """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
     table = schema.fingerprints.c
     while True:
-        query = select(table.id, table.bits).where(of_hasher(hasher), table.id > after)
+        query = select(table.id, table.bits).where(by_hasher(hasher), table.id > after)
         rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return

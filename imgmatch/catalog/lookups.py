@@ -9,7 +9,7 @@ from sqlalchemy import case, func, or_, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.row_counts import TALLIED, tally
+from imgmatch.catalog.row_counts import COUNTED, row_count
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def count_accounts(connection: Connection, fingerprint_ids: Collection[int]) -> 
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many rows of each kind there are."""
+    """How many rows of each kind there are; pair scores go by their older name, ``ties``, which programs read."""
     tables = {
         "decisions": schema.decisions,
         "bank_pictures": schema.bank_pictures,
@@ -162,7 +162,8 @@ def counts(connection: Connection) -> dict[str, int]:
         "scans": schema.scans,
     }
     counted = {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
-    return {kind: tally(connection, kind) for kind in TALLIED} | counted
+    kept = {"ties" if kind == "pair_scores" else kind: row_count(connection, kind) for kind in COUNTED}
+    return kept | counted
 
 
 def unfinished_scans(connection: Connection) -> int:

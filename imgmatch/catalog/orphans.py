@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
 
-def sweep(connection: Connection) -> dict[str, int]:
+def remove_orphans(connection: Connection) -> dict[str, int]:
     """Remove fingerprints and features that neither a photo nor a bank has any more, and accounts without photos.
 
-    Only rows that have lost a use since the last sweep are looked at; a killed scan leaves its own to the next.
+    Only rows that have lost a use since the last time are looked at; a killed scan leaves its own to the next.
 
     Returns:
         how many rows of each table are gone.
@@ -31,11 +31,11 @@ def sweep(connection: Connection) -> dict[str, int]:
         ),
         "accounts": _dropped(connection, accounts, (photos.account_id == accounts.c.id,)),
     }
-    connection.execute(delete(schema.unlinked))
+    connection.execute(delete(schema.orphans))
     return gone
 
 
 def _dropped(connection: Connection, table: Table, uses: tuple[ColumnElement[bool], ...]) -> int:
-    noted = select(schema.unlinked.c.row).where(schema.unlinked.c.kind == table.name)
+    noted = select(schema.orphans.c.row).where(schema.orphans.c.kind == table.name)
     unused = (~exists().where(use) for use in uses)
     return connection.execute(delete(table).where(table.c.id.in_(noted), *unused)).rowcount

@@ -117,7 +117,7 @@ def _link(connection: Connection, records: Sequence[PhotoRecord], rows: Mapping[
         connection.execute(insert(schema.photo_fingerprints), links)
 
 
-def meet_photos(
+def mark_seen(
     connection: Connection, scan: ScanKey, met: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]
 ) -> None:
     """Note photos whose picture is unchanged: the scan has met them, and their line may say new things.
@@ -131,7 +131,7 @@ def meet_photos(
     connection.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
 
 
-def stay_photos(connection: Connection, scan: ScanKey, row_ids: Sequence[int]) -> None:
+def mark_line_seen(connection: Connection, scan: ScanKey, row_ids: Sequence[int]) -> None:
     """Note photos whose line was met while their file could not be used: what is known of them stays."""
     for chunk in chunks(row_ids):
         connection.execute(update(schema.photos).where(schema.photos.c.id.in_(chunk)).values(scan_id=scan.scan_id))

@@ -140,12 +140,12 @@ skipped = Table(
     Index("skipped_by_photo", "source_id", "photo_id"),
 )
 
-ties = Table(
-    "ties",
+pair_scores = Table(
+    "pair_scores",
     metadata,
     Column("low", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True),
     Column("high", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("odds", Float, nullable=False),  # of the rule, not calibrated: calibration may change
+    Column("log_odds", Float, nullable=False),  # of the pair model, not calibrated: calibration may change
     Column("mirrored", Integer, nullable=False),
     Column("rotation", Integer, nullable=False),
     Column("overlap_low", Float),
@@ -156,12 +156,12 @@ ties = Table(
     sqlite_with_rowid=False,
 )
 
-searches = Table(
-    "searches",
+feature_searches = Table(
+    "feature_searches",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("rule", String, nullable=False),
-    Column("through", BigInteger, nullable=False),
+    Column("model", String, nullable=False),
+    Column("watermark", BigInteger, nullable=False),
     Column("searched_at", BigInteger, nullable=False),
 )
 
@@ -221,9 +221,9 @@ report_rings = Table(
     sqlite_with_rowid=False,
 )
 
-# Written by triggers, see ``tallies``.
-tallies = Table(
-    "tallies",
+# Written by triggers, see ``row_counts``.
+row_counts = Table(
+    "row_counts",
     metadata,
     Column("kind", String, primary_key=True),
     Column("part", String, primary_key=True),
@@ -231,16 +231,16 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 
-unlinked = Table(
-    "unlinked",
+orphans = Table(
+    "orphans",
     metadata,
     Column("kind", String, primary_key=True),
     Column("row", _Key, primary_key=True),
     sqlite_with_rowid=False,
 )
 
-swept = Table(
-    "swept",
+tombstones = Table(
+    "tombstones",
     metadata,
     Column("kind", String, primary_key=True),
     Column("row", _Key, primary_key=True),
@@ -256,4 +256,15 @@ report_members = Table(
     Column("ring", String, nullable=False),
     Index("report_members_by_account", "account"),
     sqlite_with_rowid=False,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("acquired_at", BigInteger, nullable=False),
+    Column("heartbeat_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
 )

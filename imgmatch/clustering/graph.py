@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.pair_scores import Tie, judged_pairs, read_ties
+from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, scored_pairs
 from imgmatch.clustering.cannot_link import Dismissals
 from imgmatch.clustering.collages import uncollaged
 from imgmatch.clustering.confirming import crossing, joined
@@ -37,7 +37,7 @@ FEATURES_COST = 1_000
 """What a tie by features costs, in bits: more than any tie by fingerprints, so that those come first."""
 
 
-Ties = dict[tuple[int, int], tuple[Tie, float]]
+Ties = dict[tuple[int, int], tuple[PairScore, float]]
 """Ties by the two nodes, the smaller one first, each with its score."""
 
 
@@ -129,7 +129,7 @@ def _is_loose(pairs: Pairs, nodes: Nodes) -> NDArray[np.bool_]:
 def _is_refused(index: Index, nodes: Nodes, pairs: Pairs, found: Ties) -> NDArray[np.bool_]:
     """Which pairs were laid over each other and are no copies."""
     with index.catalog.read() as connection:
-        judged = judged_pairs(connection)
+        judged = scored_pairs(connection)
     one, other = nodes.features[pairs.left], nodes.features[pairs.right]
     rows = zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True)
     ends = zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)
@@ -142,8 +142,10 @@ def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
     rule = rules.shipped_ties()
     least = rule.accept if night.min_score is None else night.min_score
     with index.catalog.read() as connection:
-        found = [tie for tie in read_ties(connection) if tie.low in nodes.pictures and tie.high in nodes.pictures]
-    scores = rule.probabilities(np.array([tie.odds for tie in found], np.float64)).tolist()
+        found = [
+            tie for tie in read_pair_scores(connection) if tie.low in nodes.pictures and tie.high in nodes.pictures
+        ]
+    scores = rule.probabilities(np.array([tie.log_odds for tie in found], np.float64)).tolist()
     best: Ties = {}
     for tie, score in zip(found, scores, strict=True):
         ends = nodes.pictures[tie.low], nodes.pictures[tie.high]

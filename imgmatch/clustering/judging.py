@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import features_by_id
-from imgmatch.catalog.pair_scores import judged_pairs, store_ties
+from imgmatch.catalog.pair_scores import scored_pairs, store_pair_scores
 from imgmatch.clustering.search import AT_ONCE, PictureAsker
 from imgmatch.matching.evidence import turned_back
 from imgmatch.matching.stored_pairs import Claim, PairJudge
@@ -77,7 +77,7 @@ def confirm_near(
 
 def _judge(index: Index, nodes: Nodes, waiting: _Waiting, counted: Searched, progress: Progress, work: str) -> None:
     with index.catalog.read() as connection:
-        judged = judged_pairs(connection)
+        judged = scored_pairs(connection)
     left = {
         row: fresh
         for row, others in waiting.items()
@@ -97,7 +97,7 @@ def _judge(index: Index, nodes: Nodes, waiting: _Waiting, counted: Searched, pro
             ties = judge.judge((one, _claims(left[one.row], known, nodes)) for one in asked)
             counted.judged += len(ties)
             with index.catalog.write() as connection:
-                store_ties(connection, ties)
+                store_pair_scores(connection, ties)
             done += len(batch)
             progress.step(work, done, len(left))
 

@@ -14,7 +14,13 @@ import numpy as np
 
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import features_by_id
-from imgmatch.catalog.pair_scores import begin_search, judged_pairs, note_searched, searched_through, store_ties
+from imgmatch.catalog.pair_scores import (
+    begin_feature_search,
+    scored_pairs,
+    search_watermark,
+    store_pair_scores,
+    store_search_watermark,
+)
 from imgmatch.catalog.pictures import files_of_pictures
 from imgmatch.clustering.nodes import turned_by
 from imgmatch.describing.messages import Description, Job
@@ -116,21 +122,21 @@ def search_new(index: Index, nodes: Nodes, tied: Tied, progress: Progress = SILE
     counted = Searched()
     rule = rule_name(index.header.codebook)
     with index.catalog.read() as connection:
-        through = searched_through(connection, rule)
+        through = search_watermark(connection, rule)
     new = [row for row in nodes.pictures if row > through]
     if not new:
         return counted
     with index.writing():
         with index.catalog.write() as connection:
-            begin_search(connection, rule)
+            begin_feature_search(connection, rule)
         work = _Search(index, nodes, tied, counted)
         for batch, claims in work.ahead(chunks(new, AT_ONCE)):
             ties = work.judge.judge(claims)
             counted.pictures += len(batch)
             counted.judged += len(ties)
             with index.catalog.write() as connection:
-                store_ties(connection, ties)
-                note_searched(connection, rule, batch[-1])
+                store_pair_scores(connection, ties)
+                store_search_watermark(connection, rule, batch[-1])
             progress.step("pictures searched", counted.pictures, len(new))
     return counted
 
@@ -143,7 +149,7 @@ class _Search:
         self._tied = tied
         self._asker = PictureAsker(index, counted)
         with index.catalog.read() as connection:
-            self._met = judged_pairs(connection)
+            self._met = scored_pairs(connection)
 
     def ahead(self, batches: Iterable[list[int]]) -> Iterator[tuple[list[int], list[tuple[Asking, list[Claim]]]]]:
         """Each batch with what is to be judged; the next one is searched meanwhile."""

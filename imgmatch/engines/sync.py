@@ -16,7 +16,7 @@ from imgmatch.catalog.fingerprints import (
     last_fingerprint,
     read_fingerprints,
 )
-from imgmatch.catalog.row_counts import forget_swept, swept_rows
+from imgmatch.catalog.row_counts import forget_tombstones, tombstones
 from imgmatch.engines.header import Header, Snapshot
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.engines.segments import Parts
@@ -115,7 +115,7 @@ class Searcher(ABC, Generic[Held]):
             return self.rebuild(header)
         with self._catalog.read() as connection:
             last, known = self._last(connection), self._count(connection, header)
-            lost = np.array(swept_rows(connection, self.kind, snapshot.of, snapshot.through), np.int64)
+            lost = np.array(tombstones(connection, self.kind, snapshot.of, snapshot.through), np.int64)
         held = self._caught_up(held, header, last)
         if len(held) - len(lost) != known:
             return self.rebuild(header)
@@ -131,7 +131,7 @@ class Searcher(ABC, Generic[Held]):
     def _published(self, header: Header, held: Held, gone: Ids) -> Header:
         published = self._publish(header, held, gone)
         with self._catalog.write() as connection:
-            forget_swept(connection, self.kind, held.through)
+            forget_tombstones(connection, self.kind, held.through)
         with self._growing:
             self._held = None  # the next search takes it from the file; most writers never search again
         return published

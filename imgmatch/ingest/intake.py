@@ -273,8 +273,8 @@ class Intake:
             usable += [photo.photo_id for _, photo, _, _ in pending.met]
             scan_rows.forget_skips(connection, self._scan, usable)
             photo_rows.store_photos(connection, self._scan, pending.records)
-            photo_rows.meet_photos(connection, self._scan, pending.met)
-            photo_rows.stay_photos(connection, self._scan, pending.stayed)
+            photo_rows.mark_seen(connection, self._scan, pending.met)
+            photo_rows.mark_line_seen(connection, self._scan, pending.stayed)
             scan_rows.store_skips(connection, self._scan, pending.skips)
             scan_rows.keep_skips(connection, self._scan, pending.kept_skips)
         self._written += pending.photo_ids

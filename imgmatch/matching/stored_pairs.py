@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imgmatch import registry
 from imgmatch.catalog.features import FeatureRow
-from imgmatch.catalog.pair_scores import Tie
+from imgmatch.catalog.pair_scores import PairScore
 from imgmatch.features import pair_model as rules
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
@@ -115,7 +115,7 @@ class PairJudge:
         self.rule = rules.shipped_ties() if rule is None else rule
 
     @one_thread()
-    def judge(self, pairs: Iterable[tuple[Asking, Sequence[Claim]]]) -> list[Tie]:
+    def judge(self, pairs: Iterable[tuple[Asking, Sequence[Claim]]]) -> list[PairScore]:
         """One tie for each claim, also where nothing was found."""
         found: list[tuple[Asking, Claim, list[Verified]]] = [
             (asked, claim, self._ways(asked, claim)) for asked, claims in pairs for claim in claims
@@ -138,10 +138,10 @@ class PairJudge:
         )
 
 
-def _tie(asked: Asking, claim: Claim, ways: Sequence[tuple[float, Verified]]) -> Tie:
+def _tie(asked: Asking, claim: Claim, ways: Sequence[tuple[float, Verified]]) -> PairScore:
     low, high = sorted((asked.row, claim.row))
     if not ways:
-        return Tie(low, high, NOWHERE, claim.mirrored, 0, None, None, None)
+        return PairScore(low, high, NOWHERE, claim.mirrored, 0, None, None, None)
     odds, way = max(ways, key=lambda one: one[0])
     figures = way.figures
     in_query = round(figures.overlap_query, 4), _outline(odds, way.outline_query)
@@ -155,7 +155,7 @@ def _tie(asked: Asking, claim: Claim, ways: Sequence[tuple[float, Verified]]) ->
         (overlap_low, outline_low), (overlap_high, outline_high) = in_query, in_stored
     agreement = None if np.isnan(figures.share) else round(figures.share, 4)
     overlaps, outlines = (overlap_low, overlap_high), (outline_low, outline_high)
-    return Tie(low, high, round(odds, 4), way.mirrored, rotation, *overlaps, agreement, *outlines)
+    return PairScore(low, high, round(odds, 4), way.mirrored, rotation, *overlaps, agreement, *outlines)
 
 
 def _outline(odds: float, corners: NDArray[np.float64]) -> Outline | None:

@@ -11,7 +11,7 @@ from imgmatch.actions.status import status
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
 from imgmatch.catalog.decisions import append_decision
 from imgmatch.catalog.lookups import every_photo_id
-from imgmatch.catalog.pair_scores import Tie, store_ties
+from imgmatch.catalog.pair_scores import PairScore, store_pair_scores
 from imgmatch.engines.header import FORMAT_VERSION
 from imgmatch.errors import ImgmatchError
 from imgmatch.index import Index
@@ -94,7 +94,7 @@ def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *,
 def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:
     with index.catalog.write() as connection:
         photo_id = every_photo_id(connection)[0]
-        store_ties(connection, [Tie(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
+        store_pair_scores(connection, [PairScore(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
         append_decision(connection, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])
         add_to_bank(connection, KNOWN_STOLEN, [photo_id], "phash")
     found = status(index)

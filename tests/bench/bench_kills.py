@@ -144,8 +144,8 @@ EVERYTHING = {
     " JOIN photos p ON p.id = l.photo_id JOIN fingerprints f ON f.id = l.fingerprint_id",
     "features": "SELECT pixels, codebook, record, thumbnail FROM features",
     "skipped": "SELECT photo_id, account, label, line, reason, detail FROM skipped",
-    "tallies": "SELECT kind, part, number FROM tallies WHERE number",
-    "unlinked": "SELECT kind, row FROM unlinked",
+    "row_counts": "SELECT kind, part, number FROM row_counts WHERE number",
+    "orphans": "SELECT kind, row FROM orphans",
     "unfinished scans": "SELECT id FROM scans WHERE finished_at IS NULL",
 }
 """All that a scan writes, without the row ids it happens to get."""

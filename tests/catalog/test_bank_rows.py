@@ -11,7 +11,7 @@ from imgmatch.catalog import banks as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
 from imgmatch.catalog.fingerprints import intern_fingerprints
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.photos import remove_photos
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def held(connection: Connection) -> list[tuple[str, bytes, str | None]]:
 
 def drop_unused(connection: Connection) -> tuple[int, int]:
     """How many fingerprints and features a sweep removes."""
-    gone = sweep(connection)
+    gone = remove_orphans(connection)
     return gone["fingerprints"], gone["features"]
 
 

@@ -15,9 +15,9 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased, features_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.lookups import counts, photos_showing
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.photos import known_photos, remove_photos
-from imgmatch.catalog.row_counts import swept_rows
+from imgmatch.catalog.row_counts import tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +60,9 @@ def all_rows(connection: Connection) -> dict[int, rows.FeatureRow]:
 
 def dropped(connection: Connection) -> set[int]:
     """Sweeps; gives the row ids of the features that has removed."""
-    before = set(swept_rows(connection, "features", BOOK, LAST))
-    sweep(connection)
-    return set(swept_rows(connection, "features", BOOK, LAST)) - before
+    before = set(tombstones(connection, "features", BOOK, LAST))
+    remove_orphans(connection)
+    return set(tombstones(connection, "features", BOOK, LAST)) - before
 
 
 def id_of(connection: Connection, picture: object) -> int:

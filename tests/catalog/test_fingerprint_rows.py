@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from imgmatch.catalog import fingerprints as rows
 from imgmatch.catalog import schema
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.photos import remove_photos
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def dropped(connection: Connection) -> dict[str, int]:
     """Sweeps; gives how many fingerprints of each hasher that has removed."""
     before = {hasher: rows.count_fingerprints(connection, hasher) for hasher in ("phash", "pdq")}
-    sweep(connection)
+    remove_orphans(connection)
     lost = {hasher: count - rows.count_fingerprints(connection, hasher) for hasher, count in before.items()}
     return {hasher: count for hasher, count in lost.items() if count}
 

@@ -10,8 +10,10 @@ from sqlalchemy import delete, insert, inspect, text
 
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.database import Catalog
-from imgmatch.catalog.orphans import sweep
-from imgmatch.catalog.row_counts import swept_rows, tally
+from imgmatch.catalog.orphans import remove_orphans
+from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark
+from imgmatch.catalog.row_counts import row_count, tombstones
+from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
@@ -168,156 +170,137 @@ def test_a_newer_catalog_is_refused_and_left_as_it_is(catalog: Catalog) -> None:
 
 
 def test_the_steps_are_numbered_without_a_gap() -> None:
-    assert sorted(migrations.STEPS) == list(range(2, migrations.VERSION + 1))
+    assert sorted(STEPS) == list(range(2, migrations.VERSION + 1))
 
 
-def test_a_catalog_of_the_first_version_becomes_exactly_a_new_one(catalog: Catalog, old: Path, tmp_path: Path) -> None:
-    assert structure(old) != structure(tmp_path / "catalog.sqlite3")
+ROWS_2 = """
+INSERT INTO features VALUES (7, x'02', 'book', x'0a', NULL), (9, x'03', 'book', x'0b', x'0c');
+INSERT INTO calibrations VALUES (1, 5, 1.5, -0.5, 0.5, 40);
+"""
+
+ROWS_3 = """
+INSERT INTO ties VALUES (7, 9, 1.5, 0, 90, 0.25, NULL, 0.5);
+INSERT INTO searches VALUES (1, 'rule', 9, 5);
+INSERT INTO accounts VALUES (3, 'nobody', NULL, 5, NULL);
+INSERT INTO fingerprints VALUES (8, 'pdq', x'03'), (9, 'phash', x'04');
+INSERT INTO features VALUES (11, x'04', 'old book', x'0d', NULL);
+INSERT INTO bank_pictures VALUES (1, 'known', x'04', 9, 'x', NULL, NULL, 5);
+INSERT INTO decisions VALUES (4, 9, 'confirm', 'pair', 'p1 p2', 'ana', NULL);
+INSERT INTO decision_photos VALUES (4, 0, 'p1', 'a', x'00ff'), (4, 0, 'p2', 'b', x'00ff');
+INSERT INTO reports VALUES (2, 9);
+INSERT INTO report_rings VALUES (2, 'r1', 1);
+INSERT INTO report_members VALUES (2, 'a', 'r1'), (2, 'b', 'r1');
+"""
+
+ROWS_4 = """
+INSERT INTO swept VALUES ('features', 3, 'book');
+CREATE TRIGGER tally_added_photos AFTER INSERT ON photos BEGIN INSERT INTO tallies VALUES ('photos', '', 1)
+  ON CONFLICT DO UPDATE SET number = number + 1; END;
+CREATE TRIGGER swept_features AFTER DELETE ON features BEGIN
+  INSERT OR IGNORE INTO swept VALUES ('features', OLD.id, OLD.codebook); END;
+"""
+
+RENAMED = {"pair_scores": "ties", "feature_searches": "searches", "row_counts": "tallies", "orphans": "unlinked",
+           "tombstones": "swept"}  # fmt: skip
+"""What tables of today were called before version 5."""
+
+
+def brought_to(path: Path, version: int) -> Path:
+    """The catalog of the first version at ``path`` as a later version made it, with rows in the new tables too."""
+    for number, rows in ((2, ROWS_2), (3, ROWS_3), (4, ROWS_4)):
+        if number <= version:
+            with closing(Catalog(path)) as catalog, catalog.write() as connection:
+                migrations.take_step(connection, number)
+            with closing(sqlite3.connect(path)) as connection:
+                connection.executescript(rows)
+    return path
+
+
+@pytest.mark.parametrize("version", range(1, 5))
+def test_a_catalog_of_an_older_version_becomes_exactly_a_new_one(
+    catalog: Catalog, old: Path, tmp_path: Path, version: int
+) -> None:
+    brought_to(old, version)
     with closing(Catalog(old)) as migrated:
-        assert migrated.version() == 1
+        assert migrated.version() == version
         migrated.migrate()
         assert migrated.version() == catalog.version() == migrations.VERSION
     assert structure(old) == structure(tmp_path / "catalog.sqlite3")
 
 
-def test_a_migrated_catalog_keeps_every_row_it_had(old: Path) -> None:
-    tables = ("sources", "accounts", "fingerprints", "photos", "scans", "skipped", "photo_fingerprints")
+def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
+    brought_to(old, 4)
+    with closing(sqlite3.connect(old)) as connection:
+        named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        tables = {name for (name,) in named} - {"versions"}
     before = contents(old, tables)
     assert all(before.values())
     with closing(Catalog(old)) as migrated:
         migrated.migrate()
+    now = {was: name for name, was in RENAMED.items()}
+    after = contents(old, [now.get(name, name) for name in sorted(tables)])
+    expected = {now.get(name, name): rows for name, rows in before.items()}
+    expected["row_counts"] = sorted(
+        ("pair_scores" if kind == "ties" else kind, *rest) for kind, *rest in expected["row_counts"]
+    )
+    assert after == expected
+
+
+def test_pair_scores_of_a_catalog_of_the_third_version_have_no_outlines(old: Path) -> None:
+    with closing(Catalog(brought_to(old, 3))) as migrated:
         migrated.migrate()
-    assert contents(old, tables) == before
-    assert contents(old, ["versions", "features"]) == {
-        "versions": [(number,) for number in range(1, migrations.VERSION + 1)],
-        "features": [],
-    }
-
-
-TABLES_4 = ("tallies", "unlinked", "swept")
-TABLES_3 = ("ties", "searches", "decisions", "decision_photos", "bank_pictures", "reports", "report_rings",
-            "report_members")  # fmt: skip
-
-
-@pytest.fixture
-def second(old: Path) -> Path:
-    """A catalog as the second version made it, with rows in its new tables too."""
-    with closing(Catalog(old)) as catalog, catalog.write() as connection:
-        migrations.STEPS[2](connection)
-        connection.execute(insert(schema.versions).values(version=2))
-    with closing(sqlite3.connect(old)) as connection:
-        connection.execute(
-            "INSERT INTO features VALUES (7, x'02', 'book', x'0a', NULL), (9, x'03', 'book', x'0b', x'0c')"
-        )
-        connection.execute("INSERT INTO calibrations VALUES (1, 5, 1.5, -0.5, 0.5, 40)")
-        connection.commit()
-    return old
-
-
-def test_a_catalog_of_the_second_version_becomes_exactly_a_new_one(
-    catalog: Catalog, second: Path, tmp_path: Path
-) -> None:
-    with closing(Catalog(second)) as migrated:
-        assert migrated.version() == 2
-        migrated.migrate()
-        assert migrated.version() == catalog.version() == migrations.VERSION
-    assert structure(second) == structure(tmp_path / "catalog.sqlite3")
-
-
-def test_from_the_second_version_every_row_is_kept_and_nothing_is_decided_or_tied_yet(second: Path) -> None:
-    tables = sorted(set(schema.metadata.tables) - {"versions", *TABLES_3, *TABLES_4})
-    before = contents(second, tables)
-    assert all(before.values())
-    with closing(Catalog(second)) as migrated:
-        migrated.migrate()
-    assert contents(second, tables) == before
-    assert contents(second, TABLES_3) == {table: [] for table in TABLES_3}
-
-
-@pytest.fixture
-def third(second: Path) -> Path:
-    """A catalog as the third version made it, with ties, and with rows that its last scan left to nobody."""
-    with closing(Catalog(second)) as catalog, catalog.write() as connection:
-        migrations.STEPS[3](connection)
-        for column in ("outline_low", "outline_high"):  # it made the table as it is now, not as it was then
-            connection.exec_driver_sql(f"ALTER TABLE ties DROP COLUMN {column}")
-        connection.execute(insert(schema.versions).values(version=3))
-        connection.exec_driver_sql("INSERT INTO ties VALUES (7, 9, 1.5, 0, 90, 0.25, NULL, 0.5)")
-        connection.exec_driver_sql("INSERT INTO searches VALUES (1, 'rule', 9, 5)")
-        connection.exec_driver_sql("INSERT INTO accounts VALUES (3, 'nobody', NULL, 5, NULL)")
-        connection.exec_driver_sql("INSERT INTO fingerprints VALUES (8, 'pdq', x'03'), (9, 'phash', x'04')")
-        connection.exec_driver_sql("INSERT INTO features VALUES (11, x'04', 'old book', x'0d', NULL)")
-        connection.exec_driver_sql("INSERT INTO bank_pictures VALUES (1, 'known', x'04', 9, 'x', NULL, NULL, 5)")
-    return second
-
-
-def test_a_catalog_of_the_third_version_becomes_exactly_a_new_one(
-    catalog: Catalog, third: Path, tmp_path: Path
-) -> None:
-    with closing(Catalog(third)) as migrated:
-        assert migrated.version() == 3
-        migrated.migrate()
-        assert migrated.version() == catalog.version() == migrations.VERSION
-    assert structure(third) == structure(tmp_path / "catalog.sqlite3")
-
-
-def test_from_the_third_version_every_row_is_kept_and_ties_have_no_outlines_yet(third: Path) -> None:
-    tables = sorted(set(schema.metadata.tables) - {"versions", "ties", *TABLES_4})
-    before, ties = contents(third, tables), contents(third, ["ties"])["ties"]
-    with closing(Catalog(third)) as migrated:
-        migrated.migrate()
-    assert contents(third, tables) == before
-    assert contents(third, ["ties"]) == {"ties": [(*tie, None, None) for tie in ties]}
-    assert ties
+        with migrated.read() as connection:
+            assert list(read_pair_scores(connection)) == [
+                PairScore(7, 9, 1.5, mirrored=False, rotation=90, overlap_low=0.25, overlap_high=None, agreement=0.5)
+            ]
+            assert search_watermark(connection, "rule") == 9
 
 
 OF_VERSION_1 = {("photos", "", 2), ("accounts", "", 2), ("fingerprints", "phash", 1), ("fingerprints", "pdq", 1)}
 # Of the second version on there are two pictures with features, of which x'03' is shown by no photo.
 OF_VERSION_2 = OF_VERSION_1 | {("features", "book", 2)}
 OF_VERSION_3 = {
-    *{("photos", "", 2), ("accounts", "", 3), ("ties", "", 1)},
+    *{("photos", "", 2), ("accounts", "", 3), ("pair_scores", "", 1)},
     *{("fingerprints", "phash", 2), ("fingerprints", "pdq", 2), ("features", "book", 2), ("features", "old book", 1)},
 }
 UNUSED_3 = {("accounts", 3), ("features", 9), ("fingerprints", 8)}
 
 
 @pytest.mark.parametrize(
-    ("made", "tallied", "unused"),
+    ("version", "counted", "unused"),
     [
-        ("old", OF_VERSION_1, set()),
-        ("second", OF_VERSION_2, {("features", 9)}),
-        ("third", OF_VERSION_3, UNUSED_3),
+        (1, OF_VERSION_1, set()),
+        (2, OF_VERSION_2, {("features", 9)}),
+        (3, OF_VERSION_3, UNUSED_3),
+        (4, OF_VERSION_3, UNUSED_3),
     ],
 )
-def test_what_an_older_catalog_holds_is_counted_and_what_nothing_uses_is_swept_by_the_next_sweep(
-    request: pytest.FixtureRequest,
-    made: str,
-    tallied: set[tuple[str, str, int]],
-    unused: set[tuple[str, int]],
+def test_what_an_older_catalog_holds_is_counted_and_what_nothing_uses_is_removed_as_orphans_are(
+    old: Path, version: int, counted: set[tuple[str, str, int]], unused: set[tuple[str, int]]
 ) -> None:
-    path: Path = request.getfixturevalue(made)
-    with closing(Catalog(path)) as migrated:
+    brought_to(old, version)
+    with closing(Catalog(old)) as migrated:
         migrated.migrate()
-        counted = {row for row in contents(path, ["tallies"])["tallies"] if row[2]}
-        assert counted == tallied
-        assert set(contents(path, ["unlinked"])["unlinked"]) >= unused
+        assert {row for row in contents(old, ["row_counts"])["row_counts"] if row[2]} == counted
+        assert set(contents(old, ["orphans"])["orphans"]) >= unused
         kinds = ("accounts", "features", "fingerprints")
-        before = {(kind, row[0]) for kind in kinds for row in contents(path, [kind])[kind]}
+        before = {(kind, row[0]) for kind in kinds for row in contents(old, [kind])[kind]}
         with migrated.write() as connection:
-            sweep(connection)
-        assert before - {(kind, row[0]) for kind in kinds for row in contents(path, [kind])[kind]} == unused
+            remove_orphans(connection)
+        assert before - {(kind, row[0]) for kind in kinds for row in contents(old, [kind])[kind]} == unused
 
 
-def test_an_older_catalog_counts_what_is_written_after_it_was_brought_up_to_date(third: Path) -> None:
-    with closing(Catalog(third)) as migrated:
+def test_an_older_catalog_counts_what_is_written_after_it_was_brought_up_to_date(old: Path) -> None:
+    with closing(Catalog(brought_to(old, 3))) as migrated:
         migrated.migrate()
         with migrated.write() as connection:
             connection.execute(delete(schema.photos).where(schema.photos.c.photo_id == "p1"))
             connection.execute(delete(schema.features).where(schema.features.c.id == 7))
-            sweep(connection)
-            assert swept_rows(connection, "features", "book", 9) == [7, 9]
-            assert (tally(connection, "photos"), tally(connection, "accounts"), tally(connection, "ties")) == (1, 1, 0)
-            assert (tally(connection, "features", "book"), tally(connection, "features", "old book")) == (0, 1)
+            remove_orphans(connection)
+            assert tombstones(connection, "features", "book", 9) == [7, 9]
+            kinds = ("photos", "accounts", "pair_scores")
+            assert [row_count(connection, kind) for kind in kinds] == [1, 1, 0]
+            assert (row_count(connection, "features", "book"), row_count(connection, "features", "old book")) == (0, 1)
 
 
 def test_a_migration_that_is_killed_leaves_the_old_catalog_as_it_was(old: Path) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from imgmatch.catalog import photos as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.lookups import counts, photos_with
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.rows import FileState, KnownPhoto
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_a_photo_met_again_takes_what_its_line_says_now(catalog: Catalog) -> Non
     moved = replace(record.photo, account="a2", label="new label", path=Path("/elsewhere/1.jpg"), name="Mia")
     with catalog.write() as connection:
         scan = begin(connection, "other source")
-        rows.meet_photos(connection, scan, [(known(catalog, record), moved, 42, FileState(1, 2))])
+        rows.mark_seen(connection, scan, [(known(catalog, record), moved, 42, FileState(1, 2))])
     again = known(catalog, record)
     assert (again.seen_at, again.scan_id, again.file) == (42, scan.scan_id, FileState(1, 2))
     with catalog.read() as connection:
@@ -117,7 +117,7 @@ def test_pruning_removes_what_this_source_no_longer_has_and_nothing_else(catalog
     with catalog.write() as connection:
         scan = begin(connection, "s")
         rows.store_photos(connection, scan, [photo(2)])
-        rows.stay_photos(connection, scan, [known(catalog, photo(4)).id])
+        rows.mark_line_seen(connection, scan, [known(catalog, photo(4)).id])
         assert rows.prune_photos(connection, scan) == 2
         assert column(connection, "photo_id") == ["p2", "p4", "p5"]
 
@@ -137,10 +137,10 @@ def test_removing_takes_an_accounts_photos_or_one_and_their_links(catalog: Catal
 def test_only_accounts_without_photos_are_dropped(catalog: Catalog) -> None:
     store(catalog, [photo(1, "a"), photo(2, "b")])
     with catalog.write() as connection:
-        sweep(connection)
+        remove_orphans(connection)
         assert set(connection.scalars(select(schema.accounts.c.account))) == {"a", "b"}
         rows.remove_photos(connection, account="a")
-        sweep(connection)
+        remove_orphans(connection)
         assert list(connection.scalars(select(schema.accounts.c.account))) == ["b"]
 
 

@@ -10,7 +10,7 @@ from pictured import HASHER, feature_row, pixels, showing
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
 from imgmatch.catalog.fingerprints import intern_fingerprints
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.pictures import PictureFile, files_of_pictures, fingerprints_of_pictures
 
@@ -49,7 +49,7 @@ def test_a_picture_in_a_bank_keeps_its_fingerprint_when_no_photo_shows_it(catalo
         assert list(fingerprints_of_pictures(connection, HASHER)) == before
         for account in "bc":
             remove_photos(connection, account=account)
-        sweep(connection)
+        remove_orphans(connection)
         assert list(fingerprints_of_pictures(connection, HASHER)) == before[:2]
 
 

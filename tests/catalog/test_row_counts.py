@@ -24,9 +24,9 @@ from imgmatch.catalog.features import (
 )
 from imgmatch.catalog.fingerprints import count_fingerprints, count_fingerprints_after, last_fingerprint
 from imgmatch.catalog.lookups import counts
-from imgmatch.catalog.orphans import sweep
-from imgmatch.catalog.pair_scores import Tie, begin_search, store_ties
-from imgmatch.catalog.row_counts import IN_ENGINES, TALLIED, forget_swept, swept_rows, tally
+from imgmatch.catalog.orphans import remove_orphans
+from imgmatch.catalog.pair_scores import PairScore, begin_feature_search, store_pair_scores
+from imgmatch.catalog.row_counts import COUNTED, IN_ENGINES, forget_tombstones, row_count, tombstones
 from imgmatch.catalog.times import to_microseconds
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 # -- the obviously right way ----------------------------------------------------------------------------------------
 
-COUNTED = {
+COUNTING = {
     "photos": "SELECT '', count(*) FROM photos",
     "accounts": "SELECT '', count(*) FROM accounts",
-    "ties": "SELECT '', count(*) FROM ties",
+    "pair_scores": "SELECT '', count(*) FROM pair_scores",
     "fingerprints": "SELECT hasher, count(*) FROM fingerprints GROUP BY hasher",
     "features": "SELECT codebook, count(*) FROM features GROUP BY codebook",
 }
@@ -79,13 +79,13 @@ UNUSED = {
 
 def counted(connection: Connection) -> dict[tuple[str, str], int]:
     """How many rows there are of each kind and part, by counting them."""
-    asked = ((kind, *row) for kind, query in COUNTED.items() for row in connection.execute(text(query)))
+    asked = ((kind, *row) for kind, query in COUNTING.items() for row in connection.execute(text(query)))
     return {(kind, part): number for kind, part, number in asked if number}
 
 
-def tallied(connection: Connection) -> dict[tuple[str, str], int]:
+def kept_counts(connection: Connection) -> dict[tuple[str, str], int]:
     """What is kept of that."""
-    table = schema.tallies.c
+    table = schema.row_counts.c
     return {
         (kind, part): number
         for kind, part, number in connection.execute(select(table.kind, table.part, table.number))
@@ -107,11 +107,12 @@ def ids(connection: Connection, kind: str) -> set[int]:
 
 def check_counts(connection: Connection) -> None:
     right = counted(connection)
-    assert tallied(connection) == right
-    assert {kind: tally(connection, kind) for kind in TALLIED} == {
-        kind: sum(number for (of, _), number in right.items() if of == kind) for kind in TALLIED
+    assert kept_counts(connection) == right
+    assert {kind: row_count(connection, kind) for kind in COUNTED} == {
+        kind: sum(number for (of, _), number in right.items() if of == kind) for kind in COUNTED
     }
-    assert counts(connection).items() >= {kind: tally(connection, kind) for kind in TALLIED}.items()
+    shown = {"ties" if kind == "pair_scores" else kind: row_count(connection, kind) for kind in COUNTED}
+    assert counts(connection).items() >= shown.items()
     for hasher in ("phash", "pdq", "unknown"):
         assert count_fingerprints(connection, hasher) == right.get(("fingerprints", hasher), 0)
     for codebook in (BOOK, OTHER_BOOK, "unknown"):
@@ -121,27 +122,29 @@ def check_counts(connection: Connection) -> None:
 def noted(connection: Connection, kind: str) -> dict[str, set[int]]:
     """The rows an engine file may still hold."""
     found: dict[str, set[int]] = {}
-    for part in {part for of, part in tallied_ever(connection) if of == kind}:
-        found[part] = set(swept_rows(connection, kind, part, LAST))
+    for part in {part for of, part in ever_counted(connection) if of == kind}:
+        found[part] = set(tombstones(connection, kind, part, LAST))
     return found
 
 
-def tallied_ever(connection: Connection) -> set[tuple[str, str]]:
-    return {(kind, part) for kind, part in connection.execute(select(schema.tallies.c.kind, schema.tallies.c.part))}
+def ever_counted(connection: Connection) -> set[tuple[str, str]]:
+    return {
+        (kind, part) for kind, part in connection.execute(select(schema.row_counts.c.kind, schema.row_counts.c.part))
+    }
 
 
-def checked_sweep(connection: Connection) -> dict[str, int]:
-    """A sweep, held to the queries over whole tables."""
+def checked_removal(connection: Connection) -> dict[str, int]:
+    """A removal of orphans, held to the queries over whole tables."""
     before = {kind: noted(connection, kind) for kind in IN_ENGINES}
     right = {kind: unused(connection, kind) for kind in UNUSED}
     left = {kind: ids(connection, kind) - {row for rows in right[kind].values() for row in rows} for kind in UNUSED}
-    gone = sweep(connection)
+    gone = remove_orphans(connection)
     assert gone == {kind: sum(map(len, right[kind].values())) for kind in UNUSED}
     for kind in IN_ENGINES:
         fresh = {part: sorted(rows - before[kind][part]) for part, rows in noted(connection, kind).items()}
         assert {part: rows for part, rows in fresh.items() if rows} == right[kind]
     assert {kind: ids(connection, kind) for kind in UNUSED} == left
-    assert connection.scalar(select(func.count()).select_from(schema.unlinked)) == 0
+    assert connection.scalar(select(func.count()).select_from(schema.orphans)) == 0
     check_counts(connection)
     return gone
 
@@ -159,7 +162,7 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.swept = 0
+        self.removed = 0
 
     def record(self) -> PhotoRecord:
         """A photo, with or without features, of a picture that others may show; near copies share a fingerprint."""
@@ -181,7 +184,7 @@ class Walk:
         steps = (
             *(self.add,) * 3,
             *(self.prune, self.meet, self.remove, self.erase),
-            *(self.bank, self.unbank, self.tie, self.forget_ties, self.sweep),
+            *(self.bank, self.unbank, self.tie, self.forget_ties, self.remove_orphans),
         )
         self.chance.choice(steps)(connection)
 
@@ -192,7 +195,7 @@ class Walk:
     def prune(self, connection: Connection) -> None:
         scan = begin(connection, self.chance.choice("st"))
         known = photo_rows.known_photos(connection, self.photo_ids())
-        photo_rows.stay_photos(connection, scan, [found.id for found in known.values()])
+        photo_rows.mark_line_seen(connection, scan, [found.id for found in known.values()])
         photo_rows.prune_photos(connection, scan)
 
     def meet(self, connection: Connection) -> None:
@@ -202,7 +205,7 @@ class Walk:
             (found, replace(self.record().photo, photo_id=photo_id), found.seen_at, found.file)
             for photo_id, found in known.items()
         ]
-        photo_rows.meet_photos(connection, begin(connection), met)
+        photo_rows.mark_seen(connection, begin(connection), met)
 
     def remove(self, connection: Connection) -> None:
         if self.chance.random() < 0.5:
@@ -229,18 +232,18 @@ class Walk:
         pairs = [(low, high) for low in rows for high in rows if low < high]
         chosen = self.chance.sample(pairs, min(6, len(pairs)))
         odds = self.chance.uniform(-3, 3)
-        store_ties(connection, [Tie(*pair, odds, False, 0, None, None, None) for pair in chosen])  # noqa: FBT003 -- as rows come
+        store_pair_scores(connection, [PairScore(*pair, odds, False, 0, None, None, None) for pair in chosen])  # noqa: FBT003 -- as rows come
 
     def forget_ties(self, connection: Connection) -> None:
-        begin_search(connection, self.chance.choice(("one rule", "another")))
+        begin_feature_search(connection, self.chance.choice(("one rule", "another")))
 
-    def sweep(self, connection: Connection) -> None:
-        found = checked_sweep(connection)
-        self.swept += sum(found.values())
+    def remove_orphans(self, connection: Connection) -> None:
+        found = checked_removal(connection)
+        self.removed += sum(found.values())
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_written_rows_are_counted_right_and_a_sweep_takes_just_what_nothing_uses(
+def test_whatever_is_written_rows_are_counted_right_and_just_what_nothing_uses_is_removed(
     catalog: Catalog, seed: int
 ) -> None:
     walk = Walk(seed)
@@ -249,12 +252,12 @@ def test_whatever_is_written_rows_are_counted_right_and_a_sweep_takes_just_what_
             walk.step(connection)
             check_counts(connection)
     with catalog.write() as connection:
-        walk.sweep(connection)
-        assert walk.swept > 5
+        walk.remove_orphans(connection)
+        assert walk.removed > 5
         for account in ACCOUNTS:
             photo_rows.remove_photos(connection, account=account)
         connection.execute(delete(schema.bank_pictures))
-        checked_sweep(connection)
+        checked_removal(connection)
         assert counted(connection) == {}
 
 
@@ -272,8 +275,8 @@ def test_what_is_rolled_back_is_not_counted(catalog: Catalog) -> None:
     with pytest.raises(KeyboardInterrupt):
         broken()
     with catalog.write() as connection:
-        assert tallied(connection) == counted(connection) == before
-        assert connection.scalar(select(func.count()).select_from(schema.unlinked)) == 0
+        assert kept_counts(connection) == counted(connection) == before
+        assert connection.scalar(select(func.count()).select_from(schema.orphans)) == 0
 
 
 def test_ties_that_go_with_their_features_are_counted_off(catalog: Catalog) -> None:
@@ -281,17 +284,17 @@ def test_ties_that_go_with_their_features_are_counted_off(catalog: Catalog) -> N
     with catalog.write() as connection:
         rows = sorted(ids(connection, "features"))
         pairs = [(low, high) for low in rows for high in rows if low < high]
-        store_ties(connection, [Tie(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
-        assert tally(connection, "ties") == 6
+        store_pair_scores(connection, [PairScore(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
+        assert row_count(connection, "pair_scores") == 6
         photo_rows.remove_photos(connection, photo_id="p1")
-        checked_sweep(connection)
-        assert tally(connection, "ties") == 3
+        checked_removal(connection)
+        assert row_count(connection, "pair_scores") == 3
         store_features(connection, [FeatureRow(pixels(2), OTHER_BOOK, b"anew", None)])  # which drops the row of before
-        assert tally(connection, "ties") == 1
+        assert row_count(connection, "pair_scores") == 1
         check_counts(connection)
 
 
-def test_every_row_that_was_swept_is_noted_under_its_hasher_or_codebook_until_no_engine_file_holds_it(
+def test_every_row_that_was_removed_is_noted_under_its_hasher_or_codebook_until_no_engine_file_holds_it(
     catalog: Catalog,
 ) -> None:
     store(catalog, [showing(1, "a", picture="x"), by_the_other_book(showing(2, "b", picture="y"))])
@@ -299,30 +302,30 @@ def test_every_row_that_was_swept_is_noted_under_its_hasher_or_codebook_until_no
         x, y = feature_row(connection, "x"), feature_row(connection, "y")
         for account in "ab":
             photo_rows.remove_photos(connection, account=account)
-        assert checked_sweep(connection) == {"fingerprints": 4, "features": 2, "accounts": 2}
+        assert checked_removal(connection) == {"fingerprints": 4, "features": 2, "accounts": 2}
         assert noted(connection, "features") == {BOOK: {x}, OTHER_BOOK: {y}}
         assert {hasher: len(rows) for hasher, rows in noted(connection, "fingerprints").items()} == {
             "phash": 2,
             "pdq": 2,
         }
-        assert sum(sweep(connection).values()) == 0
-        assert swept_rows(connection, "features", BOOK, x - 1) == []
-        forget_swept(connection, "features", x)
+        assert sum(remove_orphans(connection).values()) == 0
+        assert tombstones(connection, "features", BOOK, x - 1) == []
+        forget_tombstones(connection, "features", x)
         assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: {y}}
-        forget_swept(connection, "features", LAST)
+        forget_tombstones(connection, "features", LAST)
         assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: set()}
         assert sum(map(len, noted(connection, "fingerprints").values())) == 4
 
 
-def test_what_is_left_by_a_scan_that_was_killed_is_swept_by_the_next_sweep(tmp_path: Path) -> None:
+def test_what_is_left_by_a_scan_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
     for catalog in opened(tmp_path):
         store(catalog, [showing(number, f"a{number}", picture=number) for number in range(5)])
         store(catalog, [showing(number, "one for all", picture="new") for number in range(3)])
-        # The catalog is closed here, as by the end of a process: nobody has swept.
+        # The catalog is closed here, as by the end of a process: nobody has removed them.
     for catalog in opened(tmp_path):
         store(catalog, [showing(4, "a4", picture="new")])
         with catalog.write() as connection:
-            assert checked_sweep(connection)["features"] == 4
+            assert checked_removal(connection)["features"] == 4
             assert set(connection.scalars(select(schema.accounts.c.account))) == {"one for all", "a3", "a4"}
 
 
@@ -333,7 +336,7 @@ def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: Catalog
         photo_rows.remove_photos(connection, photo_id="p1")
     store(catalog, [showing(2, "a", picture="x")])
     with catalog.write() as connection:
-        assert sum(checked_sweep(connection).values()) == 0
+        assert sum(checked_removal(connection).values()) == 0
         assert {kind: ids(connection, kind) for kind in UNUSED} == before
 
 
@@ -341,7 +344,7 @@ def test_what_comes_after_a_row_is_counted_without_what_came_before(catalog: Cat
     store(catalog, [showing(number, picture=number) for number in range(9)])
     with catalog.write() as connection:
         photo_rows.remove_photos(connection, photo_id="p5")
-        sweep(connection)
+        remove_orphans(connection)
         for row in range(-1, 20):
             prints, features = schema.fingerprints.c, schema.features.c
             later = select(func.count()).where(prints.id > row, prints.hasher == "pdq")

@@ -195,7 +195,7 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
     undisturbed = planter.rings()
     assert len(undisturbed.rings) == 5
     with planter.index.catalog.write() as connection:
-        for table in (schema.ties, schema.searches):
+        for table in (schema.pair_scores, schema.feature_searches):
             connection.execute(table.delete())
 
     def kill(work: str, share: float) -> None:

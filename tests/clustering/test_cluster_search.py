@@ -8,7 +8,7 @@ import pytest
 from hearing import Heard
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.pair_scores import Tie, note_searched, read_ties, searched_through
+from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark, store_search_watermark
 from imgmatch.clustering import search as searching
 from imgmatch.clustering.judging import confirm
 from imgmatch.clustering.nodes import Nodes, read_nodes
@@ -51,14 +51,14 @@ class Night:
         self.heard = Heard()
         return search_new(self.index, nodes, Tied(nodes, left, right), self.heard)
 
-    def ties(self) -> list[Tie]:
+    def ties(self) -> list[PairScore]:
         with self.index.catalog.read() as connection:
-            return list(read_ties(connection))
+            return list(read_pair_scores(connection))
 
     def copies(self) -> set[tuple[int, int]]:
         """Pairs of pictures, numbered as they were planted, that the rule takes for copies."""
         order = {row: number for number, row in enumerate(self.nodes().pictures)}
-        odds = np.array([tie.odds for tie in self.ties()])
+        odds = np.array([tie.log_odds for tie in self.ties()])
         passed = shipped_ties().probabilities(odds) >= shipped_ties().accept
         return {(order[tie.low], order[tie.high]) for tie, passes in zip(self.ties(), passed, strict=True) if passes}
 
@@ -164,7 +164,7 @@ def test_progress_is_told_and_how_far_was_searched_is_kept_batch_by_batch(
     assert night.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
     with night.index.catalog.read() as connection:
         rule = rule_name(night.index.header.codebook)
-        assert searched_through(connection, rule) == max(night.nodes().pictures)
+        assert search_watermark(connection, rule) == max(night.nodes().pictures)
 
 
 def test_a_night_that_was_killed_goes_on_where_it_was(night: Night) -> None:
@@ -174,7 +174,7 @@ def test_a_night_that_was_killed_goes_on_where_it_was(night: Night) -> None:
         night.plant(name, image)
         rows = list(night.nodes().pictures)
     with night.index.catalog.write() as connection:
-        note_searched(connection, rule_name(night.index.header.codebook), rows[1])
+        store_search_watermark(connection, rule_name(night.index.header.codebook), rows[1])
     assert night.search().pictures == 1
     assert night.copies() == {(0, 2)}
 
@@ -186,7 +186,7 @@ def test_after_another_rule_all_pictures_are_looked_up_anew(night: Night) -> Non
     night.search()
     before = night.ties()
     with night.index.catalog.write() as connection:
-        note_searched(connection, "another", 99_999)
+        store_search_watermark(connection, "another", 99_999)
     assert night.search().pictures == 2
     assert night.ties() == before != []
 

@@ -361,7 +361,7 @@ def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_
     shelf.drop(4)  # what came and went since costs nothing
     with shelf.catalog.write() as connection:
         forgotten = {"all": [], "some": lost[:1], "nothing": lost}[noted]
-        connection.execute(delete(schema.swept).where(schema.swept.c.row.in_(forgotten)))
+        connection.execute(delete(schema.tombstones).where(schema.tombstones.c.row.in_(forgotten)))
     searcher = Counting(shelf.layout, shelf.catalog)
     if searched:
         searcher.current()

@@ -13,7 +13,7 @@ from test_index import in_file, on, save
 
 from imgmatch.actions.status import status
 from imgmatch.catalog import schema
-from imgmatch.catalog.orphans import sweep
+from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.photos import remove_photos
 from imgmatch.index import Index
 
@@ -139,7 +139,7 @@ def test_what_a_killed_process_did_not_publish_any_more_is_left_out_by_the_next_
         gone = features_of(index, "150")
         with index.catalog.write() as connection:  # as a scan ends, and is killed before it publishes
             remove_photos(connection, account="150")
-            sweep(connection)
+            remove_orphans(connection)
         assert names(index, 150) == set()
         assert index.add(many(large)[:1], source="s").unchanged == 1
         assert sizes(index) == (100, 100)

@@ -17,7 +17,7 @@ from imgmatch import registry
 from imgmatch.catalog import schema
 from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import intern_fingerprints, read_fingerprints
-from imgmatch.catalog.row_counts import swept_rows
+from imgmatch.catalog.row_counts import tombstones
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.snapshots import map_arrays, save_arrays
@@ -303,7 +303,7 @@ def test_fingerprints_of_other_hashers_make_no_snapshot_old(shelf: Shelf) -> Non
 
 def spoil_notes(shelf: Shelf, lost: list[int], noted: str) -> None:
     """As a catalog may be whose rows went while nobody noted it, or whose notes were kept by a kill."""
-    table = schema.swept
+    table = schema.tombstones
     with shelf.catalog.write() as connection:
         if noted == "some":
             connection.execute(delete(table).where(table.c.row == lost[0]))
@@ -334,7 +334,7 @@ def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_
     assert in_file(shelf) == rows_in_catalog(shelf)
     assert (searcher.rebuilt == 0) == (noted == "all")
     with shelf.catalog.read() as connection:
-        assert swept_rows(connection, "fingerprints", "phash", snapshot(shelf).through) == []
+        assert tombstones(connection, "fingerprints", "phash", snapshot(shelf).through) == []
     assert found(shelf) == rows(searcher.search(ASKED, WIDE)) == found(other) == in_catalog(shelf) != before
     published = snapshot(shelf)
     shelf.rebuild()

@@ -35,7 +35,7 @@ from imgmatch.registry import DEFAULT_CODEBOOK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgmatch.catalog.pair_scores import Tie
+    from imgmatch.catalog.pair_scores import PairScore
 
 WHOLE = portrait(11).resize((480, 600))
 CROP = WHOLE.crop((60, 90, 440, 500))
@@ -92,14 +92,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         yield Kept(index, folder, rows, known, bits)
 
 
-def judged(kept: Kept, one: str, other: str, *, mirrored: bool) -> Tie:
+def judged(kept: Kept, one: str, other: str, *, mirrored: bool) -> PairScore:
     asked, claim = kept.asking(one), kept.claim(other, mirrored=mirrored)
     (tie,) = PairJudge(DEFAULT_CODEBOOK).judge([(asked, [claim])])
     return tie
 
 
-def score(tie: Tie) -> float:
-    return float(rules.shipped_ties().probabilities(np.array([tie.odds]))[0])
+def score(tie: PairScore) -> float:
+    return float(rules.shipped_ties().probabilities(np.array([tie.log_odds]))[0])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_tie_is_told_of_the_higher_picture_against_the_lower_one_whichever_was
 def test_outlines_are_told_of_each_picture_corner_by_corner_whichever_was_asked_about(kept: Kept) -> None:
     for names in (("whole", "both"), ("both", "whole")):
         tie = judged(kept, *names, mirrored=True)
-        assert tie.odds >= LEAST_OUTLINED
+        assert tie.log_odds >= LEAST_OUTLINED
         assert tie.outline_low is not None
         assert tie.outline_high is not None
         of_whole, of_copy = tie.outline_low, tie.outline_high
@@ -149,10 +149,10 @@ def test_only_pairs_that_may_be_copies_have_outlines_and_those_lie_within_their_
     ties = PairJudge(DEFAULT_CODEBOOK, rule).judge([(kept.asking("whole"), claims)])
     assert any(tie.outline_low for tie in ties) != name.startswith("stranger")
     for tie in ties:
-        assert (tie.outline_low is not None) == (tie.outline_high is not None) == (tie.odds >= LEAST_OUTLINED)
+        assert (tie.outline_low is not None) == (tie.outline_high is not None) == (tie.log_odds >= LEAST_OUTLINED)
         corners = [*(tie.outline_low or ()), *(tie.outline_high or ())]
         assert all(0 <= share <= 1 for corner in corners for share in corner)
-    strict = replace(rule, base=rule.base - max(tie.odds for tie in ties) - 0.01)
+    strict = replace(rule, base=rule.base - max(tie.log_odds for tie in ties) - 0.01)
     doubted = PairJudge(DEFAULT_CODEBOOK, strict).judge([(kept.asking("whole"), claims)])
     assert {(tie.outline_low, tie.outline_high) for tie in doubted} == {(None, None)}
 
@@ -175,7 +175,7 @@ def test_each_claim_gets_one_tie_in_order_also_where_neither_picture_lies_in_the
     assert [(tie.low, tie.high) for tie in ties] == [
         tuple(sorted((whole.row, claim.row))) for claim in [*claims, claims[0]]
     ]
-    assert [tie.odds > NOWHERE for tie in ties[2:4]] == [False, True]
+    assert [tie.log_odds > NOWHERE for tie in ties[2:4]] == [False, True]
     nowhere = ties[2]
     assert (nowhere.mirrored, nowhere.rotation) == (True, 0)
     assert (nowhere.overlap_low, nowhere.overlap_high, nowhere.agreement) == (None, None, None)
@@ -194,7 +194,7 @@ def test_without_thumbnails_pictures_are_judged_by_their_points_alone(
         ties += judge.judge([(asked, [claim])])
     assert [tie.agreement for tie in ties] == [None, None]
     assert ties[0].overlap_high == pytest.approx(1, abs=0.05)
-    assert ties[0].odds > ties[1].odds
+    assert ties[0].log_odds > ties[1].log_odds
     assert score(ties[1]) < rules.shipped_ties().accept
 
 
@@ -229,7 +229,7 @@ def test_another_rule_judges_where_one_was_fitted(kept: Kept) -> None:
     assert judge.rule is rule
     assert PairJudge(DEFAULT_CODEBOOK).rule is rules.shipped_ties()
     (tie,) = judge.judge([(kept.asking("whole"), [kept.claim("crop", mirrored=False)])])
-    assert tie.odds == pytest.approx(judged(kept, "whole", "crop", mirrored=False).odds + 5, abs=0.01)
+    assert tie.log_odds == pytest.approx(judged(kept, "whole", "crop", mirrored=False).log_odds + 5, abs=0.01)
 
 
 def test_the_name_of_the_rule_changes_with_its_file_and_with_the_codebook(
