@@ -1,4 +1,4 @@
-"""Write the command reference of README.md from --help, or check that it is in step.
+"""Write the command reference of docs/commands.md from --help, or check that it is in step.
 
 Run as ``python tests/docs.py --write`` or ``--check`` (``make docs``, ``make check``).
 """
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from imgmatch.cli.main import COMMANDS, cli
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 BEGIN = "<!-- commands: written by `make docs`, checked by `make check` -->\n"
 END = "<!-- /commands -->\n"
 
@@ -31,7 +31,7 @@ def _help(name: str) -> str:
 
 
 def with_reference(text: str) -> str:
-    """README's text with the reference in its place."""
+    """The page's text with the reference in its place."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{reference()}{END}{after}"
@@ -39,14 +39,14 @@ def with_reference(text: str) -> str:
 
 def main() -> int:
     """Write or check; returns the exit code."""
-    text = README.read_text(encoding="utf-8")
-    wanted = with_reference(text)
+    text = PAGE.read_text(encoding="utf-8")
+    expected = with_reference(text)
     if sys.argv[1:] == ["--write"]:
-        README.write_text(wanted, encoding="utf-8")
+        PAGE.write_text(expected, encoding="utf-8")
         return 0
-    if text == wanted:
+    if text == expected:
         return 0
-    sys.stderr.write("README.md is not in step with --help: run make docs\n")
+    sys.stderr.write("docs/commands.md is not in step with --help: run make docs\n")
     return 1
 
 

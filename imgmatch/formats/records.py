@@ -1,4 +1,4 @@
-"""Results as plain dictionaries, in the shapes other programs rely on (README, "JSON")."""
+"""Results as plain dictionaries, in the shapes other programs rely on (docs/formats.md, "JSON")."""
 
 from __future__ import annotations
 

@@ -1,0 +1,65 @@
+"""Take the picture of README.md: the page of rings of a demo world, some of its pictures shown.
+
+Run as ``python tests/docs_picture.py``; it needs Chromium. Every face on it is drawn by imgmatch.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from browsing import ARGUMENTS, CHROMIUM
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from imgmatch.cli.main import run
+
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "rings.png"
+WIDTH, HEIGHT = 1280, 990
+RING = 3
+"""Which ring, from 0: one that fits into the window with all its pictures."""
+COLORS = 255
+TO_TOP = "ring => window.scrollTo(0, ring.offsetTop - document.querySelector('.bar').offsetHeight - 12)"
+
+
+def make_page(folder: Path) -> Path:
+    """A demo world's page of rings."""
+    page = folder / "rings.html"
+    for arguments in (
+        ("demo", str(folder / "world"), "--quiet"),
+        ("rings", "--index", str(folder / "world" / "index"), "--quiet", "--format", "html", "--out", str(page)),
+    ):
+        if code := run(arguments):
+            raise SystemExit(code)
+    return page
+
+
+def take(page: Path) -> bytes:
+    """The ring at the top of the window, the first picture of each of its groups blurred as at first: a PNG."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        tab.goto(page.as_uri())
+        ring = tab.locator(".ring").nth(RING)
+        for thumb in ring.locator(".thumb:not(.reference)").all():
+            thumb.click()
+        tab.mouse.move(0, 0)
+        tab.evaluate("document.activeElement.blur()")
+        ring.evaluate(TO_TOP)
+        ring.locator(".thumb img[src]").last.wait_for()
+        picture = tab.screenshot(animations="disabled")
+        browser.close()
+    return picture
+
+
+def main() -> None:
+    """Make the page, take the picture, and write it with few colours."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = take(make_page(Path(folder)))
+    small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLORS)
+    small.save(PICTURE, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The documents are held to each other, to the command line and to the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+import docs
+from imgmatch import errors
+from imgmatch.cli import options
+from imgmatch.cli.main import COMMANDS, EXIT_BUG, EXIT_INTERRUPTED, cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "index" / "README.md"])
+README_LINES = 200
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+OF_OTHERS = {"--home-dir", "--system", "--collector", "--now"}
+"""Options of other programs that the documents name."""
+
+
+def shown(document: Path) -> str:
+    """A document by its path from the top, which names a test's case."""
+    return document.relative_to(ROOT).as_posix()
+
+
+def outside_fences(text: str) -> str:
+    return FENCE.sub("", text)
+
+
+def anchors(document: Path) -> set[str]:
+    """What GitHub calls the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", outside_fences(document.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(document: Path) -> Iterator[str]:
+    """Each ``$ imgmatch ...`` of a document's fences, as one line."""
+    for fence in FENCE.findall(document.read_text(encoding="utf-8")):
+        for line in fence.replace("\\\n", " ").splitlines():
+            if line.startswith("$ imgmatch "):
+                yield line.removeprefix("$ imgmatch ")
+
+
+def known_options() -> set[str]:
+    """Every option of the command line, with those that click adds."""
+    context = click.Context(cli)
+    found = {option for parameter in cli.get_params(context) for option in parameter.opts}
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        found |= {option for parameter in command.get_params(context) for option in parameter.opts}
+    return found
+
+
+def exit_codes() -> set[int]:
+    """Every code that the command line may end with."""
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    raised = {each.exit_code for each in classes if issubclass(each, errors.ImgmatchError)}
+    usage = click.UsageError.exit_code
+    return raised | {0, usage, EXIT_BUG, EXIT_INTERRUPTED, options.EXIT_SOME_SKIPPED, options.EXIT_MATCH}
+
+
+def parse(line: str) -> None:
+    """Parse a command as the command line does, and stop before it runs; files need not exist."""
+    words = shlex.split(line, comments=True)
+    arguments = words[: next((place for place, word in enumerate(words) if word[0] in "><|"), len(words))]
+    try:
+        context = cli.make_context("imgmatch", list(arguments))
+        place = next(place for place, word in enumerate(arguments) if not word.startswith("-"))
+        name, command, rest = cli.resolve_command(context, arguments[place:])
+        assert command is not None
+        command.make_context(name, rest, parent=context)
+    except click.exceptions.Exit:  # of --version
+        return
+    except click.FileError:
+        return
+    except click.BadParameter as error:
+        if error.param is None or not isinstance(error.param.type, click.Path | click.File):
+            raise
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_every_relative_link_leads_to_a_file_and_a_heading_that_exist(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", outside_fences(document.read_text(encoding="utf-8"))):
+        if "://" in link:
+            continue
+        path, _, heading = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not heading or heading in anchors(target), link
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    links = set(re.findall(r"\]\(([^)#\s]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert {shown(document) for document in DOCUMENTS} - {"README.md"} <= links
+
+
+def test_the_command_reference_is_what_help_prints() -> None:
+    text = docs.PAGE.read_text(encoding="utf-8")
+    assert docs.with_reference(text) == text
+
+
+def test_every_command_is_documented() -> None:
+    assert {f"imgmatch-{name}" for name in COMMANDS} <= anchors(docs.PAGE)
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, id=f"{shown(each)}: {line}") for each in DOCUMENTS for line in commands(each)]
+)
+def test_every_command_that_is_shown_can_be_parsed(line: str) -> None:
+    parse(line)
+
+
+@pytest.mark.parametrize("line", ["check --no-such-option a.jpg", "check", "no-such-command", "rings --min-accounts 1"])
+def test_a_command_that_is_shown_wrongly_is_noticed(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(line)
+
+
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name != "BENCHMARKS.md"], ids=shown)
+def test_every_option_that_is_mentioned_exists(document: Path) -> None:
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", document.read_text(encoding="utf-8")))
+    assert mentioned - OF_OTHERS <= known_options() | {"--help"}
+
+
+def test_the_documented_exit_codes_are_those_of_the_command_line() -> None:
+    text = docs.PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("\n## ")[0]
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)]
+    assert sorted(codes) == sorted(exit_codes())
+    for document in DOCUMENTS:
+        mentioned = re.findall(r"exit codes? (?:is |are )?(\d+)", document.read_text(encoding="utf-8"), re.IGNORECASE)
+        assert {int(code) for code in mentioned} <= exit_codes(), shown(document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_every_module_that_is_named_exists(document: Path) -> None:
+    for path in re.findall(r"`((?:imgmatch|tests)/[\w/.]*)`", document.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_no_heading_comes_twice(document: Path) -> None:
+    headings = re.findall(r"^#+ .+$", outside_fences(document.read_text(encoding="utf-8")), re.MULTILINE)
+    assert [heading for heading, count in Counter(headings).items() if count > 1] == []
