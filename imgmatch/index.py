@@ -194,7 +194,7 @@ class Index:
     @property
     def max_distance(self) -> int:
         """Bits in which a copy's fingerprint may differ, where the asker does not say."""
-        return registry.MAX_DISTANCES[self._header.hashers[0]]
+        return self.hasher.profile.max_distance
 
     @property
     def path(self) -> Path:
@@ -224,8 +224,8 @@ class Index:
             photo: a file, or the bytes of one.
             account: leave out this account's own photos.
             limit: how many accounts at the most, the best first.
-            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own, and up to 60
-                where the pictures can be verified.
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own, and up to its
+                reach where the pictures can be verified.
             related: also give other shots of the same moment; they do not make a match.
             min_score: what a copy scores at least; ``None`` takes the learned rule's own.
 

@@ -24,9 +24,6 @@ HASHERS: Mapping[str, str] = {
     "whash": "imgmatch.hashers.whash:WHash",
 }
 
-MAX_DISTANCES: Mapping[str, int] = {"phash": 36, "pdq": 40, "dhash": 31, "whash": 31}
-"""Bits in which a copy's fingerprint may differ unless the asker says otherwise; BENCHMARKS.md, "copies", says why."""
-
 ENGINES: Mapping[str, str] = {
     "linear": "imgmatch.engines.linear:LinearEngine",
     "flat": "imgmatch.engines.flat:FlatEngine",

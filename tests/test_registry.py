@@ -5,21 +5,11 @@ import pytest
 
 from imgmatch import registry
 from imgmatch.errors import UnknownNameError
-from imgmatch.model import FINGERPRINT_BITS
 
 
 @pytest.mark.parametrize("name", sorted(registry.HASHERS))
 def test_every_hasher_is_where_the_table_says_and_goes_by_its_name(name: str) -> None:
     assert registry.hasher(name).name == name
-
-
-@pytest.mark.parametrize("name", sorted(registry.HASHERS))
-def test_every_hasher_has_a_greatest_distance_below_chance(name: str) -> None:
-    assert 0 <= registry.MAX_DISTANCES[name] < FINGERPRINT_BITS // 4
-
-
-def test_no_distance_is_given_for_a_hasher_that_is_not_there() -> None:
-    assert set(registry.MAX_DISTANCES) == set(registry.HASHERS)
 
 
 @pytest.mark.parametrize("name", sorted(registry.ENGINES))

@@ -44,7 +44,7 @@ def compare(query: NamedPhoto, stored: NamedPhoto, *, max_distance: int | None =
         PhotoError: one of them cannot be used; the message names it.
     """
     name = registry.DEFAULT_HASHERS[0]
-    allowed = registry.MAX_DISTANCES[name] if max_distance is None else max_distance
+    allowed = registry.hasher(name).profile.max_distance if max_distance is None else max_distance
     first, second = _describe(query, stored, name)
     if first.sha256 == second.sha256 or first.pixels == second.pixels:
         return Comparison(query.name, stored.name, is_match=True, evidence=EXACT)

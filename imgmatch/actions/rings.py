@@ -73,7 +73,7 @@ def find_rings(index: Index, *, common: Common | None = None, night: Night | Non
     """
     graph = draw_graph(index, night or Night())
     with index.catalog.read() as connection:
-        groups = Grouper(connection, graph, common or Common()).groups()
+        groups = Grouper(connection, graph, index.hasher.profile, common or Common()).groups()
         last = last_report(connection)
     tying = [group for group in groups if not group.common]
     rings = sorted((_ring(tied) for tied in _tied(tying)), key=_by_age)

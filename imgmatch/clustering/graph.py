@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from imgmatch.clustering.cannot_link import Apart
     from imgmatch.index import Index
 
-SURE = 18
-"""Bits within which fingerprints are enough to tie pictures. Among 57,000 pictures no two strangers were nearer than 22
-(BENCHMARKS.md, "rings"); farther pairs are laid over each other where features are kept."""
-
 FEATURES_COST = 1_000
 """What a tie by features costs, in bits: more than any tie by fingerprints, so that those come first."""
 
@@ -83,7 +79,8 @@ def draw_graph(index: Index, night: Night) -> Graph:
     Raises:
         IndexLockedError: another process is writing, and there is something to write.
     """
-    allowed = index.max_distance if night.max_distance is None else night.max_distance
+    profile = index.hasher.profile
+    allowed = profile.max_distance if night.max_distance is None else night.max_distance
     with index.catalog.read() as connection:
         dismissals = Dismissals(connection)
         nodes = read_nodes(connection, index.header.hashers[0], dismissals.apart)
@@ -93,10 +90,10 @@ def draw_graph(index: Index, night: Night) -> Graph:
     if night.search and nodes.pictures:
         tied = Tied(nodes, near.left, near.right)
         searched = search_new(index, nodes, tied, night.progress)
-        loose = _chosen(near, _is_loose(near, nodes))
+        loose = _chosen(near, _is_loose(near, nodes, profile.sure_distance))
         confirm_near(index, nodes, loose, searched, night.progress)
     found = _ties(index, nodes, night)
-    near = _chosen(near, ~_is_loose(near, nodes) | ~_is_refused(index, nodes, near, found))
+    near = _chosen(near, ~_is_loose(near, nodes, profile.sure_distance) | ~_is_refused(index, nodes, near, found))
     pairs, ties = _edges(found, near, apart)
     everything = _both(pairs, ties)
     stars = gather(everything, nodes.weights, apart)
@@ -119,10 +116,10 @@ def _chosen(pairs: Pairs, chosen: NDArray[np.bool_]) -> Pairs:
     return Pairs(pairs.left[chosen], pairs.right[chosen], pairs.distances[chosen], pairs.orientations[chosen])
 
 
-def _is_loose(pairs: Pairs, nodes: Nodes) -> NDArray[np.bool_]:
+def _is_loose(pairs: Pairs, nodes: Nodes, sure: int) -> NDArray[np.bool_]:
     """Which pairs are not so near that their fingerprints are enough, and can be laid over each other."""
     one, other = nodes.features[pairs.left], nodes.features[pairs.right]
-    loose: NDArray[np.bool_] = (pairs.distances > SURE) & (one >= 0) & (other >= 0) & (one != other)
+    loose: NDArray[np.bool_] = (pairs.distances > sure) & (one >= 0) & (other >= 0) & (one != other)
     return loose
 
 

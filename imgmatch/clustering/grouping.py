@@ -12,7 +12,6 @@ from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
 from imgmatch.catalog.decisions import read_decided_photos, read_decisions
 from imgmatch.catalog.lookups import photos_with
 from imgmatch.catalog.rows import StoredPhoto
-from imgmatch.features import pair_model as rules
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import known_photo, photo_of
 from imgmatch.matching.evidence import EXACT
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from imgmatch.clustering.common import Common
     from imgmatch.clustering.graph import Graph
     from imgmatch.clustering.star_cover import Star
+    from imgmatch.hashers.base import HasherProfile
 
 SAME = Evidence(Kind.NEAR, 1.0, 0, mirrored=False, rotation=0)
 """The evidence for photos of one fingerprint whose pixels differ."""
@@ -45,9 +45,10 @@ class _Shown:
 class Grouper:
     """Makes groups of the stars of one graph."""
 
-    def __init__(self, connection: Connection, graph: Graph, common: Common) -> None:
+    def __init__(self, connection: Connection, graph: Graph, profile: HasherProfile, common: Common) -> None:
         self._connection = connection
         self._graph = graph
+        self._profile = profile
         self._common = common
         self._banked: dict[int, list[BankPicture]] = defaultdict(list)
         for picture in read_banks(connection):
@@ -132,7 +133,7 @@ class Grouper:
         distance = int(near.distances[place])
         # Those not near enough were laid over each other as well: that tells where a slight crop lies.
         tied = self._tied(node, medoid) if (low, high) in self._graph.ties else None
-        score = round(rules.shipped().near_score(distance), 4) if tied is None else tied.score
+        score = round(self._profile.near_score(distance), 4) if tied is None else tied.score
         found = Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
         if tied is None or not lies_so(tied, turn):
             return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from imgmatch import registry
 from imgmatch.describing.messages import Asked, Description, Failure, Job, Reply, Same, Stored, Viewed
 from imgmatch.errors import PhotoError
@@ -45,6 +47,8 @@ class Describer:
         self._hashers: dict[str, Hasher] = {
             name: self._pdq if name == Pdq.name else registry.hasher(name) for name in settings.hashers
         }
+        for hasher in self._hashers.values():  # what they load when they are first used is loaded before a photo waits
+            hasher.fingerprint(np.zeros((1, 1), np.uint8))
 
     def describe(self, job: Job) -> Reply:
         """Do ``job``; a photo that cannot be used is a :class:`Failure`, never an exception."""

@@ -33,9 +33,8 @@ class Rule:
 
     feature, left, right: (trees, nodes) int16; a leaf leads to itself. threshold: (trees, nodes) float32, rows with a
     figure up to it go left. missing_left: (trees, nodes) bool, where NaN goes. value: (trees, nodes) float32, log odds.
-    base: log odds before the first tree. calibration: (2,) slope and shift applied to the log odds. near: (2,) slope
-    and shift from bits to log odds, for pictures of which only fingerprints are kept. accept: score from which a
-    check calls a candidate a copy.
+    base: log odds before the first tree. calibration: (2,) slope and shift applied to the log odds. accept: score from
+    which a check calls a candidate a copy.
     """
 
     feature: npt.NDArray[np.int16]
@@ -46,7 +45,6 @@ class Rule:
     value: npt.NDArray[np.float32]
     base: float
     calibration: F64
-    near: F64
     accept: float
 
     @classmethod
@@ -80,11 +78,6 @@ class Rule:
         """(n,) log odds as `log_odds` gives them to the probabilities they stand for."""
         slope, shift = self.calibration
         return _probability(slope * log_odds + shift)
-
-    def near_score(self, distance: int) -> float:
-        """The same for two pictures of which nothing is known but the bits between their fingerprints."""
-        slope, shift = self.near
-        return float(_probability(np.array(slope * distance + shift)))
 
 
 def _probability(log_odds: F64) -> F64:

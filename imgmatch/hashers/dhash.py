@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgmatch.hashers.base import HasherProfile
 from imgmatch.hashers.lanczos import shrunk
 from imgmatch.hashers.turns import TURNS
 
@@ -24,6 +25,15 @@ class DHash:
 
     __slots__ = ()
     name = "dhash"
+    # Of 4,620 photos the nearest two strangers are 31 bits apart, and 20 pairs are within reach: smooth skies. 51 %
+    # of copies edited in every way are within the greatest distance, 55 % within reach.
+    profile = HasherProfile(
+        max_distance=28,
+        sure_distance=12,
+        reach=44,
+        near_slope=-0.4136,
+        near_shift=17.3398,
+    )
 
     def fingerprint(self, grey: Grey) -> Codes:
         """Hash one picture of at least one pixel; returns shape (32,)."""

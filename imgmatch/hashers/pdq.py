@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.hashers import spectrum
+from imgmatch.hashers.base import HasherProfile
 from imgmatch.hashers.detail import detail
 from imgmatch.hashers.shrink import across, cut, down
 from imgmatch.hashers.turns import TURNS
@@ -45,6 +46,15 @@ class Pdq:
 
     __slots__ = ()
     name = "pdq"
+    # Of 4,620 photos the nearest two strangers are 50 bits apart, and 17 pairs are within reach. 51 % of copies edited
+    # in every way are within the greatest distance, 57 % within reach. Sure is what it is for phash.
+    profile = HasherProfile(
+        max_distance=40,
+        sure_distance=18,
+        reach=60,
+        near_slope=-0.5011,
+        near_shift=30.688,
+    )
 
     def fingerprint(self, grey: Grey | Plane) -> Codes:
         """Hash one picture of at least one pixel; returns shape (32,)."""

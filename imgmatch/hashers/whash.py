@@ -11,6 +11,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from imgmatch.hashers.base import HasherProfile
 from imgmatch.hashers.turns import oriented
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ class WHash:
 
     __slots__ = ()
     name = "whash"
+    # Of 4,620 photos the nearest two strangers are 4 bits apart, 12 pairs are within reach, and 14,790 within 31 bits:
+    # six for every photo. 34 % of copies edited in every way are within the greatest distance, 44 % within reach.
+    profile = HasherProfile(
+        max_distance=2,
+        sure_distance=0,
+        reach=8,
+        near_slope=-2.4532,
+        near_shift=22.2381,
+    )
 
     def fingerprint(self, grey: Grey) -> Codes:
         """Hash one picture of at least one pixel; returns shape (32,)."""

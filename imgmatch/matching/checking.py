@@ -11,7 +11,7 @@ from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.describing.messages import Description, Failure
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
-from imgmatch.matching.verification import MOST_CANDIDATES, REACH, Verifier, calibrated
+from imgmatch.matching.verification import MOST_CANDIDATES, Verifier, calibrated
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, SkipReason, Status
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class Checker:
         hasher = self._header.hashers[0]
         if max_distance is None:
             verifiable = any(query.asked is not None for query in queries)
-            max_distance = REACH if verifiable else registry.MAX_DISTANCES[hasher]
+            profile = registry.hasher(hasher).profile
+            max_distance = profile.reach if verifiable else profile.max_distance
         searched = [query for query in queries if query.flat is None]
         rows = b"".join(query.orientations[hasher] for query in searched)
         hits = self._fingerprints.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 MOST_NEAR = 40
 """Fingerprints, the nearest first, that are verified by their pictures; the rest is judged by its bits alone."""
 
-REACH = 60
-"""Bits within which fingerprints are candidates where their pictures can be verified."""
-
 MOST_CANDIDATES = 25
 """Pictures an engine of features is asked for."""
 
@@ -105,6 +102,7 @@ class Verifier:
         """``codebook`` and ``hasher`` by name; ``rule`` is the one that ships, unless another was fitted."""
         self._codebook = registry.codebook(codebook)
         self._hasher = hasher
+        self._profile = registry.hasher(hasher).profile
         self.rule = rules.shipped() if rule is None else rule
 
     @one_thread()
@@ -121,13 +119,13 @@ class Verifier:
         Args:
             connection: the catalog.
             query: the photo asked about.
-            near: fingerprints within reach; without their pictures only those within ``MAX_DISTANCES`` count, or within
-                what is wanted.
+            near: fingerprints within reach; without their pictures only those within the hasher's own greatest distance
+                count, or within what is wanted.
             candidates: pictures that share features.
             wanted: what the asker wants to see.
         """
         accept = self.rule.accept if wanted.min_score is None else wanted.min_score
-        sure = registry.MAX_DISTANCES[self._hasher] if wanted.max_distance is None else wanted.max_distance
+        sure = self._profile.max_distance if wanted.max_distance is None else wanted.max_distance
         first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
         shown_by = features_of_fingerprints(connection, first) if query.asked is not None else {}
         claims = [self._near_claim(row, near[fingerprint]) for fingerprint, row in shown_by.items()]
@@ -225,7 +223,7 @@ class Verifier:
 
     def _unverified(self, near: Near) -> Evidence:
         turn = ORIENTATIONS[near.orientation]
-        score = round(self.rule.near_score(near.distance), 4)
+        score = round(self._profile.near_score(near.distance), 4)
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
 
 

@@ -106,7 +106,7 @@ def run() -> dict[str, Any]:
         measured = distances(stored, copies, hasher)
         sweep = {limit: at_distance(limit, measured, pairs[hasher]) for limit in SWEEP}
         print_table(hasher, sweep)
-        default = registry.MAX_DISTANCES[hasher]
+        default = registry.hasher(hasher).profile.max_distance
         figures[hasher] = {"max_distance": default, **at_distance(default, measured, pairs[hasher])}
         figures[hasher]["sweep"] = brief(sweep)
     return figures

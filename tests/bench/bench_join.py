@@ -82,7 +82,7 @@ SMALL, MIDDLE, LARGE = PEER_QUERIES
 CASES = (
     *(Case("random", rows, kind=kind) for rows in (SMALL, MIDDLE) for kind in ("join", "faiss")),
     *(Case(data, rows, kind=kind) for data in HASHERS for rows in (SMALL, MIDDLE) for kind in ("join", "faiss")),
-    *(Case(data, MIDDLE, registry.MAX_DISTANCES[data]) for data in HASHERS),
+    *(Case(data, MIDDLE, registry.hasher(data).profile.max_distance) for data in HASHERS),
     *(Case("pdq", rows, kind="turned") for rows in (SMALL, MIDDLE)),
     *(Case(data, LARGE, new=SMALL, kind=kind) for data in ("random", "phash") for kind in ("join", "faiss")),
     *(Case(data, LARGE) for data in ("random", "phash")),

@@ -184,13 +184,6 @@ def arrays_of(trees: HistGradientBoostingClassifier) -> dict[str, Any]:
     return arrays | {"base": float(trees._baseline_prediction.ravel()[0])}  # noqa: SLF001 -- the same
 
 
-def near_line(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Slope and shift from bits to log odds: copies that fingerprints can find, against all strangers."""
-    apart = figures[:, NAMES.index("apart")].astype(np.float64)
-    chosen = (apart <= NEAR) | ~copy
-    return line_of(apart[chosen], copy[chosen])
-
-
 def line_of(numbers: NDArray[np.float64], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Slope and shift from a number to the log odds that a pair with it is a copy."""
     line = LogisticRegression(C=1e3).fit(numbers[:, None], copy)
@@ -252,8 +245,7 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
     accept = max(0.5, float(np.nextafter(false[int(len(false) * FALSE_ANSWERS)], 1)))
     right = best_of(pairs, scores, pairs.copy)[~strange]
     trees = fitted(pairs.figures, pairs.copy, weights_of(pairs.figures, pairs.copy), SEED)
-    near = near_line(pairs.figures, pairs.copy)
-    rule = Rule(**arrays_of(trees), calibration=calibration, near=near, accept=round(accept, 4))
+    rule = Rule(**arrays_of(trees), calibration=calibration, accept=round(accept, 4))
     rule.save(out)
     again = Rule.load(out).log_odds(pairs.figures)
     return {

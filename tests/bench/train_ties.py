@@ -21,7 +21,7 @@ from common import say
 from edits import EDITS
 from numpy.typing import NDArray
 from pairs import HASHER, PLAIN, Asked, drawn, drawn_with_fillers, in_processes, split
-from train_rule import NAMES, arrays_of, fitted, line_of, name_of, near_line, twins_of
+from train_rule import NAMES, arrays_of, fitted, line_of, name_of, twins_of
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
@@ -277,8 +277,7 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
     print_recall(recall, thresholds)
     accept = float(1 / (1 + np.exp(-(slope * thresholds[ALLOWED] + shift))))
     trees = fitted(ties.figures, ties.copy, weights, SEED)
-    near = near_line(ties.figures, ties.copy)
-    Rule(**arrays_of(trees), calibration=calibration, near=near, accept=accept).save(out)
+    Rule(**arrays_of(trees), calibration=calibration, accept=accept).save(out)
     again = Rule.load(out).log_odds(ties.figures)
     return {
         "pictures": len(ties.every),
@@ -290,7 +289,6 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
         "log_odds_accepted": round(thresholds[ALLOWED], 4),
         "accept": accept,
         "calibration": calibration.tolist(),
-        "near": near.tolist(),
         "found_percent": recall.percent(thresholds[ALLOWED]),
         "worst_difference_to_scikit_learn": float(np.abs(again - trees.decision_function(ties.figures)).max()),
     }

@@ -61,16 +61,6 @@ def test_more_that_speaks_for_a_copy_never_lowers_the_score(row: np.ndarray, nam
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
-@given(st.integers(0, 255))
-def test_the_score_by_bits_alone_falls_with_the_distance(distance: int) -> None:
-    assert 1 >= shipped().near_score(distance) >= shipped().near_score(distance + 1) >= 0
-
-
-def test_fingerprints_as_near_as_copies_are_accepted_and_chance_is_not() -> None:
-    assert shipped().near_score(36) > shipped().accept
-    assert shipped().near_score(100) < 0.01
-
-
 def test_no_tree_is_deeper_than_the_evaluation_looks() -> None:
     rule = shipped()
     for tree in range(len(rule.feature)):

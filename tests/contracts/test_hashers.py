@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgmatch import registry
+from imgmatch.features.pair_model import shipped
 from imgmatch.hashers.hexform import to_hex
-from imgmatch.model import ORIENTATIONS
+from imgmatch.model import FINGERPRINT_BITS, ORIENTATIONS
 
 if TYPE_CHECKING:
     from imgmatch.hashers.base import Grey, Hasher
@@ -55,6 +56,35 @@ def test_the_name_is_the_one_in_the_table(hasher: Hasher) -> None:
 
 def test_a_hasher_has_no_room_for_state(hasher: Hasher) -> None:
     assert not hasattr(hasher, "__dict__")
+
+
+def test_the_distances_of_a_profile_grow_from_sure_over_greatest_to_reach(hasher: Hasher) -> None:
+    profile = hasher.profile
+    assert 0 <= profile.sure_distance <= profile.max_distance <= profile.reach < FINGERPRINT_BITS // 2
+
+
+@given(name=st.sampled_from(sorted(HASHERS)), distance=st.integers(0, FINGERPRINT_BITS))
+def test_the_score_by_bits_alone_falls_with_the_distance(name: str, distance: int) -> None:
+    profile = HASHERS[name].profile
+    assert 1 >= profile.near_score(distance) > profile.near_score(distance + 1) >= 0
+
+
+def test_fingerprints_as_near_as_copies_are_accepted_and_chance_is_not(hasher: Hasher) -> None:
+    profile = hasher.profile
+    assert profile.near_score(profile.max_distance) > shipped().accept
+    assert profile.near_score(FINGERPRINT_BITS // 2) < 0.01
+
+
+def test_no_two_hashers_share_a_score_curve() -> None:
+    curves = {(hasher.profile.near_slope, hasher.profile.near_shift) for hasher in HASHERS.values()}
+    assert len(curves) == len(HASHERS)
+
+
+def test_what_distances_of_phash_mean_outlives_releases() -> None:
+    profile = HASHERS["phash"].profile
+    assert (profile.max_distance, profile.sure_distance, profile.reach) == (36, 18, 60)
+    scores = [round(profile.near_score(distance), 4) for distance in (0, 18, 36, 60, 80)]
+    assert scores == [1.0, 1.0, 0.9991, 0.784, 0.0307]
 
 
 def test_shapes_and_types_are_those_of_the_contract(hasher: Hasher) -> None:
