@@ -20,7 +20,7 @@ from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.describing.messages import NamedPhoto
+from imgmatch.describing.messages import job_of
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
@@ -35,6 +35,7 @@ from imgmatch.matching.verification import Wanted
 from imgmatch.model import (
     CheckResult,
     Depth,
+    NamedPhoto,
     ScanResult,
 )
 from imgmatch.progress import SILENT
@@ -264,7 +265,7 @@ class Index:
         checker = Checker(self.catalog, self.searcher, self.features, self._header)
         with self.catalog.read() as connection:
             features = row_count(connection, "features") > 0  # where no photo has any, the query needs none
-        described = self.pool.describe(photos, lambda photo: photo.job(query=True, features=features))
+        described = self.pool.describe(photos, lambda photo: job_of(photo, query=True, features=features))
         for batch in chunks(described, _CHECKED_AT_ONCE):
             yield from checker.answers(batch, wanted, rule)
 

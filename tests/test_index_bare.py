@@ -9,7 +9,7 @@ import pytest
 from PIL import ImageOps
 from test_index import LONELY, SHARED, world
 
-from imgmatch.describing.messages import Description
+from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
@@ -59,7 +59,7 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
     wanted = Wanted(max_distance=max_distance)
     checker = Checker(bare.catalog, bare.searcher, bare.features, bare.header)
     named = [named_photo(query) for query in queries()]
-    described = list(bare.pool.describe(named, lambda photo: photo.job(query=True)))
+    described = list(bare.pool.describe(named, lambda photo: job_of(photo, query=True)))
     assert any(isinstance(reply, Description) and reply.asked is not None for _, reply in described)
     assert list(bare.answers(named, wanted)) == checker.answers(described, wanted, None)
     assert [len(result) > 0 for result in bare.answers(named[:2], wanted)] == [True, max_distance != 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,20 +11,20 @@ from scipy.optimize import minimize
 
 from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
 from imgmatch.catalog.lookups import account_of, every_photo_id, files_of
-from imgmatch.describing.messages import Description, NamedPhoto
+from imgmatch.describing.messages import Description, job_of
 from imgmatch.errors import ConflictError
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.verification import Verifier, Wanted, calibrated
-from imgmatch.model import Kind, Status
+from imgmatch.model import Forecast, Kind, NamedPhoto, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from imgmatch.actions.labels import Labelled
     from imgmatch.features.pair_model import Rule
     from imgmatch.index import Index
+    from imgmatch.model import Labelled
 
 LEAST_OF_EACH = 10
 """Copies, and strangers, without which a fit would be guesswork."""
@@ -35,29 +35,6 @@ TRUST = 0.02
 SAMPLE = 300
 SEED = 1
 _ALL = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What this index will answer.
-
-    Attributes:
-        accept: score from which a check calls a candidate a copy.
-        pairs: labelled pairs the scores are calibrated on; 0 for what ships.
-        unusable: labelled pairs of which a photo could not be read, or which share nothing that could be scored.
-        sampled: stored photos that were checked against the others to foretell this.
-        false_per_1000_checks: answers to expect that are wrong, by the scores they are given.
-        checks: checks a night.
-        false_a_night: the same for these.
-    """
-
-    accept: float
-    pairs: int
-    unusable: int
-    sampled: int
-    false_per_1000_checks: float
-    checks: int
-    false_a_night: float
 
 
 def calibrate(
@@ -114,8 +91,8 @@ def calibrate(
 
 def _log_odds(index: Index, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The rule's own log odds for each usable pair, and whether it is one of copies."""
-    jobs = [(pair.query, pair.query.job(query=True)) for pair in pairs]
-    jobs += [(pair.stored, pair.stored.job()) for pair in pairs]
+    jobs = [(pair.query, job_of(pair.query, query=True)) for pair in pairs]
+    jobs += [(pair.stored, job_of(pair.stored)) for pair in pairs]
     replies = [reply for _, reply in index.pool.describe(jobs, lambda item: item[1])]
     verifier = Verifier(index.header.codebook, index.header.hashers[0], rule)
     odds, copies = [], []

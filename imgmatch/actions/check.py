@@ -6,10 +6,9 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.errors import PhotoError
 from imgmatch.matching.verification import Wanted
-from imgmatch.model import Skipped
+from imgmatch.model import Failure, NamedPhoto, Skipped
 from imgmatch.sources import open_source
 from imgmatch.sources.base import Fence
 from imgmatch.sources.opening import MANIFESTS

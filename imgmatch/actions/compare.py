@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.actions.pictures import Picture, pictures
-from imgmatch.describing.messages import Description
+from imgmatch.actions.pictures import pictures
+from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.matching.evidence import EXACT
 from imgmatch.matching.verification import Verifier
-from imgmatch.model import Evidence
+from imgmatch.model import Comparison, Picture
 
 if TYPE_CHECKING:
-    from imgmatch.describing.messages import NamedPhoto
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two photos side by side.
-
-    Attributes:
-        query: the first photo.
-        stored: the second photo; the evidence reads as if it were in an index.
-        is_match: whether a check would call them copies.
-        evidence: what speaks for it, whether or not it is a match; ``distance`` is the least over the eight
-            orientations.
-    """
-
-    query: str
-    stored: str
-    is_match: bool
-    evidence: Evidence
+    from imgmatch.model import NamedPhoto
 
 
 def compare(query: NamedPhoto, stored: NamedPhoto, *, max_distance: int | None = None) -> Comparison:
@@ -62,7 +43,7 @@ def compared_pictures(query: NamedPhoto, stored: NamedPhoto) -> tuple[Picture, P
 
 def _describe(query: NamedPhoto, stored: NamedPhoto, hasher: str) -> tuple[Description, Description]:
     described = []
-    asked = ((query, query.job(query=True)), (stored, stored.job()))
+    asked = ((query, job_of(query, query=True)), (stored, job_of(stored)))
     with WorkerPool(1, Settings((hasher,))) as pool:
         for (photo, _), reply in pool.describe(asked, lambda item: item[1]):
             if not isinstance(reply, Description):

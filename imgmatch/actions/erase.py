@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from imgmatch.catalog.times import to_microseconds
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import NotFoundError
+from imgmatch.model import Erasure
 
 _PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
 
@@ -31,33 +31,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from imgmatch.index import Index
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """What was erased, and the proof.
-
-    Attributes:
-        account: the account that was named, if one was.
-        photo_id: the photo that was named, if one was.
-        photos: photos removed.
-        searched_for: digests, fingerprints and pieces of features and thumbnails that no other photo has and that were
-            looked for afterwards.
-        files_searched: files of the index that were read from end to end.
-        traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
-        gone_photos: ids of the photos removed, and of the one that was named.
-        gone_accounts: those of whose photos none is left, and the one that was named: with the photos, what is to be
-            looked for outside the index, such as in reports (``imgmatch.formats.reported.look_through``).
-    """
-
-    account: str | None
-    photo_id: str | None
-    photos: int
-    searched_for: int
-    files_searched: int
-    traces: int
-    gone_photos: frozenset[str] = frozenset()
-    gone_accounts: frozenset[str] = frozenset()
 
 
 def erase(

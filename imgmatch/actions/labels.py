@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.decisions import read_decided_photos, read_decisions
 from imgmatch.catalog.lookups import files_of
-from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import SourceError
-from imgmatch.model import Verdict
+from imgmatch.model import Labelled, NamedPhoto, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +21,6 @@ MOST_OF_ONE = 20
 
 COLUMNS = ("query", "stored", "copy")
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Two photos and whether a person found them to be copies of one picture."""
-
-    query: NamedPhoto
-    stored: NamedPhoto
-    copy: bool
 
 
 def read_pairs(path: Path) -> tuple[list[Labelled], list[str]]:

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from imgmatch.catalog.lookups import files_of
-from imgmatch.describing.messages import Failure, Job, Viewed
+from imgmatch.describing.messages import Job, Viewed
 from imgmatch.features.record import open_thumbnail
+from imgmatch.model import Failure, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imgmatch.catalog.rows import PhotoFile
-    from imgmatch.describing.messages import NamedPhoto, Reply
+    from imgmatch.describing.messages import Reply
     from imgmatch.describing.pool import WorkerPool
     from imgmatch.index import Index
+    from imgmatch.model import NamedPhoto
 
 SIDE = 480
 """Longer side of what is shown, in pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture to be shown.
-
-    Attributes:
-        jpeg: its bytes, or ``None`` where it cannot be shown.
-        width: in pixels.
-        height: likewise.
-        note: what a reader must know of it.
-    """
-
-    jpeg: bytes | None
-    width: int = 0
-    height: int = 0
-    note: str | None = None
 
 
 def pictures(pool: WorkerPool, photos: Iterable[NamedPhoto]) -> Iterator[Picture]:

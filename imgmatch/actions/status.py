@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.lookups import counts, unfinished_scans
 from imgmatch.engines.sync import load_features, load_fingerprints
+from imgmatch.model import IndexStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,52 +15,6 @@ if TYPE_CHECKING:
     from imgmatch.engines.folder import Layout
     from imgmatch.engines.header import Header, Snapshot
     from imgmatch.index import Index
-
-
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """Whole-number counts, and what the index is made of.
-
-    Attributes:
-        photos: photos that can be found.
-        accounts: accounts with at least one photo.
-        fingerprints: distinct fingerprints, of all hashers.
-        features: distinct pictures whose local features are kept.
-        ties: pairs of pictures that nights have judged.
-        decisions: what moderators have said so far.
-        bank_pictures: known pictures.
-        skipped: photos and lines that could not be used when their source was last read.
-        sources: folders and manifests read so far.
-        scans: scans begun so far.
-        unfinished_scans: scans that were interrupted, or are under way.
-        format: version of the on-disk format.
-        hashers: what is computed for every photo; the first is searched.
-        engine: which engine searches.
-        codebook: what local features are coded by.
-        generation: of the engine files.
-        snapshot: of the fingerprints, ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start
-            until ``rebuild``.
-        features_snapshot: the same of the local features.
-    """
-
-    photos: int
-    accounts: int
-    fingerprints: int
-    features: int
-    ties: int
-    decisions: int
-    bank_pictures: int
-    skipped: int
-    sources: int
-    scans: int
-    unfinished_scans: int
-    format: int
-    hashers: tuple[str, ...]
-    engine: str
-    codebook: str
-    generation: int
-    snapshot: str
-    features_snapshot: str
 
 
 def status(index: Index, *, verify: bool = False) -> IndexStatus:

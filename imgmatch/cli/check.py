@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from imgmatch.describing.messages import NamedPhoto
-    from imgmatch.model import CheckResult
+    from imgmatch.model import CheckResult, NamedPhoto
 
 COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from imgmatch.actions.hash import Hashed
+    from imgmatch.model import Hashed
 
 
 @click.command(name="hash", short_help="Fingerprints of photos.")

@@ -16,7 +16,7 @@ from imgmatch.formats.text import as_csv, as_json, as_json_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from imgmatch.describing.messages import NamedPhoto
+    from imgmatch.model import NamedPhoto
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -151,7 +151,7 @@ def standard_input() -> bytes:
 
 def photo_argument(argument: str) -> NamedPhoto:
     """A file, or standard input for ``-``."""
-    from imgmatch.describing.messages import NamedPhoto
+    from imgmatch.model import NamedPhoto
 
     if argument == "-":
         return NamedPhoto("-", standard_input())

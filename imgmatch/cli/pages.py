@@ -11,13 +11,10 @@ from imgmatch.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imgmatch.actions.compare import Comparison
-    from imgmatch.actions.pictures import Picture
     from imgmatch.actions.rings import RingsReport
-    from imgmatch.describing.messages import NamedPhoto
     from imgmatch.formats.html import Shown, ShownCheck
     from imgmatch.index import Index
-    from imgmatch.model import CheckResult
+    from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture
     from imgmatch.progress import Progress
 
 

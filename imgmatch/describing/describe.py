@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.describing.messages import Asked, Description, Failure, Job, Reply, Same, Stored, Viewed
+from imgmatch.describing.messages import Asked, Description, Job, Reply, Same, Stored, Viewed
 from imgmatch.errors import PhotoError
 from imgmatch.features import record
 from imgmatch.features.codebook import shipped
@@ -17,7 +17,7 @@ from imgmatch.hashers.pdq import Pdq
 from imgmatch.imaging.files import check_size, read_photo
 from imgmatch.imaging.picture import small_picture
 from imgmatch.imaging.view import view
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from imgmatch.describing.settings import Settings

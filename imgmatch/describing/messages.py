@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.features.extract import Features
-from imgmatch.model import RemoteFile, SkipReason
+from imgmatch.model import Failure, NamedPhoto, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,36 +121,12 @@ class Viewed:
     sha256: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The photo cannot be used, and why."""
-
-    reason: SkipReason
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class NamedPhoto:
-    """A photo to look at under the name its answer carries: a file, bytes, or what kept it from being either."""
-
-    name: str
-    content: Path | bytes | Failure
-
-    def __init__(self, name: str, content: Path | RemoteFile | bytes | Failure) -> None:
-        if not isinstance(content, (Path, bytes, Failure)):
-            content = Failure(SkipReason.REFUSED, "only a scan fetches photos from elsewhere")
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "content", content)
-
-    def job(self, *, query: bool = False, features: bool = True) -> Job | Failure:
-        """The work it stands for."""
-        return self.content if isinstance(self.content, Failure) else Job(self.content, query=query, features=features)
-
-
 Reply = Description | Same | Viewed | Failure
+
+
+def job_of(photo: NamedPhoto, *, query: bool = False, features: bool = True) -> Job | Failure:
+    """The work that a photo stands for."""
+    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, query=query, features=features)
 
 
 def message_bytes(head: Mapping[str, Any], body: bytes) -> int:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from imgmatch.describing.messages import Failure, Reply
+    from imgmatch.describing.messages import Reply
     from imgmatch.describing.settings import Settings
+    from imgmatch.model import Failure
 
 CHUNK = 16
 """Jobs handed to a worker at once."""

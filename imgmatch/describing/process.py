@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from imgmatch.describing.messages import (
-    Failure,
     Job,
     Reply,
     job_message,
@@ -22,7 +21,7 @@ from imgmatch.describing.messages import (
     write_message,
 )
 from imgmatch.errors import ImgmatchError
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

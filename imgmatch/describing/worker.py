@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from imgmatch.describing.describe import Describer
-from imgmatch.describing.messages import Failure, Job, read_message, reply_message, write_message
+from imgmatch.describing.messages import Job, read_message, reply_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

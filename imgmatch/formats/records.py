@@ -7,14 +7,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imgmatch.actions.calibrate import Forecast
-    from imgmatch.actions.compare import Comparison
-    from imgmatch.actions.erase import Erasure
-    from imgmatch.actions.hash import Hashed
-    from imgmatch.actions.status import IndexStatus
     from imgmatch.clustering.changes import Gone
     from imgmatch.formats.reported import Looked
-    from imgmatch.model import CheckResult, Decision, Evidence, Group, Match, Ring, ScanResult
+    from imgmatch.model import (
+        CheckResult,
+        Comparison,
+        Decision,
+        Erasure,
+        Evidence,
+        Forecast,
+        Group,
+        Hashed,
+        IndexStatus,
+        Match,
+        Ring,
+        ScanResult,
+    )
 
 Record = dict[str, Any]
 

@@ -16,9 +16,8 @@ from imgmatch.model import Change, Kind, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgmatch.actions.hash import Hashed
     from imgmatch.actions.rings import RingsReport
-    from imgmatch.model import CheckResult, Evidence, Ring
+    from imgmatch.model import CheckResult, Evidence, Hashed, Ring
 
 
 _SLIGHT, _TURN = 2, 360

@@ -18,9 +18,9 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.describing.messages import Description, Failure, Job, Reply, Same
+from imgmatch.describing.messages import Description, Job, Reply, Same
 from imgmatch.errors import PhotoError
-from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason, Told
+from imgmatch.model import Failure, Fetched, NewPhoto, Skipped, SkipReason, Told
 from imgmatch.sources.fetching import fetched_ahead, looked_at
 from imgmatch.sources.states import NOT_TOLD, file_state, still
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from imgmatch import registry
 from imgmatch.catalog.calibrations import latest_calibration
-from imgmatch.describing.messages import Description, Failure
+from imgmatch.describing.messages import Description
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
 from imgmatch.matching.verification import MOST_CANDIDATES, Verifier, calibrated
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, SkipReason, Status
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, Failure, SkipReason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from imgmatch.catalog.database import Catalog
-    from imgmatch.describing.messages import NamedPhoto, Reply
+    from imgmatch.describing.messages import Reply
     from imgmatch.engines.header import Header
     from imgmatch.engines.ivf import Candidate
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
     from imgmatch.features.pair_model import Rule
     from imgmatch.matching.evidence import Near
     from imgmatch.matching.verification import Wanted
+    from imgmatch.model import NamedPhoto
 
 _NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
 

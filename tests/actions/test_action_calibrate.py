@@ -6,13 +6,12 @@ import photos
 import pytest
 
 from imgmatch.actions.calibrate import LEAST_OF_EACH, calibrate
-from imgmatch.actions.labels import Labelled, read_pairs
+from imgmatch.actions.labels import read_pairs
 from imgmatch.catalog.calibrations import latest_calibration
-from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import ConflictError, SourceError
 from imgmatch.features import pair_model as rules
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto, Status
+from imgmatch.model import Labelled, NamedPhoto, NewPhoto, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

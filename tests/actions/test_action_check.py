@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from imgmatch.actions.check import named_photos
-from imgmatch.describing.messages import Failure
 from imgmatch.errors import SourceError
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 
 @pytest.fixture

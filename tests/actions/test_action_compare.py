@@ -7,10 +7,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from imgmatch.actions.compare import compare
-from imgmatch.describing.messages import NamedPhoto
 from imgmatch.errors import PhotoError
 from imgmatch.index import Index
-from imgmatch.model import Kind, NewPhoto
+from imgmatch.model import Kind, NamedPhoto, NewPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.actions.decide import decide_on_pair
-from imgmatch.actions.erase import Erasure, erase, pieces_of
 from imgmatch.actions.erase import _in_engine as in_engine
+from imgmatch.actions.erase import erase, pieces_of
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
 from imgmatch.engines.ivf import IvfParts
@@ -25,7 +25,7 @@ from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.errors import NotFoundError
 from imgmatch.features.record import unpack
 from imgmatch.index import Index
-from imgmatch.model import Depth, NewPhoto, Skipped, SkipReason, Verdict
+from imgmatch.model import Depth, Erasure, NewPhoto, Skipped, SkipReason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

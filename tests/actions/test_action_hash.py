@@ -5,9 +5,8 @@ import pytest
 
 from imgmatch import registry
 from imgmatch.actions.hash import hash_photos
-from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.errors import UnknownNameError
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, NamedPhoto, SkipReason
 
 
 def test_photos_are_hashed_in_order_and_what_cannot_be_used_says_why() -> None:

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from imgmatch.actions.pictures import SIDE, pictures, stored_pictures
-from imgmatch.describing.messages import Failure, NamedPhoto
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto, SkipReason
+from imgmatch.model import Failure, NamedPhoto, NewPhoto, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-    from imgmatch.describing.messages import Failure, Reply
+    from imgmatch.describing.messages import Reply
+    from imgmatch.model import Failure
 
 SEED = 20
 SYNTHETIC = 1_000_000

@@ -23,10 +23,10 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
-from imgmatch.describing.messages import Description, Failure, Job
+from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.flat import FlatEngine
-from imgmatch.model import FINGERPRINT_BITS
+from imgmatch.model import FINGERPRINT_BITS, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -12,11 +12,11 @@ from PIL import Image
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
-from imgmatch.describing.messages import Description, Failure, Job, Same
+from imgmatch.describing.messages import Description, Job, Same
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
-from imgmatch.model import ORIENTATIONS, SkipReason
+from imgmatch.model import ORIENTATIONS, Failure, SkipReason
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from imgmatch.describing.messages import (
     Asked,
     Description,
-    Failure,
     Job,
-    NamedPhoto,
     Reply,
     Same,
     Stored,
     Viewed,
     job_message,
+    job_of,
     parse_reply,
     read_message,
     reply_message,
@@ -29,7 +28,7 @@ from imgmatch.describing.messages import (
 )
 from imgmatch.describing.worker import parse_job
 from imgmatch.features.extract import Features
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, NamedPhoto, SkipReason
 
 HEADS = st.dictionaries(
     st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=20), max_size=4
@@ -133,7 +132,7 @@ def test_a_failure_says_its_reason_and_its_detail_if_it_has_one() -> None:
 
 def test_a_named_photo_stands_for_a_job_or_for_the_failure_it_came_with() -> None:
     failure = Failure(SkipReason.REFUSED, "outside")
-    assert NamedPhoto("a", failure).job() is failure
-    assert NamedPhoto("a", b"bytes").job(query=True) == Job(b"bytes", query=True)
-    assert NamedPhoto("a", b"bytes").job(query=True, features=False) == Job(b"bytes", query=True, features=False)
+    assert job_of(NamedPhoto("a", failure)) is failure
+    assert job_of(NamedPhoto("a", b"bytes"), query=True) == Job(b"bytes", query=True)
+    assert job_of(NamedPhoto("a", b"bytes"), query=True, features=False) == Job(b"bytes", query=True, features=False)
     assert Job(b"bytes").features

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 
-from imgmatch.describing.messages import Description, Failure, Job, Reply
+from imgmatch.describing.messages import Description, Job, Reply
 from imgmatch.describing.pool import CHUNK, WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError
 from imgmatch.imaging.limits import Limits
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from imgmatch.describing.messages import Description, Failure, Job
+from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import SmallPicture, small_picture
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 pytestmark = pytest.mark.shared
 

@@ -14,20 +14,11 @@ import photos
 import pytest
 from PIL import Image
 
-from imgmatch.describing.messages import (
-    Description,
-    Failure,
-    Job,
-    Reply,
-    job_message,
-    parse_reply,
-    read_message,
-    write_message,
-)
+from imgmatch.describing.messages import Description, Job, Reply, job_message, parse_reply, read_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.describing.worker import parse_settings
 from imgmatch.imaging.limits import Limits
-from imgmatch.model import SkipReason
+from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

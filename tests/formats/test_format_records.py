@@ -3,19 +3,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from imgmatch.actions.compare import Comparison
-from imgmatch.actions.erase import Erasure
-from imgmatch.actions.hash import Hashed
-from imgmatch.actions.status import IndexStatus
 from imgmatch.cli.rings import COLUMNS
 from imgmatch.formats import records
 from imgmatch.model import (
     Change,
     CheckResult,
+    Comparison,
     Decision,
     DecisionKind,
+    Erasure,
     Evidence,
     Group,
+    Hashed,
+    IndexStatus,
     Kind,
     Match,
     Photo,

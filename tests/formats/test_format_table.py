@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from imgmatch.actions.hash import Hashed
 from imgmatch.actions.rings import RingsReport
 from imgmatch.clustering.changes import Gone
 from imgmatch.formats import table
@@ -17,6 +16,7 @@ from imgmatch.model import (
     CheckResult,
     Evidence,
     Group,
+    Hashed,
     Kind,
     Match,
     Photo,

@@ -1,0 +1,69 @@
+"""The words of imgmatch as plain frozen values, and the result of every verb. Standard library only."""
+
+from imgmatch.errors import SkipReason
+from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
+from imgmatch.model.contents import Erasure, IndexStatus, ScanResult
+from imgmatch.model.decisions import Decision, DecisionKind, Forecast, Labelled, Verdict
+from imgmatch.model.evidence import (
+    FINGERPRINT_BITS,
+    FINGERPRINT_BYTES,
+    ORIENTATIONS,
+    Evidence,
+    Kind,
+    Match,
+    Orientation,
+    Outline,
+)
+from imgmatch.model.photos import (
+    Depth,
+    Failure,
+    Fetched,
+    NamedPhoto,
+    NewPhoto,
+    Photo,
+    Picture,
+    RemoteFile,
+    Skipped,
+    Told,
+    derived_photo_id,
+)
+from imgmatch.model.rings import Change, Group, Ring, RingAccount
+
+__all__ = [
+    "FINGERPRINT_BITS",
+    "FINGERPRINT_BYTES",
+    "ORIENTATIONS",
+    "Change",
+    "CheckResult",
+    "Comparison",
+    "Decision",
+    "DecisionKind",
+    "Depth",
+    "Erasure",
+    "Evidence",
+    "Failure",
+    "Fetched",
+    "Forecast",
+    "Group",
+    "Hashed",
+    "IndexStatus",
+    "Kind",
+    "Labelled",
+    "Match",
+    "NamedPhoto",
+    "NewPhoto",
+    "Orientation",
+    "Outline",
+    "Photo",
+    "Picture",
+    "RemoteFile",
+    "Ring",
+    "RingAccount",
+    "ScanResult",
+    "SkipReason",
+    "Skipped",
+    "Status",
+    "Told",
+    "Verdict",
+    "derived_photo_id",
+]

@@ -1,0 +1,80 @@
+"""What became of photos that were asked about, without anything being kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imgmatch.model.evidence import Evidence, Match
+
+
+class Status(StrEnum):
+    """What a check of one photo came to."""
+
+    MATCH = "match"
+    NO_MATCH = "no_match"
+    NOT_SEARCHABLE = "not_searchable"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check of one photo found; iterating gives its matches, best first.
+
+    Attributes:
+        photo: the query, as it was named.
+        status: what the check came to.
+        reason: why the photo could not be searched or read, else ``None``.
+        accounts: how many distinct accounts match, also those beyond the limit.
+        truncated: the limit left some accounts out of ``matches``.
+        matches: photos of the best accounts; those of one account stand together.
+    """
+
+    photo: str
+    status: Status
+    reason: str | None = None
+    accounts: int = 0
+    truncated: bool = False
+    matches: tuple[Match, ...] = ()
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.matches)
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two photos side by side.
+
+    Attributes:
+        query: the first photo.
+        stored: the second photo; the evidence reads as if it were in an index.
+        is_match: whether a check would call them copies.
+        evidence: what speaks for it, whether or not it is a match; ``distance`` is the least over the eight
+            orientations.
+    """
+
+    query: str
+    stored: str
+    is_match: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A photo's fingerprints, as 64 hexadecimal digits under each hasher's name, or why it has none.
+
+    ``width``, ``height`` (pixels, upright), ``format`` and ``quality`` (PDQ's, 0..100) are ``None`` for a photo that
+    could not be used.
+    """
+
+    photo: str
+    fingerprints: Mapping[str, str]
+    quality: int | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    reason: str | None = None

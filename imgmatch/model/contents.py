@@ -1,0 +1,96 @@
+"""What an index holds, and what a scan or an erasure has made of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan did, in photos."""
+
+    added: int
+    updated: int
+    unchanged: int
+    removed: int
+    skipped: int
+    seconds: float
+
+    @property
+    def photos_per_second(self) -> float:
+        """Photos looked at per second of wall time, unchanged and skipped ones included."""
+        looked_at = self.added + self.updated + self.unchanged + self.skipped
+        return looked_at / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was erased, and the proof.
+
+    Attributes:
+        account: the account that was named, if one was.
+        photo_id: the photo that was named, if one was.
+        photos: photos removed.
+        searched_for: digests, fingerprints and pieces of features and thumbnails that no other photo has and that were
+            looked for afterwards.
+        files_searched: files of the index that were read from end to end.
+        traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
+        gone_photos: ids of the photos removed, and of the one that was named.
+        gone_accounts: those of whose photos none is left, and the one that was named: with the photos, what is to be
+            looked for outside the index, such as in reports (``imgmatch.formats.reported.look_through``).
+    """
+
+    account: str | None
+    photo_id: str | None
+    photos: int
+    searched_for: int
+    files_searched: int
+    traces: int
+    gone_photos: frozenset[str] = frozenset()
+    gone_accounts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """Whole-number counts, and what the index is made of.
+
+    Attributes:
+        photos: photos that can be found.
+        accounts: accounts with at least one photo.
+        fingerprints: distinct fingerprints, of all hashers.
+        features: distinct pictures whose local features are kept.
+        ties: pairs of pictures that nights have judged.
+        decisions: what moderators have said so far.
+        bank_pictures: known pictures.
+        skipped: photos and lines that could not be used when their source was last read.
+        sources: folders and manifests read so far.
+        scans: scans begun so far.
+        unfinished_scans: scans that were interrupted, or are under way.
+        format: version of the on-disk format.
+        hashers: what is computed for every photo; the first is searched.
+        engine: which engine searches.
+        codebook: what local features are coded by.
+        generation: of the engine files.
+        snapshot: of the fingerprints, ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start
+            until ``rebuild``.
+        features_snapshot: the same of the local features.
+    """
+
+    photos: int
+    accounts: int
+    fingerprints: int
+    features: int
+    ties: int
+    decisions: int
+    bank_pictures: int
+    skipped: int
+    sources: int
+    scans: int
+    unfinished_scans: int
+    format: int
+    hashers: tuple[str, ...]
+    engine: str
+    codebook: str
+    generation: int
+    snapshot: str
+    features_snapshot: str

@@ -1,0 +1,78 @@
+"""Why two photos are held to be copies of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imgmatch.model.photos import Photo
+
+FINGERPRINT_BITS = 256
+FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
+
+
+class Kind(StrEnum):
+    """How a match was found."""
+
+    EXACT = "exact"
+    NEAR = "near"
+    PARTIAL = "partial"
+    RELATED = "related"
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """One of the eight ways a picture can be turned and mirrored.
+
+    A picture in this orientation is the upright one, first mirrored left to right if ``mirrored``, then turned
+    clockwise by ``rotation`` degrees (0, 90, 180 or 270).
+    """
+
+    mirrored: bool
+    rotation: int
+
+
+ORIENTATIONS: tuple[Orientation, ...] = tuple(
+    Orientation(mirrored, rotation) for mirrored in (False, True) for rotation in (0, 90, 180, 270)
+)
+"""The eight orientations in the order every array of eight in this package uses; the first is the picture as it is."""
+
+
+Outline = tuple[tuple[float, float], ...]
+"""Corners (x, y) of a part of a picture, as shares of its width and height, in order round the part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why two photos are held to be copies of one picture.
+
+    Attributes:
+        kind: ``exact`` (same bytes or same pixels), ``near`` (fingerprints), ``partial`` (local features) or
+            ``related`` (another shot of the same moment: no copy, and given only on request).
+        score: probability that the two are copies of one picture, 0..1, 1 is certain.
+        distance: Hamming distance of the fingerprints in bits, or ``None`` where they are too far apart to tell.
+        mirrored: the query is mirrored left to right against the stored photo.
+        rotation: degrees clockwise the query is turned against the stored photo, after mirroring.
+        overlap: share of the stored photo seen in the query, 0..1, or ``None`` where it was not measured.
+        agreement: share of the overlap that looks alike once aligned, 0..1, or ``None`` where it was not measured.
+        outline_query: the shared part in the query, or ``None`` where it was not measured.
+        outline_stored: the shared part in the stored photo; its corners are those of ``outline_query``, in that order.
+    """
+
+    kind: Kind
+    score: float
+    distance: int | None
+    mirrored: bool
+    rotation: int
+    overlap: float | None = None
+    agreement: float | None = None
+    outline_query: Outline | None = None
+    outline_stored: Outline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stored photo that is a copy of the query, with the evidence."""
+
+    photo: Photo
+    evidence: Evidence

@@ -1,0 +1,180 @@
+"""Photos: on their way into an index, in it, asked about, and as they are shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from imgmatch.errors import SkipReason
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+class Depth(StrEnum):
+    """What is computed for each photo."""
+
+    FINGERPRINT = "fingerprint"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a remote photo without fetching it.
+
+    Attributes:
+        size: in bytes; ``None`` where it is not told.
+        tag: changes with the photo and fits where a local file has its time: a hash of the ETag, or else the
+            modification time in ns; ``None`` where neither is told.
+        modified_ns: when it was modified, in ns since 1970; ``None`` where it is not told.
+    """
+
+    size: int | None = None
+    tag: int | None = None
+    modified_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The whole of a remote photo, and what was told of it along with it."""
+
+    data: bytes
+    told: Told
+
+
+class RemoteFile(Protocol):
+    """Where a photo lies that no path of this machine leads to: ``str`` of it is its URL, without credentials."""
+
+    @property
+    def lanes(self) -> int:
+        """How many such photos can be fetched at once."""
+
+    def look(self) -> Future[Told]:
+        """What is told of it; a ``PhotoError`` where that cannot be found out."""
+
+    def fetch(self) -> Future[Fetched]:
+        """All of it; a ``PhotoError`` where it cannot be had whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo on its way into an index.
+
+    Attributes:
+        account: opaque id of the owner.
+        path: absolute path of the file, or where it lies if that is no file of this machine.
+        label: the short name shown to people, such as ``a17/1.jpg``.
+        photo_id: stable id, unique in the index.
+        name: display name of the account, if known.
+        seen_at: when the photo was first seen, with a time zone; ``None`` takes the file's modification time.
+        attributes: other columns of the manifest, kept with the account.
+        line: line (or row) of the manifest it came from, counted from 1.
+    """
+
+    account: str
+    path: Path | RemoteFile
+    label: str
+    photo_id: str
+    name: str | None = None
+    seen_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    line: int | None = None
+
+    @classmethod
+    def at(
+        cls,
+        path: str | PathLike[str],
+        *,
+        account: str,
+        name: str | None = None,
+        seen_at: datetime | None = None,
+        photo_id: str | None = None,
+    ) -> NewPhoto:
+        """A file on an account; without ``photo_id`` it gets the one derived from account and absolute path.
+
+        Raises:
+            ValueError: ``seen_at`` has no time zone.
+        """
+        if seen_at is not None and seen_at.tzinfo is None:
+            raise ValueError("seen_at needs a time zone")
+        absolute = Path(path).absolute()
+        return cls(account, absolute, fspath(path), photo_id or derived_photo_id(account, str(absolute)), name, seen_at)
+
+
+def derived_photo_id(account: str, path: str) -> str:
+    """The id of a photo that came without one: the same account and absolute path give the same id on every run.
+
+    20 hexadecimal digits, the first 80 bits of a SHA-256.
+    """
+    return hashlib.sha256(f"{account}\0{path}".encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A photo or manifest line that was not used, and why."""
+
+    photo: str
+    reason: SkipReason
+    detail: str
+    account: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo in an index: one picture on one account, first seen at a time."""
+
+    account: str
+    photo: str
+    photo_id: str
+    name: str | None
+    seen_at: datetime
+    bank: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The photo cannot be used, and why."""
+
+    reason: SkipReason
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NamedPhoto:
+    """A photo to look at under the name its answer carries: a file, bytes, or what kept it from being either."""
+
+    name: str
+    content: Path | bytes | Failure
+
+    def __init__(self, name: str, content: Path | RemoteFile | bytes | Failure) -> None:
+        if not isinstance(content, (Path, bytes, Failure)):
+            content = Failure(SkipReason.REFUSED, "only a scan fetches photos from elsewhere")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "content", content)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture to be shown.
+
+    Attributes:
+        jpeg: its bytes, or ``None`` where it cannot be shown.
+        width: in pixels.
+        height: likewise.
+        note: what a reader must know of it.
+    """
+
+    jpeg: bytes | None
+    width: int = 0
+    height: int = 0
+    note: str | None = None

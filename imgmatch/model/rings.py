@@ -1,0 +1,103 @@
+"""Groups of copies, and rings of accounts that are tied by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from imgmatch.model.evidence import Evidence
+from imgmatch.model.photos import Photo
+
+
+class Change(StrEnum):
+    """What has become of a ring since the last report."""
+
+    NEW = "new"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    MERGED = "merged"
+    SPLIT = "split"
+    PICTURES = "pictures"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos that are copies of one picture, gathered round one of them.
+
+    Attributes:
+        group: id, the ``photo_id`` of the earliest photo.
+        medoid: the photo all others are near to.
+        photos: all of them, the earliest first.
+        accounts: the distinct accounts, in the order they had it.
+        common: carried by so many over so long a time (a default avatar), or known to be, that it ties nobody.
+        evidence: how each of ``photos`` stands to the medoid, in the same order.
+        diameter: bits that the fingerprints of two of them may be apart at the most, by their distances to the medoid;
+            of those whose fingerprints tell.
+        bank: the list of known pictures it is on.
+        decision: what a moderator said of it last; ``None`` if nothing yet.
+    """
+
+    group: str
+    medoid: Photo
+    photos: tuple[Photo, ...]
+    accounts: tuple[str, ...]
+    common: bool
+    evidence: tuple[Evidence, ...] = ()
+    diameter: int = 0
+    bank: str | None = None
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RingAccount:
+    """An account in a ring, with the time it first showed one of the shared photos."""
+
+    account: str
+    name: str | None
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Accounts tied together by shared groups.
+
+    Attributes:
+        ring: id that stays when later accounts join.
+        accounts: the accounts, in the order they first showed a shared photo.
+        groups: the groups that tie them.
+        first_account: the account that had a shared photo first (it may be the victim).
+        names: the distinct display names in use.
+        opened_at: when a second account first showed a shared photo; of a known picture on one account, when that did.
+        new: not in the last report; ``None`` where none was made.
+        decision: what a moderator said of it, or of one of its groups, last; ``None`` if nothing yet.
+        accounts_per_day: how fast it spread: accounts after the first, over the days from the second to the last.
+        bank: ``known-stolen`` where a moderator has confirmed one of its pictures.
+        changes: what has become of it since the last report; empty if nothing, or if none was made.
+        joined: accounts that were not in it then, in order.
+        left: accounts that were in it then and are in no ring now, in order.
+        came_from: other rings of the last report whose accounts are in it now, in order.
+        went_to: other rings that hold accounts it had then, in order.
+    """
+
+    ring: str
+    accounts: tuple[RingAccount, ...]
+    groups: tuple[Group, ...]
+    first_account: str
+    names: tuple[str, ...]
+    opened_at: datetime
+    new: bool | None = None
+    decision: str | None = None
+    accounts_per_day: float = 0.0
+    bank: str | None = None
+    changes: tuple[Change, ...] = ()
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    came_from: tuple[str, ...] = ()
+    went_to: tuple[str, ...] = ()
+
+    @property
+    def strength(self) -> int:
+        """How many distinct pictures tie it."""
+        return len(self.groups)
