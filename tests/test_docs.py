@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,15 +51,18 @@ def commands(document: Path) -> Iterator[str]:
                 yield line.removeprefix("$ imgmatch ")
 
 
-def known_options() -> set[str]:
-    """Every option of the command line, with those that click adds."""
+def options_of(name: str) -> set[str]:
+    """The options of a command, with those that click adds."""
     context = click.Context(cli)
-    found = {option for parameter in cli.get_params(context) for option in parameter.opts}
-    for name in COMMANDS:
-        command = cli.get_command(context, name)
-        assert command is not None
-        found |= {option for parameter in command.get_params(context) for option in parameter.opts}
-    return found
+    command = cli.get_command(context, name)
+    assert command is not None
+    return {option for parameter in command.get_params(context) for option in parameter.opts}
+
+
+def known_options() -> set[str]:
+    """Every option of the command line."""
+    found = {option for parameter in cli.get_params(click.Context(cli)) for option in parameter.opts}
+    return found.union(*map(options_of, COMMANDS))
 
 
 def exit_codes() -> set[int]:
@@ -134,7 +138,7 @@ def test_a_command_that_is_shown_wrongly_is_noticed(line: str) -> None:
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name != "BENCHMARKS.md"], ids=shown)
 def test_every_option_that_is_mentioned_exists(document: Path) -> None:
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", document.read_text(encoding="utf-8")))
-    assert mentioned - OF_OTHERS <= known_options() | {"--help"}
+    assert mentioned - OF_OTHERS <= known_options()
 
 
 def test_the_documented_exit_codes_are_those_of_the_command_line() -> None:
@@ -156,3 +160,30 @@ def test_every_module_that_is_named_exists(document: Path) -> None:
 def test_no_heading_comes_twice(document: Path) -> None:
     headings = re.findall(r"^#+ .+$", outside_fences(document.read_text(encoding="utf-8")), re.MULTILINE)
     assert [heading for heading, count in Counter(headings).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_every_option_that_is_mentioned_with_its_command_is_one_of_that_command(document: Path) -> None:
+    text = outside_fences(document.read_text(encoding="utf-8"))
+    for name, rest in re.findall(rf"`(?:imgmatch )?({'|'.join(COMMANDS)}) ([^`]*)`", text):
+        mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", rest))
+        assert mentioned <= options_of(name), f"{name} {rest}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_every_make_target_that_is_mentioned_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    mentioned = re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text(encoding="utf-8"))
+    assert set(mentioned) <= targets
+
+
+def test_the_layers_that_are_described_are_those_that_are_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (each for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    layers = [{part.strip() for part in layer.split("|")} for layer in contract["layers"]]
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Layers")[2].partition("\n## ")[0]
+    rows = [row.split("|")[2] for row in re.findall(r"^\| \d.*$", section, re.MULTILINE)]
+    named = [
+        {"imgmatch." + part.removesuffix(".py").rstrip("/") for part in re.findall(r"`([\w./]+)`", row)} for row in rows
+    ]
+    assert named == layers
