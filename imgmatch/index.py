@@ -21,7 +21,7 @@ from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.describing.messages import job_of
-from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header
@@ -77,7 +77,7 @@ class Index:
         self.catalog = Catalog(layout.catalog)
         self.searcher = FingerprintSearcher(layout, self.catalog)
         self.features = FeatureSearcher(layout, self.catalog)
-        self.pool = WorkerPool(workers, settings)
+        self.pool = open_runner(registry.DEFAULT_RUNNER, workers, settings)
 
     @classmethod
     def create(

@@ -1,6 +1,7 @@
 """Names to things: the only place that imports by string.
 
-To add a hasher or an engine, write its file and one line here; the contract tests pick it up from these tables.
+To add a hasher, an engine or a runner, write its file and one line here; the contract tests pick it up from these
+tables. What a line names is loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from imgmatch.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from imgmatch.describing.runner import Runner
+    from imgmatch.describing.settings import Settings
     from imgmatch.engines.base import FingerprintEngine
     from imgmatch.features.codebook import Codebook
     from imgmatch.hashers.base import Hasher
@@ -29,6 +32,11 @@ ENGINES: Mapping[str, str] = {
     "flat": "imgmatch.engines.flat:FlatEngine",
 }
 
+RUNNERS: Mapping[str, str] = {
+    "processes": "imgmatch.describing.pool:WorkerPool",
+    "in-process": "imgmatch.describing.in_process:InProcessRunner",
+}
+
 CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
 """A codebook never changes under its name: codes written with it stay readable."""
 
@@ -38,6 +46,8 @@ DEFAULT_HASHERS = ("phash", "pdq")
 """What a new index computes; the first one is searched, ``pdq`` is kept for exchange."""
 
 DEFAULT_ENGINE = "flat"
+
+DEFAULT_RUNNER = "processes"
 
 
 def check_names(hashers: Iterable[str], engine: str) -> None:
@@ -65,6 +75,15 @@ def engine(name: str) -> type[FingerprintEngine]:
     return cast("type[FingerprintEngine]", _load("engine", ENGINES, name))
 
 
+def runner(name: str) -> Callable[[int, Settings], Runner]:
+    """What opens the runner of that name, given a number of workers and the settings; see ``open_runner``.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    return cast("Callable[[int, Settings], Runner]", _load("runner", RUNNERS, name))
+
+
 def codebook(name: str) -> Codebook:
     """The codebook of that name.
 
@@ -74,9 +93,14 @@ def codebook(name: str) -> Codebook:
     return cast("Codebook", _load("codebook", CODEBOOKS, name)())
 
 
-def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the callers give it its type
-    module, _, attribute = _find(what, table, name).partition(":")
+def load(place: str) -> Any:  # noqa: ANN401 -- the callers give it its type
+    """What stands at ``place``, written ``module:attribute``."""
+    module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the same
+    return load(_find(what, table, name))
 
 
 def _find(what: str, table: Mapping[str, str], name: str) -> str:

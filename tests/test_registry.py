@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import imgmatch
 from imgmatch import registry
 from imgmatch.errors import UnknownNameError
 
@@ -32,3 +36,21 @@ def test_an_unknown_hasher_is_an_error_that_names_those_there_are() -> None:
 def test_an_unknown_engine_is_an_error_that_names_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="no engine is called 'hnsw'; there are: flat, linear"):
         registry.engine("hnsw")
+
+
+def test_nothing_else_imports_by_string() -> None:
+    """Neither ``import_module`` nor ``__import__`` is named in any other module."""
+    package = Path(imgmatch.__file__).parent
+    words = {"import_module", "__import__", "importlib"}
+    named = {
+        file.relative_to(package).as_posix()
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if words & {str(getattr(node, key, "")) for key in ("id", "attr", "name", "module")}
+    }
+    assert named == {"registry.py"}
+
+
+@pytest.mark.parametrize("table", [registry.HASHERS, registry.ENGINES, registry.RUNNERS, registry.CODEBOOKS])
+def test_every_line_of_a_table_leads_to_something_that_can_be_called(table: dict[str, str]) -> None:
+    assert all(callable(registry.load(place)) for place in table.values())

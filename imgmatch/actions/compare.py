@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgmatch import registry
 from imgmatch.actions.pictures import pictures
 from imgmatch.describing.messages import Description, job_of
-from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.matching.evidence import EXACT
@@ -36,16 +36,16 @@ def compare(query: NamedPhoto, stored: NamedPhoto, *, max_distance: int | None =
 
 def compared_pictures(query: NamedPhoto, stored: NamedPhoto) -> tuple[Picture, Picture]:
     """Both photos as they can be shown."""
-    with WorkerPool(1, Settings()) as pool:
-        first, second = pictures(pool, (query, stored))
+    with open_runner(registry.DEFAULT_RUNNER, 1, Settings()) as runner:
+        first, second = pictures(runner, (query, stored))
     return first, second
 
 
 def _describe(query: NamedPhoto, stored: NamedPhoto, hasher: str) -> tuple[Description, Description]:
     described = []
     asked = ((query, job_of(query, query=True)), (stored, job_of(stored)))
-    with WorkerPool(1, Settings((hasher,))) as pool:
-        for (photo, _), reply in pool.describe(asked, lambda item: item[1]):
+    with open_runner(registry.DEFAULT_RUNNER, 1, Settings((hasher,))) as runner:
+        for (photo, _), reply in runner.describe(asked, lambda item: item[1]):
             if not isinstance(reply, Description):
                 detail = getattr(reply, "detail", "")
                 raise PhotoError(getattr(reply, "reason", SkipReason.UNREADABLE), f"{photo.name}: {detail}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch import registry
 from imgmatch.describing.messages import Description, job_of
-from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.model import Hashed, NamedPhoto
 
@@ -22,8 +22,8 @@ def hash_photos(photos: Iterable[NamedPhoto], hashers: tuple[str, ...], *, worke
     """
     for name in hashers:
         registry.hasher(name)
-    with WorkerPool(workers, Settings(hashers)) as pool:
-        for photo, reply in pool.describe(photos, job_of):
+    with open_runner(registry.DEFAULT_RUNNER, workers, Settings(hashers)) as runner:
+        for photo, reply in runner.describe(photos, job_of):
             if isinstance(reply, Description):
                 prints = {name: bits.hex() for name, bits in reply.fingerprints.items()}
                 yield Hashed(photo.name, prints, reply.quality, reply.width, reply.height, reply.format)

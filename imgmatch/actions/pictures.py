@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.rows import PhotoFile
     from imgmatch.describing.messages import Reply
-    from imgmatch.describing.pool import WorkerPool
+    from imgmatch.describing.runner import Runner
     from imgmatch.index import Index
     from imgmatch.model import NamedPhoto
 
@@ -25,9 +25,9 @@ SIDE = 480
 """Longer side of what is shown, in pixels."""
 
 
-def pictures(pool: WorkerPool, photos: Iterable[NamedPhoto]) -> Iterator[Picture]:
+def pictures(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Picture]:
     """Each photo as it can be shown, in order."""
-    for _, reply in pool.describe(photos, _view_job):
+    for _, reply in runner.describe(photos, _view_job):
         yield _picture(reply)
 
 

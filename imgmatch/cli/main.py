@@ -7,11 +7,11 @@ import logging
 import os
 import sys
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import click
 
+from imgmatch import registry
 from imgmatch.cli import log
 from imgmatch.errors import ImgmatchError
 
@@ -63,8 +63,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        return cast("click.Command", getattr(import_module(module), attribute))
+        return cast("click.Command", registry.load(COMMANDS[cmd_name]))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from imgmatch.cli import log
+from imgmatch.cores import usable_cores
 from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
@@ -62,19 +63,12 @@ class _Workers(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
         if value == _AUTO:
-            return min(_cores(), _MOST_WORKERS)
+            return min(usable_cores(), _MOST_WORKERS)
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
             problem = f"{value!r} is neither a whole number from 1 to {_MOST_WORKERS} nor {_AUTO!r}."
             raise click.BadParameter(problem, ctx, param) from None
-
-
-def _cores() -> int:
-    """The cores this process may use: of those of the machine, a container or ``taskset`` may leave it a few."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS, not on Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def workers_option(command: Command) -> Command:

@@ -54,6 +54,8 @@ class Describer:
         """Do ``job``; a photo that cannot be used is a :class:`Failure`, never an exception."""
         try:
             return self._describe(job)
+        except MemoryError:
+            return Failure(SkipReason.TOO_LARGE, "it needs more memory than a worker may use")
         except PhotoError as error:
             return Failure(error.reason, error.detail)
 

@@ -21,7 +21,6 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job, read_message, reply_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
-from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +43,8 @@ def main() -> None:
         while True:
             head, body = read_message(jobs)
             with _alarm(settings.limits.seconds * ALONE_FACTOR):
-                reply = _reply(describer, parse_job(head, body))
-            write_message(replies, *reply)
+                reply = describer.describe(parse_job(head, body))
+            write_message(replies, *reply_message(reply))
 
 
 def parse_settings(text: str) -> Settings:
@@ -53,13 +52,6 @@ def parse_settings(text: str) -> Settings:
     raw = json.loads(text)
     limits = Limits(**{field.name: raw["limits"][field.name] for field in fields(Limits)})
     return Settings(tuple(raw["hashers"]), limits, raw["features"], raw["thumbnails"])
-
-
-def _reply(describer: Describer, job: Job) -> tuple[dict[str, Any], bytes]:
-    try:
-        return reply_message(describer.describe(job))
-    except MemoryError:
-        return reply_message(Failure(SkipReason.TOO_LARGE, "it needs more memory than a worker may use"))
 
 
 def parse_job(head: dict[str, Any], body: bytes) -> Job:

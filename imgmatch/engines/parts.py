@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch import registry
 from imgmatch.catalog.database import Catalog
-from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.runner import Runner
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -34,7 +34,7 @@ class Parts:
     catalog: Catalog
     fingerprints: FingerprintSearcher
     features: FeatureSearcher
-    runner: WorkerPool
+    runner: Runner
 
     @property
     def hasher_name(self) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from imgmatch.catalog.database import Catalog
-    from imgmatch.describing.pool import WorkerPool
+    from imgmatch.describing.runner import Runner
     from imgmatch.progress import Progress
 
 BATCH = 256
@@ -98,12 +98,12 @@ class Intake:
     """One scan's way into the catalog."""
 
     def __init__(
-        self, catalog: Catalog, pool: WorkerPool, scan: ScanKey, progress: Progress, codebook: str | None = None
+        self, catalog: Catalog, runner: Runner, scan: ScanKey, progress: Progress, codebook: str | None = None
     ) -> None:
-        """``codebook`` is that of the features the pool computes; ``None`` where it computes none."""
+        """``codebook`` is that of the features the runner computes; ``None`` where it computes none."""
         self._codebook = codebook
         self._catalog = catalog
-        self._pool = pool
+        self._runner = runner
         self._scan = scan
         self._progress = progress
         self._done = 0
@@ -118,7 +118,7 @@ class Intake:
         works = self._fetched(items)
         for first in works:
             # What is fetched is handed over in parts, each small enough to be held in memory; files are one part.
-            for work, reply in self._pool.describe(chain((first,), self._until_full(works)), _Work.job, spare=BATCH):
+            for work, reply in self._runner.describe(chain((first,), self._until_full(works)), _Work.job, spare=BATCH):
                 self._held_bytes -= work.held()
                 self._take(work, reply)
                 self._write_if_full()
@@ -156,7 +156,7 @@ class Intake:
         skips: Mapping[str, KnownSkip],
         told: Mapping[str, Told | PhotoError],
     ) -> _Work | None:
-        """Deal with what needs no decoding; the rest is work for the pool."""
+        """Deal with what needs no decoding; the rest is work for the runner."""
         if isinstance(item, Skipped):
             self._skip(item)
             return None

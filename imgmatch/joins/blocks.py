@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgmatch.cores import usable_cores
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
 from imgmatch.progress import SILENT, Progress
 
@@ -69,10 +69,6 @@ class JoinCounts:
         self.found += found
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How a join is run; none of it changes which pairs are found.
@@ -85,7 +81,7 @@ class Terms:
     """
 
     pairs_at_once: int = PAIRS_AT_ONCE
-    threads: int = field(default_factory=_cores)
+    threads: int = field(default_factory=usable_cores)
     progress: Progress = SILENT
     counts: JoinCounts = field(default_factory=JoinCounts)
 

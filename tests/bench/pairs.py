@@ -28,7 +28,7 @@ from PIL import Image
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
-from imgmatch.describing.pool import WorkerPool
+from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfParts
 from imgmatch.features.verify import Known, Query
@@ -81,7 +81,7 @@ class Shelf:
 def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
     """Describe and index these photos; those that cannot be used are left out."""
     kept, described = [], []
-    with WorkerPool(workers, Settings()) as pool:
+    with open_runner(registry.DEFAULT_RUNNER, workers, Settings()) as pool:
         for path, reply in pool.describe(paths, Job):
             if isinstance(reply, Description):
                 kept.append(path)
