@@ -38,7 +38,7 @@ docs: $(VENV)/developed
 
 # The peers want other versions of what the checks need: they live apart.
 bench: $(BENCH)/installed $(if $(filter edits,$(NAME)),$(PERCEPTION)/installed)
-	$(BENCH_BIN)/python tests/bench/bench_$(NAME).py
+	$(BENCH_BIN)/python tests/bench/bench_$(NAME).py $(ARGS)
 
 # This one wants an older OpenCV than imgmatch.
 $(PERCEPTION)/installed:
@@ -66,4 +66,4 @@ $(BENCH)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PERCEPTION) demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PERCEPTION) .bench-answers demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import imagehash
 import numpy as np
 from common import PHOTOS, photos_in, print_figures, say
+from edited_copies import Asked, drawn
 from edits import EDITS
-from pairs import Asked, drawn
 from PIL import Image
 
 from imgmatch.describing.messages import Description, Job

@@ -9,21 +9,17 @@ those left out.
 from __future__ import annotations
 
 import hashlib
-import io
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import faiss
 import numpy as np
 from common import PHOTOS, photos_in, say
-from edits import edited
+from edited_copies import Asked, drawn
 from numpy.typing import NDArray
-from PIL import Image
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
@@ -38,7 +34,7 @@ from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
 from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,11 +43,6 @@ FOLDERS = ("portraits", "phone", "generated", "avatars", "same-person")
 HASHER = registry.DEFAULT_HASHERS[0]
 NEAR = 76
 """Bits within which a stored picture is laid over the query frame on frame, candidate or not."""
-
-OTHERS = 6
-"""Left-out pictures that an edit may draw on."""
-
-PLAIN = "as it is"
 
 
 def is_left_out(path: Path) -> bool:
@@ -93,16 +84,6 @@ def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
     return Shelf(kept, known, bits, engine)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query: a photo and what is done to it."""
-
-    path: Path
-    edit: str
-    strength: int
-    seed: int
-
-
 @dataclass(slots=True)
 class Found:
     """What one query came to: one entry in `rows`, `figures` and `ways` for each way a candidate lies in the query."""
@@ -113,51 +94,6 @@ class Found:
     rows: list[int] = field(default_factory=list)
     figures: list[NDArray[np.float32]] = field(default_factory=list)
     least_bits: int = 256
-
-
-class Fillers(Sequence[Image.Image]):
-    """Pictures that an edit may draw on, opened when it looks at them: `looked_at` says which those were."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-        self.looked_at: dict[Path, Image.Image] = {}
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, place: int) -> Image.Image: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Image.Image]: ...
-    def __getitem__(self, place: int | slice) -> Image.Image | list[Image.Image]:
-        if isinstance(place, slice):
-            return [self._opened(path) for path in self._paths[place]]
-        return self._opened(self._paths[place])
-
-    def _opened(self, path: Path) -> Image.Image:
-        if path not in self.looked_at:
-            with Image.open(path) as image:
-                self.looked_at[path] = image.convert("RGB")
-        return self.looked_at[path]
-
-
-def drawn(asked: Asked, others: Sequence[Path]) -> bytes:
-    """The query as the bytes of a file."""
-    return drawn_with_fillers(asked, others)[0]
-
-
-def drawn_with_fillers(asked: Asked, others: Sequence[Path]) -> tuple[bytes, frozenset[Path]]:
-    """The same, and all other pictures of which it may show something."""
-    if asked.edit == PLAIN:
-        return asked.path.read_bytes(), frozenset()
-    rng = random.Random(f"{asked.seed}/{asked.path.name}")
-    with Image.open(asked.path) as image:
-        picture = image.convert("RGB")
-    fillers = Fillers(rng.sample(list(others), OTHERS))
-    copy = edited(asked.edit, picture, asked.strength, asked.seed, fillers)
-    packed = io.BytesIO()
-    copy.save(packed, "JPEG", quality=rng.choice((75, 85, 92)))
-    return packed.getvalue(), frozenset(fillers.looked_at)
 
 
 class Asker:

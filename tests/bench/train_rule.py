@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from common import PHOTOS, say
+from edited_copies import PLAIN, Asked
 from edits import EDITS
 from matplotlib.figure import Figure
-from pairs import NEAR, PLAIN, Asked, Found, Shelf, ask_all, shelf_of, split
+from pairs import NEAR, Found, Shelf, ask_all, shelf_of, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 

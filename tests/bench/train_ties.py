@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from common import say
+from edited_copies import PLAIN, Asked, drawn, drawn_with_fillers
 from edits import EDITS
 from numpy.typing import NDArray
-from pairs import HASHER, PLAIN, Asked, drawn, drawn_with_fillers, in_processes, split
+from pairs import HASHER, in_processes, split
 from train_rule import NAMES, arrays_of, fitted, line_of, name_of, twins_of
 
 from imgmatch import registry
