@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from common import PHOTOS, photos_in, print_figures, say
+from edited_copies import Asked, drawn_with_fillers
 from edits import EDITS
 from numpy.typing import NDArray
-from pairs import FOLDERS, Asked, drawn_with_fillers, in_processes, is_left_out
+from pairs import FOLDERS, in_processes, is_left_out
 from scipy.optimize import minimize
 
 from imgmatch import registry
