@@ -177,13 +177,15 @@ def test_every_make_target_that_is_mentioned_exists(document: Path) -> None:
     assert set(mentioned) <= targets
 
 
-def test_the_layers_that_are_described_are_those_that_are_checked() -> None:
+def test_the_layers_are_described_in_the_order_that_is_checked() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (contract,) = (each for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
-    layers = [{part.strip() for part in layer.split("|")} for layer in contract["layers"]]
+    rank = {part.strip(): place for place, layer in enumerate(contract["layers"]) for part in layer.split("|")}
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Layers")[2].partition("\n## ")[0]
-    rows = [row.split("|")[2] for row in re.findall(r"^\| \d.*$", section, re.MULTILINE)]
-    named = [
-        {"imgmatch." + part.removesuffix(".py").rstrip("/") for part in re.findall(r"`([\w./]+)`", row)} for row in rows
-    ]
-    assert named == layers
+    rows = [re.findall(r"`([\w./]+)`", row) for row in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)]
+    named = [[f"imgmatch.{part.removesuffix('.py').rstrip('/')}" for part in row] for row in rows]
+    ranks = [{rank[module] for module in row} for row in named]
+    assert all(len(each) == 1 for each in ranks)
+    assert ranks == sorted(ranks, key=min)
+    packages = {f"imgmatch.{path.parent.name}" for path in (ROOT / "imgmatch").glob("*/__init__.py")}
+    assert packages <= {module for row in named for module in row}

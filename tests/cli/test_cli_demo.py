@@ -5,7 +5,7 @@ import hashlib
 import io
 from collections import defaultdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from terminal import Done, imgmatch
@@ -13,10 +13,9 @@ from terminal import Done, imgmatch
 from imgmatch.actions.demo import MARKER
 from imgmatch.demo.world import RING_PLANS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Lines = list[dict[str, str]]
+
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +67,14 @@ def test_the_suspect_is_found_mirrored(world: Path, done: Done) -> None:
     [head] = [line for line in done.out.splitlines() if line.startswith(f"{world / 'suspect.jpg'}: ")]
     assert head.endswith(" accounts")
     assert "mirrored" in done.out.partition(head)[2]
+
+
+def test_the_readme_shows_what_a_check_of_the_suspect_prints(done: Done) -> None:
+    shown = README.read_text(encoding="utf-8").partition("$ imgmatch check demo-world/suspect.jpg\n")[2]
+    lines = shown.partition("\n  ...\n")[0].splitlines()
+    assert len(lines) > 1
+    assert set(lines[1:]) <= set(done.out.splitlines())
+    assert lines[0].partition(": ")[2] in done.out
 
 
 def test_a_demo_knows_its_own_folder_again(world: Path, done: Done) -> None:
