@@ -38,6 +38,7 @@ from imgmatch.model import (
     NamedPhoto,
     ScanResult,
 )
+from imgmatch.numeric import use_one_thread
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Index:
             return cls.create(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
         header = layout.header()
         settings = Settings(header.hashers, limits or Limits(), features=depth is Depth.FULL, thumbnails=thumbnails)
+        use_one_thread()
         index = cls(layout, header, workers, settings)
         try:
             index._bring_up_to_date()

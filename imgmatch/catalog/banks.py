@@ -99,8 +99,8 @@ def banks_of(connection: Connection, pixels: Collection[bytes]) -> dict[bytes, s
     table = schema.bank_pictures.c
     found: dict[bytes, str] = {}
     for chunk in chunks(pixels):
-        rows = connection.execute(select(table.pixels, table.bank).where(table.pixels.in_(chunk)))
-        for digest, bank in rows:
+        query = select(table.pixels, table.bank).where(table.pixels.in_(chunk)).order_by(table.id)
+        for digest, bank in connection.execute(query):
             found[digest] = bank if bank == KNOWN_STOLEN else found.get(digest, bank)
     return found
 

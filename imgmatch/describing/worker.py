@@ -14,13 +14,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job, read_message, reply_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
+from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def main() -> None:
     settings = parse_settings(sys.argv[1])
     jobs, replies = _private_streams()
     _confine(settings.limits)
-    cv2.setNumThreads(1)
+    use_one_thread()
     describer = Describer(settings)
     _fill_buffers()
     with contextlib.suppress(EOFError, BrokenPipeError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import I64, Postings, melted, piece_of, save_postings
 from imgmatch.engines.votes import Votes
 from imgmatch.features.codebook import F32, Codebook, floats
@@ -89,9 +90,9 @@ class Ivf:
             index.merge_from(faiss.IndexIVFPQFastScan(part), 0)
         return index
 
-    def nearest(self, vectors: F32, far: F32, lists: I64) -> tuple[F32, I64]:
-        """Squared distances and ids, both (n, NEIGHBOURS), in lists (n, PROBES) chosen already; -1 where none is."""
-        distances, ids = self.build().search_preassigned(vectors, NEIGHBOURS, lists, far)
+    def nearest(self, vectors: F32, far: F32, lists: I64, count: int) -> tuple[F32, I64]:
+        """Squared distances and ids, both (n, count), in lists (n, PROBES) chosen already; -1 where none is."""
+        distances, ids = self.build().search_preassigned(vectors, count, lists, far)
         return distances, ids
 
 
@@ -149,35 +150,39 @@ class IvfParts:
             return [[] for _ in queries]
         sides = [(query, query.mirrored()) for query in asked]
         vectors = floats(np.concatenate([side.descriptors for both in sides for side in both]))
-        distances, ids = self._nearest(vectors)
+        found = self._nearest(vectors)
         answers, start = [], 0
         for both in sides:
             end = start + len(both[0]) + len(both[1])
-            answers.append(_candidates(both, distances[start:end], ids[start:end], limit))
+            answers.append(_candidates(both, _rows_between(found, start, end), limit))
             start = end
-        found = iter(answers)
-        return [next(found) if len(query) else [] for query in queries]
+        ranked = iter(answers)
+        return [next(ranked) if len(query) else [] for query in queries]
 
-    def _nearest(self, vectors: F32) -> tuple[F32, I64]:
+    def _nearest(self, vectors: F32) -> Neighbours:
         found = [self._some_nearest(vectors[at : at + AT_ONCE]) for at in range(0, len(vectors), AT_ONCE)]
-        return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
+        starts = range(0, len(vectors), AT_ONCE)
+        return Neighbours(
+            np.concatenate([some.queries + start for some, start in zip(found, starts, strict=True)]),
+            np.concatenate([some.ids for some in found]),
+            np.concatenate([some.distances for some in found]),
+        )
 
-    def _some_nearest(self, vectors: F32) -> tuple[F32, I64]:
+    def _some_nearest(self, vectors: F32) -> Neighbours:
         far, lists = self._codebook.nearest(vectors, PROBES)
-        found = [part.nearest(vectors, far, lists) for part in self._parts]
-        if len(found) == 1:
-            return found[0]
-        distances, ids = (np.concatenate([one[which] for one in found], axis=1) for which in (0, 1))
-        distances = np.where(ids < 0, np.inf, distances)
-        best = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
-        return np.take_along_axis(distances, best, 1), np.take_along_axis(ids, best, 1)
+        return nearest_codes(self._parts, vectors, far, lists, count=NEIGHBOURS, cut=CUT)
 
 
-def _candidates(both: tuple[Features, Features], distances: F32, ids: I64, limit: int) -> list[Candidate]:
-    row, column = np.nonzero((ids >= 0) & (distances < CUT))
+def _rows_between(found: Neighbours, start: int, end: int) -> Neighbours:
+    """Those of the descriptors from ``start`` to ``end``, counted from ``start``."""
+    span = slice(*np.searchsorted(found.queries, [start, end]).tolist())
+    return Neighbours(found.queries[span] - start, found.ids[span], found.distances[span])
+
+
+def _candidates(both: tuple[Features, Features], found: Neighbours, limit: int) -> list[Candidate]:
     points = np.concatenate([side.points for side in both])
     mirrored = np.arange(len(points)) >= len(both[0])
-    keys, votes = Votes(ids[row, column], CUT - distances[row, column], row, points, mirrored).ranked()
+    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked()
     best: dict[int, Candidate] = {}
     for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
         if len(best) == limit:

@@ -51,7 +51,7 @@ class Votes:
         """hits, weight, row: (h,) ids, weights and rows of the query's `points` (n, 4); mirrored: (n,)."""
         key = (hits >> GEOMETRY_BITS) * 2 + mirrored[row]
         # A point of the query speaks once for a photo: repeated patterns would otherwise shout.
-        order = np.lexsort((-weight, row, key))
+        order = np.lexsort((hits, -weight, row, key))
         first = np.ones(len(order), bool)
         first[1:] = (np.diff(key[order]) != 0) | (np.diff(row[order]) != 0)
         chosen = order[first]

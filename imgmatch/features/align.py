@@ -83,7 +83,7 @@ def pair(query: F32, stored: F32, largest: float) -> Pairs:
     distance = likeness[rows, columns]
     near = np.flatnonzero(distance < largest)
     if len(near) > MOST_PAIRS:
-        near = near[np.argpartition(distance[near], MOST_PAIRS)[:MOST_PAIRS]]
+        near = near[np.argsort(distance[near], kind="stable")[:MOST_PAIRS]]  # of equally far ones the first rows
     return Pairs(rows[near], columns[near], distance[near].astype(np.float32))
 
 

@@ -27,7 +27,8 @@ PARTS = 32  # sub-quantisers
 LEVELS = 16  # centroids of each: 4 bits
 PART_LENGTH = LENGTH // PARTS
 CODE_BYTES = PARTS // 2
-_SHELVES, _SHELVES_READ = 128, 16  # groups of centroids, and how many of them are looked through
+SHELVES = 128  # groups of centroids
+_SHELVES_READ = 16  # groups that are looked through
 
 
 def floats(descriptors: U8) -> F32:
@@ -37,11 +38,20 @@ def floats(descriptors: U8) -> F32:
 
 @dataclass(frozen=True)
 class Codebook:
-    """name: what an index records. centroids: (lists, 128) float32. parts: (32, 16, 4) float32, of residuals."""
+    """The numbers that codes mean something by.
+
+    Attributes:
+        name: what an index records.
+        centroids: shape (lists, 128), dtype float32, multiples of 1/512: distances to descriptors are exact.
+        parts: shape (32, 16, 4), dtype float32, of residuals.
+        shelves: shape (128, 128), dtype float32: the middles of groups of centroids, by which the nearest are found.
+            They are kept, not fitted anew, so that every machine looks through the same groups.
+    """
 
     name: str
     centroids: F32
     parts: F32
+    shelves: F32
 
     @property
     def lists(self) -> int:
@@ -53,17 +63,18 @@ class Codebook:
         """Read an .npz written by `save`. Raises ValueError where the shapes are not those of a codebook."""
         with np.load(path, allow_pickle=False) as data:
             centroids = data["centroids"].astype(np.float32) / np.float32(UNIT)
-            parts = data["parts"].astype(np.float32)
+            parts, shelves = data["parts"].astype(np.float32), data["shelves"].astype(np.float32)
             name = str(data["name"])
-        shape = (PARTS, LEVELS, PART_LENGTH)
-        if centroids.shape[1:] != (LENGTH,) or parts.shape != shape:
+        shapes = (centroids.shape[1:], parts.shape, shelves.shape)
+        if shapes != ((LENGTH,), (PARTS, LEVELS, PART_LENGTH), (SHELVES, LENGTH)):
             raise ValueError(f"{path} is not a codebook of this format")
-        return cls(name, centroids, parts)
+        return cls(name, centroids, parts, shelves)
 
     def save(self, path: Path) -> None:
-        """Write centroids as uint8 and the quantiser as float32: about 0.5 MB."""
+        """Write centroids as uint8, the quantiser and the groups as float32: about 0.5 MB."""
         centroids = np.clip(np.rint(self.centroids * UNIT), 0, 255).astype(np.uint8)
-        np.savez_compressed(path, name=np.array(self.name), centroids=centroids, parts=self.parts)
+        name = np.array(self.name)
+        np.savez_compressed(path, name=name, centroids=centroids, parts=self.parts, shelves=self.shelves)
 
     def encode(self, descriptors: U8) -> tuple[U16, U8]:
         """Coarse list (n,) uint16 and code (n, 16) uint8 of each descriptor; even parts sit in the low nibbles."""
@@ -88,10 +99,9 @@ class Codebook:
         FAISS's scan of 4-bit codes would be faster still, but returned no neighbour at all for whole batches now and
         then (1.15).
         """
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(LENGTH), LENGTH, _SHELVES)
-        index.cp.seed = 1
-        index.cp.min_points_per_centroid = 1
-        index.train(self.centroids)
+        quantiser = faiss.IndexFlatL2(LENGTH)
+        quantiser.add(self.shelves)
+        index = faiss.IndexIVFFlat(quantiser, LENGTH, SHELVES)
         index.add(self.centroids)
         index.nprobe = _SHELVES_READ
         return index
@@ -137,4 +147,10 @@ def train(descriptors: U8, lists: int, name: str, seed: int) -> Codebook:
     quantiser = faiss.ProductQuantizer(LENGTH, PARTS, 4)
     quantiser.train(sample - centroids[nearest[:, 0]])
     parts = faiss.vector_to_array(quantiser.centroids).reshape(PARTS, LEVELS, PART_LENGTH)
-    return Codebook(name, centroids, parts.astype(np.float32))
+    return Codebook(name, centroids, parts.astype(np.float32), _shelves(centroids))
+
+
+def _shelves(centroids: F32) -> F32:
+    groups = faiss.Kmeans(LENGTH, SHELVES, niter=10, seed=1, min_points_per_centroid=1)
+    groups.train(centroids)
+    return np.asarray(groups.centroids, np.float32)

@@ -91,7 +91,8 @@ def _unshown(connection: Connection, query: Description, judged: Judged) -> list
         if evidence.kind is not Kind.RELATED:
             match = Match(known_photo(picture), EXACT if picture.pixels == query.pixels else evidence)
             best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
-    return sorted(best.values(), key=_photo_order)
+    # Pictures that were erased have no photo to tell them apart by: of those the first on its list comes first.
+    return sorted((best[picture] for picture in sorted(best)), key=_photo_order)
 
 
 def known_photo(picture: BankPicture) -> Photo:

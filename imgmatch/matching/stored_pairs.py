@@ -24,7 +24,7 @@ from imgmatch.features.extract import Features
 from imgmatch.features.record import open_thumbnail, unpack
 from imgmatch.features.verify import Query
 from imgmatch.matching.evidence import apart, outline_of
-from imgmatch.matching.verification import known_picture, one_thread
+from imgmatch.matching.verification import known_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,7 +114,6 @@ class PairJudge:
         self._codebook = registry.codebook(codebook)
         self.rule = rules.shipped_ties() if rule is None else rule
 
-    @one_thread()
     def judge(self, pairs: Iterable[tuple[Asking, Sequence[Claim]]]) -> list[PairScore]:
         """One tie for each claim, also where nothing was found."""
         found: list[tuple[Asking, Claim, list[Verified]]] = [

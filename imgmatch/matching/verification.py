@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from imgmatch import registry
 from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
@@ -20,7 +17,7 @@ from imgmatch.matching.evidence import Near, apart, evidence_of, is_related, nea
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -35,21 +32,6 @@ MOST_NEAR = 40
 
 MOST_CANDIDATES = 25
 """Pictures an engine of features is asked for."""
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep NumPy's products to the calling thread.
-
-    They are small, and threads that wait for the next one spin on the cores that FAISS needs then: a third of a check.
-    """
-    with _threads().limit(limits=1, user_api="blas"):
-        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +87,6 @@ class Verifier:
         self._profile = registry.hasher(hasher).profile
         self.rule = rules.shipped() if rule is None else rule
 
-    @one_thread()
     def judge(
         self,
         connection: Connection,
@@ -128,7 +109,7 @@ class Verifier:
         sure = self._profile.max_distance if wanted.max_distance is None else wanted.max_distance
         first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
         shown_by = features_of_fingerprints(connection, first) if query.asked is not None else {}
-        claims = [self._near_claim(row, near[fingerprint]) for fingerprint, row in shown_by.items()]
+        claims = [self._near_claim(shown_by[one], near[one]) for one in first if one in shown_by]
         claims += self._far_claims(connection, query, candidates)
         found = self._verified(connection, query, claims)
         near_evidence = {}

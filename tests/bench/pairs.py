@@ -14,7 +14,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import cv2
 import faiss
 import numpy as np
 from common import PHOTOS, photos_in, say
@@ -32,6 +31,7 @@ from imgmatch.imaging.limits import Limits
 from imgmatch.matching.evidence import apart, turned_back
 from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
 from imgmatch.model import ORIENTATIONS
+from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +162,7 @@ _work: Any = None
 
 
 def _alone() -> None:
-    cv2.setNumThreads(1)
+    use_one_thread()
     faiss.omp_set_num_threads(1)
 
 

@@ -34,7 +34,7 @@ from imgmatch.features.extract import Features
 from imgmatch.features.pair_model import Rule
 from imgmatch.features.verify import Query
 from imgmatch.imaging.limits import Limits
-from imgmatch.matching.verification import MOST_CANDIDATES, known_picture, one_thread
+from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,7 +135,6 @@ class Night:
         self._engine = IvfParts(self._codebook, (), -1).grown(records, len(records))
         self._describer = Describer(Settings(limits=Limits()))
 
-    @one_thread()
     def ask(self, row: int) -> list[Way]:
         """All ways in which other pictures lie in this one."""
         picture, features = self._asked(row)
