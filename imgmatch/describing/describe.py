@@ -21,7 +21,7 @@ from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from imgmatch.describing.settings import Settings
-    from imgmatch.hashers.base import Codes, Grey, Hasher
+    from imgmatch.hashers.base import Codes, Grey, Hasher, Rgb
     from imgmatch.imaging.picture import SmallPicture
 
 LEAST_QUALITY = 20
@@ -36,6 +36,8 @@ LEAST_POINTS = 12
 
 _PIXEL_DIGEST_BYTES = 16
 
+_BLACK = {"grey": np.zeros((1, 1), np.uint8), "rgb": np.zeros((1, 1, 3), np.uint8)}
+
 
 class Describer:
     """Describes photos, in the process it is called in."""
@@ -47,8 +49,9 @@ class Describer:
         self._hashers: dict[str, Hasher] = {
             name: self._pdq if name == Pdq.name else registry.hasher(name) for name in settings.hashers
         }
+        self._colour = any(hasher.profile.input == "rgb" for hasher in self._hashers.values())
         for hasher in self._hashers.values():  # what they load when they are first used is loaded before a photo waits
-            hasher.fingerprint(np.zeros((1, 1), np.uint8))
+            hasher.fingerprint(_BLACK[hasher.profile.input])
 
     def describe(self, job: Job) -> Reply:
         """Do ``job``; a photo that cannot be used is a :class:`Failure`, never an exception."""
@@ -68,7 +71,7 @@ class Describer:
             shown = view(data, self._limits, job.view)
             return Viewed(shown.jpeg, shown.width, shown.height, sha256)
         with_features = self._settings.features and job.features
-        picture = small_picture(data, self._limits, large=job.query and with_features)
+        picture = small_picture(data, self._limits, large=job.query and with_features, colour=self._colour)
         pdq, quality, detail = self._pdq.measured(picture.grey)
         flat = _flatness(quality, detail)
         asked = (
@@ -83,8 +86,8 @@ class Describer:
             height=picture.height,
             format=picture.format,
             quality=quality,
-            fingerprints=self._fingerprints(picture.grey, pdq),
-            orientations=self._orientations(picture.grey) if job.query else {},
+            fingerprints=self._fingerprints(picture, pdq),
+            orientations=self._orientations(picture) if job.query else {},
             flat=flat,
             stored=self._stored(picture.grey) if with_features and not job.query else None,
             asked=asked,
@@ -100,14 +103,20 @@ class Describer:
             return job.photo
         return read_photo(job.photo, self._limits)
 
-    def _fingerprints(self, grey: Grey, pdq: Codes) -> dict[str, bytes]:
+    def _fingerprints(self, picture: SmallPicture, pdq: Codes) -> dict[str, bytes]:
         return {
-            name: (pdq if hasher is self._pdq else hasher.fingerprint(grey)).tobytes()
+            name: (pdq if hasher is self._pdq else hasher.fingerprint(_input_of(hasher, picture))).tobytes()
             for name, hasher in self._hashers.items()
         }
 
-    def _orientations(self, grey: Grey) -> dict[str, bytes]:
-        return {name: hasher.orientations(grey).tobytes() for name, hasher in self._hashers.items()}
+    def _orientations(self, picture: SmallPicture) -> dict[str, bytes]:
+        return {
+            name: hasher.orientations(_input_of(hasher, picture)).tobytes() for name, hasher in self._hashers.items()
+        }
+
+
+def _input_of(hasher: Hasher, picture: SmallPicture) -> Grey | Rgb:
+    return picture.grey if picture.rgb is None or hasher.profile.input == "grey" else picture.rgb
 
 
 def _flatness(quality: int, detail: float) -> str | None:

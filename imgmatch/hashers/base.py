@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]
 """A small upright grey picture, shape (height, width), dtype uint8, 0 is black."""
 
+Rgb = NDArray[np.uint8]
+"""The same picture in colour, shape (height, width, 3), dtype uint8."""
+
 Codes = NDArray[np.uint8]
 """Fingerprints, shape (n, 32), dtype uint8: 256 bits a row, row-major, most significant bit first."""
 
@@ -60,16 +63,16 @@ class Hasher(Protocol):
     name: str
     profile: HasherProfile
 
-    def fingerprint(self, grey: Grey) -> Codes:
-        """Hash one picture; returns shape (32,)."""
+    def fingerprint(self, picture: Grey | Rgb, /) -> Codes:
+        """Hash one picture, of the kind that ``profile.input`` names; returns shape (32,)."""
         ...
 
-    def orientations(self, grey: Grey) -> Codes:
+    def orientations(self, picture: Grey | Rgb, /) -> Codes:
         """Hash the picture brought back from each of ``model.ORIENTATIONS``; returns shape (8, 32).
 
-        Row ``i`` is the fingerprint the upright picture has if ``grey`` shows it in orientation ``i``, so a stored
+        Row ``i`` is the fingerprint the upright picture has if ``picture`` shows it in orientation ``i``, so a stored
         fingerprint near row ``i`` means: the query is the stored photo in orientation ``i``. Row 0 equals
-        ``fingerprint(grey)``.
+        ``fingerprint(picture)``.
         """
         ...
 

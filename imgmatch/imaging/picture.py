@@ -1,4 +1,4 @@
-"""One photo decoded, once, to the small upright grey picture that everything else is computed from."""
+"""One photo decoded, once, to the small upright picture that all else is computed from: grey, and colour on request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imgmatch.errors import PhotoError
+from imgmatch.imaging.colour import to_rgb
 from imgmatch.imaging.files import check_size
 from imgmatch.imaging.grey import to_grey
 from imgmatch.imaging.opening import open_image
@@ -52,6 +53,7 @@ class SmallPicture:
         height: likewise.
         format: Pillow's name of the file format, such as ``JPEG``.
         large: the same with a longer side of about 1,400 pixels; the very same array where the photo has no more.
+        rgb: shape (height, width, 3), dtype uint8, the small picture in colour; ``None`` unless it was asked for.
     """
 
     grey: NDArray[np.uint8]
@@ -59,17 +61,21 @@ class SmallPicture:
     height: int
     format: str
     large: NDArray[np.uint8]
+    rgb: NDArray[np.uint8] | None = None
 
 
-def small_picture(data: bytes, limits: Limits, *, large: bool = False) -> SmallPicture:
+def small_picture(data: bytes, limits: Limits, *, large: bool = False, colour: bool = False) -> SmallPicture:
     """Decode ``data`` once; with ``large`` a JPEG of more than 640 pixels a second time, in a finer step.
+
+    With ``colour`` the grey picture is what it is without, to the bit; a JPEG that keeps RGB in place of luma and
+    chroma is decoded once more for it.
 
     Raises:
         PhotoError: it is unreadable, too large or too small.
     """
     check_size(len(data), limits)
     with photo_errors(limits):
-        return _decode(data, limits, large=large)
+        return _decode(data, limits, large=large, colour=colour)
 
 
 @contextmanager
@@ -101,11 +107,12 @@ def photo_errors(limits: Limits) -> Iterator[None]:
             raise PhotoError(SkipReason.UNREADABLE, f"damaged picture: {_one_line(error)}") from None
 
 
-def _decode(data: bytes, limits: Limits, *, large: bool) -> SmallPicture:
+def _decode(data: bytes, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
     with open_image(io.BytesIO(data), limits) as image:
         width, height = image.size
         check_declared(image, limits)
-        image.draft("L", _target(width, height, SMALL_SIDE))
+        together = colour and not _keeps_rgb(image)
+        image.draft("YCbCr" if together else "L", _target(width, height, SMALL_SIDE))
         decoded = pixels_of(image, width * height)
         tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
         grey = upright(_shrink(decoded, width, height, SMALL_SIDE), tag)
@@ -113,9 +120,13 @@ def _decode(data: bytes, limits: Limits, *, large: bool) -> SmallPicture:
         if large and max(width, height) > KEPT * SMALL_SIDE:
             drafted = image.size != (width, height)
             finer = upright(_finer(data, limits) if drafted else _shrink(decoded, width, height, LARGE_SIDE), tag)
+        rgb = None
+        if colour:
+            pixels = pixels_of(image, width * height, to_rgb) if together else _colours(data, limits)
+            rgb = upright(_shrink(pixels, width, height, SMALL_SIDE), tag)
         if tag in SIDEWAYS:
             width, height = height, width
-        return SmallPicture(grey, width, height, image.format or "unknown", finer)
+        return SmallPicture(grey, width, height, image.format or "unknown", finer, rgb)
 
 
 def _finer(data: bytes, limits: Limits) -> NDArray[np.uint8]:
@@ -124,6 +135,22 @@ def _finer(data: bytes, limits: Limits) -> NDArray[np.uint8]:
         width, height = image.size
         image.draft("L", _target(width, height, LARGE_SIDE))
         return _shrink(pixels_of(image, width * height), width, height, LARGE_SIDE)
+
+
+def _colours(data: bytes, limits: Limits) -> NDArray[np.uint8]:
+    """A JPEG decoded again: its luma is not among what is kept, and cannot be had from rounded colours."""
+    with open_image(io.BytesIO(data), limits) as image:
+        width, height = image.size
+        image.draft("RGB", _target(width, height, SMALL_SIDE))
+        return pixels_of(image, width * height, to_rgb)
+
+
+def _keeps_rgb(image: Image.Image) -> bool:
+    """Whether a picture is a JPEG of red, green and blue: it says so, or names its channels so, as libjpeg takes it."""
+    channels = [channel[0] for channel in getattr(image, "layer", ())]
+    if len(channels) != 3 or "jfif" in image.info:  # noqa: PLR2004 -- a JFIF file has luma and chroma
+        return False
+    return bool(image.info.get("adobe_transform", channels != [*b"RGB"]) == 0)
 
 
 def pixels_of(
@@ -171,15 +198,15 @@ def _target(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _shrink(grey: NDArray[np.uint8], width: int, height: int, side: int) -> NDArray[np.uint8]:
+def _shrink(picture: NDArray[np.uint8], width: int, height: int, side: int) -> NDArray[np.uint8]:
     target = _target(width, height, side)
-    if max(grey.shape) <= KEPT * side or grey.shape[1] <= target[0]:
-        return grey
+    if max(picture.shape[:2]) <= KEPT * side or picture.shape[1] <= target[0]:
+        return picture
     # Up to a half, which is all that a draft decode leaves, linear interpolation sees every pixel too, and is six times
     # as fast as the mean over areas.
-    halved = grey.shape[1] <= 2 * target[0] and grey.shape[0] <= 2 * target[1]
+    halved = picture.shape[1] <= 2 * target[0] and picture.shape[0] <= 2 * target[1]
     method = cv2.INTER_LINEAR_EXACT if halved else cv2.INTER_AREA
-    return np.asarray(cv2.resize(grey, target, interpolation=method), dtype=np.uint8)
+    return np.asarray(cv2.resize(picture, target, interpolation=method), dtype=np.uint8)
 
 
 def _one_line(error: BaseException) -> str:

@@ -27,16 +27,17 @@ def orientation_tag(image: Image.Image) -> int:
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1  # noqa: PLR2004 -- the range EXIF defines
 
 
-def upright(grey: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
-    """Undo EXIF orientation ``tag`` on a picture of shape (height, width)."""
+def upright(picture: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
+    """Undo EXIF orientation ``tag`` on a picture of shape (height, width), or (height, width, channels)."""
+    transposed = picture.swapaxes(0, 1)
     turned = {
-        1: grey,
-        2: grey[:, ::-1],
-        3: grey[::-1, ::-1],
-        4: grey[::-1],
-        5: grey.T,
-        6: grey.T[:, ::-1],
-        7: grey[::-1, ::-1].T,
-        8: grey.T[::-1],
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: transposed,
+        6: transposed[:, ::-1],
+        7: transposed[::-1, ::-1],
+        8: transposed[::-1],
     }[tag]
     return np.ascontiguousarray(turned)

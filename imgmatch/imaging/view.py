@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from imgmatch.imaging.colour import to_colour
 from imgmatch.imaging.files import check_size
-from imgmatch.imaging.grey import BAND_PIXELS, to_grey
 from imgmatch.imaging.opening import open_image
 from imgmatch.imaging.picture import check_declared, photo_errors, pixels_of
 from imgmatch.imaging.upright import orientation_tag, upright
@@ -26,8 +26,6 @@ QUALITY = 85
 
 PROFILE_BYTES = 4 << 20
 """A larger colour profile is not looked at; those of printing presses have up to three million bytes."""
-
-_WHITE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +72,7 @@ def _decode(data: bytes, limits: Limits, side: int) -> tuple[NDArray[np.uint8], 
         if scale < 1:
             pixels = np.asarray(cv2.resize(pixels, target, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
-        turned = np.dstack([upright(channel, tag) for channel in np.atleast_3d(pixels).transpose(2, 0, 1)])
-        profile = image.info.get("icc_profile")
-        return turned.squeeze(axis=2) if pixels.ndim == 2 else turned, profile or b""  # noqa: PLR2004 -- grey
-
-
-def to_colour(image: Image.Image) -> NDArray[np.uint8]:
-    """Decode ``image`` to bytes of shape (height, width) for grey, (…, 3) for RGB and (…, 4) for the inks of CMYK."""
-    image.load()
-    if image.mode[0] in "1LIF" and image.mode != "LAB":
-        return to_grey(image)
-    rows = max(1, BAND_PIXELS // image.width)
-    bands = (
-        _band(image.crop((0, top, image.width, min(image.height, top + rows)))) for top in range(0, image.height, rows)
-    )
-    first = next(bands)
-    colour = np.empty((image.height, *first.shape[1:]), dtype=np.uint8)
-    colour[: len(first)] = first
-    for number, band in enumerate(bands, start=1):
-        colour[number * rows : number * rows + len(band)] = band
-    return colour
-
-
-def _band(part: Image.Image) -> NDArray[np.uint8]:
-    if part.has_transparency_data or part.mode == "RGBa":
-        # Premultiplied colours: what is left of full opacity is white.
-        pixels = np.asarray(part.convert("RGBA").convert("RGBa"))
-        white: NDArray[np.uint16] = pixels[..., :3].astype(np.uint16) + (_WHITE - pixels[..., 3:])
-        return np.asarray(np.minimum(white, _WHITE), dtype=np.uint8)
-    if part.mode == "LAB":
-        # Pillow converts it with a profile only, and gives its a and b with a sign; OpenCV adds 128 to them.
-        lab = np.asarray(np.asarray(part) ^ np.array([0, 128, 128], dtype=np.uint8), dtype=np.uint8)
-        return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
-    return np.asarray(part if part.mode in {"RGB", "CMYK"} else part.convert("RGB"))
+        return upright(pixels, tag), image.info.get("icc_profile") or b""
 
 
 def _in_srgb(pixels: NDArray[np.uint8], profile: bytes) -> Image.Image:

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from imgmatch.hashers.base import Grey, Hasher
 
 HASHERS = {name: registry.hasher(name) for name in registry.HASHERS}
-TURNABLE = sorted(set(HASHERS) - {"dhash"})
+
+
+def turns(hasher: Hasher) -> bool:
+    """Whether fingerprints of this hasher can be turned without their pictures."""
+    try:
+        hasher.turned(np.zeros((0, 32), dtype=np.uint8))
+    except NotImplementedError:
+        return False
+    return True
+
+
+TURNABLE = sorted(name for name, hasher in HASHERS.items() if turns(hasher))
 
 NEAR = 24  # bits; the field takes pictures up to 31 apart for copies
 GOLDEN = {

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFilter
 
 from imgmatch.errors import PhotoError
+from imgmatch.imaging.colour import to_colour
 from imgmatch.imaging.grey import BAND_PIXELS
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
-from imgmatch.imaging.view import PROFILE_BYTES, QUALITY, View, to_colour, view
+from imgmatch.imaging.view import PROFILE_BYTES, QUALITY, View, view
 from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:

@@ -1,0 +1,56 @@
+"""Every picture mode to 8-bit colours, alpha laid over white."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from imgmatch.imaging.grey import BAND_PIXELS, to_grey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WHITE = 255
+
+
+def to_colour(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode ``image`` to bytes of shape (height, width) for grey, (…, 3) for RGB and (…, 4) for the inks of CMYK."""
+    image.load()
+    if image.mode[0] in "1LIF" and image.mode != "LAB":
+        return to_grey(image)
+    rows = max(1, BAND_PIXELS // image.width)
+    bands = (
+        _band(image.crop((0, top, image.width, min(image.height, top + rows)))) for top in range(0, image.height, rows)
+    )
+    first = next(bands)
+    colour = np.empty((image.height, *first.shape[1:]), dtype=np.uint8)
+    colour[: len(first)] = first
+    for number, band in enumerate(bands, start=1):
+        colour[number * rows : number * rows + len(band)] = band
+    return colour
+
+
+def _band(part: Image.Image) -> NDArray[np.uint8]:
+    if part.has_transparency_data or part.mode == "RGBa":
+        # Premultiplied colours: what is left of full opacity is white.
+        pixels = np.asarray(part.convert("RGBA").convert("RGBa"))
+        white: NDArray[np.uint16] = pixels[..., :3].astype(np.uint16) + (_WHITE - pixels[..., 3:])
+        return np.asarray(np.minimum(white, _WHITE), dtype=np.uint8)
+    if part.mode == "LAB":
+        # Pillow converts it with a profile only, and gives its a and b with a sign; OpenCV adds 128 to them.
+        lab = np.asarray(np.asarray(part) ^ np.array([0, 128, 128], dtype=np.uint8), dtype=np.uint8)
+        return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
+    return np.asarray(part if part.mode in {"RGB", "CMYK"} else part.convert("RGB"))
+
+
+def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode ``image`` to RGB, shape (height, width, 3), dtype uint8; colour profiles are not looked at."""
+    pixels = to_colour(image)
+    if pixels.ndim == 2:  # noqa: PLR2004 -- grey
+        return np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    if pixels.shape[2] == 4:  # noqa: PLR2004 -- the inks of CMYK
+        return np.asarray(Image.fromarray(pixels, "CMYK").convert("RGB"))
+    return pixels
