@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = (96, 120)
+QUICK = ("--depth", "fingerprint")
+LINES = 2000
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def test_a_full_disk_ends_a_scan_with_four_and_nothing_that_was_written_is_lost(
     # The third batch brings more than fits.
     lines += [f"a{number},{number % 12}.jpg,{'x' * (8_000 if number > 512 else 9)}" for number in range(760)]
     (tmp_path / "manifest.csv").write_text("\n".join(lines))
-    full = imgmatch("scan", tmp_path / "manifest.csv", "--index", folder, "--workers", "1")
+    full = imgmatch("scan", tmp_path / "manifest.csv", "--index", folder, "--workers", "1", *QUICK)
     assert full.code == 4, full.err
     assert full.err.startswith(f"imgmatch: index {folder}: ")
     assert "disk" in full.err
@@ -176,12 +178,14 @@ def test_a_disk_full_from_the_start_ends_with_four(small_disk: Path, tmp_path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter on Windows")
 def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home: Path, tmp_path: Path) -> None:
-    lines = [f"a{n},{home / 'photos' / f'a{n % 3}' / '1.jpg'},p{n}" for n in range(2500)]
+    lines = [f"a{n},{home / 'photos' / f'a{n % 3}' / '1.jpg'},p{n}" for n in range(LINES)]
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("\n".join(["account,photo,photo_id", *lines]))
     folder = tmp_path / "index"
     scan = subprocess.Popen(
-        command("scan", manifest, "--index", folder, "--workers", "1"), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        command("scan", manifest, "--index", folder, "--workers", "1", *QUICK),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     deadline = time.monotonic() + 60
     while not written(folder):
@@ -194,10 +198,10 @@ def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home
     assert (scan.returncode, out) == (130, b"")
     assert err.strip() == b"imgmatch: interrupted"
     kept = written(folder)
-    again = imgmatch("scan", manifest, "--index", folder, "--format", "json")
+    again = imgmatch("scan", manifest, "--index", folder, "--format", "json", *QUICK)
     assert again.code == 0
     assert json.loads(again.out)["unchanged"] == kept
-    assert json.loads(again.out)["added"] == 2500 - kept
+    assert json.loads(again.out)["added"] == LINES - kept
 
 
 def written(folder: Path) -> int:
@@ -234,7 +238,7 @@ def test_a_bug_ends_with_three_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes are another matter on Windows")
 @pytest.mark.parametrize(
     "arguments",
-    [["check", *["q.jpg"] * 3000, "--format", "jsonl"], ["rings", "--format", "json"], ["status"]],
+    [["check", *["q.jpg"] * 600, "--format", "jsonl"], ["rings", "--format", "json"], ["status"]],
     ids=lambda a: str(a[0]),
 )
 def test_a_reader_that_has_seen_enough_is_no_error(home: Path, arguments: list[str]) -> None:

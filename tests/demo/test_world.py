@@ -4,6 +4,7 @@ import csv
 import hashlib
 from collections import defaultdict
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import imagehash
@@ -117,12 +118,17 @@ def owner_of(path: Path, victims: frozenset[str], photos: dict[str, list[Path]])
 
 
 def orientation_distance(path: Path, other: Path) -> int:
-    with Image.open(path) as one, Image.open(other) as two:
-        target = imagehash.phash(two.convert("L"), hash_size=16)
-        grey = one.convert("L")
-        turned = [grey.rotate(angle, expand=True) for angle in (0, 90, 180, 270)]
-        ways = turned + [ImageOps.mirror(way) for way in turned]
-        return min(int(imagehash.phash(way, hash_size=16) - target) for way in ways)
+    target = hashes(other)[0]
+    return min(int(way - target) for way in hashes(path))
+
+
+@cache
+def hashes(path: Path) -> list[imagehash.ImageHash]:
+    """Those of a picture in each of its eight orientations, as it is first."""
+    with Image.open(path) as image:
+        grey = image.convert("L")
+    turned = [grey.rotate(angle, expand=True) for angle in (0, 90, 180, 270)]
+    return [imagehash.phash(way, hash_size=16) for way in (*turned, *map(ImageOps.mirror, turned))]
 
 
 def test_some_member_of_every_ring_carries_the_very_bytes_of_the_victim(world: World, lines: Lines) -> None:

@@ -436,7 +436,7 @@ from imgmatch.describing.settings import Settings
 photo = sys.stdin.buffer.read()
 print("started", flush=True)
 with WorkerPool(2, Settings(("pdq",), Limits(seconds=1.5))) as pool:
-    replies = pool.describe([photo] * 1500, Job)
+    replies = pool.describe([photo] * 500, Job)
     next(replies)
     print("running", flush=True)
     print({type(reply).__name__ for _, reply in replies}, flush=True)
