@@ -15,7 +15,6 @@ from imgmatch.catalog import lookups, migrations
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.row_counts import row_count
@@ -75,7 +74,7 @@ class Index:
         self.layout = layout
         self._header = header
         self._settings = settings
-        self.catalog = Catalog(layout.catalog)
+        self.catalog = registry.open_catalog(layout.root)
         self.searcher = FingerprintSearcher(layout, self.catalog)
         self.features = FeatureSearcher(layout, self.catalog)
         self.pool = open_runner(registry.DEFAULT_RUNNER, workers, settings)
@@ -114,7 +113,7 @@ class Index:
         registry.check_names(hashers, engine)
         layout = Layout(Path(path))
         if not layout.exists():
-            catalog = Catalog(layout.catalog)
+            catalog = registry.open_catalog(layout.root)
             try:
                 layout.create(Header(FORMAT_VERSION, hashers, engine, registry.DEFAULT_CODEBOOK), catalog.migrate)
             finally:
@@ -164,8 +163,8 @@ class Index:
 
     def _bring_up_to_date(self) -> None:
         self._refuse_unknown_names()
-        if not self.layout.catalog.is_file():
-            raise IndexDamagedError(f"index {self.path}: its {self.layout.catalog.name} is gone")
+        if not self.catalog.exists():
+            raise IndexDamagedError(f"index {self.path}: its catalog is gone")
         try:
             version = self.catalog.version()
             migrations.refuse_newer(version)
@@ -273,8 +272,8 @@ class Index:
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
-        with self.catalog.read() as connection:
-            return lookups.counts(connection)
+        with self.catalog.read() as session:
+            return lookups.counts(session)
 
     def __len__(self) -> int:
         return self.counts()["photos"]
@@ -306,17 +305,17 @@ class Index:
         started = time.perf_counter()
         removed = 0
         with self.writing():
-            with self.catalog.write() as connection:
-                scan = scan_rows.begin_scan(connection, source)
+            with self.catalog.write() as session:
+                scan = scan_rows.begin_scan(session, source)
             codebook = self._header.codebook if self._settings.features else None
             intake = Intake(self.catalog, self.pool, scan, progress, codebook)
             intake.run(photos)
             counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
-            with self.catalog.write() as connection:
+            with self.catalog.write() as session:
                 if prune:
-                    removed = photo_rows.prune_photos(connection, scan)
-                remove_orphans(connection)
-                scan_rows.finish_scan(connection, scan, counted | {"removed": removed})
+                    removed = photo_rows.prune_photos(session, scan)
+                remove_orphans(session)
+                scan_rows.finish_scan(session, scan, counted | {"removed": removed})
             self._publish()
         return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
 
@@ -344,12 +343,12 @@ class Index:
             raise ValueError("name an account, a photo_id or a moment")
         erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
         with self.writing():
-            with self.catalog.write() as connection:
-                removed = remove_erased(connection, erased)
+            with self.catalog.write() as session:
+                removed = remove_erased(session, erased)
                 if before is None:
-                    scan_rows.remove_skips(connection, account=account, photo_id=photo_id)
-                remove_orphans(connection)
-                scan_rows.drop_empty_sources(connection)
+                    scan_rows.remove_skips(session, account=account, photo_id=photo_id)
+                remove_orphans(session)
+                scan_rows.drop_empty_sources(session)
             self._publish()
             self.catalog.compact()
         return removed

@@ -7,6 +7,7 @@ tables. What a line names is loaded when it is asked for.
 from __future__ import annotations
 
 from importlib import import_module
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
 
 from imgmatch.errors import UnknownNameError
@@ -14,6 +15,7 @@ from imgmatch.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from imgmatch.catalog.base import Catalog
     from imgmatch.describing.runner import Runner
     from imgmatch.describing.settings import Settings
     from imgmatch.engines.base import FingerprintEngine
@@ -39,6 +41,9 @@ RUNNERS: Mapping[str, str] = {
 
 CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
 """A codebook never changes under its name: codes written with it stay readable."""
+
+CATALOGS: Mapping[str, str] = {"file": "imgmatch.catalog.sqlite:SqliteCatalog"}
+"""By the scheme of an index's home; a folder has none and stands for ``file``."""
 
 DEFAULT_CODEBOOK = "sift-4096-32x4-v1"
 
@@ -97,6 +102,16 @@ def load(place: str) -> Any:  # noqa: ANN401 -- the callers give it its type
     """What stands at ``place``, written ``module:attribute``."""
     module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def open_catalog(home: str | PathLike[str]) -> Catalog:
+    """Open the catalog of the index at ``home``, a folder or the URL of a database; it need not be there yet.
+
+    Raises:
+        UnknownNameError: no catalog is kept under such a URL.
+    """
+    scheme, separator, _ = fspath(home).partition("://")
+    return cast("Catalog", _load("catalog", CATALOGS, scheme if separator else "file")(home))
 
 
 def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the same

@@ -67,10 +67,10 @@ class Planter:
 
     def clear(self) -> None:
         """Leave the index empty, for the next test."""
-        with self.index.catalog.write() as connection:
+        with self.index.catalog.write() as session:
             for table in reversed(schema.metadata.sorted_tables):
                 if table is not schema.versions:
-                    connection.execute(table.delete())
+                    session.sql.execute(table.delete())
         self.index.rebuild()
 
 

@@ -548,15 +548,15 @@ def test_a_closed_index_leaves_no_process_and_no_log_behind(tmp_path: Path) -> N
 def kept(index: Index) -> dict[bytes, tuple[int, bool]]:
     """Row id and whether there is a thumbnail, by pixels, of the features in the catalog."""
     table = schema.features.c
-    with index.catalog.read() as connection:
-        rows = connection.execute(select(table.pixels, table.id, table.thumbnail.is_not(None)))
+    with index.catalog.read() as session:
+        rows = session.sql.execute(select(table.pixels, table.id, table.thumbnail.is_not(None)))
         return {pixels: (row, bool(small)) for pixels, row, small in rows}
 
 
 def shown(index: Index) -> set[bytes]:
     """The pixels of all photos."""
-    with index.catalog.read() as connection:
-        return set(connection.scalars(select(schema.photos.c.pixels)))
+    with index.catalog.read() as session:
+        return set(session.sql.scalars(select(schema.photos.c.pixels)))
 
 
 def in_file(index: Index) -> dict[int, int]:
@@ -593,8 +593,8 @@ def test_every_picture_has_features_and_a_thumbnail_and_is_found_by_a_part_of_it
 
 
 def with_pixels(index: Index, new: list[NewPhoto]) -> list[tuple[NewPhoto, bytes]]:
-    with index.catalog.read() as connection:
-        rows = connection.execute(select(schema.photos.c.photo_id, schema.photos.c.pixels))
+    with index.catalog.read() as session:
+        rows = session.sql.execute(select(schema.photos.c.photo_id, schema.photos.c.pixels))
         pixels = {photo_id: digest for photo_id, digest in rows}  # noqa: C416 -- rows are not pairs
     return [(photo, pixels[photo.photo_id]) for photo in new]
 
@@ -621,11 +621,11 @@ def test_photos_scanned_for_fingerprints_alone_get_features_by_the_next_full_sca
 def in_catalog(index: Index) -> dict[str, list[tuple[object, ...]]]:
     """Photos, but for the scan that met them last, and fingerprints."""
     photos_columns = [column for column in schema.photos.columns if column.name != "scan_id"]
-    with index.catalog.read() as connection:
+    with index.catalog.read() as session:
         return {
-            "photos": [tuple(row) for row in connection.execute(select(*photos_columns).order_by(schema.photos.c.id))],
-            "fingerprints": [tuple(row) for row in connection.execute(select(schema.fingerprints))],
-            "links": sorted(tuple(row) for row in connection.execute(select(schema.photo_fingerprints))),
+            "photos": [tuple(row) for row in session.sql.execute(select(*photos_columns).order_by(schema.photos.c.id))],
+            "fingerprints": [tuple(row) for row in session.sql.execute(select(schema.fingerprints))],
+            "links": sorted(tuple(row) for row in session.sql.execute(select(schema.photo_fingerprints))),
         }
 
 
@@ -682,9 +682,9 @@ def test_features_by_another_codebook_are_made_anew_by_the_next_scan(tmp_path: P
     new = world(tmp_path)
     with Index.create(tmp_path / "index") as index:
         index.add(new)
-        with index.catalog.write() as connection:
-            rows = features_by_id(connection, [row for row, _ in kept(index).values()]).values()
-            store_features(connection, [replace(row, codebook="of yesterday") for row in rows])
+        with index.catalog.write() as session:
+            rows = features_by_id(session, [row for row, _ in kept(index).values()]).values()
+            store_features(session, [replace(row, codebook="of yesterday") for row in rows])
         old = {row for row, _ in kept(index).values()}
         assert tally(index.add(new)) == (0, 6, 0, 0, 0)
         again = {row for row, _ in kept(index).values()}

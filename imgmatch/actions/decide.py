@@ -16,8 +16,7 @@ from imgmatch.model import Decision, DecisionKind, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
-
+    from imgmatch.catalog.session import Session
     from imgmatch.index import Index
     from imgmatch.model import Group
 
@@ -97,7 +96,7 @@ def _decide(
     return Decision(row.id, decided_at, verdict, kind, subject, by, reason, len(known))
 
 
-def _file(connection: Connection, verdict: Verdict, photo_ids: Sequence[str], hasher: str) -> None:
+def _file(connection: Session, verdict: Verdict, photo_ids: Sequence[str], hasher: str) -> None:
     """Let the pictures enter and leave the lists of known ones."""
     removed = 0
     for bank in BANKS.values():

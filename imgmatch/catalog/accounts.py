@@ -13,8 +13,7 @@ from imgmatch.catalog.chunks import chunks
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
-
+    from imgmatch.catalog.session import Session
     from imgmatch.model import NewPhoto
 
 
@@ -30,7 +29,7 @@ class _Account:
         self.attributes = self.attributes | dict(photo.attributes)
 
 
-def store_accounts(connection: Connection, photos: Iterable[tuple[NewPhoto, int]]) -> dict[str, int]:
+def store_accounts(session: Session, photos: Iterable[tuple[NewPhoto, int]]) -> dict[str, int]:
     """Add or update the accounts of ``photos`` (each with its ``seen_at``); returns account to row id.
 
     The latest name and attributes win, the earliest ``seen_at`` is kept.
@@ -40,30 +39,30 @@ def store_accounts(connection: Connection, photos: Iterable[tuple[NewPhoto, int]
         learned.setdefault(photo.account, _Account(None, seen_at)).learn(photo, seen_at)
     ids: dict[str, int] = {}
     for chunk in chunks(learned):
-        known = _known(connection, chunk)
-        _update(connection, {account: learned[account] for account in known}, known)
+        known = _known(session, chunk)
+        _update(session, {account: learned[account] for account in known}, known)
         ids |= {account: row_id for account, (row_id, _) in known.items()}
-        ids |= _insert(connection, {account: learned[account] for account in chunk if account not in known})
+        ids |= _insert(session, {account: learned[account] for account in chunk if account not in known})
     return ids
 
 
-def _known(connection: Connection, accounts: list[str]) -> dict[str, tuple[int, _Account]]:
+def _known(session: Session, accounts: list[str]) -> dict[str, tuple[int, _Account]]:
     table = schema.accounts.c
     query = select(table.account, table.id, table.name, table.first_seen, table.attributes)
-    rows = connection.execute(query.where(table.account.in_(accounts)))
+    rows = session.sql.execute(query.where(table.account.in_(accounts)))
     return {account: (row_id, _Account(name, first, extra or {})) for account, row_id, name, first, extra in rows}
 
 
-def _insert(connection: Connection, accounts: dict[str, _Account]) -> dict[str, int]:
+def _insert(session: Session, accounts: dict[str, _Account]) -> dict[str, int]:
     if not accounts:
         return {}
     table = schema.accounts
     rows = [_values(new) | {"account": account} for account, new in accounts.items()]
-    inserted = connection.execute(insert(table).returning(table.c.account, table.c.id), rows)
+    inserted = session.sql.execute(insert(table).returning(table.c.account, table.c.id), rows)
     return {account: row_id for account, row_id in inserted}  # noqa: C416 -- a row is not a pair to dict()
 
 
-def _update(connection: Connection, learned: dict[str, _Account], known: dict[str, tuple[int, _Account]]) -> None:
+def _update(session: Session, learned: dict[str, _Account], known: dict[str, tuple[int, _Account]]) -> None:
     changed = []
     for account, new in learned.items():
         row_id, old = known[account]
@@ -74,7 +73,7 @@ def _update(connection: Connection, learned: dict[str, _Account], known: dict[st
             changed.append(_values(merged) | {"row": row_id})
     if changed:
         table = schema.accounts
-        connection.execute(update(table).where(table.c.id == bindparam("row")), changed)
+        session.sql.execute(update(table).where(table.c.id == bindparam("row")), changed)
 
 
 def _values(account: _Account) -> dict[str, Any]:

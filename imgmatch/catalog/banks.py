@@ -15,7 +15,8 @@ from imgmatch.catalog.times import now
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
+
 
 KNOWN_STOLEN = "known-stolen"
 """Pictures a moderator has confirmed to be in the hands of a gang."""
@@ -52,7 +53,7 @@ class BankPicture:
 _COLUMNS = tuple(schema.bank_pictures.c[name] for name in BankPicture.__slots__)
 
 
-def add_to_bank(connection: Connection, bank: str, photo_ids: Sequence[str], hasher: str) -> int:
+def add_to_bank(session: Session, bank: str, photo_ids: Sequence[str], hasher: str) -> int:
     """Put the pictures of these photos on a list, each once; returns how many were not there before."""
     photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
     accounts, table = schema.accounts.c, schema.bank_pictures
@@ -66,63 +67,63 @@ def add_to_bank(connection: Connection, bank: str, photo_ids: Sequence[str], has
             .where(photos.photo_id.in_(chunk), by_hasher(hasher))
             .order_by(photos.seen_at, photos.photo_id)
         )
-        for pixels, fingerprint, label, photo_id, account in connection.execute(query):
+        for pixels, fingerprint, label, photo_id, account in session.sql.execute(query):
             values = {"bank": bank, "pixels": pixels, "fingerprint_id": fingerprint, "label": label}
             added.setdefault(pixels, values | {"photo_id": photo_id, "account": account, "added_at": now()})
     for digests in chunks(list(added)):
         known = select(table.c.pixels).where(table.c.bank == bank, table.c.pixels.in_(digests))
-        for pixels in connection.scalars(known):
+        for pixels in session.sql.scalars(known):
             del added[pixels]
     if added:
-        connection.execute(insert(table), list(added.values()))
+        session.sql.execute(insert(table), list(added.values()))
     return len(added)
 
 
-def remove_from_bank(connection: Connection, bank: str, photo_ids: Collection[str]) -> int:
+def remove_from_bank(session: Session, bank: str, photo_ids: Collection[str]) -> int:
     """Take the pictures of these photos off a list; returns how many were on it."""
     table, photos = schema.bank_pictures, schema.photos.c
     removed = 0
     for chunk in chunks(photo_ids):
         pixels = select(photos.pixels).where(photos.photo_id.in_(chunk))
-        removed += connection.execute(delete(table).where(table.c.bank == bank, table.c.pixels.in_(pixels))).rowcount
+        removed += session.sql.execute(delete(table).where(table.c.bank == bank, table.c.pixels.in_(pixels))).rowcount
     return removed
 
 
-def read_banks(connection: Connection) -> Iterator[BankPicture]:
+def read_banks(session: Session) -> Iterator[BankPicture]:
     """Every known picture, in the order they were added."""
-    for row in connection.execute(select(*_COLUMNS).order_by(schema.bank_pictures.c.id)):
+    for row in session.sql.execute(select(*_COLUMNS).order_by(schema.bank_pictures.c.id)):
         yield BankPicture(*row)
 
 
-def banks_of(connection: Connection, pixels: Collection[bytes]) -> dict[bytes, str]:
+def banks_of(session: Session, pixels: Collection[bytes]) -> dict[bytes, str]:
     """Which list these pictures are on; of several, the one that says stolen."""
     table = schema.bank_pictures.c
     found: dict[bytes, str] = {}
     for chunk in chunks(pixels):
         query = select(table.pixels, table.bank).where(table.pixels.in_(chunk)).order_by(table.id)
-        for digest, bank in connection.execute(query):
+        for digest, bank in session.sql.execute(query):
             found[digest] = bank if bank == KNOWN_STOLEN else found.get(digest, bank)
     return found
 
 
 def unshown_pictures(
-    connection: Connection, fingerprint_ids: Collection[int], feature_ids: Collection[int]
+    session: Session, fingerprint_ids: Collection[int], feature_ids: Collection[int]
 ) -> Iterator[tuple[int | None, int | None, BankPicture]]:
     """Known pictures that no photo shows any more: with one of these fingerprints or features, and with which."""
     table, photos, features = schema.bank_pictures, schema.photos.c, schema.features.c
     shown = exists(select(photos.id).where(photos.pixels == table.c.pixels))
     for chunk in chunks(fingerprint_ids):
-        for row in connection.execute(select(*_COLUMNS).where(table.c.fingerprint_id.in_(chunk), ~shown)):
+        for row in session.sql.execute(select(*_COLUMNS).where(table.c.fingerprint_id.in_(chunk), ~shown)):
             picture = BankPicture(*row)
             yield picture.fingerprint_id, None, picture
     for chunk in chunks(feature_ids):
         query = select(features.id, *_COLUMNS).join(schema.features, features.pixels == table.c.pixels)
-        for feature, *rest in connection.execute(query.where(features.id.in_(chunk), ~shown)):
+        for feature, *rest in session.sql.execute(query.where(features.id.in_(chunk), ~shown)):
             yield None, feature, BankPicture(*rest)
 
 
-def forget_bank_origins(connection: Connection, *, account: str | None, photo_id: str | None) -> None:
+def forget_bank_origins(session: Session, *, account: str | None, photo_id: str | None) -> None:
     """Take the account or photo that is to be erased off what is said of known pictures; the pictures stay known."""
     table = schema.bank_pictures
     named = table.c.account == account if account is not None else table.c.photo_id == photo_id
-    connection.execute(update(table).where(named).values(account=None, photo_id=None, label="erased"))
+    session.sql.execute(update(table).where(named).values(account=None, photo_id=None, label="erased"))

@@ -11,7 +11,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class Calibration:
     pairs: int
 
 
-def latest_calibration(connection: Connection) -> Calibration | None:
+def latest_calibration(session: Session) -> Calibration | None:
     """The one that counts; ``None`` where the one that ships does."""
     table = schema.calibrations.c
     query = select(table.slope, table.shift, table.accept, table.pairs).order_by(table.id.desc()).limit(1)
-    row = connection.execute(query).first()
+    row = session.sql.execute(query).first()
     return None if row is None else Calibration(*row)
 
 
-def store_calibration(connection: Connection, calibration: Calibration) -> None:
+def store_calibration(session: Session, calibration: Calibration) -> None:
     """Let this one count from now on; earlier ones stay on record."""
-    connection.execute(
+    session.sql.execute(
         insert(schema.calibrations).values(
             fitted_at=now(),
             slope=calibration.slope,

@@ -15,7 +15,7 @@ from imgmatch.catalog.times import now
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class DecisionRow:
 
 
 def append_decision(
-    connection: Connection,
+    session: Session,
     *,
     verdict: str,
     kind: str,
@@ -63,7 +63,7 @@ def append_decision(
     statement = insert(schema.decisions).values(
         decided_at=decided_at, verdict=verdict, kind=kind, subject=subject, by=by, reason=reason
     )
-    row = connection.execute(statement.returning(schema.decisions.c.id)).scalar_one()
+    row = session.sql.execute(statement.returning(schema.decisions.c.id)).scalar_one()
     rows = [
         {
             "decision_id": row,
@@ -75,26 +75,26 @@ def append_decision(
         for photo in photos
     ]
     if rows:
-        connection.execute(insert(schema.decision_photos), rows)
+        session.sql.execute(insert(schema.decision_photos), rows)
     return DecisionRow(row, decided_at, verdict, kind, subject, by, reason)
 
 
-def read_decisions(connection: Connection) -> list[DecisionRow]:
+def read_decisions(session: Session) -> list[DecisionRow]:
     """All of them, the oldest first."""
     table = schema.decisions.c
     columns = (table.id, table.decided_at, table.verdict, table.kind, table.subject, table.by, table.reason)
-    return [DecisionRow(*row) for row in connection.execute(select(*columns).order_by(table.id))]
+    return [DecisionRow(*row) for row in session.sql.execute(select(*columns).order_by(table.id))]
 
 
-def read_decided_photos(connection: Connection) -> Iterator[tuple[int, DecidedPhoto]]:
+def read_decided_photos(session: Session) -> Iterator[tuple[int, DecidedPhoto]]:
     """The number of a decision with each photo it is about, the oldest decision first."""
     table = schema.decision_photos.c
     query = select(table.decision_id, table.photo_id, table.account, table.bits, table.picture)
-    for decision, *photo in connection.execute(query.order_by(table.decision_id, table.picture, table.photo_id)):
+    for decision, *photo in session.sql.execute(query.order_by(table.decision_id, table.picture, table.photo_id)):
         yield decision, DecidedPhoto(*photo)
 
 
-def decided_photos(connection: Connection, hasher: str, pictures: Sequence[Collection[str]]) -> list[DecidedPhoto]:
+def decided_photos(session: Session, hasher: str, pictures: Sequence[Collection[str]]) -> list[DecidedPhoto]:
     """Photos by their ids, group by group, as a decision keeps them; those that are gone are left out."""
     photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
     found = []
@@ -108,21 +108,21 @@ def decided_photos(connection: Connection, hasher: str, pictures: Sequence[Colle
                 .where(photos.photo_id.in_(chunk), by_hasher(hasher))
                 .order_by(photos.photo_id)
             )
-            found += [DecidedPhoto(*row, number) for row in connection.execute(query)]
+            found += [DecidedPhoto(*row, number) for row in session.sql.execute(query)]
     return found
 
 
-def forget_decided_photos(connection: Connection, *, account: str | None, photo_id: str | None) -> None:
+def forget_decided_photos(session: Session, *, account: str | None, photo_id: str | None) -> None:
     """What is to be erased is erased from decisions as well: its photos, and the subject where that names it."""
     table, decisions = schema.decision_photos, schema.decisions
     named = table.c.account == account if account is not None else table.c.photo_id == photo_id
     query = select(decisions.c.id, decisions.c.subject, table.c.photo_id)
-    rows = connection.execute(query.join(table, table.c.decision_id == decisions.c.id).where(named)).all()
+    rows = session.sql.execute(query.join(table, table.c.decision_id == decisions.c.id).where(named)).all()
     # Compared here: a database may take upper and lower case for the same.
     naming = {row for row, subject, photo in rows if subject is not None and _names(subject, photo)}
     for chunk in chunks(sorted(naming)):
-        connection.execute(update(decisions).where(decisions.c.id.in_(chunk)).values(subject=None))
-    connection.execute(delete(table).where(named))
+        session.sql.execute(update(decisions).where(decisions.c.id.in_(chunk)).values(subject=None))
+    session.sql.execute(delete(table).where(named))
 
 
 def _names(subject: str, photo_id: str) -> bool:

@@ -17,7 +17,9 @@ from imgmatch.catalog.reports import forget_reported
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
+
+    from imgmatch.catalog.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,84 +47,84 @@ class Erased:
         )
 
 
-def remove_erased(connection: Connection, erased: Erased) -> int:
+def remove_erased(session: Session, erased: Erased) -> int:
     """Remove its photos, and take them out of decisions, banks and the last report; returns how many there were.
 
     A picture in a bank stays known, without a word of where it came from: it was put there by a decision of its own.
     """
     photos = schema.photos
-    ids = list(connection.scalars(select(photos.c.photo_id).where(photos.c.id.in_(erased.rows()))))
+    ids = list(session.sql.scalars(select(photos.c.photo_id).where(photos.c.id.in_(erased.rows()))))
     if erased.account is not None:
-        forget_decided_photos(connection, account=erased.account, photo_id=None)
-        forget_bank_origins(connection, account=erased.account, photo_id=None)
-        forget_reported(connection, erased.account)
+        forget_decided_photos(session, account=erased.account, photo_id=None)
+        forget_bank_origins(session, account=erased.account, photo_id=None)
+        forget_reported(session, erased.account)
     for photo_id in [erased.photo_id] if erased.photo_id is not None else ids:
-        forget_decided_photos(connection, account=None, photo_id=photo_id)
-        forget_bank_origins(connection, account=None, photo_id=photo_id)
+        forget_decided_photos(session, account=None, photo_id=photo_id)
+        forget_bank_origins(session, account=None, photo_id=photo_id)
     if erased.before is None:
-        return remove_photos(connection, account=erased.account, photo_id=erased.photo_id)
-    return connection.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
+        return remove_photos(session, account=erased.account, photo_id=erased.photo_id)
+    return session.sql.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
 
 
-def names_of(connection: Connection, erased: Erased) -> tuple[frozenset[str], frozenset[str]]:
+def names_of(session: Session, erased: Erased) -> tuple[frozenset[str], frozenset[str]]:
     """Ids of its photos, and of the accounts that have them."""
     photos, accounts = schema.photos, schema.accounts
     query = select(photos.c.photo_id, accounts.c.account).join(accounts, accounts.c.id == photos.c.account_id)
-    rows = connection.execute(query.where(photos.c.id.in_(erased.rows()))).all()
+    rows = session.sql.execute(query.where(photos.c.id.in_(erased.rows()))).all()
     return frozenset(photo_id for photo_id, _ in rows), frozenset(account for _, account in rows)
 
 
-def accounts_in_use(connection: Connection, accounts: Collection[str]) -> set[str]:
+def accounts_in_use(session: Session, accounts: Collection[str]) -> set[str]:
     """Which of these some photo still has."""
     table = schema.accounts.c
     query = select(table.account).join(schema.photos, schema.photos.c.account_id == table.id).distinct()
-    return {one for chunk in chunks(accounts) for one in connection.scalars(query.where(table.account.in_(chunk)))}
+    return {one for chunk in chunks(accounts) for one in session.sql.scalars(query.where(table.account.in_(chunk)))}
 
 
-def digests_of(connection: Connection, erased: Erased) -> set[bytes]:
+def digests_of(session: Session, erased: Erased) -> set[bytes]:
     """Every digest and fingerprint of its photos."""
     photos, links, prints = schema.photos, schema.photo_fingerprints, schema.fingerprints
     owned = erased.rows()
     found: set[bytes] = set()
-    for sha256, pixels in connection.execute(select(photos.c.sha256, photos.c.pixels).where(photos.c.id.in_(owned))):
+    for sha256, pixels in session.sql.execute(select(photos.c.sha256, photos.c.pixels).where(photos.c.id.in_(owned))):
         found |= {sha256, pixels}
     bits = select(prints.c.bits).join(links, links.c.fingerprint_id == prints.c.id).where(links.c.photo_id.in_(owned))
-    return found | set(connection.scalars(bits))
+    return found | set(session.sql.scalars(bits))
 
 
-def digests_in_use(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
+def digests_in_use(session: Session, digests: Collection[bytes]) -> set[bytes]:
     """Which of these some photo still has, or a decision on another photo, or a bank."""
     photos, prints = schema.photos.c, schema.fingerprints.c
     used: set[bytes] = set()
     decided, banked = schema.decision_photos.c, schema.bank_pictures.c
     hashers = list(
-        connection.scalars(select(schema.row_counts.c.part).where(schema.row_counts.c.kind == "fingerprints"))
+        session.sql.scalars(select(schema.row_counts.c.part).where(schema.row_counts.c.kind == "fingerprints"))
     )
     for chunk in chunks(digests):
         for column in (photos.sha256, photos.pixels, decided.bits, banked.pixels):
-            used.update(connection.scalars(select(column).where(column.in_(chunk))))
+            used.update(session.sql.scalars(select(column).where(column.in_(chunk))))
         # By hasher, as they are indexed.
-        used.update(connection.scalars(select(prints.bits).where(prints.hasher.in_(hashers), prints.bits.in_(chunk))))
+        used.update(session.sql.scalars(select(prints.bits).where(prints.hasher.in_(hashers), prints.bits.in_(chunk))))
     return used
 
 
-def features_of(connection: Connection, erased: Erased) -> dict[int, tuple[bytes, bytes]]:
+def features_of(session: Session, erased: Erased) -> dict[int, tuple[bytes, bytes]]:
     """Record and thumbnail (``b""`` where none is kept) by row id, of the features of its photos."""
     photos, table = schema.photos.c, schema.features.c
     shown = select(photos.pixels).where(photos.id.in_(erased.rows()))
-    rows = connection.execute(select(table.id, table.record, table.thumbnail).where(table.pixels.in_(shown)))
+    rows = session.sql.execute(select(table.id, table.record, table.thumbnail).where(table.pixels.in_(shown)))
     return {row: (record, thumbnail or b"") for row, record, thumbnail in rows}
 
 
-def mentions(connection: Connection, erased: Erased) -> int:
+def mentions(session: Session, erased: Erased) -> int:
     """How many rows, of photos, accounts, skipped photos, decisions, banks and reports, name it."""
     tables = (schema.skipped, schema.decision_photos, schema.bank_pictures)
     if erased.before is not None:
-        return connection.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
+        return session.sql.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
     if erased.account is not None:
         columns = [schema.accounts.c.account, schema.report_members.c.account, *(each.c.account for each in tables)]
     else:
         columns = [schema.photos.c.photo_id, *(each.c.photo_id for each in tables)]
     name = erased.account if erased.account is not None else erased.photo_id
     counted = (select(func.count()).select_from(column.table).where(column == name) for column in columns)
-    return sum(connection.scalar(query) or 0 for query in counted)
+    return sum(session.sql.scalar(query) or 0 for query in counted)

@@ -15,7 +15,8 @@ from imgmatch.catalog.row_counts import row_count
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
+
 
 _READ_AT_ONCE = 5_000
 """Rows of about 2.4 KB: 12 MB at a time."""
@@ -38,69 +39,69 @@ class FeatureRow:
     thumbnail: bytes | None
 
 
-def store_features(connection: Connection, rows: Sequence[FeatureRow]) -> None:
+def store_features(session: Session, rows: Sequence[FeatureRow]) -> None:
     """Add the features of new pictures; a thumbnail is added to a picture that has none yet."""
     table = schema.features
     for chunk in chunks({row.pixels: row for row in rows}.values()):
         query = select(table.c.pixels, table.c.id, table.c.codebook, table.c.thumbnail.is_not(None))
-        found = connection.execute(query.where(table.c.pixels.in_([row.pixels for row in chunk])))
+        found = session.sql.execute(query.where(table.c.pixels.in_([row.pixels for row in chunk])))
         known = {pixels: (row_id, codebook, bool(has)) for pixels, row_id, codebook, has in found}
         stale = [row for row in chunk if row.pixels in known and known[row.pixels][1] != row.codebook]
         for row in stale:  # its id stands for codes of another codebook in engine files: it gets a new one
-            connection.execute(delete(table).where(table.c.id == known.pop(row.pixels)[0]))
+            session.sql.execute(delete(table).where(table.c.id == known.pop(row.pixels)[0]))
         new = [row for row in chunk if row.pixels not in known]
         if new:
-            connection.execute(insert(table), [_values(row) for row in new])
+            session.sql.execute(insert(table), [_values(row) for row in new])
         bare = [row for row in chunk if row.thumbnail and row.pixels in known and not known[row.pixels][2]]
         if bare:
             statement = update(table).where(table.c.id == bindparam("row")).values(thumbnail=bindparam("small"))
-            connection.execute(statement, [{"row": known[row.pixels][0], "small": row.thumbnail} for row in bare])
+            session.sql.execute(statement, [{"row": known[row.pixels][0], "small": row.thumbnail} for row in bare])
 
 
 def _values(row: FeatureRow) -> dict[str, object]:
     return {"pixels": row.pixels, "codebook": row.codebook, "record": row.record, "thumbnail": row.thumbnail}
 
 
-def last_features(connection: Connection) -> int:
+def last_features(session: Session) -> int:
     """The highest row id in use, 0 if there is none."""
-    return connection.scalar(select(func.max(schema.features.c.id))) or 0
+    return session.sql.scalar(select(func.max(schema.features.c.id))) or 0
 
 
-def count_features(connection: Connection, codebook: str) -> int:
+def count_features(session: Session, codebook: str) -> int:
     """How many pictures have features of this codebook."""
-    return row_count(connection, "features", codebook)
+    return row_count(session, "features", codebook)
 
 
-def count_features_after(connection: Connection, codebook: str, row: int) -> int:
+def count_features_after(session: Session, codebook: str, row: int) -> int:
     """How many of them have a row id above ``row``."""
     table = schema.features
     query = select(func.count()).select_from(table).where(table.c.id > row, table.c.codebook == codebook)
-    return connection.scalar(query) or 0
+    return session.sql.scalar(query) or 0
 
 
-def read_records(connection: Connection, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
+def read_records(session: Session, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
     """Row ids above ``after`` with their records, in order, in blocks."""
     table = schema.features.c
     while True:
         query = select(table.id, table.record).where(table.codebook == codebook, table.id > after)
-        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        rows = session.sql.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return
         yield [(row[0], row[1]) for row in rows]
         after = rows[-1][0]
 
 
-def features_by_id(connection: Connection, ids: Collection[int]) -> dict[int, FeatureRow]:
+def features_by_id(session: Session, ids: Collection[int]) -> dict[int, FeatureRow]:
     """The features under these row ids, where they are still there."""
     table = schema.features.c
     found: dict[int, FeatureRow] = {}
     for chunk in chunks(ids):
         query = select(table.id, table.pixels, table.codebook, table.record, table.thumbnail)
-        found |= {row[0]: FeatureRow(*row[1:]) for row in connection.execute(query.where(table.id.in_(chunk)))}
+        found |= {row[0]: FeatureRow(*row[1:]) for row in session.sql.execute(query.where(table.id.in_(chunk)))}
     return found
 
 
-def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection[int]) -> dict[int, int]:
+def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int]) -> dict[int, int]:
     """For each fingerprint the row id of the features of one picture that has it, where one is kept.
 
     A picture in a bank may be shown by no photo any more.
@@ -110,7 +111,7 @@ def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection
     found: dict[int, int] = {}
     for chunk in chunks(fingerprint_ids):
         known = select(banked.fingerprint_id, func.min(table.id)).join(schema.features, table.pixels == banked.pixels)
-        rows = connection.execute(known.where(banked.fingerprint_id.in_(chunk)).group_by(banked.fingerprint_id))
+        rows = session.sql.execute(known.where(banked.fingerprint_id.in_(chunk)).group_by(banked.fingerprint_id))
         found |= {fingerprint: row for fingerprint, row in rows}  # noqa: C416 -- rows, not pairs
         query = (
             select(links.fingerprint_id, func.min(table.id))
@@ -119,11 +120,11 @@ def features_of_fingerprints(connection: Connection, fingerprint_ids: Collection
             .where(links.fingerprint_id.in_(chunk))
             .group_by(links.fingerprint_id)
         )
-        found |= {fingerprint: row for fingerprint, row in connection.execute(query)}  # noqa: C416 -- rows, not pairs
+        found |= {fingerprint: row for fingerprint, row in session.sql.execute(query)}  # noqa: C416 -- rows, not pairs
     return found
 
 
-def fingerprints_of_features(connection: Connection, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
+def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
     """The fingerprint by ``hasher``, 32 bytes, of the pictures under these row ids, as the first photo to show it has.
 
     Pictures no photo shows any more have none, but for those in a bank.
@@ -134,27 +135,27 @@ def fingerprints_of_features(connection: Connection, hasher: str, ids: Collectio
     for chunk in chunks(ids):
         known = select(table.id, prints.bits).join(schema.bank_pictures, banked.pixels == table.pixels)
         known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
-        rows = connection.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
+        rows = session.sql.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
         found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
         shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
-        pictures = dict(connection.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())
+        pictures = dict(session.sql.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())
         # In steps: joined at once, SQLite goes through all fingerprints of the hasher.
         query = (
             select(links.photo_id, prints.hasher, prints.bits)
             .join(schema.fingerprints, prints.id == links.fingerprint_id)
             .where(links.photo_id.in_(list(pictures)))
         )
-        found |= {pictures[photo]: bits for photo, of, bits in connection.execute(query) if of == hasher}
+        found |= {pictures[photo]: bits for photo, of, bits in session.sql.execute(query) if of == hasher}
     return found
 
 
-def pieces_in_use(connection: Connection, pieces: Collection[bytes]) -> set[bytes]:
+def pieces_in_use(session: Session, pieces: Collection[bytes]) -> set[bytes]:
     """Which of these pieces some record or thumbnail contains; reads them all unless there is nothing to look for."""
     table = schema.features.c
     left, after = set(pieces), 0
     while left:
         query = select(table.id, table.record, table.thumbnail).where(table.id > after)
-        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        rows = session.sql.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             break
         for after, record, thumbnail in rows:  # noqa: B007 -- the last row is where the next block begins

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement
+
+    from imgmatch.catalog.session import Session
 
 _READ_AT_ONCE = 100_000
 
 
-def intern_fingerprints(connection: Connection, hasher: str, values: Collection[bytes]) -> dict[bytes, int]:
+def intern_fingerprints(session: Session, hasher: str, values: Collection[bytes]) -> dict[bytes, int]:
     """The row id of every value, added where it is new."""
     table = schema.fingerprints
     ids: dict[bytes, int] = {}
     for chunk in chunks(dict.fromkeys(values)):
         query = select(table.c.bits, table.c.id).where(table.c.hasher == hasher, table.c.bits.in_(chunk))
-        ids |= {bits: row_id for bits, row_id in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+        ids |= {bits: row_id for bits, row_id in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
         new = [{"hasher": hasher, "bits": bits} for bits in chunk if bits not in ids]
         if new:
-            added = connection.execute(insert(table).returning(table.c.bits, table.c.id), new)
+            added = session.sql.execute(insert(table).returning(table.c.bits, table.c.id), new)
             ids |= {bits: row_id for bits, row_id in added}  # noqa: C416 -- rows are not pairs
     return ids
 
@@ -44,31 +46,31 @@ def by_hasher(hasher: str) -> ColumnElement[bool]:
     return schema.fingerprints.c.hasher.concat("") == hasher
 
 
-def last_fingerprint(connection: Connection) -> int:
+def last_fingerprint(session: Session) -> int:
     """The highest row id in use, 0 if there is none."""
-    return connection.scalar(select(func.max(schema.fingerprints.c.id))) or 0
+    return session.sql.scalar(select(func.max(schema.fingerprints.c.id))) or 0
 
 
-def count_fingerprints(connection: Connection, hasher: str) -> int:
+def count_fingerprints(session: Session, hasher: str) -> int:
     """How many distinct fingerprints of ``hasher`` there are."""
-    return row_count(connection, "fingerprints", hasher)
+    return row_count(session, "fingerprints", hasher)
 
 
-def count_fingerprints_after(connection: Connection, hasher: str, row: int) -> int:
+def count_fingerprints_after(session: Session, hasher: str, row: int) -> int:
     """How many of them have a row id above ``row``."""
     table = schema.fingerprints
     query = select(func.count()).select_from(table).where(table.c.id > row, by_hasher(hasher))
-    return connection.scalar(query) or 0
+    return session.sql.scalar(query) or 0
 
 
 def read_fingerprints(
-    connection: Connection, hasher: str, after: int = 0
+    session: Session, hasher: str, after: int = 0
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
     """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
     table = schema.fingerprints.c
     while True:
         query = select(table.id, table.bits).where(by_hasher(hasher), table.id > after)
-        rows = connection.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
+        rows = session.sql.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return
         bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)

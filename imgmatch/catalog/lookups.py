@@ -15,7 +15,9 @@ from imgmatch.catalog.rows import PhotoFile, StoredPhoto
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
+
+    from imgmatch.catalog.session import Session
 
 _PHOTO = (
     schema.photos.c.id,
@@ -39,7 +41,7 @@ def _photos_by_fingerprint() -> Select[Any]:
 
 
 def owners(
-    connection: Connection, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes
+    session: Session, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes
 ) -> Iterator[tuple[int, str, int, bool]]:
     """Which accounts carry these fingerprints.
 
@@ -56,12 +58,12 @@ def owners(
             .where(links.fingerprint_id.in_(chunk))
             .group_by(links.fingerprint_id, schema.accounts.c.account)
         )
-        for row in connection.execute(query):
+        for row in session.sql.execute(query):
             yield row[0], row[1], row[2], bool(row[3])
 
 
 def photos_of(
-    connection: Connection, fingerprint_ids: Collection[int], accounts: Collection[str]
+    session: Session, fingerprint_ids: Collection[int], accounts: Collection[str]
 ) -> Iterator[tuple[int, StoredPhoto]]:
     """The photos of ``accounts`` with one of these fingerprints, each with that fingerprint."""
     for chunk in chunks(fingerprint_ids):
@@ -69,11 +71,11 @@ def photos_of(
             query = _photos_by_fingerprint().where(
                 schema.photo_fingerprints.c.fingerprint_id.in_(chunk), schema.accounts.c.account.in_(names)
             )
-            for row in connection.execute(query):
+            for row in session.sql.execute(query):
                 yield row[0], StoredPhoto(*row[1:])
 
 
-def photos_showing(connection: Connection, feature_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
+def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
     """Every photo of the pictures with these features, each with the row id of the features."""
     table, photos = schema.features.c, schema.photos.c
     for chunk in chunks(feature_ids):
@@ -83,28 +85,28 @@ def photos_showing(connection: Connection, feature_ids: Collection[int]) -> Iter
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)
             .where(table.id.in_(chunk))
         )
-        for row in connection.execute(query):
+        for row in session.sql.execute(query):
             yield row[0], StoredPhoto(*row[1:])
 
 
-def every_photo_id(connection: Connection) -> list[str]:
+def every_photo_id(session: Session) -> list[str]:
     """The ids of all photos, in order."""
-    return list(connection.scalars(select(schema.photos.c.photo_id).order_by(schema.photos.c.photo_id)))
+    return list(session.sql.scalars(select(schema.photos.c.photo_id).order_by(schema.photos.c.photo_id)))
 
 
-def account_of(connection: Connection, photo_ids: Collection[str]) -> dict[str, str]:
+def account_of(session: Session, photo_ids: Collection[str]) -> dict[str, str]:
     """Whose each of these photos is."""
     found: dict[str, str] = {}
     for chunk in chunks(photo_ids):
         query = select(schema.photos.c.photo_id, schema.accounts.c.account).join(
             schema.accounts, schema.accounts.c.id == schema.photos.c.account_id
         )
-        rows = connection.execute(query.where(schema.photos.c.photo_id.in_(chunk)))
+        rows = session.sql.execute(query.where(schema.photos.c.photo_id.in_(chunk)))
         found |= {photo_id: account for photo_id, account in rows}  # noqa: C416 -- rows are not pairs
     return found
 
 
-def files_of(connection: Connection, photo_ids: Collection[str]) -> dict[str, PhotoFile]:
+def files_of(session: Session, photo_ids: Collection[str]) -> dict[str, PhotoFile]:
     """Where the files of these photos were, and the thumbnails that are kept of them."""
     photos, features = schema.photos, schema.features
     found = {}
@@ -114,20 +116,20 @@ def files_of(connection: Connection, photo_ids: Collection[str]) -> dict[str, Ph
             .join(features, features.c.pixels == photos.c.pixels, isouter=True)
             .where(photos.c.photo_id.in_(chunk))
         )
-        for photo_id, path, sha256, thumbnail in connection.execute(query):
+        for photo_id, path, sha256, thumbnail in session.sql.execute(query):
             found[photo_id] = PhotoFile(Path(path), sha256, thumbnail)
     return found
 
 
-def photos_with(connection: Connection, fingerprint_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
+def photos_with(session: Session, fingerprint_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
     """Every photo with one of these fingerprints, each with that fingerprint."""
     for chunk in chunks(fingerprint_ids):
         query = _photos_by_fingerprint().where(schema.photo_fingerprints.c.fingerprint_id.in_(chunk))
-        for row in connection.execute(query):
+        for row in session.sql.execute(query):
             yield row[0], StoredPhoto(*row[1:])
 
 
-def accounts_per_fingerprint(connection: Connection, hasher: str) -> Iterator[tuple[int, int]]:
+def accounts_per_fingerprint(session: Session, hasher: str) -> Iterator[tuple[int, int]]:
     """How many distinct accounts carry each fingerprint of ``hasher``, by fingerprint."""
     links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
     query = (
@@ -138,21 +140,21 @@ def accounts_per_fingerprint(connection: Connection, hasher: str) -> Iterator[tu
         .group_by(links.fingerprint_id)
         .order_by(links.fingerprint_id)
     )
-    for row in connection.execute(query):
+    for row in session.sql.execute(query):
         yield row[0], row[1]
 
 
-def count_accounts(connection: Connection, fingerprint_ids: Collection[int]) -> int:
+def count_accounts(session: Session, fingerprint_ids: Collection[int]) -> int:
     """How many distinct accounts carry any of these fingerprints."""
     links, photos = schema.photo_fingerprints.c, schema.photos.c
     accounts: set[int] = set()
     for chunk in chunks(fingerprint_ids):
         query = select(photos.account_id).join(schema.photo_fingerprints, photos.id == links.photo_id).distinct()
-        accounts.update(connection.scalars(query.where(links.fingerprint_id.in_(chunk))))
+        accounts.update(session.sql.scalars(query.where(links.fingerprint_id.in_(chunk))))
     return len(accounts)
 
 
-def counts(connection: Connection) -> dict[str, int]:
+def counts(session: Session) -> dict[str, int]:
     """How many rows of each kind there are; pair scores go by their older name, ``ties``, which programs read."""
     tables = {
         "decisions": schema.decisions,
@@ -161,12 +163,12 @@ def counts(connection: Connection) -> dict[str, int]:
         "sources": schema.sources,
         "scans": schema.scans,
     }
-    counted = {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
-    kept = {"ties" if kind == "pair_scores" else kind: row_count(connection, kind) for kind in COUNTED}
+    counted = {name: session.sql.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
+    kept = {"ties" if kind == "pair_scores" else kind: row_count(session, kind) for kind in COUNTED}
     return kept | counted
 
 
-def unfinished_scans(connection: Connection) -> int:
+def unfinished_scans(session: Session) -> int:
     """How many scans were interrupted, or are under way."""
     unfinished = select(func.count()).select_from(schema.scans).where(schema.scans.c.finished_at.is_(None))
-    return connection.scalar(unfinished) or 0
+    return session.sql.scalar(unfinished) or 0

@@ -17,20 +17,20 @@ from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
 
 VERSION = max(STEPS, default=1)
 
 
-def version_of(connection: Connection) -> int:
+def version_of(session: Session) -> int:
     """The schema version of an open catalog, 0 for an empty database.
 
     Raises:
         NotAnIndexError: the database holds tables of something else.
     """
-    tables = inspect(connection).get_table_names()
+    tables = inspect(session.sql).get_table_names()
     if schema.versions.name in tables:
-        return connection.scalar(select(func.max(schema.versions.c.version))) or 0
+        return session.sql.scalar(select(func.max(schema.versions.c.version))) or 0
     if tables:
         raise NotAnIndexError("its catalog.sqlite3 is a database of another program")
     return 0
@@ -42,28 +42,28 @@ def refuse_newer(version: int) -> None:
         raise IndexTooNewError(f"its catalog has version {version}; this imgmatch knows up to {VERSION}: upgrade it")
 
 
-def migrate(connection: Connection) -> None:
+def migrate(session: Session) -> None:
     """Bring the catalog to ``VERSION`` inside the caller's transaction.
 
     Raises:
         IndexTooNewError: it is newer already.
     """
-    version = version_of(connection)
+    version = version_of(session)
     refuse_newer(version)
     if version == VERSION:
         return
     if version == 0:
-        schema.metadata.create_all(connection)
-        connection.execute(insert(schema.versions).values(version=VERSION))
+        schema.metadata.create_all(session.sql)
+        session.sql.execute(insert(schema.versions).values(version=VERSION))
     else:
-        drop_triggers(connection)
+        drop_triggers(session)
         for number in range(version + 1, VERSION + 1):
-            take_step(connection, number)
-    create_triggers(connection)
+            take_step(session, number)
+    create_triggers(session)
 
 
-def take_step(connection: Connection, version: int) -> None:
+def take_step(session: Session, version: int) -> None:
     """Turn a catalog of the version before, without triggers, into one of ``version``."""
     for statement in STEPS[version]:
-        connection.exec_driver_sql(statement)
-    connection.execute(insert(schema.versions).values(version=version))
+        session.sql.exec_driver_sql(statement)
+    session.sql.execute(insert(schema.versions).values(version=version))

@@ -9,10 +9,12 @@ from sqlalchemy import delete, exists, select
 from imgmatch.catalog import schema
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Table
+
+    from imgmatch.catalog.session import Session
 
 
-def remove_orphans(connection: Connection) -> dict[str, int]:
+def remove_orphans(session: Session) -> dict[str, int]:
     """Remove fingerprints and features that neither a photo nor a bank has any more, and accounts without photos.
 
     Only rows that have lost a use since the last time are looked at; a killed scan leaves its own to the next.
@@ -24,18 +26,18 @@ def remove_orphans(connection: Connection) -> dict[str, int]:
     prints, features, accounts = schema.fingerprints, schema.features, schema.accounts
     gone = {
         "fingerprints": _dropped(
-            connection, prints, (links.fingerprint_id == prints.c.id, banked.fingerprint_id == prints.c.id)
+            session, prints, (links.fingerprint_id == prints.c.id, banked.fingerprint_id == prints.c.id)
         ),
         "features": _dropped(
-            connection, features, (photos.pixels == features.c.pixels, banked.pixels == features.c.pixels)
+            session, features, (photos.pixels == features.c.pixels, banked.pixels == features.c.pixels)
         ),
-        "accounts": _dropped(connection, accounts, (photos.account_id == accounts.c.id,)),
+        "accounts": _dropped(session, accounts, (photos.account_id == accounts.c.id,)),
     }
-    connection.execute(delete(schema.orphans))
+    session.sql.execute(delete(schema.orphans))
     return gone
 
 
-def _dropped(connection: Connection, table: Table, uses: tuple[ColumnElement[bool], ...]) -> int:
+def _dropped(session: Session, table: Table, uses: tuple[ColumnElement[bool], ...]) -> int:
     noted = select(schema.orphans.c.row).where(schema.orphans.c.kind == table.name)
     unused = (~exists().where(use) for use in uses)
-    return connection.execute(delete(table).where(table.c.id.in_(noted), *unused)).rowcount
+    return session.sql.execute(delete(table).where(table.c.id.in_(noted), *unused)).rowcount

@@ -15,7 +15,8 @@ from imgmatch.model import Outline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
+
 
 _ONLY = 1
 """The one row of ``feature_searches``."""
@@ -50,7 +51,7 @@ class PairScore:
     outline_high: Outline | None = None
 
 
-def store_pair_scores(connection: Connection, scores: Sequence[PairScore]) -> None:
+def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
     """Keep these; of what is known of a pair already, the better score stays."""
     table = schema.pair_scores
     best: dict[tuple[int, int], PairScore] = {}
@@ -60,14 +61,14 @@ def store_pair_scores(connection: Connection, scores: Sequence[PairScore]) -> No
             best[score.low, score.high] = score
     for chunk in chunks(list(best)):
         query = select(table.c.low, table.c.high, table.c.log_odds).where(table.c.low.in_({low for low, _ in chunk}))
-        for low, high, log_odds in connection.execute(query):
+        for low, high, log_odds in session.sql.execute(query):
             if (low, high) in best:
                 if log_odds >= best[low, high].log_odds:
                     del best[low, high]
                 else:
-                    connection.execute(delete(table).where(table.c.low == low, table.c.high == high))
+                    session.sql.execute(delete(table).where(table.c.low == low, table.c.high == high))
     if best:
-        connection.execute(
+        session.sql.execute(
             insert(table),
             [
                 {
@@ -87,13 +88,13 @@ def store_pair_scores(connection: Connection, scores: Sequence[PairScore]) -> No
         )
 
 
-def read_pair_scores(connection: Connection) -> Iterator[PairScore]:
+def read_pair_scores(session: Session) -> Iterator[PairScore]:
     """Every pair looked at, in order."""
     table = schema.pair_scores.c
     turn, shares = (table.mirrored, table.rotation), (table.overlap_low, table.overlap_high, table.agreement)
     columns = (table.low, table.high, table.log_odds, *turn, *shares, table.outline_low, table.outline_high)
     query = select(*columns).order_by(table.low, table.high)
-    for low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines in connection.execute(query):
+    for low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines in session.sql.execute(query):
         yield PairScore(low, high, log_odds, bool(mirrored), rotation, of_low, of_high, alike, *map(_outline, outlines))
 
 
@@ -101,29 +102,29 @@ def _outline(kept: list[list[float]] | None) -> Outline | None:
     return None if kept is None else tuple((x, y) for x, y in kept)
 
 
-def scored_pairs(connection: Connection) -> set[tuple[int, int]]:
+def scored_pairs(session: Session) -> set[tuple[int, int]]:
     """The pairs looked at, each as the row ids of both features, the smaller one first."""
     table = schema.pair_scores.c
-    return {(low, high) for low, high in connection.execute(select(table.low, table.high))}
+    return {(low, high) for low, high in session.sql.execute(select(table.low, table.high))}
 
 
-def search_watermark(connection: Connection, model: str) -> int:
+def search_watermark(session: Session, model: str) -> int:
     """Up to which row id of features pictures were searched and scored by ``model``; 0 where that was another."""
     table = schema.feature_searches.c
-    return connection.scalar(select(table.watermark).where(table.id == _ONLY, table.model == model)) or 0
+    return session.sql.scalar(select(table.watermark).where(table.id == _ONLY, table.model == model)) or 0
 
 
-def begin_feature_search(connection: Connection, model: str) -> int:
+def begin_feature_search(session: Session, model: str) -> int:
     """As :func:`search_watermark`; what another model has scored is dropped first."""
     table = schema.feature_searches
-    if connection.scalar(select(table.c.model).where(table.c.id == _ONLY)) != model:
-        connection.execute(delete(schema.pair_scores))
-        store_search_watermark(connection, model, 0)
-    return search_watermark(connection, model)
+    if session.sql.scalar(select(table.c.model).where(table.c.id == _ONLY)) != model:
+        session.sql.execute(delete(schema.pair_scores))
+        store_search_watermark(session, model, 0)
+    return search_watermark(session, model)
 
 
-def store_search_watermark(connection: Connection, model: str, watermark: int) -> None:
+def store_search_watermark(session: Session, model: str, watermark: int) -> None:
     """Keep how far was searched."""
     table = schema.feature_searches
-    connection.execute(delete(table))
-    connection.execute(insert(table).values(id=_ONLY, model=model, watermark=watermark, searched_at=now()))
+    session.sql.execute(delete(table))
+    session.sql.execute(insert(table).values(id=_ONLY, model=model, watermark=watermark, searched_at=now()))

@@ -16,13 +16,12 @@ from imgmatch.catalog.rows import FileState, KnownPhoto
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.rows import PhotoRecord, ScanKey
+    from imgmatch.catalog.session import Session
     from imgmatch.model import NewPhoto
 
 
-def known_photos(connection: Connection, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
+def known_photos(session: Session, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
     """Which of these photos the catalog has."""
     table = schema.photos.c
     codebook = select(schema.features.c.codebook).where(schema.features.c.pixels == table.pixels).scalar_subquery()
@@ -38,25 +37,25 @@ def known_photos(connection: Connection, photo_ids: Collection[str]) -> dict[str
     )
     found: dict[str, KnownPhoto] = {}
     for chunk in chunks(photo_ids):
-        for photo_id, row_id, scan_id, size, mtime, *rest in connection.execute(
+        for photo_id, row_id, scan_id, size, mtime, *rest in session.sql.execute(
             select(*columns).where(table.photo_id.in_(chunk))
         ):
             found[photo_id] = KnownPhoto(row_id, scan_id, FileState(size, mtime), *rest)
     return found
 
 
-def store_photos(connection: Connection, scan: ScanKey, records: Sequence[PhotoRecord]) -> None:
+def store_photos(session: Session, scan: ScanKey, records: Sequence[PhotoRecord]) -> None:
     """Add photos, or replace those of the same ``photo_id``."""
     if not records:
         return
-    accounts = store_accounts(connection, ((record.photo, record.seen_at) for record in records))
-    known = known_photos(connection, [record.photo.photo_id for record in records])
+    accounts = store_accounts(session, ((record.photo, record.seen_at) for record in records))
+    known = known_photos(session, [record.photo.photo_id for record in records])
     values = {record.photo.photo_id: _values(scan, record, accounts) for record in records}
     rows = {photo_id: photo.id for photo_id, photo in known.items()}
-    _replace(connection, [values[photo_id] | {"row": row} for photo_id, row in rows.items()])
-    rows |= _insert(connection, [value for photo_id, value in values.items() if photo_id not in known])
-    _link(connection, records, rows)
-    store_features(connection, [record.features for record in records if record.features is not None])
+    _replace(session, [values[photo_id] | {"row": row} for photo_id, row in rows.items()])
+    rows |= _insert(session, [value for photo_id, value in values.items() if photo_id not in known])
+    _link(session, records, rows)
+    store_features(session, [record.features for record in records if record.features is not None])
 
 
 def _values(scan: ScanKey, record: PhotoRecord, accounts: Mapping[str, int]) -> dict[str, Any]:
@@ -87,67 +86,65 @@ def _place(
     }
 
 
-def _insert(connection: Connection, values: list[dict[str, Any]]) -> dict[str, int]:
+def _insert(session: Session, values: list[dict[str, Any]]) -> dict[str, int]:
     if not values:
         return {}
     table = schema.photos
-    inserted = connection.execute(insert(table).returning(table.c.photo_id, table.c.id), values)
+    inserted = session.sql.execute(insert(table).returning(table.c.photo_id, table.c.id), values)
     return {photo_id: row_id for photo_id, row_id in inserted}  # noqa: C416 -- rows are not pairs
 
 
-def _replace(connection: Connection, values: list[dict[str, Any]]) -> None:
+def _replace(session: Session, values: list[dict[str, Any]]) -> None:
     if not values:
         return
-    connection.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
+    session.sql.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
     for chunk in chunks(value["row"] for value in values):
         links = schema.photo_fingerprints
-        connection.execute(delete(links).where(links.c.photo_id.in_(chunk)))
+        session.sql.execute(delete(links).where(links.c.photo_id.in_(chunk)))
 
 
-def _link(connection: Connection, records: Sequence[PhotoRecord], rows: Mapping[str, int]) -> None:
+def _link(session: Session, records: Sequence[PhotoRecord], rows: Mapping[str, int]) -> None:
     links = []
     for hasher in dict.fromkeys(name for record in records for name in record.fingerprints):
         having = [record for record in records if hasher in record.fingerprints]
-        ids = intern_fingerprints(connection, hasher, [record.fingerprints[hasher] for record in having])
+        ids = intern_fingerprints(session, hasher, [record.fingerprints[hasher] for record in having])
         links += [
             {"fingerprint_id": ids[record.fingerprints[hasher]], "photo_id": rows[record.photo.photo_id]}
             for record in having
         ]
     if links:
-        connection.execute(insert(schema.photo_fingerprints), links)
+        session.sql.execute(insert(schema.photo_fingerprints), links)
 
 
-def mark_seen(
-    connection: Connection, scan: ScanKey, met: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]
-) -> None:
+def mark_seen(session: Session, scan: ScanKey, met: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]) -> None:
     """Note photos whose picture is unchanged: the scan has met them, and their line may say new things.
 
     Each comes with its ``seen_at`` in microseconds and the state of its file.
     """
     if not met:
         return
-    accounts = store_accounts(connection, ((photo, seen_at) for _, photo, seen_at, _ in met))
+    accounts = store_accounts(session, ((photo, seen_at) for _, photo, seen_at, _ in met))
     values = [_place(scan, photo, seen_at, file, accounts) | {"row": known.id} for known, photo, seen_at, file in met]
-    connection.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
+    session.sql.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
 
 
-def mark_line_seen(connection: Connection, scan: ScanKey, row_ids: Sequence[int]) -> None:
+def mark_line_seen(session: Session, scan: ScanKey, row_ids: Sequence[int]) -> None:
     """Note photos whose line was met while their file could not be used: what is known of them stays."""
     for chunk in chunks(row_ids):
-        connection.execute(update(schema.photos).where(schema.photos.c.id.in_(chunk)).values(scan_id=scan.scan_id))
+        session.sql.execute(update(schema.photos).where(schema.photos.c.id.in_(chunk)).values(scan_id=scan.scan_id))
 
 
-def prune_photos(connection: Connection, scan: ScanKey) -> int:
+def prune_photos(session: Session, scan: ScanKey) -> int:
     """Remove this source's photos that the scan has not met; returns how many."""
     table = schema.photos
     gone = (table.c.source_id == scan.source_id) & (table.c.scan_id != scan.scan_id)
-    return connection.execute(delete(table).where(gone)).rowcount
+    return session.sql.execute(delete(table).where(gone)).rowcount
 
 
-def remove_photos(connection: Connection, *, account: str | None = None, photo_id: str | None = None) -> int:
+def remove_photos(session: Session, *, account: str | None = None, photo_id: str | None = None) -> int:
     """Remove an account's photos, or one photo; returns how many."""
     table = schema.photos
     if account is not None:
         owner = select(schema.accounts.c.id).where(schema.accounts.c.account == account).scalar_subquery()
-        return connection.execute(delete(table).where(table.c.account_id == owner)).rowcount
-    return connection.execute(delete(table).where(table.c.photo_id == photo_id)).rowcount
+        return session.sql.execute(delete(table).where(table.c.account_id == owner)).rowcount
+    return session.sql.execute(delete(table).where(table.c.photo_id == photo_id)).rowcount

@@ -14,7 +14,7 @@ from imgmatch.catalog.chunks import chunks
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PictureFile:
     side: int
 
 
-def fingerprints_of_pictures(connection: Connection, hasher: str) -> Iterator[tuple[int, int]]:
+def fingerprints_of_pictures(session: Session, hasher: str) -> Iterator[tuple[int, int]]:
     """Row ids of features, in order, each with that of the fingerprint by ``hasher`` of the picture."""
     links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
     prints, banked = schema.fingerprints.c, schema.bank_pictures.c
@@ -38,14 +38,14 @@ def fingerprints_of_pictures(connection: Connection, hasher: str) -> Iterator[tu
         .where(prints.hasher == hasher)
         .group_by(table.id)
     )
-    found = {row: fingerprint for row, fingerprint in connection.execute(query)}  # noqa: C416 -- rows, not pairs
+    found = {row: fingerprint for row, fingerprint in session.sql.execute(query)}  # noqa: C416 -- rows, not pairs
     kept = select(table.id, banked.fingerprint_id).join(schema.bank_pictures, banked.pixels == table.pixels)
-    for row, fingerprint in connection.execute(kept):
+    for row, fingerprint in session.sql.execute(kept):
         found.setdefault(row, fingerprint)
     yield from sorted(found.items())
 
 
-def files_of_pictures(connection: Connection, feature_ids: Collection[int]) -> dict[int, PictureFile]:
+def files_of_pictures(session: Session, feature_ids: Collection[int]) -> dict[int, PictureFile]:
     """For each of these pictures the file of the first photo that shows it, by row id of its features."""
     table, photos = schema.features.c, schema.photos.c
     found: dict[int, PictureFile] = {}
@@ -56,6 +56,6 @@ def files_of_pictures(connection: Connection, feature_ids: Collection[int]) -> d
             .where(table.id.in_(chunk))
             .order_by(photos.id.desc())  # so that the first photo has the last word
         )
-        for row, path, sha256, width, height in connection.execute(query):
+        for row, path, sha256, width, height in session.sql.execute(query):
             found[row] = PictureFile(Path(path), sha256, max(width, height))
     return found

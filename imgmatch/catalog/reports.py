@@ -13,7 +13,7 @@ from imgmatch.catalog.times import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,44 +33,46 @@ class Report:
     rings: tuple[ReportedRing, ...]
 
 
-def last_report(connection: Connection) -> Report | None:
+def last_report(session: Session) -> Report | None:
     """The latest one; ``None`` where none was made."""
     reports, rings, members = schema.reports.c, schema.report_rings.c, schema.report_members.c
-    row = connection.execute(select(reports.id, reports.made_at).order_by(reports.id.desc()).limit(1)).first()
+    row = session.sql.execute(select(reports.id, reports.made_at).order_by(reports.id.desc()).limit(1)).first()
     if row is None:
         return None
     accounts: dict[str, set[str]] = {}
-    for ring, account in connection.execute(select(members.ring, members.account).where(members.report_id == row[0])):
+    for ring, account in session.sql.execute(select(members.ring, members.account).where(members.report_id == row[0])):
         accounts.setdefault(ring, set()).add(account)
-    found = connection.execute(select(rings.ring, rings.pictures).where(rings.report_id == row[0]).order_by(rings.ring))
+    found = session.sql.execute(
+        select(rings.ring, rings.pictures).where(rings.report_id == row[0]).order_by(rings.ring)
+    )
     return Report(row[1], tuple(ReportedRing(ring, frozenset(accounts.get(ring, ())), count) for ring, count in found))
 
 
-def store_report(connection: Connection, rings: Iterable[ReportedRing]) -> None:
+def store_report(session: Session, rings: Iterable[ReportedRing]) -> None:
     """Keep this report in place of earlier ones; of those only their time stays."""
-    report = connection.execute(
+    report = session.sql.execute(
         insert(schema.reports).values(made_at=now()).returning(schema.reports.c.id)
     ).scalar_one()
-    connection.execute(delete(schema.report_members))
-    connection.execute(delete(schema.report_rings))
+    session.sql.execute(delete(schema.report_members))
+    session.sql.execute(delete(schema.report_rings))
     kept = list(rings)
     if kept:
         values = [{"report_id": report, "ring": ring.ring, "pictures": ring.pictures} for ring in kept]
-        connection.execute(insert(schema.report_rings), values)
+        session.sql.execute(insert(schema.report_rings), values)
     members = [
         {"report_id": report, "ring": ring.ring, "account": account}
         for ring in kept
         for account in sorted(ring.accounts)
     ]
     if members:
-        connection.execute(insert(schema.report_members), members)
+        session.sql.execute(insert(schema.report_members), members)
 
 
-def count_reports(connection: Connection) -> int:
+def count_reports(session: Session) -> int:
     """How many reports were made."""
-    return connection.scalar(select(func.count()).select_from(schema.reports)) or 0
+    return session.sql.scalar(select(func.count()).select_from(schema.reports)) or 0
 
 
-def forget_reported(connection: Connection, account: str) -> None:
+def forget_reported(session: Session, account: str) -> None:
     """Take an account that is to be erased out of the report."""
-    connection.execute(delete(schema.report_members).where(schema.report_members.c.account == account))
+    session.sql.execute(delete(schema.report_members).where(schema.report_members.c.account == account))

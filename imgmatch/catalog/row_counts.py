@@ -15,7 +15,8 @@ from imgmatch.catalog import schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from imgmatch.catalog.session import Session
+
 
 COUNTED = {"photos": "", "accounts": "", "fingerprints": "hasher", "features": "codebook", "pair_scores": ""}
 """Tables whose rows are counted, each with the column whose values are counted apart."""
@@ -36,16 +37,16 @@ _ORPHANING = {
 }
 
 
-def create_triggers(connection: Connection) -> None:
+def create_triggers(session: Session) -> None:
     """Begin to count, and to note what may be unused."""
     for name, rule in (*_counting(), *_ORPHANING.items()):
-        connection.exec_driver_sql(f"CREATE TRIGGER {name} {rule}")
+        session.sql.exec_driver_sql(f"CREATE TRIGGER {name} {rule}")
 
 
-def drop_triggers(connection: Connection) -> None:
+def drop_triggers(session: Session) -> None:
     """Note nothing until :func:`create_triggers`, such as while tables are being changed."""
-    for name in list(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))):
-        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    for name in list(session.sql.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))):
+        session.sql.exec_driver_sql(f"DROP TRIGGER {name}")
 
 
 def _counting() -> Iterator[tuple[str, str]]:
@@ -60,21 +61,21 @@ def _counting() -> Iterator[tuple[str, str]]:
         yield f"bury_{table}", f"AFTER DELETE ON {table} BEGIN {gone} END"
 
 
-def row_count(connection: Connection, kind: str, part: str | None = None) -> int:
+def row_count(session: Session, kind: str, part: str | None = None) -> int:
     """How many rows the table ``kind`` has, or of its ``part``: a hasher of fingerprints, a codebook of features."""
     table = schema.row_counts.c
     query = select(func.sum(table.number)).where(table.kind == kind)
-    return connection.scalar(query if part is None else query.where(table.part == part)) or 0
+    return session.sql.scalar(query if part is None else query.where(table.part == part)) or 0
 
 
-def tombstones(connection: Connection, kind: str, part: str, through: int) -> list[int]:
+def tombstones(session: Session, kind: str, part: str, through: int) -> list[int]:
     """Row ids up to ``through`` that the table ``kind`` had under ``part`` and has lost; engine files may hold them."""
     table = schema.tombstones.c
     query = select(table.row).where(table.kind == kind, table.part == part, table.row <= through)
-    return list(connection.scalars(query.order_by(table.row)))
+    return list(session.sql.scalars(query.order_by(table.row)))
 
 
-def forget_tombstones(connection: Connection, kind: str, through: int) -> None:
+def forget_tombstones(session: Session, kind: str, through: int) -> None:
     """No engine file holds lost rows of this kind up to ``through`` any more."""
     table = schema.tombstones
-    connection.execute(delete(table).where(table.c.kind == kind, table.c.row <= through))
+    session.sql.execute(delete(table).where(table.c.kind == kind, table.c.row <= through))

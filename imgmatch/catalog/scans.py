@@ -14,40 +14,39 @@ from imgmatch.catalog.times import now
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.rows import SkipRecord
+    from imgmatch.catalog.session import Session
 
 
-def begin_scan(connection: Connection, source_key: str) -> ScanKey:
+def begin_scan(session: Session, source_key: str) -> ScanKey:
     """Note that a scan of the source has begun."""
-    source_id = _source_id(connection, source_key)
+    source_id = _source_id(session, source_key)
     statement = insert(schema.scans).values(source_id=source_id, started_at=now()).returning(schema.scans.c.id)
-    return ScanKey(connection.execute(statement).scalar_one(), source_id)
+    return ScanKey(session.sql.execute(statement).scalar_one(), source_id)
 
 
-def _source_id(connection: Connection, key: str) -> int:
-    found = connection.scalar(select(schema.sources.c.id).where(schema.sources.c.key == key))
+def _source_id(session: Session, key: str) -> int:
+    found = session.sql.scalar(select(schema.sources.c.id).where(schema.sources.c.key == key))
     if found is None:
         statement = insert(schema.sources).values(key=key).returning(schema.sources.c.id)
-        found = connection.execute(statement).scalar_one()
+        found = session.sql.execute(statement).scalar_one()
     return int(found)
 
 
-def finish_scan(connection: Connection, scan: ScanKey, counts: Mapping[str, int]) -> None:
+def finish_scan(session: Session, scan: ScanKey, counts: Mapping[str, int]) -> None:
     """Note that the scan has met all of its source, and forget what it skipped in earlier scans but not in this one."""
-    connection.execute(
+    session.sql.execute(
         update(schema.scans).where(schema.scans.c.id == scan.scan_id).values(finished_at=now(), counts=dict(counts))
     )
     gone = (schema.skipped.c.source_id == scan.source_id) & (schema.skipped.c.scan_id != scan.scan_id)
-    connection.execute(delete(schema.skipped).where(gone))
+    session.sql.execute(delete(schema.skipped).where(gone))
     # What an interrupted scan of this source left undone is done now.
     table = schema.scans.c
     undone = (table.source_id == scan.source_id) & (table.id < scan.scan_id) & table.finished_at.is_(None)
-    connection.execute(delete(schema.scans).where(undone))
+    session.sql.execute(delete(schema.scans).where(undone))
 
 
-def known_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
+def known_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
     """Which of these photos could not be used when this source was last read."""
     table = schema.skipped.c
     found: dict[str, KnownSkip] = {}
@@ -55,18 +54,18 @@ def known_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str
         query = select(
             table.photo_id, table.id, table.scan_id, table.file_bytes, table.file_mtime_ns, table.reason, table.detail
         ).where(table.source_id == scan.source_id, table.photo_id.in_(chunk))
-        for photo_id, row_id, scan_id, size, mtime, reason, detail in connection.execute(query):
+        for photo_id, row_id, scan_id, size, mtime, reason, detail in session.sql.execute(query):
             file = FileState(size, mtime) if size is not None else None
             found[photo_id] = KnownSkip(row_id, scan_id, file, reason, detail)
     return found
 
 
-def store_skips(connection: Connection, scan: ScanKey, skips: Sequence[SkipRecord]) -> None:
+def store_skips(session: Session, scan: ScanKey, skips: Sequence[SkipRecord]) -> None:
     """Write photos that could not be used, in place of what was known of them from this source."""
     ids = {skip.photo_id for skip in skips if skip.photo_id is not None and skip.reason != "duplicate"}
-    forget_skips(connection, scan, ids)
+    forget_skips(session, scan, ids)
     if skips:
-        connection.execute(insert(schema.skipped), [_values(scan, skip) for skip in skips])
+        session.sql.execute(insert(schema.skipped), [_values(scan, skip) for skip in skips])
 
 
 def _values(scan: ScanKey, skip: SkipRecord) -> dict[str, object]:
@@ -85,31 +84,31 @@ def _values(scan: ScanKey, skip: SkipRecord) -> dict[str, object]:
     }
 
 
-def forget_skips(connection: Connection, scan: ScanKey, photo_ids: Collection[str]) -> None:
+def forget_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> None:
     """Drop what was skipped under these ids: the photos can be used now."""
     for chunk in chunks(photo_ids):
         named = schema.skipped.c.photo_id.in_(chunk)
-        connection.execute(delete(schema.skipped).where(named, schema.skipped.c.source_id == scan.source_id))
+        session.sql.execute(delete(schema.skipped).where(named, schema.skipped.c.source_id == scan.source_id))
 
 
-def keep_skips(connection: Connection, scan: ScanKey, row_ids: Sequence[int]) -> None:
+def keep_skips(session: Session, scan: ScanKey, row_ids: Sequence[int]) -> None:
     """Note that photos skipped before were met again, unchanged."""
     for chunk in chunks(row_ids):
-        connection.execute(update(schema.skipped).where(schema.skipped.c.id.in_(chunk)).values(scan_id=scan.scan_id))
+        session.sql.execute(update(schema.skipped).where(schema.skipped.c.id.in_(chunk)).values(scan_id=scan.scan_id))
 
 
-def remove_skips(connection: Connection, *, account: str | None, photo_id: str | None) -> int:
+def remove_skips(session: Session, *, account: str | None, photo_id: str | None) -> int:
     """Forget what was skipped of an account, or of one photo; returns how many."""
     table = schema.skipped
     named = table.c.account == account if account is not None else table.c.photo_id == photo_id
-    return connection.execute(delete(table).where(named)).rowcount
+    return session.sql.execute(delete(table).where(named)).rowcount
 
 
-def drop_empty_sources(connection: Connection) -> None:
+def drop_empty_sources(session: Session) -> None:
     """Forget sources that nothing in the catalog came from: a path can name an account."""
     sources = schema.sources.c
     with_photos = exists().where(schema.photos.c.source_id == sources.id)
     with_skips = exists().where(schema.skipped.c.source_id == sources.id)
     empty = select(sources.id).where(~with_photos, ~with_skips)
-    connection.execute(delete(schema.scans).where(schema.scans.c.source_id.in_(empty)))
-    connection.execute(delete(schema.sources).where(sources.id.in_(empty)))
+    session.sql.execute(delete(schema.scans).where(schema.scans.c.source_id.in_(empty)))
+    session.sql.execute(delete(schema.sources).where(sources.id.in_(empty)))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
 
+    from imgmatch.catalog.session import Session
     from imgmatch.clustering.nodes import Nodes
 
 _Cluster = tuple[int, int]
@@ -30,7 +30,7 @@ _Cluster = tuple[int, int]
 class Dismissals:
     """Pairs that were told apart, the latest decision on a pair counting."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Session) -> None:
         verdicts = {decision.id: decision.verdict for decision in read_decisions(connection)}
         holders: dict[_Cluster, dict[bytes, set[str]]] = defaultdict(lambda: defaultdict(set))
         for decision, photo in read_decided_photos(connection):

@@ -20,9 +20,8 @@ from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Group, Kind, Or
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.banks import BankPicture
+    from imgmatch.catalog.session import Session
     from imgmatch.clustering.common import Common
     from imgmatch.clustering.graph import Graph
     from imgmatch.clustering.star_cover import Star
@@ -45,7 +44,7 @@ class _Shown:
 class Grouper:
     """Makes groups of the stars of one graph."""
 
-    def __init__(self, connection: Connection, graph: Graph, profile: HasherProfile, common: Common) -> None:
+    def __init__(self, connection: Session, graph: Graph, profile: HasherProfile, common: Common) -> None:
         self._connection = connection
         self._graph = graph
         self._profile = profile
@@ -167,7 +166,7 @@ def _named(groups: Sequence[Group]) -> list[Group]:
     return named
 
 
-def _verdicts(connection: Connection) -> dict[str, list[tuple[int, str, str]]]:
+def _verdicts(connection: Session) -> dict[str, list[tuple[int, str, str]]]:
     """The decisions on each photo: number, verdict and kind."""
     known = {decision.id: decision for decision in read_decisions(connection)}
     said: dict[str, list[tuple[int, str, str]]] = defaultdict(list)

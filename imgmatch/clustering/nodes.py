@@ -21,8 +21,7 @@ from imgmatch.catalog.pictures import fingerprints_of_pictures
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from imgmatch.catalog.session import Session
     from imgmatch.hashers.base import Hasher
 
 
@@ -75,7 +74,7 @@ def turned_by(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return bits[None]
 
 
-def read_nodes(connection: Connection, hasher: str, apart: Mapping[bytes, frozenset[str]]) -> Nodes:
+def read_nodes(connection: Session, hasher: str, apart: Mapping[bytes, frozenset[str]]) -> Nodes:
     """All pictures that photos show or banks hold.
 
     Args:
@@ -104,7 +103,7 @@ def read_nodes(connection: Connection, hasher: str, apart: Mapping[bytes, frozen
 
 
 def _carriers(
-    connection: Connection, ids: NDArray[np.int64], bits: NDArray[np.uint8], apart: Mapping[bytes, frozenset[str]]
+    connection: Session, ids: NDArray[np.int64], bits: NDArray[np.uint8], apart: Mapping[bytes, frozenset[str]]
 ) -> dict[int, frozenset[str]]:
     """For some fingerprints, by row id, those accounts that get nodes of their own and carry it still."""
     if not apart:

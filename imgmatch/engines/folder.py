@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from imgmatch.catalog.sqlite import OWN_FILES
 from imgmatch.engines.header import parse_header
 from imgmatch.errors import (
     IndexFullError,
@@ -29,9 +30,9 @@ from imgmatch.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from imgmatch.engines.header import Header, Snapshot
+from imgmatch.engines.header import Header, Snapshot
 
-HEADER, CATALOG, LOCK = "index.json", "catalog.sqlite3", "lock"
+HEADER, LOCK = "index.json", "lock"
 FEATURES = "features"
 """What the engine file of local features is called by, as others are by their hasher."""
 
@@ -46,7 +47,6 @@ class Layout:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.catalog = root / CATALOG
         self._header = root / HEADER
         self._lock = FileLock(root / LOCK, thread_local=False)
         self._thread = threading.RLock()
@@ -82,8 +82,7 @@ class Layout:
                 raise NotAnIndexError(f"{self.root} is not a folder")
             self.root.mkdir(parents=True, exist_ok=True)
             # The catalog and the lock may be there without a header: a kill while the index was being made.
-            beside = {f"{CATALOG}{suffix}" for suffix in ("", "-journal", "-wal", "-shm")}
-            ours = beside | {HEADER, LOCK, f"{HEADER}.new"}
+            ours = {*OWN_FILES, HEADER, LOCK, f"{HEADER}.new"}
             strange = {entry.name for entry in self.root.iterdir()} - ALLOWED_BESIDE - ours
             if strange and not self.exists():
                 raise NotAnIndexError(f"{self.root} holds other things ({min(strange)}, ...); give an empty folder")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.base import Catalog
 from imgmatch.describing.runner import Runner
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header

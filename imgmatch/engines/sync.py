@@ -27,9 +27,8 @@ from imgmatch.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.session import Session
     from imgmatch.engines.base import Codes, Hits, Ids
     from imgmatch.engines.folder import Layout
     from imgmatch.engines.ivf import Candidate
@@ -146,13 +145,13 @@ class Searcher(ABC, Generic[Held]):
     def _empty(self, header: Header) -> Held: ...
 
     @abstractmethod
-    def _last(self, connection: Connection) -> int: ...
+    def _last(self, connection: Session) -> int: ...
 
     @abstractmethod
-    def _count(self, connection: Connection, header: Header) -> int: ...
+    def _count(self, connection: Session, header: Header) -> int: ...
 
     @abstractmethod
-    def _count_after(self, connection: Connection, header: Header, row: int) -> int: ...
+    def _count_after(self, connection: Session, header: Header, row: int) -> int: ...
 
     @abstractmethod
     def _caught_up(
@@ -182,13 +181,13 @@ class FingerprintSearcher(Searcher[Parts]):
     def _empty(self, header: Header) -> Parts:
         return Parts(registry.engine(header.engine), (), 0)
 
-    def _last(self, connection: Connection) -> int:
+    def _last(self, connection: Session) -> int:
         return last_fingerprint(connection)
 
-    def _count(self, connection: Connection, header: Header) -> int:
+    def _count(self, connection: Session, header: Header) -> int:
         return count_fingerprints(connection, header.hashers[0])
 
-    def _count_after(self, connection: Connection, header: Header, row: int) -> int:
+    def _count_after(self, connection: Session, header: Header, row: int) -> int:
         return count_fingerprints_after(connection, header.hashers[0], row)
 
     def _caught_up(self, held: Parts, header: Header, last: int, progress: Progress = SILENT, known: int = 0) -> Parts:
@@ -228,13 +227,13 @@ class FeatureSearcher(Searcher[IvfParts]):
     def _empty(self, header: Header) -> IvfParts:
         return IvfParts(registry.codebook(header.codebook), (), 0)
 
-    def _last(self, connection: Connection) -> int:
+    def _last(self, connection: Session) -> int:
         return last_features(connection)
 
-    def _count(self, connection: Connection, header: Header) -> int:
+    def _count(self, connection: Session, header: Header) -> int:
         return count_features(connection, header.codebook)
 
-    def _count_after(self, connection: Connection, header: Header, row: int) -> int:
+    def _count_after(self, connection: Session, header: Header, row: int) -> int:
         return count_features_after(connection, header.codebook, row)
 
     def _caught_up(

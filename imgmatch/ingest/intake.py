@@ -27,7 +27,7 @@ from imgmatch.sources.states import NOT_TOLD, file_state, still
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.base import Catalog
     from imgmatch.describing.runner import Runner
     from imgmatch.progress import Progress
 

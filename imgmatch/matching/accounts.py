@@ -14,10 +14,9 @@ from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Pho
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.banks import BankPicture
     from imgmatch.catalog.rows import StoredPhoto
+    from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.base import Hits
     from imgmatch.matching.verification import Judged, Wanted
@@ -44,7 +43,7 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def answer(connection: Connection, name: str, query: Description, judged: Judged, wanted: Wanted) -> CheckResult:
+def answer(connection: Session, name: str, query: Description, judged: Judged, wanted: Wanted) -> CheckResult:
     """Look up who carries the pictures that passed and rank them by distinct accounts."""
     partial = {stored.id: (stored, judged.partial[row]) for row, stored in photos_showing(connection, judged.partial)}
     ranked = _rank(connection, query, judged, partial.values(), wanted.account)
@@ -73,7 +72,7 @@ def answer(connection: Connection, name: str, query: Description, judged: Judged
 
 
 def _with_banks(
-    connection: Connection, found: Iterable[tuple[StoredPhoto, Evidence]], matches: Sequence[Match]
+    connection: Session, found: Iterable[tuple[StoredPhoto, Evidence]], matches: Sequence[Match]
 ) -> list[Match]:
     """The matches, each photo with the list of known pictures it is on."""
     pixels = {stored.photo_id: stored.pixels for stored, _ in found}
@@ -83,7 +82,7 @@ def _with_banks(
     ]
 
 
-def _unshown(connection: Connection, query: Description, judged: Judged) -> list[Match]:
+def _unshown(connection: Session, query: Description, judged: Judged) -> list[Match]:
     """Known pictures that no account carries any more: copies of them are known all the same."""
     best: dict[int, Match] = {}
     for fingerprint, feature, picture in unshown_pictures(connection, judged.near, judged.partial):
@@ -102,7 +101,7 @@ def known_photo(picture: BankPicture) -> Photo:
 
 
 def _rank(
-    connection: Connection,
+    connection: Session,
     query: Description,
     judged: Judged,
     partial: Iterable[tuple[StoredPhoto, Evidence]],

@@ -17,9 +17,8 @@ from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, Failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Reply
     from imgmatch.engines.header import Header
     from imgmatch.engines.ivf import Candidate
@@ -80,7 +79,7 @@ class Checker:
         found = iter(self._features.search(asked, MOST_CANDIDATES) if asked else ())
         return [next(found) if query.asked is not None else [] for query in queries]
 
-    def _verifier(self, connection: Connection, rule: Rule | None) -> Verifier:
+    def _verifier(self, connection: Session, rule: Rule | None) -> Verifier:
         if rule is None:
             rule = calibrated(rules.shipped(), latest_calibration(connection))
         return Verifier(self._header.codebook, self._header.hashers[0], rule)

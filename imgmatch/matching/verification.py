@@ -19,9 +19,8 @@ from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.calibrations import Calibration
+    from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.ivf import Candidate
     from imgmatch.features.pair_model import Rule
@@ -89,7 +88,7 @@ class Verifier:
 
     def judge(
         self,
-        connection: Connection,
+        connection: Session,
         query: Description,
         near: Mapping[int, Near],
         candidates: Sequence[Candidate],
@@ -131,13 +130,13 @@ class Verifier:
     def _near_claim(self, row: int, near: Near) -> _Claim:
         return _Claim(row, ORIENTATIONS[near.orientation].mirrored, near.distance, near)
 
-    def _far_claims(self, connection: Connection, query: Description, candidates: Sequence[Candidate]) -> list[_Claim]:
+    def _far_claims(self, connection: Session, query: Description, candidates: Sequence[Candidate]) -> list[_Claim]:
         prints = fingerprints_of_features(connection, self._hasher, [one.row for one in candidates])
         turned = np.frombuffer(query.orientations[self._hasher], np.uint8).reshape(-1, FINGERPRINT_BYTES)
         return [_Claim(one.row, one.mirrored, apart(turned, prints.get(one.row))) for one in candidates]
 
     def _verified(
-        self, connection: Connection, query: Description, claims: Iterable[_Claim]
+        self, connection: Session, query: Description, claims: Iterable[_Claim]
     ) -> dict[int, tuple[float, Verified]]:
         """Of each picture the way it lies in the query that the rule likes best, with its score."""
         waiting = list(dict.fromkeys(claims))

@@ -45,15 +45,15 @@ def decide(planter: Planter, kind: str, verdict: Verdict, reason: str | None = N
 
 
 def banked(index: Index) -> list[tuple[str, str | None]]:
-    with index.catalog.read() as connection:
-        return [(picture.bank, picture.account) for picture in read_banks(connection)]
+    with index.catalog.read() as session:
+        return [(picture.bank, picture.account) for picture in read_banks(session)]
 
 
 def written(index: Index) -> list[list[tuple[object, ...]]]:
     """All rows of the two tables of decisions."""
     queries = ("SELECT * FROM decisions ORDER BY id", "SELECT * FROM decision_photos ORDER BY 1, 2, 3")
-    with index.catalog.read() as connection:
-        return [[tuple(row) for row in connection.exec_driver_sql(query)] for query in queries]
+    with index.catalog.read() as session:
+        return [[tuple(row) for row in session.sql.exec_driver_sql(query)] for query in queries]
 
 
 def sets(report: RingsReport) -> list[list[str]]:

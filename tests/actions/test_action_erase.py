@@ -67,23 +67,23 @@ def holding(index: Index, needle: bytes) -> list[str]:
 def secrets(index: Index, photo_id: str) -> set[bytes]:
     """All that was computed from one photo."""
     photo = schema.photos.c
-    with index.catalog.read() as connection:
-        row, sha256, pixels = connection.execute(
+    with index.catalog.read() as session:
+        row, sha256, pixels = session.sql.execute(
             select(photo.id, photo.sha256, photo.pixels).where(photo.photo_id == photo_id)
         ).one()
         links = schema.photo_fingerprints.c
         bits = select(schema.fingerprints.c.bits).join(
             schema.photo_fingerprints, links.fingerprint_id == schema.fingerprints.c.id
         )
-        return {sha256, pixels, *connection.scalars(bits.where(links.photo_id == row))}
+        return {sha256, pixels, *session.sql.scalars(bits.where(links.photo_id == row))}
 
 
 def features(index: Index, photo_id: str) -> tuple[int, bytes, bytes]:
     """Row, record and thumbnail of the features of one photo."""
     table, photo = schema.features.c, schema.photos.c
     query = select(table.id, table.record, table.thumbnail).join(schema.photos, photo.pixels == table.pixels)
-    with index.catalog.read() as connection:
-        row, record, thumbnail = connection.execute(query.where(photo.photo_id == photo_id)).one()
+    with index.catalog.read() as session:
+        row, record, thumbnail = session.sql.execute(query.where(photo.photo_id == photo_id)).one()
     return row, record, thumbnail
 
 

@@ -49,8 +49,8 @@ def test_a_file_that_is_gone_or_changed_gives_the_thumbnail_and_says_so(
     picture = stored_pictures(index, ["p"])["p"]
     assert picture.note is not None
     assert picture.note.startswith("the file has changed" if what == "changed" else "the file cannot be read")
-    with index.catalog.read() as connection:
-        kept = connection.exec_driver_sql("SELECT thumbnail FROM features").scalar()
+    with index.catalog.read() as session:
+        kept = session.sql.exec_driver_sql("SELECT thumbnail FROM features").scalar()
     if kept is None:
         assert (picture.jpeg, "no thumbnail" in picture.note) == (None, True)
     else:

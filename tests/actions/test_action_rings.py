@@ -92,11 +92,11 @@ def chain(index: Index, links: int, step: int) -> None:
     """Give the photos of an index fingerprints that each lie ``step`` bits from the next, and further from the rest."""
     rng = np.random.default_rng(5)
     bits = np.unpackbits(rng.integers(0, 256, 32, dtype=np.uint8))
-    with index.catalog.write() as connection:
+    with index.catalog.write() as session:
         for link in range(links):
             bits[link * step : (link + 1) * step] ^= 1
-            [row] = intern_fingerprints(connection, "phash", [np.packbits(bits).tobytes()]).values()
-            connection.exec_driver_sql(
+            [row] = intern_fingerprints(session, "phash", [np.packbits(bits).tobytes()]).values()
+            session.sql.exec_driver_sql(
                 "UPDATE photo_fingerprints SET fingerprint_id = ? WHERE photo_id = "
                 "(SELECT id FROM photos WHERE photo_id = ?) AND fingerprint_id IN "
                 "(SELECT id FROM fingerprints WHERE hasher = 'phash')",
@@ -206,8 +206,8 @@ def test_fingerprints_that_nobody_carries_any_more_are_not_looked_at(planter: Pl
     planter.plant("a", shot(1), 1)
     planter.index.add(planter.planted)
     near_nobody = (bytes(32), b"\1" + bytes(31), b"\3" + bytes(31))
-    with planter.index.catalog.write() as connection:
-        intern_fingerprints(connection, "phash", near_nobody)
+    with planter.index.catalog.write() as session:
+        intern_fingerprints(session, "phash", near_nobody)
     assert found(find_rings(planter.index)) == RingsReport((), ())
 
 

@@ -92,11 +92,11 @@ def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *,
 
 
 def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:
-    with index.catalog.write() as connection:
-        photo_id = every_photo_id(connection)[0]
-        store_pair_scores(connection, [PairScore(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
-        append_decision(connection, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])
-        add_to_bank(connection, KNOWN_STOLEN, [photo_id], "phash")
+    with index.catalog.write() as session:
+        photo_id = every_photo_id(session)[0]
+        store_pair_scores(session, [PairScore(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
+        append_decision(session, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])
+        add_to_bank(session, KNOWN_STOLEN, [photo_id], "phash")
     found = status(index)
     assert (found.ties, found.decisions, found.bank_pictures) == (1, 1, 1)
 

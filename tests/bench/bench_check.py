@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
 
+    from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Reply
     from imgmatch.model import Failure
 
@@ -140,22 +140,22 @@ def described(index: Index, query: Query) -> NDArray[np.uint8]:
 
 def store(index: Index, hasher: str, codes: NDArray[np.uint8]) -> None:
     """One photo and one account for every fingerprint, straight into the tables."""
-    with index.writing(), index.catalog.write() as connection:
+    with index.writing(), index.catalog.write() as session:
         tables = (schema.accounts, schema.photos, schema.fingerprints)
-        firsts = [1 + (connection.scalar(select(func.max(table.c.id))) or 0) for table in tables]
-        source = connection.scalar(select(func.min(schema.sources.c.id)))
+        firsts = [1 + (session.sql.scalar(select(func.max(table.c.id))) or 0) for table in tables]
+        source = session.sql.scalar(select(func.min(schema.sources.c.id)))
         for start in range(0, len(codes), AT_ONCE):
             block = codes[start : start + AT_ONCE]
-            _store_block(connection, hasher, block, [first + start for first in firsts], source)
+            _store_block(session, hasher, block, [first + start for first in firsts], source)
 
 
 def _store_block(
-    connection: Connection, hasher: str, codes: NDArray[np.uint8], firsts: list[int], source: int | None
+    session: Session, hasher: str, codes: NDArray[np.uint8], firsts: list[int], source: int | None
 ) -> None:
     account, photo, fingerprint = firsts
     seen = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1_000_000)
     numbers = range(len(codes))
-    connection.execute(
+    session.sql.execute(
         insert(schema.accounts),
         [{"id": account + n, "account": f"synthetic-{account + n}", "first_seen": seen} for n in numbers],
     )
@@ -170,7 +170,7 @@ def _store_block(
         "format": "JPEG",
         "quality": 100,
     }
-    connection.execute(
+    session.sql.execute(
         insert(schema.photos),
         [
             same
@@ -186,11 +186,11 @@ def _store_block(
             for n, code in enumerate(codes)
         ],
     )
-    connection.execute(
+    session.sql.execute(
         insert(schema.fingerprints),
         [{"id": fingerprint + n, "hasher": hasher, "bits": code.tobytes()} for n, code in enumerate(codes)],
     )
-    connection.execute(
+    session.sql.execute(
         insert(schema.photo_fingerprints),
         [{"fingerprint_id": fingerprint + n, "photo_id": photo + n} for n in numbers],
     )
@@ -266,11 +266,11 @@ def against_oracle(index: Index, oracle: LinearEngine, queries: list[Query]) -> 
     equal, matches = 0, 0
     for query in queries:
         hits = oracle.search(described(index, query), index.max_distance)
-        with index.catalog.read() as connection:
+        with index.catalog.read() as session:
             expected = {
                 (account, near.distance)
                 for fingerprint, near in nearest(hits).items()
-                for account in accounts_with(connection, fingerprint)
+                for account in accounts_with(session, fingerprint)
             }
         result = index.check(query.data, limit=1000)
         given = {(match.photo.account, match.evidence.distance) for match in result}
@@ -279,14 +279,14 @@ def against_oracle(index: Index, oracle: LinearEngine, queries: list[Query]) -> 
     return {"queries": len(queries), "equal": equal, "matches": matches}
 
 
-def accounts_with(connection: Connection, fingerprint: int) -> list[str]:
+def accounts_with(session: Session, fingerprint: int) -> list[str]:
     links, photos, accounts = schema.photo_fingerprints.c, schema.photos.c, schema.accounts.c
     joined = (
         select(accounts.account)
         .join(schema.photos, photos.account_id == accounts.id)
         .join(schema.photo_fingerprints, links.photo_id == photos.id)
     )
-    return list(connection.scalars(joined.where(links.fingerprint_id == fingerprint)))
+    return list(session.sql.scalars(joined.where(links.fingerprint_id == fingerprint)))
 
 
 def peers(codes: NDArray[np.uint8], turned: list[NDArray[np.uint8]]) -> dict[str, Any]:

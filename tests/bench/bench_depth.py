@@ -38,7 +38,8 @@ from imgmatch.registry import DEFAULT_CODEBOOK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
+
+    from imgmatch.catalog.session import Session
 
 SEED = 5
 AT_ONCE = 20_000
@@ -135,8 +136,8 @@ def build(place: Path, photos: int) -> dict[str, Any]:
     with Index.create(place, workers=2) as index:
         real = random.Random(SEED).sample(photos_in("portraits", "phone"), REAL)
         scanned = index.add([NewPhoto.at(path, account=path.stem + path.parent.name) for path in real])
-        with index.catalog.read() as connection:
-            records = list(connection.scalars(select(schema.features.c.record)))
+        with index.catalog.read() as session:
+            records = list(session.sql.scalars(select(schema.features.c.record)))
         say(f"writing {photos:,} drawn photos")
         writing = milliseconds(lambda: store(index, records, photos - len(index)))
         rebuilding = milliseconds(index.rebuild)
@@ -163,8 +164,8 @@ def store(index: Index, records: list[bytes], count: int) -> None:
         for start in range(0, count, AT_ONCE):
             size = min(AT_ONCE, count - start)
             rows = drawn(rng, lists, codes, size)
-            with index.catalog.write() as connection:
-                store_block(connection, rng, rows, 10_000_000 + start)
+            with index.catalog.write() as session:
+                store_block(session, rng, rows, 10_000_000 + start)
 
 
 def drawn(rng: np.random.Generator, lists: NDArray[np.uint16], codes: NDArray[np.uint8], size: int) -> list[bytes]:
@@ -191,18 +192,18 @@ def drawn(rng: np.random.Generator, lists: NDArray[np.uint16], codes: NDArray[np
     return [row.tobytes() for row in whole]
 
 
-def store_block(connection: Connection, rng: np.random.Generator, records: list[bytes], first: int) -> None:
+def store_block(session: Session, rng: np.random.Generator, records: list[bytes], first: int) -> None:
     bits = rng.integers(0, 256, (len(records), 32), dtype=np.uint8)
     rows = [first + number for number in range(len(records))]
-    source = connection.scalar(select(func.min(schema.sources.c.id)))
+    source = session.sql.scalar(select(func.min(schema.sources.c.id)))
     same = {
         "source_id": source, "scan_id": 1, "seen_at": 1, "file_bytes": 1, "file_mtime_ns": 1,
         "width": 400, "height": 533, "format": "JPEG", "quality": 100,
     }  # fmt: skip
-    connection.execute(
+    session.sql.execute(
         insert(schema.accounts), [{"id": row, "account": f"drawn-{row}", "first_seen": 1} for row in rows]
     )
-    connection.execute(
+    session.sql.execute(
         insert(schema.photos),
         [
             same
@@ -218,12 +219,12 @@ def store_block(connection: Connection, rng: np.random.Generator, records: list[
             for row, code in zip(rows, bits, strict=True)
         ],
     )
-    connection.execute(
+    session.sql.execute(
         insert(schema.fingerprints),
         [{"id": row, "hasher": "phash", "bits": code.tobytes()} for row, code in zip(rows, bits, strict=True)],
     )
-    connection.execute(insert(schema.photo_fingerprints), [{"fingerprint_id": row, "photo_id": row} for row in rows])
-    connection.execute(
+    session.sql.execute(insert(schema.photo_fingerprints), [{"fingerprint_id": row, "photo_id": row} for row in rows])
+    session.sql.execute(
         insert(schema.features),
         [
             {"pixels": code.tobytes()[:16], "codebook": DEFAULT_CODEBOOK, "record": record}

@@ -131,15 +131,15 @@ def told(report: RingsReport, changes: Mapping[str, Any], before: Sequence[Accou
 
 def chained(index: Index) -> list[Accounts]:
     """What fingerprints alone tie: PDQ in eight orientations, chained into components."""
-    with index.catalog.read() as connection:
-        blocks = list(read_fingerprints(connection, "pdq"))
+    with index.catalog.read() as session:
+        blocks = list(read_fingerprints(session, "pdq"))
         ids = np.concatenate([ids for ids, _ in blocks])
         bits = np.concatenate([bits for _, bits in blocks])
         pairs = near_pairs(registry.hasher("pdq").turned(bits), PEER_BITS)
         graph = coo_array((np.ones(len(pairs), np.int8), (pairs.left, pairs.right)), shape=(len(ids), len(ids)))
         _, labels = connected_components(graph, directed=False)
         account_of: dict[int, set[str]] = {}
-        for row, photo in photos_with(connection, ids.tolist()):
+        for row, photo in photos_with(session, ids.tolist()):
             account_of.setdefault(row, set()).add(photo.account)
     groups: dict[int, set[str]] = {}
     for row, label in zip(ids.tolist(), labels.tolist(), strict=True):

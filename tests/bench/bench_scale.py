@@ -152,8 +152,8 @@ def peers(index: Index) -> dict[str, Any]:
     flat = faiss.IndexBinaryFlat(256)
     copying = milliseconds(lambda: flat.add(np.ascontiguousarray(codes)))
     theirs = spread(milliseconds(partial(flat.range_search, rows, index.max_distance + 1)) for rows in queries)
-    with index.catalog.read() as connection:
-        counting = milliseconds(lambda: connection.scalar(select(func.count()).select_from(schema.photos)))
+    with index.catalog.read() as session:
+        counting = milliseconds(lambda: session.sql.scalar(select(func.count()).select_from(schema.photos)))
     return {
         "search_alone_ms": ours,
         "faiss IndexBinaryFlat.range_search, ms": theirs,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
 
+    from imgmatch.catalog.session import Session
     from imgmatch.index import Index
 
 SEED = 7
@@ -38,26 +38,26 @@ _BITS = 256
 
 def fill(index: Index, photos: int, real_ones: int) -> None:
     """Add so many drawn photos to an index whose first ones are real."""
-    with index.catalog.read() as connection:
-        real = next(read_fingerprints(connection, "phash"))[1][:real_ones]
-        first = {name: _next(connection, name) for name in ("photos", "accounts", "fingerprints")}
+    with index.catalog.read() as session:
+        real = next(read_fingerprints(session, "phash"))[1][:real_ones]
+        first = {name: _next(session, name) for name in ("photos", "accounts", "fingerprints")}
     mixing, levels = mixing_of(real)
     rng = np.random.default_rng([SEED, first["photos"]])  # of its own where an index is filled further
     with index.writing():
-        with index.catalog.write() as connection:
-            source = begin_scan(connection, "drawn")
+        with index.catalog.write() as session:
+            source = begin_scan(session, "drawn")
         for done in range(0, photos, AT_ONCE):
             size = min(AT_ONCE, photos - done)
             codes = drawn(rng, mixing, levels, size), rng.integers(0, 256, (size, 32), dtype=np.uint8)
-            with index.catalog.write() as connection:
-                raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+            with index.catalog.write() as session:
+                raw = cast("sqlite3.Connection", session.sql.connection.driver_connection)
                 raw.execute("PRAGMA cache_size=-6000000")  # 6 GB: pages are touched again and again
                 write(raw, Block(first, done, size, source.source_id, source.scan_id), *codes)
             say(f"  {done + size:,} photos written")
 
 
-def _next(connection: Connection, table: str) -> int:
-    return int(connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").scalar_one())  # noqa: S608
+def _next(session: Session, table: str) -> int:
+    return int(session.sql.exec_driver_sql(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").scalar_one())  # noqa: S608
 
 
 def mixing_of(real: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

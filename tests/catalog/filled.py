@@ -14,24 +14,23 @@ import pytest
 
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
-from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.rows import FileState, PhotoRecord
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.rows import ScanKey
+    from imgmatch.catalog.session import Session
 
 DAY_ONE = datetime(2026, 1, 4, tzinfo=UTC)
 
 
-def opened(folder: Path) -> Iterator[Catalog]:
+def opened(folder: Path) -> Iterator[SqliteCatalog]:
     """A new catalog that waits a twentieth of a second for other writers."""
-    catalog = Catalog(folder / "catalog.sqlite3", patience_ms=50)
+    catalog = SqliteCatalog(folder, patience=0.05)
     catalog.migrate()
     yield catalog
     catalog.close()
@@ -64,16 +63,16 @@ def photo(  # a photo has as many columns
     )
 
 
-def begin(connection: Connection, source: str = "s") -> ScanKey:
+def begin(session: Session, source: str = "s") -> ScanKey:
     """A scan of a source."""
-    return scan_rows.begin_scan(connection, source)
+    return scan_rows.begin_scan(session, source)
 
 
-def store(catalog: Catalog, records: Iterable[PhotoRecord], source: str = "s") -> ScanKey:
+def store(catalog: SqliteCatalog, records: Iterable[PhotoRecord], source: str = "s") -> ScanKey:
     """Write photos as one scan writes one batch."""
-    with catalog.write() as connection:
-        scan = begin(connection, source)
-        photo_rows.store_photos(connection, scan, list(records))
+    with catalog.write() as session:
+        scan = begin(session, source)
+        photo_rows.store_photos(session, scan, list(records))
     return scan
 
 

@@ -13,9 +13,8 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.features import FeatureRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from imgmatch.catalog.rows import PhotoRecord
+    from imgmatch.catalog.session import Session
 
 HASHER = "phash"
 
@@ -31,13 +30,13 @@ def showing(number: int, account: str = "a", *, picture: object, days: int = 0) 
     return replace(photo(number, account, picture=picture, days=days), features=kept)
 
 
-def feature_row(connection: Connection, picture: object) -> int:
+def feature_row(session: Session, picture: object) -> int:
     """The row id of the features of a picture."""
     table = schema.features.c
-    row: int = connection.execute(select(table.id).where(table.pixels == pixels(picture))).scalar_one()
+    row: int = session.sql.execute(select(table.id).where(table.pixels == pixels(picture))).scalar_one()
     return row
 
 
-def feature_pictures(connection: Connection) -> set[bytes]:
+def feature_pictures(session: Session) -> set[bytes]:
     """The pictures that have features."""
-    return set(connection.scalars(select(schema.features.c.pixels)))
+    return set(session.sql.scalars(select(schema.features.c.pixels)))

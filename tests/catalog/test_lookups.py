@@ -12,76 +12,77 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.session import Session
+    from imgmatch.catalog.sqlite import SqliteCatalog
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     yield from opened(tmp_path)
 
 
-def ids(connection: Connection, *pictures: object) -> list[int]:
+def ids(session: Session, *pictures: object) -> list[int]:
     """The phash rows of pictures."""
     values = [bits(("phash", picture)) for picture in pictures]
-    found = intern_fingerprints(connection, "phash", values)
+    found = intern_fingerprints(session, "phash", values)
     return [found[value] for value in values]
 
 
-def test_owners_are_the_accounts_with_their_earliest_time_and_whether_bytes_are_the_same(catalog: Catalog) -> None:
+def test_owners_are_the_accounts_with_their_earliest_time_and_whether_bytes_are_the_same(
+    catalog: SqliteCatalog,
+) -> None:
     one, two = photo(1, "a", days=4, picture="x"), photo(2, "a", days=2, picture="x")
     store(catalog, [one, two, photo(3, "b", picture="x"), photo(4, "c", picture="y")])
-    with catalog.write() as connection:
-        (x, y) = ids(connection, "x", "y")
-        found = set(lookups.owners(connection, [x, y], one.sha256, bytes(16)))
+    with catalog.write() as session:
+        (x, y) = ids(session, "x", "y")
+        found = set(lookups.owners(session, [x, y], one.sha256, bytes(16)))
     assert found == {(x, "a", two.seen_at, True), (x, "b", photo(3).seen_at, True), (y, "c", photo(4).seen_at, False)}
 
 
-def test_photos_are_found_by_fingerprint_for_all_or_some_accounts(catalog: Catalog) -> None:
+def test_photos_are_found_by_fingerprint_for_all_or_some_accounts(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1, "a", name="A", picture="x"), photo(2, "b", picture="x"), photo(3, "b", picture="y")])
-    with catalog.write() as connection:
-        (x, y) = ids(connection, "x", "y")
-        every = {(row, found.photo_id, found.name) for row, found in lookups.photos_with(connection, [x, y])}
-        some = {(row, found.photo_id) for row, found in lookups.photos_of(connection, [x, y], ["b"])}
+    with catalog.write() as session:
+        (x, y) = ids(session, "x", "y")
+        every = {(row, found.photo_id, found.name) for row, found in lookups.photos_with(session, [x, y])}
+        some = {(row, found.photo_id) for row, found in lookups.photos_of(session, [x, y], ["b"])}
     assert every == {(x, "p1", "A"), (x, "p2", None), (y, "p3", None)}
     assert some == {(x, "p2"), (y, "p3")}
 
 
-def test_accounts_are_counted_once_however_many_photos_they_have(catalog: Catalog) -> None:
+def test_accounts_are_counted_once_however_many_photos_they_have(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(number, f"a{number % 3}", picture=number % 2) for number in range(12)])
-    with catalog.write() as connection:
-        (even, odd) = ids(connection, 0, 1)
-        assert dict(lookups.accounts_per_fingerprint(connection, "phash")) == {even: 3, odd: 3}
-        assert lookups.count_accounts(connection, [even, odd]) == 3
-        assert lookups.count_accounts(connection, []) == 0
+    with catalog.write() as session:
+        (even, odd) = ids(session, 0, 1)
+        assert dict(lookups.accounts_per_fingerprint(session, "phash")) == {even: 3, odd: 3}
+        assert lookups.count_accounts(session, [even, odd]) == 3
+        assert lookups.count_accounts(session, []) == 0
 
 
-def test_more_fingerprints_than_a_statement_takes_are_looked_up(catalog: Catalog) -> None:
+def test_more_fingerprints_than_a_statement_takes_are_looked_up(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(number, f"a{number}") for number in range(1_100)])
-    with catalog.write() as connection:
-        rows = ids(connection, *range(1_100))
-        assert lookups.count_accounts(connection, rows) == 1_100
-        assert len(list(lookups.photos_with(connection, rows))) == 1_100
+    with catalog.write() as session:
+        rows = ids(session, *range(1_100))
+        assert lookups.count_accounts(session, rows) == 1_100
+        assert len(list(lookups.photos_with(session, rows))) == 1_100
 
 
-def test_a_fingerprint_that_is_gone_leads_nowhere(catalog: Catalog) -> None:
-    with catalog.read() as connection:
-        assert list(lookups.owners(connection, [99], bytes(32), bytes(16))) == []
-        assert list(lookups.photos_with(connection, [99])) == []
+def test_a_fingerprint_that_is_gone_leads_nowhere(catalog: SqliteCatalog) -> None:
+    with catalog.read() as session:
+        assert list(lookups.owners(session, [99], bytes(32), bytes(16))) == []
+        assert list(lookups.photos_with(session, [99])) == []
 
 
-def test_what_an_erasure_looks_for_is_every_digest_nobody_else_has(catalog: Catalog) -> None:
+def test_what_an_erasure_looks_for_is_every_digest_nobody_else_has(catalog: SqliteCatalog) -> None:
     mine, shared, theirs = photo(1, "a"), photo(2, "a", picture="x"), photo(3, "b", picture="x")
     store(catalog, [mine, shared, theirs])
-    with catalog.write() as connection:
-        digests = erasing.digests_of(connection, erasing.Erased(account="a"))
+    with catalog.write() as session:
+        digests = erasing.digests_of(session, erasing.Erased(account="a"))
         assert digests == {
             digest
             for record in (mine, shared)
             for digest in (record.sha256, record.pixels, *record.fingerprints.values())
         }
-        assert erasing.digests_of(connection, erasing.Erased(photo_id="p1")) < digests
-        assert erasing.mentions(connection, erasing.Erased(account="a")) == 1
-        assert erasing.mentions(connection, erasing.Erased(photo_id="p9")) == 0
-        assert erasing.digests_in_use(connection, digests) == digests
+        assert erasing.digests_of(session, erasing.Erased(photo_id="p1")) < digests
+        assert erasing.mentions(session, erasing.Erased(account="a")) == 1
+        assert erasing.mentions(session, erasing.Erased(photo_id="p9")) == 0
+        assert erasing.digests_in_use(session, digests) == digests

@@ -9,10 +9,10 @@ from filled import opened
 from sqlalchemy import delete, insert, inspect, text
 
 from imgmatch.catalog import migrations, schema
-from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark
 from imgmatch.catalog.row_counts import row_count, tombstones
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
@@ -109,29 +109,30 @@ def contents(path: Path, tables: Iterable[str]) -> dict[str, list[tuple[object, 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A catalog as the first version made it, with rows in every table."""
-    path = tmp_path / "old.sqlite3"
+    path = tmp_path / "old" / "catalog.sqlite3"
+    path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(VERSION_1 + ROWS_1)
     return path
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     yield from opened(tmp_path)
 
 
-def test_a_new_catalog_has_the_tables_of_the_schema_and_its_version(catalog: Catalog) -> None:
+def test_a_new_catalog_has_the_tables_of_the_schema_and_its_version(catalog: SqliteCatalog) -> None:
     assert catalog.version() == migrations.VERSION
-    with catalog.read() as connection:
-        assert set(inspect(connection).get_table_names()) == set(schema.metadata.tables)
-        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
-        assert connection.scalar(text("PRAGMA secure_delete")) == 1
+    with catalog.read() as session:
+        assert set(inspect(session.sql).get_table_names()) == set(schema.metadata.tables)
+        assert session.sql.scalar(text("PRAGMA foreign_keys")) == 1
+        assert session.sql.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert session.sql.scalar(text("PRAGMA secure_delete")) == 1
 
 
-def test_migrating_again_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
-    with catalog.write() as connection:
-        connection.execute(insert(schema.sources).values(key="kept"))
+def test_migrating_again_changes_nothing(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    with catalog.write() as session:
+        session.sql.execute(insert(schema.sources).values(key="kept"))
     before = (tmp_path / "catalog.sqlite3").read_bytes()
     catalog.migrate()
     assert (tmp_path / "catalog.sqlite3").read_bytes() == before
@@ -140,7 +141,7 @@ def test_migrating_again_changes_nothing(catalog: Catalog, tmp_path: Path) -> No
 
 def test_an_empty_file_is_a_catalog_not_yet_made(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite3").touch()
-    with closing(Catalog(tmp_path / "catalog.sqlite3")) as catalog:
+    with closing(SqliteCatalog(tmp_path)) as catalog:
         assert catalog.version() == 0
         catalog.migrate()
         assert catalog.version() == migrations.VERSION
@@ -150,7 +151,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Pa
     path = tmp_path / "catalog.sqlite3"
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE recipes (name TEXT)")
-    with closing(Catalog(path)) as catalog:
+    with closing(SqliteCatalog(path.parent)) as catalog:
         with pytest.raises(NotAnIndexError):
             catalog.version()
         with pytest.raises(NotAnIndexError):
@@ -159,9 +160,9 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Pa
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
 
-def test_a_newer_catalog_is_refused_and_left_as_it_is(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        connection.execute(insert(schema.versions).values(version=migrations.VERSION + 1))
+def test_a_newer_catalog_is_refused_and_left_as_it_is(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        session.sql.execute(insert(schema.versions).values(version=migrations.VERSION + 1))
     with pytest.raises(IndexTooNewError, match="upgrade"):
         migrations.refuse_newer(catalog.version())
     with pytest.raises(IndexTooNewError, match="upgrade"):
@@ -209,8 +210,8 @@ def brought_to(path: Path, version: int) -> Path:
     """The catalog of the first version at ``path`` as a later version made it, with rows in the new tables too."""
     for number, rows in ((2, ROWS_2), (3, ROWS_3), (4, ROWS_4)):
         if number <= version:
-            with closing(Catalog(path)) as catalog, catalog.write() as connection:
-                migrations.take_step(connection, number)
+            with closing(SqliteCatalog(path.parent)) as catalog, catalog.write() as session:
+                migrations.take_step(session, number)
             with closing(sqlite3.connect(path)) as connection:
                 connection.executescript(rows)
     return path
@@ -218,10 +219,10 @@ def brought_to(path: Path, version: int) -> Path:
 
 @pytest.mark.parametrize("version", range(1, 5))
 def test_a_catalog_of_an_older_version_becomes_exactly_a_new_one(
-    catalog: Catalog, old: Path, tmp_path: Path, version: int
+    catalog: SqliteCatalog, old: Path, tmp_path: Path, version: int
 ) -> None:
     brought_to(old, version)
-    with closing(Catalog(old)) as migrated:
+    with closing(SqliteCatalog(old.parent)) as migrated:
         assert migrated.version() == version
         migrated.migrate()
         assert migrated.version() == catalog.version() == migrations.VERSION
@@ -235,7 +236,7 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
         tables = {name for (name,) in named} - {"versions"}
     before = contents(old, tables)
     assert all(before.values())
-    with closing(Catalog(old)) as migrated:
+    with closing(SqliteCatalog(old.parent)) as migrated:
         migrated.migrate()
     now = {was: name for name, was in RENAMED.items()}
     after = contents(old, [now.get(name, name) for name in sorted(tables)])
@@ -247,13 +248,13 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
 
 
 def test_pair_scores_of_a_catalog_of_the_third_version_have_no_outlines(old: Path) -> None:
-    with closing(Catalog(brought_to(old, 3))) as migrated:
+    with closing(SqliteCatalog(brought_to(old, 3).parent)) as migrated:
         migrated.migrate()
-        with migrated.read() as connection:
-            assert list(read_pair_scores(connection)) == [
+        with migrated.read() as session:
+            assert list(read_pair_scores(session)) == [
                 PairScore(7, 9, 1.5, mirrored=False, rotation=90, overlap_low=0.25, overlap_high=None, agreement=0.5)
             ]
-            assert search_watermark(connection, "rule") == 9
+            assert search_watermark(session, "rule") == 9
 
 
 OF_VERSION_1 = {("photos", "", 2), ("accounts", "", 2), ("fingerprints", "phash", 1), ("fingerprints", "pdq", 1)}
@@ -279,39 +280,39 @@ def test_what_an_older_catalog_holds_is_counted_and_what_nothing_uses_is_removed
     old: Path, version: int, counted: set[tuple[str, str, int]], unused: set[tuple[str, int]]
 ) -> None:
     brought_to(old, version)
-    with closing(Catalog(old)) as migrated:
+    with closing(SqliteCatalog(old.parent)) as migrated:
         migrated.migrate()
         assert {row for row in contents(old, ["row_counts"])["row_counts"] if row[2]} == counted
         assert set(contents(old, ["orphans"])["orphans"]) >= unused
         kinds = ("accounts", "features", "fingerprints")
         before = {(kind, row[0]) for kind in kinds for row in contents(old, [kind])[kind]}
-        with migrated.write() as connection:
-            remove_orphans(connection)
+        with migrated.write() as session:
+            remove_orphans(session)
         assert before - {(kind, row[0]) for kind in kinds for row in contents(old, [kind])[kind]} == unused
 
 
 def test_an_older_catalog_counts_what_is_written_after_it_was_brought_up_to_date(old: Path) -> None:
-    with closing(Catalog(brought_to(old, 3))) as migrated:
+    with closing(SqliteCatalog(brought_to(old, 3).parent)) as migrated:
         migrated.migrate()
-        with migrated.write() as connection:
-            connection.execute(delete(schema.photos).where(schema.photos.c.photo_id == "p1"))
-            connection.execute(delete(schema.features).where(schema.features.c.id == 7))
-            remove_orphans(connection)
-            assert tombstones(connection, "features", "book", 9) == [7, 9]
+        with migrated.write() as session:
+            session.sql.execute(delete(schema.photos).where(schema.photos.c.photo_id == "p1"))
+            session.sql.execute(delete(schema.features).where(schema.features.c.id == 7))
+            remove_orphans(session)
+            assert tombstones(session, "features", "book", 9) == [7, 9]
             kinds = ("photos", "accounts", "pair_scores")
-            assert [row_count(connection, kind) for kind in kinds] == [1, 1, 0]
-            assert (row_count(connection, "features", "book"), row_count(connection, "features", "old book")) == (0, 1)
+            assert [row_count(session, kind) for kind in kinds] == [1, 1, 0]
+            assert (row_count(session, "features", "book"), row_count(session, "features", "old book")) == (0, 1)
 
 
 def test_a_migration_that_is_killed_leaves_the_old_catalog_as_it_was(old: Path) -> None:
     before, rows = structure(old), contents(old, ["versions", "photos"])
 
-    def begin(catalog: Catalog) -> None:
-        with catalog.write() as connection:
-            migrations.migrate(connection)
+    def begin(catalog: SqliteCatalog) -> None:
+        with catalog.write() as session:
+            migrations.migrate(session)
             raise KeyboardInterrupt
 
-    with closing(Catalog(old)) as catalog:
+    with closing(SqliteCatalog(old.parent)) as catalog:
         with pytest.raises(KeyboardInterrupt):
             begin(catalog)
         assert catalog.version() == 1

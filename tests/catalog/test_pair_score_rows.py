@@ -28,15 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
+    from imgmatch.catalog.session import Session
+    from imgmatch.catalog.sqlite import SqliteCatalog
 
 PICTURES = 40
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     """With forty pictures, whose features have the row ids 1 to 40."""
     for catalog in opened(tmp_path):
         store(catalog, [showing(number, f"a{number}", picture=number) for number in range(1, PICTURES + 1)])
@@ -49,30 +48,30 @@ def tie(low: int, high: int, odds: float = 1.0) -> PairScore:
     )
 
 
-def kept(connection: Connection) -> list[PairScore]:
-    return list(read_pair_scores(connection))
+def kept(session: Session) -> list[PairScore]:
+    return list(read_pair_scores(session))
 
 
-def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: Catalog) -> None:
+def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: SqliteCatalog) -> None:
     far = PairScore(2, 3, -40.0, mirrored=True, rotation=0, overlap_low=None, overlap_high=None, agreement=None)
-    with catalog.write() as connection:
-        store_pair_scores(connection, [far, tie(1, 3), tie(1, 2)])
-        assert kept(connection) == [tie(1, 2), tie(1, 3), far]
-        assert [type(one.mirrored) for one in kept(connection)] == [bool] * 3
-        assert counts(connection)["ties"] == 3
+    with catalog.write() as session:
+        store_pair_scores(session, [far, tie(1, 3), tie(1, 2)])
+        assert kept(session) == [tie(1, 2), tie(1, 3), far]
+        assert [type(one.mirrored) for one in kept(session)] == [bool] * 3
+        assert counts(session)["ties"] == 3
 
 
-def test_outlines_are_read_as_they_were_kept_and_none_where_there_were_none(catalog: Catalog) -> None:
+def test_outlines_are_read_as_they_were_kept_and_none_where_there_were_none(catalog: SqliteCatalog) -> None:
     low, high = ((0.25, 0.0), (1.0, 0.0), (0.6667, 1.0)), ((0.0, 0.1234), (1.0, 0.125), (0.5, 1.0))
     outlined = replace(tie(1, 2), outline_low=low, outline_high=high)
-    with catalog.write() as connection:
-        store_pair_scores(connection, [outlined, tie(1, 3)])
-        assert kept(connection) == [outlined, tie(1, 3)]
-        assert isinstance(kept(connection)[0].outline_low, tuple)
+    with catalog.write() as session:
+        store_pair_scores(session, [outlined, tie(1, 3)])
+        assert kept(session) == [outlined, tie(1, 3)]
+        assert isinstance(kept(session)[0].outline_low, tuple)
         statement = text("SELECT count(*) FROM pair_scores WHERE outline_low IS NULL AND outline_high IS NULL")
-        assert connection.scalar(statement) == 1
-        store_pair_scores(connection, [replace(tie(1, 3), log_odds=2.0, outline_low=low, outline_high=high)])
-        assert [one.outline_high for one in kept(connection)] == [high, high]
+        assert session.sql.scalar(statement) == 1
+        store_pair_scores(session, [replace(tie(1, 3), log_odds=2.0, outline_low=low, outline_high=high)])
+        assert [one.outline_high for one in kept(session)] == [high, high]
 
 
 PAIRS = st.sampled_from(list(combinations(range(1, 6), 2)))
@@ -82,64 +81,64 @@ BATCHES = st.lists(st.lists(st.tuples(PAIRS, st.integers(-3, 3)), max_size=12), 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
 def test_of_a_pair_the_best_score_stays_whatever_the_order(
-    catalog: Catalog, batches: list[list[tuple[tuple[int, int], int]]]
+    catalog: SqliteCatalog, batches: list[list[tuple[tuple[int, int], int]]]
 ) -> None:
     expected: dict[tuple[int, int], int] = {}
-    with catalog.write() as connection:
-        connection.execute(schema.pair_scores.delete())
+    with catalog.write() as session:
+        session.sql.execute(schema.pair_scores.delete())
         for batch in batches:
-            store_pair_scores(connection, [tie(*pair, odds) for pair, odds in batch])
+            store_pair_scores(session, [tie(*pair, odds) for pair, odds in batch])
             for pair, odds in batch:
                 expected[pair] = max(odds, expected.get(pair, odds))
-            assert kept(connection) == [tie(*pair, odds) for pair, odds in sorted(expected.items())]
+            assert kept(session) == [tie(*pair, odds) for pair, odds in sorted(expected.items())]
 
 
-def test_of_equal_odds_the_first_stays(catalog: Catalog) -> None:
+def test_of_equal_odds_the_first_stays(catalog: SqliteCatalog) -> None:
     first, second = tie(1, 2), replace(tie(1, 2), rotation=180)
-    with catalog.write() as connection:
-        store_pair_scores(connection, [first, second])
-        store_pair_scores(connection, [second])
-        assert kept(connection) == [first]
+    with catalog.write() as session:
+        store_pair_scores(session, [first, second])
+        store_pair_scores(session, [second])
+        assert kept(session) == [first]
 
 
-def test_more_ties_than_a_statement_takes_are_kept_and_bettered(catalog: Catalog) -> None:
+def test_more_ties_than_a_statement_takes_are_kept_and_bettered(catalog: SqliteCatalog) -> None:
     pairs = [(low, high) for low in range(1, PICTURES) for high in range(low + 1, PICTURES + 1)]
     assert len(pairs) > 700
-    with catalog.write() as connection:
-        store_pair_scores(connection, [tie(*pair) for pair in pairs])
-        store_pair_scores(connection, [tie(*pair, 0.0 if sum(pair) % 2 else 2.0) for pair in pairs])
-        assert kept(connection) == [tie(*pair, 1.0 if sum(pair) % 2 else 2.0) for pair in pairs]
+    with catalog.write() as session:
+        store_pair_scores(session, [tie(*pair) for pair in pairs])
+        store_pair_scores(session, [tie(*pair, 0.0 if sum(pair) % 2 else 2.0) for pair in pairs])
+        assert kept(session) == [tie(*pair, 1.0 if sum(pair) % 2 else 2.0) for pair in pairs]
 
 
-def test_a_tie_goes_with_the_features_of_either_picture(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        assert [feature_row(connection, picture) for picture in (1, 2, 3)] == [1, 2, 3]
-        store_pair_scores(connection, [tie(1, 2), tie(2, 3), tie(3, 4)])
-        remove_photos(connection, photo_id="p2")
-        assert kept(connection) == [tie(1, 2), tie(2, 3), tie(3, 4)]
-        remove_orphans(connection)
-        assert kept(connection) == [tie(3, 4)]
+def test_a_tie_goes_with_the_features_of_either_picture(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        assert [feature_row(session, picture) for picture in (1, 2, 3)] == [1, 2, 3]
+        store_pair_scores(session, [tie(1, 2), tie(2, 3), tie(3, 4)])
+        remove_photos(session, photo_id="p2")
+        assert kept(session) == [tie(1, 2), tie(2, 3), tie(3, 4)]
+        remove_orphans(session)
+        assert kept(session) == [tie(3, 4)]
 
 
-def test_how_far_was_searched_is_known_by_the_rule_that_judged(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        assert search_watermark(connection, "one") == 0
-        assert begin_feature_search(connection, "one") == 0
-        store_search_watermark(connection, "one", 7)
-        store_search_watermark(connection, "one", 12)
-        assert search_watermark(connection, "one") == begin_feature_search(connection, "one") == 12
-        assert search_watermark(connection, "other") == 0
+def test_how_far_was_searched_is_known_by_the_rule_that_judged(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        assert search_watermark(session, "one") == 0
+        assert begin_feature_search(session, "one") == 0
+        store_search_watermark(session, "one", 7)
+        store_search_watermark(session, "one", 12)
+        assert search_watermark(session, "one") == begin_feature_search(session, "one") == 12
+        assert search_watermark(session, "other") == 0
 
 
-def test_another_rule_drops_all_ties_and_begins_anew_and_the_same_one_none(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        begin_feature_search(connection, "one")
-        store_pair_scores(connection, [tie(1, 2), tie(2, 3)])
-        store_search_watermark(connection, "one", 3)
-        begin_feature_search(connection, "one")
-        assert len(kept(connection)) == 2
-        search_watermark(connection, "other")
-        assert len(kept(connection)) == 2
-        assert begin_feature_search(connection, "other") == 0
-        assert kept(connection) == []
-        assert begin_feature_search(connection, "one") == 0
+def test_another_rule_drops_all_ties_and_begins_anew_and_the_same_one_none(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        begin_feature_search(session, "one")
+        store_pair_scores(session, [tie(1, 2), tie(2, 3)])
+        store_search_watermark(session, "one", 3)
+        begin_feature_search(session, "one")
+        assert len(kept(session)) == 2
+        search_watermark(session, "other")
+        assert len(kept(session)) == 2
+        assert begin_feature_search(session, "other") == 0
+        assert kept(session) == []
+        assert begin_feature_search(session, "one") == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import photos
 import pytest
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from imgmatch.catalog.sqlite import SqliteCatalog
+
 LARGE = "photos|accounts|fingerprints|features|photo_fingerprints|ties"
 THROUGH_ALL = re.compile(rf"SCAN (?:{LARGE})\b|SEARCH fingerprints USING (?:COVERING )?INDEX \S+ \(hasher=\?\)")
 
@@ -35,7 +37,8 @@ def listening(index: Index) -> Iterator[Asked]:
     def hear(_: object, __: object, statement: str, *___: object) -> None:
         asked.append(statement)
 
-    engines = index.catalog._reading, index.catalog._writing  # noqa: SLF001 -- nothing else hears what is asked
+    catalog = cast("SqliteCatalog", index.catalog)
+    engines = catalog._reading, catalog._writing  # noqa: SLF001 -- nothing else hears what is asked
     for engine in engines:
         event.listen(engine, "before_cursor_execute", hear)
     yield asked
@@ -46,7 +49,7 @@ def listening(index: Index) -> Iterator[Asked]:
 def roads(index: Index, asked: Asked) -> dict[str, str]:
     """For each statement that looks for something, how SQLite does."""
     found = {}
-    with closing(sqlite3.connect(index.layout.catalog)) as connection:
+    with closing(sqlite3.connect(index.path / "catalog.sqlite3")) as connection:
         for statement in asked:
             if re.match(r"\s*(SELECT|UPDATE|DELETE)\b", statement):
                 # With many values SQLite may take another road than with the few of a small index.

@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
-    from imgmatch.catalog.database import Catalog
     from imgmatch.catalog.rows import PhotoRecord
+    from imgmatch.catalog.session import Session
+    from imgmatch.catalog.sqlite import SqliteCatalog
 
 BOOK, OTHER_BOOK = "book", "other book"
 ACCOUNTS, PICTURES, PHOTOS = "abcd", 8, 14
@@ -47,7 +46,7 @@ LAST = 2**62
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     yield from opened(tmp_path)
 
 
@@ -77,75 +76,75 @@ UNUSED = {
 }
 
 
-def counted(connection: Connection) -> dict[tuple[str, str], int]:
+def counted(session: Session) -> dict[tuple[str, str], int]:
     """How many rows there are of each kind and part, by counting them."""
-    asked = ((kind, *row) for kind, query in COUNTING.items() for row in connection.execute(text(query)))
+    asked = ((kind, *row) for kind, query in COUNTING.items() for row in session.sql.execute(text(query)))
     return {(kind, part): number for kind, part, number in asked if number}
 
 
-def kept_counts(connection: Connection) -> dict[tuple[str, str], int]:
+def kept_counts(session: Session) -> dict[tuple[str, str], int]:
     """What is kept of that."""
     table = schema.row_counts.c
     return {
         (kind, part): number
-        for kind, part, number in connection.execute(select(table.kind, table.part, table.number))
+        for kind, part, number in session.sql.execute(select(table.kind, table.part, table.number))
         if number
     }
 
 
-def unused(connection: Connection, kind: str) -> dict[str, list[int]]:
+def unused(session: Session, kind: str) -> dict[str, list[int]]:
     """Rows that nothing uses, by looking at all there are."""
     found: dict[str, list[int]] = {}
-    for part, row in connection.execute(text(UNUSED[kind])):
+    for part, row in session.sql.execute(text(UNUSED[kind])):
         found.setdefault(part, []).append(row)
     return found
 
 
-def ids(connection: Connection, kind: str) -> set[int]:
-    return set(connection.scalars(select(schema.metadata.tables[kind].c.id)))
+def ids(session: Session, kind: str) -> set[int]:
+    return set(session.sql.scalars(select(schema.metadata.tables[kind].c.id)))
 
 
-def check_counts(connection: Connection) -> None:
-    right = counted(connection)
-    assert kept_counts(connection) == right
-    assert {kind: row_count(connection, kind) for kind in COUNTED} == {
+def check_counts(session: Session) -> None:
+    right = counted(session)
+    assert kept_counts(session) == right
+    assert {kind: row_count(session, kind) for kind in COUNTED} == {
         kind: sum(number for (of, _), number in right.items() if of == kind) for kind in COUNTED
     }
-    shown = {"ties" if kind == "pair_scores" else kind: row_count(connection, kind) for kind in COUNTED}
-    assert counts(connection).items() >= shown.items()
+    shown = {"ties" if kind == "pair_scores" else kind: row_count(session, kind) for kind in COUNTED}
+    assert counts(session).items() >= shown.items()
     for hasher in ("phash", "pdq", "unknown"):
-        assert count_fingerprints(connection, hasher) == right.get(("fingerprints", hasher), 0)
+        assert count_fingerprints(session, hasher) == right.get(("fingerprints", hasher), 0)
     for codebook in (BOOK, OTHER_BOOK, "unknown"):
-        assert count_features(connection, codebook) == right.get(("features", codebook), 0)
+        assert count_features(session, codebook) == right.get(("features", codebook), 0)
 
 
-def noted(connection: Connection, kind: str) -> dict[str, set[int]]:
+def noted(session: Session, kind: str) -> dict[str, set[int]]:
     """The rows an engine file may still hold."""
     found: dict[str, set[int]] = {}
-    for part in {part for of, part in ever_counted(connection) if of == kind}:
-        found[part] = set(tombstones(connection, kind, part, LAST))
+    for part in {part for of, part in ever_counted(session) if of == kind}:
+        found[part] = set(tombstones(session, kind, part, LAST))
     return found
 
 
-def ever_counted(connection: Connection) -> set[tuple[str, str]]:
+def ever_counted(session: Session) -> set[tuple[str, str]]:
     return {
-        (kind, part) for kind, part in connection.execute(select(schema.row_counts.c.kind, schema.row_counts.c.part))
+        (kind, part) for kind, part in session.sql.execute(select(schema.row_counts.c.kind, schema.row_counts.c.part))
     }
 
 
-def checked_removal(connection: Connection) -> dict[str, int]:
+def checked_removal(session: Session) -> dict[str, int]:
     """A removal of orphans, held to the queries over whole tables."""
-    before = {kind: noted(connection, kind) for kind in IN_ENGINES}
-    right = {kind: unused(connection, kind) for kind in UNUSED}
-    left = {kind: ids(connection, kind) - {row for rows in right[kind].values() for row in rows} for kind in UNUSED}
-    gone = remove_orphans(connection)
+    before = {kind: noted(session, kind) for kind in IN_ENGINES}
+    right = {kind: unused(session, kind) for kind in UNUSED}
+    left = {kind: ids(session, kind) - {row for rows in right[kind].values() for row in rows} for kind in UNUSED}
+    gone = remove_orphans(session)
     assert gone == {kind: sum(map(len, right[kind].values())) for kind in UNUSED}
     for kind in IN_ENGINES:
-        fresh = {part: sorted(rows - before[kind][part]) for part, rows in noted(connection, kind).items()}
+        fresh = {part: sorted(rows - before[kind][part]) for part, rows in noted(session, kind).items()}
         assert {part: rows for part, rows in fresh.items() if rows} == right[kind]
-    assert {kind: ids(connection, kind) for kind in UNUSED} == left
-    assert connection.scalar(select(func.count()).select_from(schema.orphans)) == 0
-    check_counts(connection)
+    assert {kind: ids(session, kind) for kind in UNUSED} == left
+    assert session.sql.scalar(select(func.count()).select_from(schema.orphans)) == 0
+    check_counts(session)
     return gone
 
 
@@ -180,141 +179,141 @@ class Walk:
     def photo_ids(self) -> list[str]:
         return [f"p{number}" for number in self.chance.sample(range(PHOTOS), self.chance.randint(1, 5))]
 
-    def step(self, connection: Connection) -> None:
+    def step(self, session: Session) -> None:
         steps = (
             *(self.add,) * 3,
             *(self.prune, self.meet, self.remove, self.erase),
             *(self.bank, self.unbank, self.tie, self.forget_ties, self.remove_orphans),
         )
-        self.chance.choice(steps)(connection)
+        self.chance.choice(steps)(session)
 
-    def add(self, connection: Connection) -> None:
+    def add(self, session: Session) -> None:
         records = {record.photo.photo_id: record for record in (self.record() for _ in range(4))}
-        photo_rows.store_photos(connection, begin(connection, self.chance.choice("st")), list(records.values()))
+        photo_rows.store_photos(session, begin(session, self.chance.choice("st")), list(records.values()))
 
-    def prune(self, connection: Connection) -> None:
-        scan = begin(connection, self.chance.choice("st"))
-        known = photo_rows.known_photos(connection, self.photo_ids())
-        photo_rows.mark_line_seen(connection, scan, [found.id for found in known.values()])
-        photo_rows.prune_photos(connection, scan)
+    def prune(self, session: Session) -> None:
+        scan = begin(session, self.chance.choice("st"))
+        known = photo_rows.known_photos(session, self.photo_ids())
+        photo_rows.mark_line_seen(session, scan, [found.id for found in known.values()])
+        photo_rows.prune_photos(session, scan)
 
-    def meet(self, connection: Connection) -> None:
+    def meet(self, session: Session) -> None:
         """Photos are met again, and may have gone to another account."""
-        known = photo_rows.known_photos(connection, self.photo_ids())
+        known = photo_rows.known_photos(session, self.photo_ids())
         met = [
             (found, replace(self.record().photo, photo_id=photo_id), found.seen_at, found.file)
             for photo_id, found in known.items()
         ]
-        photo_rows.mark_seen(connection, begin(connection), met)
+        photo_rows.mark_seen(session, begin(session), met)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, session: Session) -> None:
         if self.chance.random() < 0.5:
-            photo_rows.remove_photos(connection, account=self.chance.choice(ACCOUNTS))
+            photo_rows.remove_photos(session, account=self.chance.choice(ACCOUNTS))
         else:
-            photo_rows.remove_photos(connection, photo_id=self.photo_ids()[0])
+            photo_rows.remove_photos(session, photo_id=self.photo_ids()[0])
 
-    def erase(self, connection: Connection) -> None:
+    def erase(self, session: Session) -> None:
         moment = to_microseconds(DAY_ONE) + self.chance.randrange(PHOTOS // 2) * 86_400_000_000
         ways = Erased(account=self.chance.choice(ACCOUNTS)), Erased(photo_id="p3"), Erased(before=moment)
-        remove_erased(connection, self.chance.choice(ways))
+        remove_erased(session, self.chance.choice(ways))
 
-    def bank(self, connection: Connection) -> None:
-        add_to_bank(connection, self.chance.choice(BANKS), self.photo_ids(), HASHER)
+    def bank(self, session: Session) -> None:
+        add_to_bank(session, self.chance.choice(BANKS), self.photo_ids(), HASHER)
 
-    def unbank(self, connection: Connection) -> None:
+    def unbank(self, session: Session) -> None:
         if self.chance.random() < 0.7:
-            remove_from_bank(connection, self.chance.choice(BANKS), self.photo_ids())
+            remove_from_bank(session, self.chance.choice(BANKS), self.photo_ids())
         else:
-            connection.execute(delete(schema.bank_pictures).where(schema.bank_pictures.c.id % 2 == 0))
+            session.sql.execute(delete(schema.bank_pictures).where(schema.bank_pictures.c.id % 2 == 0))
 
-    def tie(self, connection: Connection) -> None:
-        rows = sorted(ids(connection, "features"))
+    def tie(self, session: Session) -> None:
+        rows = sorted(ids(session, "features"))
         pairs = [(low, high) for low in rows for high in rows if low < high]
         chosen = self.chance.sample(pairs, min(6, len(pairs)))
         odds = self.chance.uniform(-3, 3)
-        store_pair_scores(connection, [PairScore(*pair, odds, False, 0, None, None, None) for pair in chosen])  # noqa: FBT003 -- as rows come
+        store_pair_scores(session, [PairScore(*pair, odds, False, 0, None, None, None) for pair in chosen])  # noqa: FBT003 -- as rows come
 
-    def forget_ties(self, connection: Connection) -> None:
-        begin_feature_search(connection, self.chance.choice(("one rule", "another")))
+    def forget_ties(self, session: Session) -> None:
+        begin_feature_search(session, self.chance.choice(("one rule", "another")))
 
-    def remove_orphans(self, connection: Connection) -> None:
-        found = checked_removal(connection)
+    def remove_orphans(self, session: Session) -> None:
+        found = checked_removal(session)
         self.removed += sum(found.values())
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_is_written_rows_are_counted_right_and_just_what_nothing_uses_is_removed(
-    catalog: Catalog, seed: int
+    catalog: SqliteCatalog, seed: int
 ) -> None:
     walk = Walk(seed)
     for _ in range(60):
-        with catalog.write() as connection:
-            walk.step(connection)
-            check_counts(connection)
-    with catalog.write() as connection:
-        walk.remove_orphans(connection)
+        with catalog.write() as session:
+            walk.step(session)
+            check_counts(session)
+    with catalog.write() as session:
+        walk.remove_orphans(session)
         assert walk.removed > 5
         for account in ACCOUNTS:
-            photo_rows.remove_photos(connection, account=account)
-        connection.execute(delete(schema.bank_pictures))
-        checked_removal(connection)
-        assert counted(connection) == {}
+            photo_rows.remove_photos(session, account=account)
+        session.sql.execute(delete(schema.bank_pictures))
+        checked_removal(session)
+        assert counted(session) == {}
 
 
-def test_what_is_rolled_back_is_not_counted(catalog: Catalog) -> None:
+def test_what_is_rolled_back_is_not_counted(catalog: SqliteCatalog) -> None:
     store(catalog, [showing(1, picture="x")])
 
     def broken() -> None:
-        with catalog.write() as connection:
-            photo_rows.store_photos(connection, begin(connection), [showing(2, "b", picture="y")])
-            photo_rows.remove_photos(connection, photo_id="p1")
+        with catalog.write() as session:
+            photo_rows.store_photos(session, begin(session), [showing(2, "b", picture="y")])
+            photo_rows.remove_photos(session, photo_id="p1")
             raise KeyboardInterrupt
 
-    with catalog.read() as connection:
-        before = counted(connection)
+    with catalog.read() as session:
+        before = counted(session)
     with pytest.raises(KeyboardInterrupt):
         broken()
-    with catalog.write() as connection:
-        assert kept_counts(connection) == counted(connection) == before
-        assert connection.scalar(select(func.count()).select_from(schema.orphans)) == 0
+    with catalog.write() as session:
+        assert kept_counts(session) == counted(session) == before
+        assert session.sql.scalar(select(func.count()).select_from(schema.orphans)) == 0
 
 
-def test_ties_that_go_with_their_features_are_counted_off(catalog: Catalog) -> None:
+def test_ties_that_go_with_their_features_are_counted_off(catalog: SqliteCatalog) -> None:
     store(catalog, [showing(number, f"a{number}", picture=number) for number in range(4)])
-    with catalog.write() as connection:
-        rows = sorted(ids(connection, "features"))
+    with catalog.write() as session:
+        rows = sorted(ids(session, "features"))
         pairs = [(low, high) for low in rows for high in rows if low < high]
-        store_pair_scores(connection, [PairScore(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
-        assert row_count(connection, "pair_scores") == 6
-        photo_rows.remove_photos(connection, photo_id="p1")
-        checked_removal(connection)
-        assert row_count(connection, "pair_scores") == 3
-        store_features(connection, [FeatureRow(pixels(2), OTHER_BOOK, b"anew", None)])  # which drops the row of before
-        assert row_count(connection, "pair_scores") == 1
-        check_counts(connection)
+        store_pair_scores(session, [PairScore(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
+        assert row_count(session, "pair_scores") == 6
+        photo_rows.remove_photos(session, photo_id="p1")
+        checked_removal(session)
+        assert row_count(session, "pair_scores") == 3
+        store_features(session, [FeatureRow(pixels(2), OTHER_BOOK, b"anew", None)])  # which drops the row of before
+        assert row_count(session, "pair_scores") == 1
+        check_counts(session)
 
 
 def test_every_row_that_was_removed_is_noted_under_its_hasher_or_codebook_until_no_engine_file_holds_it(
-    catalog: Catalog,
+    catalog: SqliteCatalog,
 ) -> None:
     store(catalog, [showing(1, "a", picture="x"), by_the_other_book(showing(2, "b", picture="y"))])
-    with catalog.write() as connection:
-        x, y = feature_row(connection, "x"), feature_row(connection, "y")
+    with catalog.write() as session:
+        x, y = feature_row(session, "x"), feature_row(session, "y")
         for account in "ab":
-            photo_rows.remove_photos(connection, account=account)
-        assert checked_removal(connection) == {"fingerprints": 4, "features": 2, "accounts": 2}
-        assert noted(connection, "features") == {BOOK: {x}, OTHER_BOOK: {y}}
-        assert {hasher: len(rows) for hasher, rows in noted(connection, "fingerprints").items()} == {
+            photo_rows.remove_photos(session, account=account)
+        assert checked_removal(session) == {"fingerprints": 4, "features": 2, "accounts": 2}
+        assert noted(session, "features") == {BOOK: {x}, OTHER_BOOK: {y}}
+        assert {hasher: len(rows) for hasher, rows in noted(session, "fingerprints").items()} == {
             "phash": 2,
             "pdq": 2,
         }
-        assert sum(remove_orphans(connection).values()) == 0
-        assert tombstones(connection, "features", BOOK, x - 1) == []
-        forget_tombstones(connection, "features", x)
-        assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: {y}}
-        forget_tombstones(connection, "features", LAST)
-        assert noted(connection, "features") == {BOOK: set(), OTHER_BOOK: set()}
-        assert sum(map(len, noted(connection, "fingerprints").values())) == 4
+        assert sum(remove_orphans(session).values()) == 0
+        assert tombstones(session, "features", BOOK, x - 1) == []
+        forget_tombstones(session, "features", x)
+        assert noted(session, "features") == {BOOK: set(), OTHER_BOOK: {y}}
+        forget_tombstones(session, "features", LAST)
+        assert noted(session, "features") == {BOOK: set(), OTHER_BOOK: set()}
+        assert sum(map(len, noted(session, "fingerprints").values())) == 4
 
 
 def test_what_is_left_by_a_scan_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
@@ -324,33 +323,33 @@ def test_what_is_left_by_a_scan_that_was_killed_is_removed_by_the_next(tmp_path:
         # The catalog is closed here, as by the end of a process: nobody has removed them.
     for catalog in opened(tmp_path):
         store(catalog, [showing(4, "a4", picture="new")])
-        with catalog.write() as connection:
-            assert checked_removal(connection)["features"] == 4
-            assert set(connection.scalars(select(schema.accounts.c.account))) == {"one for all", "a3", "a4"}
+        with catalog.write() as session:
+            assert checked_removal(session)["features"] == 4
+            assert set(session.sql.scalars(select(schema.accounts.c.account))) == {"one for all", "a3", "a4"}
 
 
-def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: Catalog) -> None:
+def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: SqliteCatalog) -> None:
     store(catalog, [showing(1, "a", picture="x")])
-    with catalog.write() as connection:
-        before = {kind: ids(connection, kind) for kind in UNUSED}
-        photo_rows.remove_photos(connection, photo_id="p1")
+    with catalog.write() as session:
+        before = {kind: ids(session, kind) for kind in UNUSED}
+        photo_rows.remove_photos(session, photo_id="p1")
     store(catalog, [showing(2, "a", picture="x")])
-    with catalog.write() as connection:
-        assert sum(checked_removal(connection).values()) == 0
-        assert {kind: ids(connection, kind) for kind in UNUSED} == before
+    with catalog.write() as session:
+        assert sum(checked_removal(session).values()) == 0
+        assert {kind: ids(session, kind) for kind in UNUSED} == before
 
 
-def test_what_comes_after_a_row_is_counted_without_what_came_before(catalog: Catalog) -> None:
+def test_what_comes_after_a_row_is_counted_without_what_came_before(catalog: SqliteCatalog) -> None:
     store(catalog, [showing(number, picture=number) for number in range(9)])
-    with catalog.write() as connection:
-        photo_rows.remove_photos(connection, photo_id="p5")
-        remove_orphans(connection)
+    with catalog.write() as session:
+        photo_rows.remove_photos(session, photo_id="p5")
+        remove_orphans(session)
         for row in range(-1, 20):
             prints, features = schema.fingerprints.c, schema.features.c
             later = select(func.count()).where(prints.id > row, prints.hasher == "pdq")
-            assert count_fingerprints_after(connection, "pdq", row) == connection.scalar(later)
+            assert count_fingerprints_after(session, "pdq", row) == session.sql.scalar(later)
             later = select(func.count()).where(features.id > row, features.codebook == BOOK)
-            assert count_features_after(connection, BOOK, row) == connection.scalar(later)
-            assert count_features_after(connection, OTHER_BOOK, row) == 0
-        assert count_fingerprints_after(connection, "pdq", last_fingerprint(connection)) == 0
-        assert count_features_after(connection, BOOK, last_features(connection)) == 0
+            assert count_features_after(session, BOOK, row) == session.sql.scalar(later)
+            assert count_features_after(session, OTHER_BOOK, row) == 0
+        assert count_fingerprints_after(session, "pdq", last_fingerprint(session)) == 0
+        assert count_features_after(session, BOOK, last_features(session)) == 0

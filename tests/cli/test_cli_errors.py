@@ -79,8 +79,8 @@ def test_an_index_made_by_a_newer_version_is_refused(tmp_path: Path, capsys: pyt
 def test_a_catalog_made_by_a_newer_version_is_refused_and_the_index_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Index.create(tmp_path / "index") as index, index.catalog.write() as connection:
-        connection.exec_driver_sql("INSERT INTO versions VALUES (99)")
+    with Index.create(tmp_path / "index") as index, index.catalog.write() as session:
+        session.sql.exec_driver_sql("INSERT INTO versions VALUES (99)")
     assert run(["status", "--index", str(tmp_path / "index")]) == 4
     assert f"index {tmp_path / 'index'}: its catalog has version 99" in capsys.readouterr().err
 

@@ -51,9 +51,9 @@ def lines(report: RingsReport) -> list[str]:
 
 def contents(index: Index) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
-    with index.catalog.read() as connection:
+    with index.catalog.read() as session:
         return {
-            name: [tuple(row) for row in connection.execute(table.select())]
+            name: [tuple(row) for row in session.sql.execute(table.select())]
             for name, table in schema.metadata.tables.items()
         }
 
@@ -194,9 +194,9 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
     plant_crops(planter, range(5))
     undisturbed = planter.rings()
     assert len(undisturbed.rings) == 5
-    with planter.index.catalog.write() as connection:
+    with planter.index.catalog.write() as session:
         for table in (schema.pair_scores, schema.feature_searches):
-            connection.execute(table.delete())
+            session.sql.execute(table.delete())
 
     def kill(work: str, share: float) -> None:
         if work == "pictures searched" and share < 1:

@@ -43,8 +43,8 @@ class Night:
         return path
 
     def nodes(self) -> Nodes:
-        with self.index.catalog.read() as connection:
-            return read_nodes(connection, "phash", {})
+        with self.index.catalog.read() as session:
+            return read_nodes(session, "phash", {})
 
     def search(self, left: np.ndarray = NO_PAIRS, right: np.ndarray = NO_PAIRS) -> Searched:
         nodes = self.nodes()
@@ -52,8 +52,8 @@ class Night:
         return search_new(self.index, nodes, Tied(nodes, left, right), self.heard)
 
     def ties(self) -> list[PairScore]:
-        with self.index.catalog.read() as connection:
-            return list(read_pair_scores(connection))
+        with self.index.catalog.read() as session:
+            return list(read_pair_scores(session))
 
     def copies(self) -> set[tuple[int, int]]:
         """Pairs of pictures, numbered as they were planted, that the rule takes for copies."""
@@ -72,10 +72,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 @pytest.fixture
 def night(opened: Index, tmp_path: Path) -> Iterator[Night]:
     yield Night(tmp_path, opened)
-    with opened.catalog.write() as connection:
+    with opened.catalog.write() as session:
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.versions:
-                connection.execute(table.delete())
+                session.sql.execute(table.delete())
     opened.rebuild()
 
 
@@ -162,9 +162,9 @@ def test_progress_is_told_and_how_far_was_searched_is_kept_batch_by_batch(
         night.plant(f"n{seed}", photos.picture(seed, (160, 200)))
     assert night.search().pictures == 5
     assert night.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
-    with night.index.catalog.read() as connection:
+    with night.index.catalog.read() as session:
         rule = rule_name(night.index.header.codebook)
-        assert search_watermark(connection, rule) == max(night.nodes().pictures)
+        assert search_watermark(session, rule) == max(night.nodes().pictures)
 
 
 def test_a_night_that_was_killed_goes_on_where_it_was(night: Night) -> None:
@@ -173,8 +173,8 @@ def test_a_night_that_was_killed_goes_on_where_it_was(night: Night) -> None:
     for name, image in (("whole", picture), ("stranger", photos.picture(8, SIZE)), ("crop", crop(picture))):
         night.plant(name, image)
         rows = list(night.nodes().pictures)
-    with night.index.catalog.write() as connection:
-        store_search_watermark(connection, rule_name(night.index.header.codebook), rows[1])
+    with night.index.catalog.write() as session:
+        store_search_watermark(session, rule_name(night.index.header.codebook), rows[1])
     assert night.search().pictures == 1
     assert night.copies() == {(0, 2)}
 
@@ -185,8 +185,8 @@ def test_after_another_rule_all_pictures_are_looked_up_anew(night: Night) -> Non
     night.plant("crop", crop(picture))
     night.search()
     before = night.ties()
-    with night.index.catalog.write() as connection:
-        store_search_watermark(connection, "another", 99_999)
+    with night.index.catalog.write() as session:
+        store_search_watermark(session, "another", 99_999)
     assert night.search().pictures == 2
     assert night.ties() == before != []
 

@@ -16,8 +16,8 @@ from sqlalchemy import delete, func, select, update
 
 from imgmatch import registry
 from imgmatch.catalog import schema
-from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.features import FeatureRow, read_records, store_features
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.ivf import IvfParts
@@ -47,7 +47,7 @@ class Shelf:
         self.layout = Layout(root)
         if not self.layout.exists():
             self.layout.create(Header(FORMAT_VERSION, ("phash",), "flat", BOOK))
-        self.catalog = Catalog(self.layout.catalog)
+        self.catalog = SqliteCatalog(self.layout.root)
         self.catalog.migrate()
         self.searcher = FeatureSearcher(self.layout, self.catalog)
 
@@ -59,9 +59,9 @@ class Shelf:
 
     def add(self, *seeds: int, codebook: str = BOOK) -> None:
         """The features of some pictures in one transaction, as a batch of a scan adds them."""
-        with self.catalog.write() as connection:
+        with self.catalog.write() as session:
             store_features(
-                connection,
+                session,
                 [
                     FeatureRow(pixels(seed, number), codebook, packed(seed, number), None)
                     for seed in seeds
@@ -73,9 +73,9 @@ class Shelf:
         """Remove the pictures of a seed; returns their row ids."""
         table = schema.features
         mine = table.c.pixels.in_([pixels(seed, number) for number in range(AT_ONCE)])
-        with self.catalog.write() as connection:
-            rows = connection.scalars(select(table.c.id).where(mine)).all()
-            connection.execute(delete(table).where(mine))
+        with self.catalog.write() as session:
+            rows = session.sql.scalars(select(table.c.id).where(mine)).all()
+            session.sql.execute(delete(table).where(mine))
         return list(rows)
 
     def is_current(self) -> bool:
@@ -135,8 +135,8 @@ def answers(parts: IvfParts) -> list[Rows]:
 
 def in_catalog(shelf: Shelf) -> list[Rows]:
     """What a search must find, from the catalog alone, made at once."""
-    with shelf.catalog.read() as connection:
-        rows = [(row, unpack(record)) for block in read_records(connection, BOOK) for row, record in block]
+    with shelf.catalog.read() as session:
+        rows = [(row, unpack(record)) for block in read_records(session, BOOK) for row, record in block]
     return answers(IvfParts(shipped(), (), 0).grown(rows, 0))
 
 
@@ -154,8 +154,8 @@ def pictures_in(shelf: Shelf) -> set[int]:
 
 def rows_in_catalog(shelf: Shelf, codebook: str = BOOK) -> set[int]:
     table = schema.features.c
-    with shelf.catalog.read() as connection:
-        return set(connection.scalars(select(table.id).where(table.codebook == codebook)))
+    with shelf.catalog.read() as session:
+        return set(session.sql.scalars(select(table.id).where(table.codebook == codebook)))
 
 
 def test_an_empty_index_finds_nothing(shelf: Shelf) -> None:
@@ -359,9 +359,9 @@ def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_
     lost = shelf.drop(2)
     shelf.add(4, 5)
     shelf.drop(4)  # what came and went since costs nothing
-    with shelf.catalog.write() as connection:
+    with shelf.catalog.write() as session:
         forgotten = {"all": [], "some": lost[:1], "nothing": lost}[noted]
-        connection.execute(delete(schema.tombstones).where(schema.tombstones.c.row.in_(forgotten)))
+        session.sql.execute(delete(schema.tombstones).where(schema.tombstones.c.row.in_(forgotten)))
     searcher = Counting(shelf.layout, shelf.catalog)
     if searched:
         searcher.current()
@@ -445,8 +445,8 @@ def test_rows_that_come_while_it_catches_up_are_taken_in_once(shelf: Shelf) -> N
 @pytest.mark.parametrize("record", [b"", b"\1\0\5", b"\2\0\0\0\xff\xff\xff\xff", packed(1, 1)[:-1]])
 def test_a_damaged_record_is_an_error_that_names_its_row(shelf: Shelf, record: bytes) -> None:
     shelf.add(1)
-    with shelf.catalog.write() as connection:
-        connection.execute(update(schema.features).where(schema.features.c.id == 4).values(record=record))
+    with shelf.catalog.write() as session:
+        session.sql.execute(update(schema.features).where(schema.features.c.id == 4).values(record=record))
     for use in (shelf.searcher.current, shelf.publish, shelf.rebuild):
         with pytest.raises(IndexDamagedError, match=rf"{shelf.layout.root}: features 4: feature record"):
             use()
@@ -508,5 +508,5 @@ def test_a_reader_that_opens_while_generations_change_always_gets_all(shelf: She
 
 def test_the_catalog_counts_what_the_engine_holds(shelf: Shelf) -> None:
     shelf.add(1, 2)
-    with shelf.catalog.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(schema.features)) == len(shelf.searcher.current())
+    with shelf.catalog.read() as session:
+        assert session.sql.scalar(select(func.count()).select_from(schema.features)) == len(shelf.searcher.current())

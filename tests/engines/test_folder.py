@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from imgmatch import registry
-from imgmatch.engines.folder import CATALOG, HEADER, LOCK, Layout
+from imgmatch.catalog.sqlite import OWN_FILES
+from imgmatch.engines.folder import HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.snapshots import save_arrays
 from imgmatch.engines.sync import load_fingerprints
@@ -123,7 +124,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_index_half_made_can_be_made(tmp_path: Path) -> None:
-    for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", LOCK, f"{HEADER}.new"):
+    for name in (*OWN_FILES, LOCK, f"{HEADER}.new"):
         (tmp_path / name).touch()
     Layout(tmp_path).create(NEW)
     assert Layout(tmp_path).header() == NEW
@@ -144,7 +145,7 @@ def test_publishing_names_the_next_generation_and_drops_the_one_before(layout: L
 
 
 def test_publishing_leaves_files_of_others_alone(layout: Layout) -> None:
-    others = {"README.md", CATALOG, f"{CATALOG}-wal", "phasher", "pdq"}
+    others = {"README.md", *OWN_FILES, "phasher", "pdq"}
     for name in others:
         (layout.root / name).touch()
     layout.publish(NEW, NEXT, write("1"))

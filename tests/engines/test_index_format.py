@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.catalog import migrations, schema
-from imgmatch.engines.folder import ALLOWED_BESIDE, CATALOG, HEADER, LOCK, Layout
+from imgmatch.catalog.sqlite import OWN_FILES
+from imgmatch.engines.folder import ALLOWED_BESIDE, HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.segments import Parts
 from imgmatch.index import Index
@@ -99,7 +100,7 @@ def test_every_reason_for_skipping_is_named() -> None:
 
 
 def test_the_files_the_code_names_are_described() -> None:
-    assert {HEADER, CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", LOCK, "*.new"} <= set(first_column("Contents"))
+    assert {HEADER, *set(OWN_FILES) - {"catalog.sqlite3-journal"}, LOCK, "*.new"} <= set(first_column("Contents"))
     for name in ALLOWED_BESIDE:
         assert f"`{name}`" in SECTIONS["Contents"]
 
@@ -140,9 +141,9 @@ def test_the_engine_file_of_features_is_read_as_described_with_nothing_but_numpy
         arrays = {name: archive[name] for name in archive}
     assert sorted(arrays) == sorted(first_column("The engine file of features"))
     assert arrays["pictures"].tolist() == [snapshot.size] == [2]
-    with index.catalog.read() as connection:
+    with index.catalog.read() as session:
         query = select(schema.features.c.id, schema.features.c.record)
-        records = {row: record for row, record in connection.execute(query)}  # noqa: C416 -- rows are not pairs
+        records = {row: record for row, record in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
     points = {row: int.from_bytes(record[2:4], "little") for row, record in records.items()}
     assert arrays["sizes"].sum() == len(arrays["ids"]) == len(arrays["codes"]) == sum(points.values())
     lists = np.repeat(np.arange(4096), arrays["sizes"])

@@ -62,8 +62,8 @@ def features_of(index: Index, account: str) -> int:
     """The row of the features of this account's photo."""
     query = select(schema.features.c.id).join(schema.photos, schema.photos.c.pixels == schema.features.c.pixels)
     query = query.join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
-    with index.catalog.read() as connection:
-        row: int = connection.scalars(query.where(schema.accounts.c.account == account)).one()
+    with index.catalog.read() as session:
+        row: int = session.sql.scalars(query.where(schema.accounts.c.account == account)).one()
         return row
 
 
@@ -73,9 +73,9 @@ def hashes_of(index: Index, account: str) -> bytes:
     query = select(prints.bits).join(schema.photo_fingerprints, links.fingerprint_id == prints.id)
     query = query.join(schema.photos, schema.photos.c.id == links.photo_id)
     query = query.join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
-    with index.catalog.read() as connection:
+    with index.catalog.read() as session:
         query = query.where(schema.accounts.c.account == account, prints.hasher == "phash")
-        bits: bytes = connection.scalars(query).one()
+        bits: bytes = session.sql.scalars(query).one()
         return bits
 
 
@@ -137,9 +137,9 @@ def test_what_a_killed_process_did_not_publish_any_more_is_left_out_by_the_next_
     shutil.copytree(large / "index", tmp_path / "index")
     with Index.open(tmp_path / "index") as index:
         gone = features_of(index, "150")
-        with index.catalog.write() as connection:  # as a scan ends, and is killed before it publishes
-            remove_photos(connection, account="150")
-            remove_orphans(connection)
+        with index.catalog.write() as session:  # as a scan ends, and is killed before it publishes
+            remove_photos(session, account="150")
+            remove_orphans(session)
         assert names(index, 150) == set()
         assert index.add(many(large)[:1], source="s").unchanged == 1
         assert sizes(index) == (100, 100)

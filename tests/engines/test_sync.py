@@ -15,9 +15,9 @@ from sqlalchemy import delete, insert, select
 
 from imgmatch import registry
 from imgmatch.catalog import schema
-from imgmatch.catalog.database import Catalog
 from imgmatch.catalog.fingerprints import intern_fingerprints, read_fingerprints
 from imgmatch.catalog.row_counts import tombstones
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.snapshots import map_arrays, save_arrays
@@ -39,7 +39,7 @@ class Shelf:
         self.layout = Layout(root)
         if not self.layout.exists():
             self.layout.create(Header(FORMAT_VERSION, ("phash", "pdq"), engine, registry.DEFAULT_CODEBOOK))
-        self.catalog = Catalog(self.layout.catalog)
+        self.catalog = SqliteCatalog(self.layout.root)
         self.catalog.migrate()
         self.searcher = FingerprintSearcher(self.layout, self.catalog)
 
@@ -51,22 +51,22 @@ class Shelf:
 
     def add(self, *seeds: int) -> None:
         """Fingerprints of both hashers in one transaction, as a batch of a scan adds them."""
-        with self.catalog.write() as connection:
-            intern_fingerprints(connection, "phash", [bytes(code) for seed in seeds for code in codes(seed)])
-            intern_fingerprints(connection, "pdq", [bytes(code) for seed in seeds for code in codes(seed + 10_000)])
+        with self.catalog.write() as session:
+            intern_fingerprints(session, "phash", [bytes(code) for seed in seeds for code in codes(seed)])
+            intern_fingerprints(session, "pdq", [bytes(code) for seed in seeds for code in codes(seed + 10_000)])
 
     def add_some(self, seed: int, count: int) -> None:
         """As many fingerprints of the first hasher."""
-        with self.catalog.write() as connection:
-            intern_fingerprints(connection, "phash", [bytes(code) for code in codes(seed, count)])
+        with self.catalog.write() as session:
+            intern_fingerprints(session, "phash", [bytes(code) for code in codes(seed, count)])
 
     def drop(self, seed: int, count: int = 40) -> list[int]:
         """Remove fingerprints of the first hasher; returns their row ids."""
         table = schema.fingerprints
         mine = table.c.bits.in_([bytes(code) for code in codes(seed, count)]), table.c.hasher == "phash"
-        with self.catalog.write() as connection:
-            rows = connection.scalars(select(table.c.id).where(*mine)).all()
-            connection.execute(delete(table).where(*mine))
+        with self.catalog.write() as session:
+            rows = session.sql.scalars(select(table.c.id).where(*mine)).all()
+            session.sql.execute(delete(table).where(*mine))
         return list(rows)
 
     def is_current(self) -> bool:
@@ -108,8 +108,8 @@ def found(shelf: Shelf) -> list[tuple[int, int, int]]:
 
 def in_catalog(shelf: Shelf) -> list[tuple[int, int, int]]:
     """What a search must find, from the catalog alone."""
-    with shelf.catalog.read() as connection:
-        blocks = list(read_fingerprints(connection, "phash"))
+    with shelf.catalog.read() as session:
+        blocks = list(read_fingerprints(session, "phash"))
     ids = np.concatenate([block[0] for block in blocks]) if blocks else np.empty(0, np.int64)
     bits = np.concatenate([block[1] for block in blocks]) if blocks else np.empty((0, 32), np.uint8)
     return rows(registry.engine("linear")(ids, bits).search(ASKED, WIDE))
@@ -246,8 +246,8 @@ def in_file(shelf: Shelf) -> dict[int, bytes]:
 
 def rows_in_catalog(shelf: Shelf) -> dict[int, bytes]:
     table = schema.fingerprints.c
-    with shelf.catalog.read() as connection:
-        rows = connection.execute(select(table.id, table.bits).where(table.hasher == "phash"))
+    with shelf.catalog.read() as session:
+        rows = session.sql.execute(select(table.id, table.bits).where(table.hasher == "phash"))
         return {row: bits for row, bits in rows}  # noqa: C416 -- rows are not pairs
 
 
@@ -296,21 +296,21 @@ def test_a_snapshot_that_holds_what_the_catalog_has_lost_is_not_current_whatever
 def test_fingerprints_of_other_hashers_make_no_snapshot_old(shelf: Shelf) -> None:
     shelf.add(1)
     shelf.publish()
-    with shelf.catalog.write() as connection:
-        intern_fingerprints(connection, "pdq", [bytes(code) for code in codes(5)])
+    with shelf.catalog.write() as session:
+        intern_fingerprints(session, "pdq", [bytes(code) for code in codes(5)])
     assert shelf.is_current()
 
 
 def spoil_notes(shelf: Shelf, lost: list[int], noted: str) -> None:
     """As a catalog may be whose rows went while nobody noted it, or whose notes were kept by a kill."""
     table = schema.tombstones
-    with shelf.catalog.write() as connection:
+    with shelf.catalog.write() as session:
         if noted == "some":
-            connection.execute(delete(table).where(table.c.row == lost[0]))
+            session.sql.execute(delete(table).where(table.c.row == lost[0]))
         elif noted == "nothing":
-            connection.execute(delete(table))
+            session.sql.execute(delete(table))
         elif noted == "too much":
-            connection.execute(insert(table).values(kind="fingerprints", row=min(lost) - 1, part="phash"))
+            session.sql.execute(insert(table).values(kind="fingerprints", row=min(lost) - 1, part="phash"))
 
 
 @pytest.mark.parametrize("searched", [True, False], ids=["searched before", "opened anew"])
@@ -333,8 +333,8 @@ def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_
     searcher.publish(shelf.layout.header())
     assert in_file(shelf) == rows_in_catalog(shelf)
     assert (searcher.rebuilt == 0) == (noted == "all")
-    with shelf.catalog.read() as connection:
-        assert tombstones(connection, "fingerprints", "phash", snapshot(shelf).through) == []
+    with shelf.catalog.read() as session:
+        assert tombstones(session, "fingerprints", "phash", snapshot(shelf).through) == []
     assert found(shelf) == rows(searcher.search(ASKED, WIDE)) == found(other) == in_catalog(shelf) != before
     published = snapshot(shelf)
     shelf.rebuild()
@@ -389,8 +389,8 @@ def test_fingerprints_written_after_the_last_ones_were_removed_are_found(shelf: 
     shelf.add(1, 2)
     shelf.publish()
     found(other)
-    with shelf.catalog.write() as connection:
-        connection.execute(delete(schema.fingerprints))
+    with shelf.catalog.write() as session:
+        session.sql.execute(delete(schema.fingerprints))
     shelf.add(2)
     again = {row for row in found(other) if row[1] == 0}
     assert {row for row in in_catalog(shelf) if row[1] == 0} <= again

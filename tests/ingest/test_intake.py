@@ -66,10 +66,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 def place(opened: Index, tmp_path: Path) -> Iterator[Place]:
     (tmp_path / "photos").mkdir()
     yield Place(tmp_path / "photos", opened)
-    with opened.catalog.write() as connection:
+    with opened.catalog.write() as session:
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.versions:
-                connection.execute(table.delete())
+                session.sql.execute(table.delete())
     opened.rebuild()
 
 
@@ -138,8 +138,8 @@ def test_a_file_from_the_far_future_or_the_far_past_is_a_photo_like_any_other(pl
 
 
 def first_seen(index: Index) -> list[int]:
-    with index.catalog.read() as connection:
-        return list(connection.scalars(select(schema.photos.c.seen_at).order_by(schema.photos.c.photo_id)))
+    with index.catalog.read() as session:
+        return list(session.sql.scalars(select(schema.photos.c.seen_at).order_by(schema.photos.c.photo_id)))
 
 
 def scanned(folder: Path, home: Path, depth: Depth) -> dict[str, int]:
@@ -159,12 +159,12 @@ def test_a_photo_with_features_is_not_even_opened_again_whatever_the_depth(place
 def test_a_touched_photo_with_features_is_read_but_not_decoded_again(place: Place) -> None:
     path = place.photo("a/1.jpg", 1)
     place.scan()
-    with place.index.catalog.write() as connection:
-        connection.execute(update(schema.photos).values(quality=3))  # decoding it would say otherwise
+    with place.index.catalog.write() as session:
+        session.sql.execute(update(schema.photos).values(quality=3))  # decoding it would say otherwise
     touch(path, 60)
     assert counts(place.scan()) == {"unchanged": 1}
-    with place.index.catalog.read() as connection:
-        assert connection.scalars(select(schema.photos.c.quality)).all() == [3]
+    with place.index.catalog.read() as session:
+        assert session.sql.scalars(select(schema.photos.c.quality)).all() == [3]
 
 
 def test_only_photos_without_features_are_decoded_when_a_scan_goes_deeper(place: Place, tmp_path: Path) -> None:
@@ -239,8 +239,8 @@ def test_other_columns_are_kept_with_the_account_and_the_latest_wins(place: Plac
     columns = "account,photo,country,phone"
     place.scan(place.manifest("a,1.jpg,FR,1", columns=columns))
     place.scan(place.manifest("a,1.jpg,DE,", columns=columns))
-    with place.index.catalog.read() as connection:
-        assert connection.scalars(select(schema.accounts.c.attributes)).all() == [{"country": "DE", "phone": "1"}]
+    with place.index.catalog.read() as session:
+        assert session.sql.scalars(select(schema.accounts.c.attributes)).all() == [{"country": "DE", "phone": "1"}]
 
 
 # -- pruning ----------------------------------------------------------------------------------------------------------

@@ -78,16 +78,16 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         for name, picture in FILES.items():
             (folder / f"{name}.jpg").write_bytes(photos.jpeg(picture, 90))
             index.add([NewPhoto.at(folder / f"{name}.jpg", account=name)])
-        with index.catalog.read() as connection:
+        with index.catalog.read() as session:
             features, stored, accounts = schema.features.c, schema.photos.c, schema.accounts.c
             query = (
                 select(accounts.account, features.id)
                 .join(schema.photos, stored.account_id == accounts.id)
                 .join(schema.features, features.pixels == stored.pixels)
             )
-            rows = {name: row for name, row in connection.execute(query)}  # noqa: C416 -- rows are not pairs
-            known = features_by_id(connection, rows.values())
-            bits = fingerprints_of_features(connection, index.header.hashers[0], rows.values())
+            rows = {name: row for name, row in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
+            known = features_by_id(session, rows.values())
+            bits = fingerprints_of_features(session, index.header.hashers[0], rows.values())
         assert [rows[name] for name in FILES] == sorted(rows.values())
         yield Kept(index, folder, rows, known, bits)
 

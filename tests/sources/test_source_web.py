@@ -112,7 +112,7 @@ def test_a_server_that_sends_less_than_it_told_before_is_not_believed(server: We
     with Remote(QUICK) as remote:
         file = remote.file(f"{server.url}/1")
         assert file.look().result(5).size == len(A)
-        with pytest.raises(PhotoError, match=r"announced|the connection failed"):
+        with pytest.raises(PhotoError, match=r"announced|the session failed"):
             file.fetch().result(5)
 
 
@@ -144,12 +144,12 @@ def test_a_server_that_drips_is_given_up() -> None:
 
 
 def _drip(listener: socket.socket) -> None:
-    connection, _ = listener.accept()
-    with connection:
+    session, _ = listener.accept()
+    with session:
         try:
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            session.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             for _ in range(100):
-                connection.sendall(b"x")
+                session.sendall(b"x")
                 time.sleep(0.05)
         except OSError:
             return

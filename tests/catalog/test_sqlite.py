@@ -19,9 +19,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from imgmatch.catalog import migrations, schema
-from imgmatch.catalog.database import Catalog, explain
 from imgmatch.catalog.lookups import counts
 from imgmatch.catalog.photos import remove_photos
+from imgmatch.catalog.sqlite import SqliteCatalog, explain
 from imgmatch.errors import (
     IndexDamagedError,
     IndexFullError,
@@ -37,30 +37,30 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     yield from opened(tmp_path)
 
 
-def photos_in(catalog: Catalog) -> int:
-    with catalog.read() as connection:
-        return counts(connection)["photos"]
+def photos_in(catalog: SqliteCatalog) -> int:
+    with catalog.read() as session:
+        return counts(session)["photos"]
 
 
 # -- all or nothing ---------------------------------------------------------------------------------------------
 
 
-def test_an_exception_inside_a_write_leaves_nothing(catalog: Catalog) -> None:
+def test_an_exception_inside_a_write_leaves_nothing(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1)])
 
     def write_and_fail() -> None:
-        with catalog.write() as connection:
-            connection.execute(insert(schema.sources).values(key="half"))
+        with catalog.write() as session:
+            session.sql.execute(insert(schema.sources).values(key="half"))
             raise KeyError
 
     with pytest.raises(KeyError):
         write_and_fail()
-    with catalog.read() as connection:
-        assert counts(connection)["sources"] == 1
+    with catalog.read() as session:
+        assert counts(session)["sources"] == 1
 
 
 WRITE_AND_HANG = """
@@ -68,44 +68,42 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from filled import photo, begin
-from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.photos import store_photos
-with Catalog(Path(sys.argv[1])).write() as connection:
-    store_photos(connection, begin(connection), [photo(number) for number in range(2000)])
+with SqliteCatalog(Path(sys.argv[1])).write() as session:
+    store_photos(session, begin(session), [photo(number) for number in range(2000)])
     print("written", flush=True)
     time.sleep(60)
 """
 
 
-def test_a_kill_inside_a_write_leaves_nothing_and_locks_nobody_out(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_kill_inside_a_write_leaves_nothing_and_locks_nobody_out(catalog: SqliteCatalog, tmp_path: Path) -> None:
     store(catalog, [photo(1, "before")], "earlier")
     here = str(Path(__file__).parent)
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITE_AND_HANG, str(tmp_path / "catalog.sqlite3"), here], stdout=subprocess.PIPE
-    )
+    writer = subprocess.Popen([sys.executable, "-c", WRITE_AND_HANG, str(tmp_path), here], stdout=subprocess.PIPE)
     with writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"written\n"
         writer.kill()
-    with catalog.read() as connection:
-        assert counts(connection) | {"scans": 1} == {
+    with catalog.read() as session:
+        assert counts(session) | {"scans": 1} == {
             "photos": 1, "accounts": 1, "fingerprints": 2, "features": 0, "ties": 0, "decisions": 0,
             "bank_pictures": 0, "skipped": 0, "sources": 1, "scans": 1,
         }  # fmt: skip
-        assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+        assert session.sql.scalar(text("PRAGMA integrity_check")) == "ok"
     store(catalog, [photo(2)])
     assert photos_in(catalog) == 2
 
 
-def test_a_commit_is_on_the_disk_before_it_is_done(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        assert connection.scalar(text("PRAGMA synchronous")) == 2
+def test_a_commit_is_on_the_disk_before_it_is_done(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        assert session.sql.scalar(text("PRAGMA synchronous")) == 2
 
 
 # -- readers and writers ----------------------------------------------------------------------------------------
 
 
-def test_a_reader_sees_one_state_while_a_writer_writes(catalog: Catalog) -> None:
+def test_a_reader_sees_one_state_while_a_writer_writes(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1)])
     with catalog.read() as reading:
         assert counts(reading)["photos"] == 1
@@ -115,34 +113,34 @@ def test_a_reader_sees_one_state_while_a_writer_writes(catalog: Catalog) -> None
     assert photos_in(catalog) == 2
 
 
-def test_a_reader_sees_nothing_of_a_transaction_under_way(catalog: Catalog) -> None:
-    with catalog.write() as connection:
-        connection.execute(insert(schema.sources).values(key="new"))
+def test_a_reader_sees_nothing_of_a_transaction_under_way(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        session.sql.execute(insert(schema.sources).values(key="new"))
         with catalog.read() as reading:
             assert counts(reading)["sources"] == 0
 
 
-def test_a_hundred_readers_hold_their_connections_at_once(catalog: Catalog) -> None:
+def test_a_hundred_readers_hold_their_connections_at_once(catalog: SqliteCatalog) -> None:
     together = threading.Barrier(100)
 
     def read(_: int) -> int:
-        with catalog.read() as connection:
+        with catalog.read() as session:
             together.wait(30)
-            return counts(connection)["photos"]
+            return counts(session)["photos"]
 
     store(catalog, [photo(1)])
     with ThreadPoolExecutor(100) as threads:
         assert set(threads.map(read, range(100))) == {1}
 
 
-def test_a_second_writer_is_told_that_another_one_writes(catalog: Catalog, tmp_path: Path) -> None:
-    other = Catalog(tmp_path / "catalog.sqlite3", patience_ms=20)
+def test_a_second_writer_is_told_that_another_one_writes(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    other = SqliteCatalog(tmp_path, patience=0.02)
     with closing(other), catalog.write(), pytest.raises(IndexLockedError), other.write():
         pass
 
 
-def test_a_write_waits_for_another_to_end(catalog: Catalog, tmp_path: Path) -> None:
-    patient = Catalog(tmp_path / "catalog.sqlite3")
+def test_a_write_waits_for_another_to_end(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    patient = SqliteCatalog(tmp_path)
     with closing(patient), ThreadPoolExecutor(1) as threads:
         with catalog.write():
             waiting = threads.submit(store, patient, [photo(1)])
@@ -154,7 +152,7 @@ def test_a_write_waits_for_another_to_end(catalog: Catalog, tmp_path: Path) -> N
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    with closing(Catalog(folder / "catalog.sqlite3")) as catalog:
+    with closing(SqliteCatalog(folder)) as catalog:
         catalog.migrate()
         assert (folder / "catalog.sqlite3").is_file()
         assert catalog.version() == migrations.VERSION
@@ -162,7 +160,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 def test_a_relative_path_stays_where_it_pointed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with closing(Catalog(Path("catalog.sqlite3"))) as catalog:
+    with closing(SqliteCatalog(".")) as catalog:
         catalog.migrate()
     assert (tmp_path / "catalog.sqlite3").is_file()
 
@@ -175,40 +173,40 @@ def test_a_relative_path_stays_where_it_pointed(tmp_path: Path, monkeypatch: pyt
 )
 def test_a_file_that_is_no_database_is_damage(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "catalog.sqlite3").write_bytes(content)
-    with closing(Catalog(tmp_path / "catalog.sqlite3")) as catalog, pytest.raises(IndexDamagedError):
+    with closing(SqliteCatalog(tmp_path)) as catalog, pytest.raises(IndexDamagedError):
         catalog.version()
 
 
 def test_a_catalog_with_a_torn_page_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite3"
-    with closing(Catalog(path)) as catalog:
+    with closing(SqliteCatalog(path.parent)) as catalog:
         catalog.migrate()
         store(catalog, [photo(number) for number in range(500)])
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * (path.stat().st_size - 4096))
-    with closing(Catalog(path)) as catalog, pytest.raises(IndexDamagedError):
+    with closing(SqliteCatalog(path.parent)) as catalog, pytest.raises(IndexDamagedError):
         photos_in(catalog)
 
 
-def test_a_mistake_of_ours_is_not_taken_for_damage(catalog: Catalog) -> None:
-    with pytest.raises(IntegrityError), catalog.write() as connection:
-        connection.execute(insert(schema.sources), [{"key": "twice"}, {"key": "twice"}])
+def test_a_mistake_of_ours_is_not_taken_for_damage(catalog: SqliteCatalog) -> None:
+    with pytest.raises(IntegrityError), catalog.write() as session:
+        session.sql.execute(insert(schema.sources), [{"key": "twice"}, {"key": "twice"}])
 
 
-def test_a_full_disk_is_told_and_loses_nothing_that_was_written(catalog: Catalog) -> None:
+def test_a_full_disk_is_told_and_loses_nothing_that_was_written(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1)])
 
     def write_much() -> None:
-        with catalog.write() as connection:
-            connection.execute(text("PRAGMA max_page_count = 1"))  # as low as it goes: no page more than there are
-            connection.execute(insert(schema.sources), [{"key": "k" * 4000 + str(number)} for number in range(100)])
+        with catalog.write() as session:
+            session.sql.execute(text("PRAGMA max_page_count = 1"))  # as low as it goes: no page more than there are
+            session.sql.execute(insert(schema.sources), [{"key": "k" * 4000 + str(number)} for number in range(100)])
 
     with pytest.raises(IndexFullError, match="full"):
         write_much()
-    with catalog.read() as connection:
-        assert counts(connection)["sources"] == 1
-        assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+    with catalog.read() as session:
+        assert counts(session)["sources"] == 1
+        assert session.sql.scalar(text("PRAGMA integrity_check")) == "ok"
 
 
 @pytest.fixture
@@ -229,7 +227,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_really_full_is_told(small_disk: Path) -> None:
-    with closing(Catalog(small_disk / "catalog.sqlite3")) as catalog:
+    with closing(SqliteCatalog(small_disk)) as catalog:
         catalog.migrate()
         stored: list[PhotoRecord] = []
 
@@ -266,15 +264,15 @@ def test_what_sqlite_says_becomes_one_of_our_errors_naming_the_index(said: str, 
     assert str(Path("/some/index")) in str(error)
 
 
-def test_erased_bytes_are_nowhere_in_the_files_after_compacting(catalog: Catalog, tmp_path: Path) -> None:
+def test_erased_bytes_are_nowhere_in_the_files_after_compacting(catalog: SqliteCatalog, tmp_path: Path) -> None:
     gone, stays = photo(1, "gone-account"), photo(2, "kept-account")
     store(catalog, [gone, stays])
-    with catalog.write() as connection:
-        remove_photos(connection, account="gone-account")
-        connection.execute(
+    with catalog.write() as session:
+        remove_photos(session, account="gone-account")
+        session.sql.execute(
             text("DELETE FROM fingerprints WHERE id NOT IN (SELECT fingerprint_id FROM photo_fingerprints)")
         )
-        connection.execute(text("DELETE FROM accounts WHERE account = 'gone-account'"))
+        session.sql.execute(text("DELETE FROM accounts WHERE account = 'gone-account'"))
     catalog.compact()
     files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     for trace in (b"gone-account", gone.sha256, *gone.fingerprints.values()):
@@ -289,31 +287,31 @@ READ_THEN_WRITE = """
 from pathlib import Path
 from sqlalchemy import insert
 from imgmatch.catalog import schema
-from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.lookups import counts
 from imgmatch.errors import IndexReadOnlyError
-catalog = Catalog(Path(sys.argv[1]))
+catalog = SqliteCatalog(Path(sys.argv[1]))
 drop()
-with catalog.read() as connection:
-    print(counts(connection)["photos"])
+with catalog.read() as session:
+    print(counts(session)["photos"])
 try:
-    with catalog.write() as connection:
-        connection.execute(insert(schema.sources).values(key="x"))
+    with catalog.write() as session:
+        session.sql.execute(insert(schema.sources).values(key="x"))
 except IndexReadOnlyError:
     print("read-only")
 """
 
 READ_AS_OFTEN_AS_TOLD = """
 from pathlib import Path
-from imgmatch.catalog.database import Catalog
+from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.lookups import counts
 import sqlalchemy.dialects.sqlite
 path = Path(sys.argv[1])
 drop()
-catalog = Catalog(path)
+catalog = SqliteCatalog(path)
 for _ in sys.stdin:
-    with catalog.read() as connection:
-        print(counts(connection)["photos"], flush=True)
+    with catalog.read() as session:
+        print(counts(session)["photos"], flush=True)
 """
 
 
@@ -328,24 +326,24 @@ def public() -> Iterator[Path]:
 
 
 def test_a_folder_that_cannot_be_written_can_be_read(public: Path) -> None:
-    with closing(Catalog(public / "catalog.sqlite3")) as catalog:
+    with closing(SqliteCatalog(public)) as catalog:
         catalog.migrate()
         store(catalog, [photo(1)])
     public.chmod(0o555)
     (public / "catalog.sqlite3").chmod(0o444)
-    assert run_unprivileged(READ_THEN_WRITE, public / "catalog.sqlite3") == "1\nread-only\n"
+    assert run_unprivileged(READ_THEN_WRITE, public) == "1\nread-only\n"
     assert [entry.name for entry in public.iterdir()] == ["catalog.sqlite3"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes two users, so root")
 def test_a_reader_without_rights_sees_what_a_writer_with_rights_writes(public: Path) -> None:
     path = public / "catalog.sqlite3"
-    with closing(Catalog(path)) as catalog:
+    with closing(SqliteCatalog(path.parent)) as catalog:
         catalog.migrate()
         store(catalog, [photo(1)])
     drop = "import os, sys\ndef drop(): os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     reader = subprocess.Popen(
-        [sys.executable, "-c", drop + READ_AS_OFTEN_AS_TOLD, str(path)],
+        [sys.executable, "-c", drop + READ_AS_OFTEN_AS_TOLD, str(public)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -362,12 +360,12 @@ def test_a_reader_without_rights_sees_what_a_writer_with_rights_writes(public: P
             return int(reader.stdout.readline())
 
         assert seen() == 1
-        with closing(Catalog(path)) as catalog:
+        with closing(SqliteCatalog(path.parent)) as catalog:
             for number in range(2, 8):
                 store(catalog, [photo(number)])
                 assert seen() == number
         assert seen() == 7
-        with closing(Catalog(path)) as catalog:
+        with closing(SqliteCatalog(path.parent)) as catalog:
             store(catalog, [photo(8)])
         assert seen() == 8
         reader.send_signal(signal.SIGTERM)
@@ -375,14 +373,14 @@ def test_a_reader_without_rights_sees_what_a_writer_with_rights_writes(public: P
 
 def test_a_read_only_folder_says_so_when_a_catalog_is_to_be_made(public: Path) -> None:
     code = (
-        "from pathlib import Path\nfrom imgmatch.catalog.database import Catalog\n"
-        "from imgmatch.errors import IndexReadOnlyError\ncatalog = Catalog(Path(sys.argv[1]))\ndrop()\n"
-        "try: Catalog(Path(sys.argv[1])).migrate()\nexcept IndexReadOnlyError: print('read-only')\n"
+        "from pathlib import Path\nfrom imgmatch.catalog.sqlite import SqliteCatalog\n"
+        "from imgmatch.errors import IndexReadOnlyError\ncatalog = SqliteCatalog(Path(sys.argv[1]))\ndrop()\n"
+        "try: SqliteCatalog(Path(sys.argv[1])).migrate()\nexcept IndexReadOnlyError: print('read-only')\n"
     )
     public.chmod(0o555)
-    assert run_unprivileged(code, public / "catalog.sqlite3") == "read-only\n"
+    assert run_unprivileged(code, public) == "read-only\n"
 
 
 def test_a_missing_folder_is_an_error_of_the_index(tmp_path: Path) -> None:
-    with closing(Catalog(tmp_path / "nowhere" / "catalog.sqlite3")) as catalog, pytest.raises(IndexUnusableError):
+    with closing(SqliteCatalog(tmp_path / "nowhere")) as catalog, pytest.raises(IndexUnusableError):
         catalog.version()

@@ -1,0 +1,242 @@
+"""The catalog in one file of SQLite, in the folder of the index.
+
+Readers never wait. Writers take turns: threads of one process in the order they came, processes as they get hold of the
+file. Row ids become visible in order, as :mod:`imgmatch.catalog.base` asks, because there is one writer at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
+
+from imgmatch.catalog import migrations
+from imgmatch.catalog.leases import TTL, Leases, ensure_held
+from imgmatch.catalog.session import Session
+from imgmatch.catalog.turns import Turns
+from imgmatch.errors import (
+    ImgmatchError,
+    IndexDamagedError,
+    IndexFullError,
+    IndexLockedError,
+    IndexReadOnlyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
+
+    from imgmatch.catalog.leases import Lease
+
+_FILE = "catalog.sqlite3"
+OWN_FILES = tuple(f"{_FILE}{suffix}" for suffix in ("", "-journal", "-wal", "-shm"))
+"""What it may keep in the folder of an index."""
+
+PATIENCE = 300.0
+"""Seconds that a write waits for its turn: longer than compacting a catalog of ten million photos takes."""
+
+_READERS_GONE = 60.0
+"""Seconds in which those who read a state from before a removal are expected to end."""
+
+_EMPTYING_MS = 500
+"""Writers have to wait while the log is being emptied: it is tried for so long, and again after a pause."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+"""Seconds between two looks whether the file is free. SQLite's own are up to 0.1: ten writers would hardly meet one."""
+
+_PRIMARY_CODE = 0xFF
+
+_WRITING_KIB = 64 << 10
+"""Cache of a writer: a batch of photos touches some 2,000 pages of 4 KiB in a large catalog, each of them often."""
+
+
+class SqliteCatalog:
+    """See :class:`imgmatch.catalog.base.Catalog`."""
+
+    def __init__(self, home: str | os.PathLike[str], *, patience: float = PATIENCE, lease_ttl: float = TTL) -> None:
+        """Use the file in the folder ``home``; a write waits up to ``patience`` seconds for its turn."""
+        self._path = Path(home) / _FILE
+        self._patience = patience
+        self._turns = Turns()
+        self._leases = Leases(self, f"index {home}", lease_ttl)
+        self._reading = _engine(self._path, _begin_reading, patience)
+        self._writing = _engine(self._path, lambda connection: _begin_writing(connection, patience), patience)
+        event.listen(self._writing, "connect", _prepare_writing)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self._path.is_file()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """See the contract."""
+        with self._explained(), self._reading.connect() as connection:
+            yield Session(connection)
+
+    @contextmanager
+    def write(self, lease: Lease | None = None) -> Iterator[Session]:
+        """See the contract."""
+        with self._explained(), self._turn(), self._writing.begin() as connection:
+            session = Session(connection)
+            if lease is not None:
+                ensure_held(session, lease)
+            yield session
+
+    def lease(self, name: str, *, wait: float = 0.0) -> AbstractContextManager[Lease]:
+        """See the contract."""
+        return self._leases.hold(name, wait)
+
+    def migrate(self) -> None:
+        """See the contract."""
+        with self.write() as session:
+            migrations.migrate(session)
+
+    def version(self) -> int:
+        """See the contract."""
+        with self.read() as session:
+            return migrations.version_of(session)
+
+    def compact(self) -> bool:
+        """See the contract."""
+        with self._explained(), self._turn():
+            pooled = self._writing.raw_connection()  # neither statement runs inside a transaction
+            try:
+                cursor = pooled.cursor()
+                cursor.execute("PRAGMA temp_store=FILE")  # all of the catalog is copied there
+                cursor.execute(f"PRAGMA busy_timeout={_milliseconds(self._patience)}")
+                cursor.execute("VACUUM")
+                cursor.execute(f"PRAGMA busy_timeout={_EMPTYING_MS}")
+                emptied = self._emptied(lambda: not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+                cursor.execute("PRAGMA busy_timeout=0")
+                cursor.execute("PRAGMA temp_store=MEMORY")
+                cursor.close()
+            finally:
+                pooled.close()
+        return emptied
+
+    def _emptied(self, empty: Callable[[], bool]) -> bool:
+        until = time.monotonic() + min(self._patience, _READERS_GONE)
+        while not empty():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_EMPTYING_MS / 1_000)
+        return True
+
+    def close(self) -> None:
+        """See the contract."""
+        self._reading.dispose()
+        self._writing.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.take(self._patience):
+            raise IndexLockedError(f"index {self._path.parent}: another thread writes for too long")
+        try:
+            yield
+        finally:
+            self._turns.end()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise  # a bug of ours: it must not be taken for a damaged index
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error, self._path) from error
+
+
+def _engine(path: Path, begin: Callable[[Connection], None], patience: float) -> Engine:
+    # Any number of threads may read at once. Where nothing can be written, how to open is decided each time anew.
+    pool = {"poolclass": QueuePool, "max_overflow": -1} if _writable(path) else {"poolclass": NullPool}
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, patience), **pool)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection, patience: float) -> None:
+    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+    until, pause = time.monotonic() + patience, _FIRST_PAUSE
+    while True:
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        else:
+            return
+        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 -- so that two do not look in step
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1_000 * seconds)
+
+
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path.absolute().as_uri() + _uri_options(path),
+        uri=True,
+        check_same_thread=False,  # the pool hands a connection to one thread at a time
+        isolation_level=None,  # transactions begin where we say, not where the driver guesses
+    )
+    # A commit is on the disk before an engine file is made from it: otherwise a power cut could take the rows back, and
+    # their ids would be given to other fingerprints than those the engine file has under them.
+    pragmas = ["foreign_keys=ON", f"busy_timeout={_milliseconds(patience)}", "synchronous=FULL", "secure_delete=ON"]
+    if _writable(path):
+        pragmas.append("journal_mode=WAL")
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare_writing(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"PRAGMA cache_size=-{_WRITING_KIB}")
+    connection.execute("PRAGMA busy_timeout=0")  # it waits for its turn itself
+    # Each statement that fires triggers notes the pages it changes, to be able to take back itself alone: in a file, if
+    # it may, where that costs more than the statement.
+    connection.execute("PRAGMA temp_store=MEMORY")
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def _uri_options(path: Path) -> str:
+    if _writable(path):
+        return ""
+    # Where we cannot write, SQLite cannot make the shared memory file that readers and a writer agree by. A writer with
+    # more rights than ours has made one beside its log; without a log, the catalog stands still.
+    return "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?immutable=1"
+
+
+def explain(error: DatabaseError | sqlite3.Error, path: Path) -> ImgmatchError:
+    """The imgmatch error for what the database said."""
+    said = str(error.orig if isinstance(error, DatabaseError) else error).lower()
+    where = f"index {path.parent}"
+    if "disk is full" in said or "disk i/o error" in said:
+        return IndexFullError(f"{where}: cannot write, the disk is full or failing ({said})")
+    if "readonly" in said or "read-only" in said or "unable to open" in said:
+        return IndexReadOnlyError(f"{where}: cannot be written ({said})")
+    if "locked" in said or "busy" in said:
+        return IndexLockedError(f"{where}: another process is writing ({said})")
+    if isinstance(error, OperationalError) and "no such table" not in said:
+        return IndexDamagedError(f"{where}: {said}")
+    return IndexDamagedError(f"{where}: the catalog is damaged or of another program ({said})")
