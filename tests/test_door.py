@@ -42,7 +42,7 @@ def test_every_word_a_method_of_the_index_returns_goes_through_the_door() -> Non
         "RemoteFile",
         "Failure",
         "Fetched",
-        "Told",
+        "RemoteMetadata",
     }  # what the words are made of
     words = {
         name

@@ -10,7 +10,7 @@ from imgmatch.errors import PhotoError
 from imgmatch.matching.verification import Wanted
 from imgmatch.model import Failure, NamedPhoto, Skipped
 from imgmatch.sources import open_source
-from imgmatch.sources.base import Fence
+from imgmatch.sources.base import PathGuard
 from imgmatch.sources.opening import MANIFESTS
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def named_photos(
     Raises:
         SourceError: a folder or a manifest cannot be read at all.
     """
-    fence = Fence(root)
+    guard = PathGuard(root)
     for argument in arguments:
         if argument == STANDARD_INPUT:
             yield NamedPhoto(STANDARD_INPUT, standard_input)
@@ -70,7 +70,7 @@ def named_photos(
         elif Path(argument).suffix.lower() in MANIFESTS:
             yield from _photos_in(argument, root)
         else:
-            yield NamedPhoto(argument, _admitted(argument, fence))
+            yield NamedPhoto(argument, _admitted(argument, guard))
 
 
 def _is_folder(argument: str) -> bool:
@@ -80,11 +80,11 @@ def _is_folder(argument: str) -> bool:
         return False
 
 
-def _admitted(argument: str, fence: Fence) -> Path | Failure:
-    if fence.root is None:
+def _admitted(argument: str, guard: PathGuard) -> Path | Failure:
+    if guard.root is None:
         return Path(argument)
     try:
-        return fence.admit(str(Path(argument).absolute()))
+        return guard.admit(str(Path(argument).absolute()))
     except PhotoError as error:
         return Failure(error.reason, error.detail)
 

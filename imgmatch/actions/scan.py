@@ -13,8 +13,8 @@ from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult
 from imgmatch.progress import SILENT, ItemCount
 from imgmatch.sources import open_source
-from imgmatch.sources.counting import Count
 from imgmatch.sources.remote import Remote
+from imgmatch.sources.total import SourceTotal
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
         prune: remove photos of these sources that are gone from them.
         progress: hears how many photos are done with, those passed over too, and of every skipped one.
         count_ahead: count all photos beside the work, so that ``progress`` hears of how many, once that is known.
-        remote: the connections for what lies elsewhere; ``None`` makes some for this scan.
+        remote: the connections for URLs; ``None`` makes some for this scan.
         since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
             there are removed.
 
@@ -61,7 +61,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
         connections = stack.enter_context(Remote()) if remote is None else remote
         opened = open_sources(sources, root=root, remote=connections)
         stack.enter_context(index.writing())
-        ahead = stack.enter_context(Count(opened)) if count_ahead else None
+        ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
         results = []
         for source in opened:

@@ -20,9 +20,9 @@ from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord,
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.describing.messages import Description, Job, Reply, Same
 from imgmatch.errors import PhotoError
-from imgmatch.model import Failure, Fetched, NewPhoto, Skipped, SkipReason, Told
-from imgmatch.sources.fetching import fetched_ahead, looked_at
-from imgmatch.sources.states import NOT_TOLD, file_state, still
+from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason
+from imgmatch.sources.fetching import fetched_ahead, metadata_of_photos
+from imgmatch.sources.states import UNKNOWN_STATE, file_state, unchanged_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +48,7 @@ _NS_PER_US = 1_000
 
 @dataclass(slots=True)
 class _Work:
-    """A photo to describe; of one that lies elsewhere, all but the first three are known once it is here."""
+    """A photo to describe; of a remote one, all but the first three are known once it is here."""
 
     photo: NewPhoto
     known: KnownPhoto | None
@@ -65,8 +65,8 @@ class _Work:
         if isinstance(got, PhotoError):
             self.content, self.file = Failure(got.reason, got.detail), None
         elif got is not None:
-            self.content, self.modified_ns = got.data, got.told.modified_ns
-            self.file = FileState(len(got.data), got.told.tag or NOT_TOLD)
+            self.content, self.modified_ns = got.data, got.metadata.modified_ns
+            self.file = FileState(len(got.data), got.metadata.tag or UNKNOWN_STATE)
 
     def held(self) -> int:
         return len(self.content) if isinstance(self.content, bytes) else 0
@@ -144,8 +144,10 @@ class Intake:
             with self._catalog.read() as connection:
                 known = photo_rows.known_photos(connection, ids)
                 skips = scan_rows.known_skips(connection, self._scan, ids)
-            told = looked_at(photo for photo in photos if photo.photo_id in known or photo.photo_id in skips)
-            works = (self._sort(item, known, skips, told) for item in batch)
+            metadata = metadata_of_photos(
+                photo for photo in photos if photo.photo_id in known or photo.photo_id in skips
+            )
+            works = (self._sort(item, known, skips, metadata) for item in batch)
             yield from (work for work in works if work is not None)
             self._write_if_full()
 
@@ -154,7 +156,7 @@ class Intake:
         item: NewPhoto | Skipped,
         known: Mapping[str, KnownPhoto],
         skips: Mapping[str, KnownSkip],
-        told: Mapping[str, Told | PhotoError],
+        metadata: Mapping[str, RemoteMetadata | PhotoError],
     ) -> _Work | None:
         """Deal with what needs no decoding; the rest is work for the runner."""
         if isinstance(item, Skipped):
@@ -166,7 +168,7 @@ class Intake:
             self._skip(_skipped(item, SkipReason.DUPLICATE, detail))
             return None
         self._in_hand.add(item.photo_id)
-        file = _state(item, told.get(item.photo_id), photo, skip)
+        file = _state(item, metadata.get(item.photo_id), photo, skip)
         if isinstance(file, Skipped):
             self._skip(file, item, known=photo)
             return None
@@ -281,13 +283,13 @@ class Intake:
 
 
 def _state(
-    photo: NewPhoto, told: Told | PhotoError | None, *before: KnownPhoto | KnownSkip | None
+    photo: NewPhoto, metadata: RemoteMetadata | PhotoError | None, *before: KnownPhoto | KnownSkip | None
 ) -> FileState | Skipped | None:
     """The state of a photo's file; of a remote one only if it is as it was, and ``None`` if it must be fetched."""
     try:
         if isinstance(photo.path, Path):
             return FileState(*file_state(photo.path))
-        return still(told, [known.file for known in before if known is not None])
+        return unchanged_state(metadata, [known.file for known in before if known is not None])
     except PhotoError as error:
         return _skipped(photo, error.reason, error.detail)
 

@@ -22,7 +22,7 @@ def kept(
 ) -> Iterator[NewPhoto | Skipped]:
     """Without photos first seen before ``since``, if that is given; of each of those ``passed_over`` hears.
 
-    Where nobody said when, the file's modification time counts; of what lies elsewhere that is not known yet, and it is
+    Where nobody said when, the file's modification time counts; of what is remote that is not known yet, and it is
     kept.
     """
     for item in items:

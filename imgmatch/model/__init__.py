@@ -23,8 +23,8 @@ from imgmatch.model.photos import (
     Photo,
     Picture,
     RemoteFile,
+    RemoteMetadata,
     Skipped,
-    Told,
     derived_photo_id,
 )
 from imgmatch.model.rings import Change, Group, Ring, RingAccount
@@ -57,13 +57,13 @@ __all__ = [
     "Photo",
     "Picture",
     "RemoteFile",
+    "RemoteMetadata",
     "Ring",
     "RingAccount",
     "ScanResult",
     "SkipReason",
     "Skipped",
     "Status",
-    "Told",
     "Verdict",
     "derived_photo_id",
 ]

@@ -25,8 +25,8 @@ class Depth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is told of a remote photo without fetching it.
+class RemoteMetadata:
+    """What a server tells of a photo without its bytes.
 
     Attributes:
         size: in bytes; ``None`` where it is not told.
@@ -42,10 +42,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The whole of a remote photo, and what was told of it along with it."""
+    """The whole of a remote photo, and the metadata that came with it."""
 
     data: bytes
-    told: Told
+    metadata: RemoteMetadata
 
 
 class RemoteFile(Protocol):
@@ -55,8 +55,8 @@ class RemoteFile(Protocol):
     def lanes(self) -> int:
         """How many such photos can be fetched at once."""
 
-    def look(self) -> Future[Told]:
-        """What is told of it; a ``PhotoError`` where that cannot be found out."""
+    def look(self) -> Future[RemoteMetadata]:
+        """Its metadata; a ``PhotoError`` where they cannot be had."""
 
     def fetch(self) -> Future[Fetched]:
         """All of it; a ``PhotoError`` where it cannot be had whole."""

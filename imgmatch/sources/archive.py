@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgmatch.errors import PhotoError
-from imgmatch.model import Fetched, NewPhoto, Skipped, SkipReason, Told, derived_photo_id
+from imgmatch.model import Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import shown
 from imgmatch.sources.folder import account_of, is_wanted
 
@@ -25,13 +25,13 @@ class Member(NamedTuple):
     Attributes:
         name: as it stands in the archive.
         place: by which the archive finds it again.
-        told: its size and time.
+        metadata: its size and time.
         problem: why it cannot be a photo, if the archive says so already.
     """
 
     name: str
     place: object
-    told: Told
+    metadata: RemoteMetadata
     problem: PhotoError | None = None
 
 
@@ -77,8 +77,8 @@ class ArchiveSource:
             except PhotoError as error:
                 yield Skipped(shown(member.name), error.reason, error.detail)
 
-    def outline(self) -> Iterator[object] | None:
-        """See :class:`imgmatch.sources.base.Outlined`."""
+    def to_count(self) -> Iterator[object] | None:
+        """See :class:`imgmatch.sources.base.Countable`."""
         return iter(self) if self._archive.listed else None
 
     def _photo(self, name: str, member: Member) -> NewPhoto:
@@ -106,23 +106,23 @@ class MemberFile:
     def __str__(self) -> str:
         return self._name
 
-    def look(self) -> Future[Told]:
+    def look(self) -> Future[RemoteMetadata]:
         """Its size and time."""
-        done: Future[Told] = Future()
-        done.set_result(self._member.told)
+        done: Future[RemoteMetadata] = Future()
+        done.set_result(self._member.metadata)
         return done
 
     def fetch(self) -> Future[Fetched]:
         """All of it."""
         done: Future[Fetched] = Future()
         try:
-            done.set_result(Fetched(self._read(), self._member.told))
+            done.set_result(Fetched(self._read(), self._member.metadata))
         except PhotoError as error:
             done.set_exception(error)
         return done
 
     def _read(self) -> bytes:
-        size = self._member.told.size or 0
+        size = self._member.metadata.size or 0
         if size > self._limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {self._limit:,}")
         data = self._archive.read(self._member, self._limit)

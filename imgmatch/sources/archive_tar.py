@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from imgmatch.errors import PhotoError, SourceError
-from imgmatch.model import SkipReason, Told
+from imgmatch.model import RemoteMetadata, SkipReason
 from imgmatch.sources.archive import Member
 from imgmatch.sources.base import shown
 
@@ -75,7 +75,7 @@ class TarArchive:
                 self._photos = _unpacked(self._path)
                 weakref.finalize(self, self._photos.close)
             self._photos.seek(cast("int", member.place))
-            return self._photos.read(min(member.told.size or 0, limit + 1))
+            return self._photos.read(min(member.metadata.size or 0, limit + 1))
         except _DAMAGE as error:
             raise PhotoError(SkipReason.UNREADABLE, f"damaged in the archive: {shown(str(error))}") from error
 
@@ -117,8 +117,8 @@ def _check_end(file: BinaryIO, offset: int) -> None:
 def _member(info: tarfile.TarInfo) -> Member:
     if info.size < 0:
         raise tarfile.ReadError("a size below zero")
-    told = Told(info.size, _time_ns(info.mtime) or None, _time_ns(info.mtime))
-    return Member(info.name, info.offset_data, told, _problem(info))
+    metadata = RemoteMetadata(info.size, _time_ns(info.mtime) or None, _time_ns(info.mtime))
+    return Member(info.name, info.offset_data, metadata, _problem(info))
 
 
 def _time_ns(seconds: float) -> int | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from imgmatch.errors import PhotoError, SourceError
-from imgmatch.model import SkipReason, Told
+from imgmatch.model import RemoteMetadata, SkipReason
 from imgmatch.sources.archive import Member
 from imgmatch.sources.base import shown
 from imgmatch.sources.remote_metadata import nanoseconds, tag_of
@@ -48,7 +48,7 @@ class ZipArchive:
         """All files and links, in the order of the table of contents."""
         for info in self._zip.infolist():
             if not info.is_dir():
-                yield Member(info.filename, info, _told(info), _problem(info))
+                yield Member(info.filename, info, _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.
@@ -63,9 +63,9 @@ class ZipArchive:
             raise PhotoError(SkipReason.UNREADABLE, f"damaged in the archive: {shown(str(error))}") from error
 
 
-def _told(info: zipfile.ZipInfo) -> Told:
+def _metadata(info: zipfile.ZipInfo) -> RemoteMetadata:
     """What the table of contents tells: a checksum of the bytes, which is better than a time of whole seconds."""
-    return Told(info.file_size, tag_of(f"{info.CRC} {info.date_time}"), _modified_ns(info))
+    return RemoteMetadata(info.file_size, tag_of(f"{info.CRC} {info.date_time}"), _modified_ns(info))
 
 
 def _modified_ns(info: zipfile.ZipInfo) -> int | None:

@@ -1,4 +1,4 @@
-"""What every source is, and what all of them share: ids, names, and the fence round a root."""
+"""What every source is, and what all of them share: ids, names, and the guard round a root."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Outlined(Protocol):
+class Countable(Protocol):
     """A source that may know how many items it has before they are made; a source need not be one."""
 
-    def outline(self) -> Iterator[object] | None:
+    def to_count(self) -> Iterator[object] | None:
         """As many things as ``iter`` gives items, for a tenth of the trouble, and with nothing fetched or unpacked.
 
         It may be gone through in another thread than the items. ``None`` if it would be no quicker than those.
@@ -95,11 +95,11 @@ def account_problem(account: str) -> str | None:
     return None
 
 
-class Fence:
+class PathGuard:
     """Keeps every file that is opened inside one folder, or lets all pass when there is no root.
 
     Args:
-        root: the folder; ``None`` for no fence.
+        root: the folder; ``None`` for no guard.
 
     Raises:
         SourceError: ``root`` is not a folder.

@@ -87,7 +87,7 @@ class BucketSource:
     def _photo(self, label: str, entry: Entry) -> NewPhoto:
         account = account_of(label, folder=False)
         url = self.key + label
-        return NewPhoto(account, self._remote.file(url, entry.told), label, derived_photo_id(account, url))
+        return NewPhoto(account, self._remote.file(url, entry.metadata), label, derived_photo_id(account, url))
 
 
 def _check_depth(depth: int) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import fsspec
 
 from imgmatch.errors import PhotoError
-from imgmatch.model import Fetched, SkipReason, Told
+from imgmatch.model import Fetched, RemoteMetadata, SkipReason
 from imgmatch.sources.base import shown
-from imgmatch.sources.remote_metadata import told
-from imgmatch.sources.retrying import PassingError, RemoteOptions, persistently
+from imgmatch.sources.remote_metadata import metadata_of
+from imgmatch.sources.retrying import RemoteOptions, TransientError, retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +24,11 @@ _NO_CREDENTIALS = frozenset(
 
 
 class Entry(NamedTuple):
-    """One name in a folder of a bucket; ``told`` is nothing for a folder."""
+    """One name in a folder of a bucket; ``metadata`` are empty for a folder."""
 
     name: str
     folder: bool
-    told: Told
+    metadata: RemoteMetadata
 
 
 class BucketStore:
@@ -39,13 +39,13 @@ class BucketStore:
         self._options = options
         self._opened: Any = None
 
-    async def look(self, url: str) -> Told:
+    async def look(self, url: str) -> RemoteMetadata:
         """What the bucket tells of a photo.
 
         Raises:
             PhotoError: it is missing or refused, or the bucket cannot be reached.
         """
-        return _told(await self.info(url))
+        return _metadata(await self.info(url))
 
     async def info(self, url: str) -> dict[str, Any]:
         """What fsspec tells of an object or a folder; ``type`` says which it is.
@@ -53,7 +53,7 @@ class BucketStore:
         Raises:
             PhotoError: as above.
         """
-        return await persistently(partial(self._info, url), self._options, seconds=self._options.total_seconds)
+        return await retry(partial(self._info, url), self._options, seconds=self._options.total_seconds)
 
     async def _info(self, url: str) -> dict[str, Any]:
         with _errors():
@@ -66,35 +66,35 @@ class BucketStore:
         Raises:
             PhotoError: it cannot be listed.
         """
-        return await persistently(partial(self._entries, url), self._options, seconds=None)
+        return await retry(partial(self._entries, url), self._options, seconds=None)
 
     async def _entries(self, url: str) -> list[Entry]:
         with _errors():
             found = await self._files()._ls(_path(url), detail=True, refresh=True)  # noqa: SLF001 - fsspec's names for coroutines
         start = len(_path(url).rstrip("/")) + 1
         named = ((info["name"][start:].rstrip("/"), info) for info in found)
-        entries = [Entry(name, info["type"] == "directory", _told(info)) for name, info in named if name]
+        entries = [Entry(name, info["type"] == "directory", _metadata(info)) for name, info in named if name]
         return sorted(entries, key=lambda entry: entry.name)
 
-    async def fetch(self, url: str, told: Told) -> Fetched:
+    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
         """All of a photo, which must be as long as the bucket says.
 
         Raises:
             PhotoError: it is missing, refused, too large, late, or cannot be had whole.
         """
-        attempt = partial(self._fetch, url, told)
-        return await persistently(attempt, self._options, seconds=self._options.total_seconds)
+        attempt = partial(self._fetch, url, metadata)
+        return await retry(attempt, self._options, seconds=self._options.total_seconds)
 
-    async def _fetch(self, url: str, told: Told) -> Fetched:
-        if told.size is None:
-            told = _told(await self._info(url))
-        size, limit = told.size or 0, self._options.file_bytes
+    async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+        if metadata.size is None:
+            metadata = _metadata(await self._info(url))
+        size, limit = metadata.size or 0, self._options.file_bytes
         if size > limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
         data = await self._read(url, 0, size + 1) if size else b""
         if len(data) != size:
-            raise PassingError(f"the bucket announced {size:,} bytes, and sent {len(data):,}")
-        return Fetched(data, told)
+            raise TransientError(f"the bucket announced {size:,} bytes, and sent {len(data):,}")
+        return Fetched(data, metadata)
 
     async def _read(self, url: str, start: int, end: int) -> bytes:
         with _errors():
@@ -113,14 +113,14 @@ class BucketStore:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
         for start in range(0, size, _PIECE):
             attempt = partial(self._piece, url, start, min(start + _PIECE, size))
-            file.write(await persistently(attempt, self._options, seconds=None))
+            file.write(await retry(attempt, self._options, seconds=None))
         if await self.look(url) != before:
             raise PhotoError(SkipReason.UNREADABLE, "it changed while it was read")
 
     async def _piece(self, url: str, start: int, end: int) -> bytes:
         data = await self._read(url, start, end)
         if len(data) != end - start:
-            raise PassingError("the bucket sent another part than it was asked for")
+            raise TransientError("the bucket sent another part than it was asked for")
         return data
 
     def _files(self) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -146,11 +146,11 @@ def _path(url: str) -> str:
     return url.partition("://")[2]
 
 
-def _told(info: dict[str, Any]) -> Told:
+def _metadata(info: dict[str, Any]) -> RemoteMetadata:
     if info["type"] == "directory":
-        return Told()
+        return RemoteMetadata()
     modified = info.get("LastModified") or info.get("mtime") or info.get("updated")
-    return told(int(info["size"]), info.get("ETag") or info.get("etag"), modified)
+    return metadata_of(int(info["size"]), info.get("ETag") or info.get("etag"), modified)
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _errors() -> Iterator[None]:
 
     Raises:
         PhotoError: another try would end alike.
-        PassingError: it may not.
+        TransientError: it may not.
     """
     try:
         yield
@@ -170,4 +170,4 @@ def _errors() -> Iterator[None]:
     except Exception as error:
         if type(error).__name__ in _NO_CREDENTIALS:
             raise PhotoError(SkipReason.REFUSED, "no credentials were found that can be used") from error
-        raise PassingError(f"the bucket cannot be read: {shown(str(error) or type(error).__name__)}") from error
+        raise TransientError(f"the bucket cannot be read: {shown(str(error) or type(error).__name__)}") from error

@@ -1,4 +1,4 @@
-"""Photos from elsewhere are fetched some way ahead of their turn; the order stays."""
+"""Remote photos are fetched some way ahead of their turn; the order stays."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
 
-    from imgmatch.model import Fetched, NewPhoto, RemoteFile, Told
+    from imgmatch.model import Fetched, NewPhoto, RemoteFile, RemoteMetadata
 
 AHEAD_BYTES = 64 << 20
 """While so much has been fetched ahead of its turn, no more is asked for."""
 
-Item = TypeVar("Item", bound="Wanted")
+Item = TypeVar("Item", bound="PhotoItem")
 
 
 def remote_file(photo: NewPhoto) -> RemoteFile | None:
@@ -26,10 +26,10 @@ def remote_file(photo: NewPhoto) -> RemoteFile | None:
     return None if isinstance(photo.path, Path) else photo.path
 
 
-def looked_at(photos: Iterable[NewPhoto]) -> dict[str, Told | PhotoError]:
-    """What is told of the photos of ``photos`` that lie elsewhere, by ``photo_id``; all are asked at once."""
+def metadata_of_photos(photos: Iterable[NewPhoto]) -> dict[str, RemoteMetadata | PhotoError]:
+    """The metadata of the remote photos among ``photos``, by ``photo_id``; all are asked for at once."""
     asked = [(photo.photo_id, file.look()) for photo in photos if (file := remote_file(photo)) is not None]
-    found: dict[str, Told | PhotoError] = {}
+    found: dict[str, RemoteMetadata | PhotoError] = {}
     for photo_id, future in asked:
         try:
             found[photo_id] = result_of(future)
@@ -38,7 +38,7 @@ def looked_at(photos: Iterable[NewPhoto]) -> dict[str, Told | PhotoError]:
     return found
 
 
-class Wanted(Protocol):
+class PhotoItem(Protocol):
     """Something that has a photo."""
 
     @property

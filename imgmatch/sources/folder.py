@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
-from imgmatch.sources.base import Fence, account_problem, is_utf8, shown, stem
+from imgmatch.sources.base import PathGuard, account_problem, is_utf8, shown, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,16 +37,16 @@ class FolderSource:
 
     Args:
         path: absolute path of the folder.
-        fence: keeps file links inside a root.
+        guard: keeps file links inside a root.
 
     Raises:
-        PhotoError: the folder itself lies outside the fence.
+        PhotoError: the folder itself lies outside the guard.
     """
 
-    def __init__(self, path: str, fence: Fence) -> None:
+    def __init__(self, path: str, guard: PathGuard) -> None:
         self.key = path
-        self._folder = fence.admit(path)
-        self._fence = fence
+        self._folder = guard.admit(path)
+        self._guard = guard
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for found in self._found():
@@ -59,8 +59,8 @@ class FolderSource:
             except PhotoError as error:
                 yield Skipped(shown(label), error.reason, error.detail)
 
-    def outline(self) -> Iterator[object]:
-        """See :class:`imgmatch.sources.base.Outlined`: the same walk, without a path and an id for each photo."""
+    def to_count(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Countable`: the same walk, without a path and an id for each photo."""
         return self._found()
 
     def _found(self) -> Iterator[tuple[str, _Kind] | Skipped]:
@@ -113,8 +113,8 @@ class FolderSource:
 
     def _photo(self, label: str, *, link: bool) -> NewPhoto:
         account = account_of(label, folder=False)
-        # Directory links are not followed, so only a link can leave the folder, which was let through the fence.
-        path = self._fence.admit(str(self._folder / label)) if link else self._folder / label
+        # Directory links are not followed, so only a link can leave the folder, which was let through the guard.
+        path = self._guard.admit(str(self._folder / label)) if link else self._folder / label
         return NewPhoto(account, path, label, derived_photo_id(account, str(Path(self.key, label))))
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
-from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, Fence, account_problem, lexical, shown
+from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, PathGuard, account_problem, lexical, shown
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from imgmatch.sources.elsewhere import Copy
     from imgmatch.sources.remote import Remote
+    from imgmatch.sources.remote_source import Copy
     from imgmatch.sources.rows import Reader, Row
 
 MAX_PATH_CHARS = 4096
@@ -26,22 +26,22 @@ class ManifestSource:
     """The photos a manifest lists, in its order, one line in memory at a time.
 
     Args:
-        manifest: its absolute path, or the copy of one that lies elsewhere; photos are relative to where it lies.
-        fence: keeps the manifest and its photos inside a root.
+        manifest: its absolute path, or the copy of one that lies at a URL; photos are relative to where it lies.
+        guard: keeps the manifest and its photos inside a root.
         read: the format.
-        remote: the connections for photos that lie elsewhere; without them such photos are refused.
+        remote: the connections for photos at URLs; without them such photos are refused.
 
     Raises:
         MissingExtraError: the format needs a package that is not installed.
-        PhotoError: the manifest itself lies outside the fence.
+        PhotoError: the manifest itself lies outside the guard.
         SourceError: the file cannot be read, or is no manifest.
     """
 
-    def __init__(self, manifest: str | Copy, fence: Fence, read: Reader, remote: Remote | None = None) -> None:
+    def __init__(self, manifest: str | Copy, guard: PathGuard, read: Reader, remote: Remote | None = None) -> None:
         self._copy = None if isinstance(manifest, str) else manifest  # the file is there for as long as it is held
         self.key = manifest if isinstance(manifest, str) else manifest.url
-        self._file = fence.admit(manifest) if isinstance(manifest, str) else manifest.path
-        self._fence = fence
+        self._file = guard.admit(manifest) if isinstance(manifest, str) else manifest.path
+        self._guard = guard
         self._read = read
         self._remote = remote
         self._folder = str(Path(self.key).parent)
@@ -63,8 +63,8 @@ class ManifestSource:
                 label = shown(shown_url(row.photo))
                 yield Skipped(label, error.reason, error.detail, account=account, line=row.line)
 
-    def outline(self) -> Iterator[object]:
-        """See :class:`imgmatch.sources.base.Outlined`: the rows, which nobody judges."""
+    def to_count(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Countable`: the rows, which nobody judges."""
         return self._rows()
 
     def _rows(self) -> Generator[Row | Skipped, None, None]:
@@ -94,21 +94,21 @@ class ManifestSource:
         if self._copy is not None or (":" in photo and is_url(photo)):
             url = self._url(photo)
             photo_id = photo_id or derived_photo_id(account, url)
-            file = self._elsewhere(url)
+            file = self._remote_file(url)
             return NewPhoto(account, file, shown_url(photo), photo_id, name or None, moment, attributes, line)
         path = lexical(self._folder, photo)
         photo_id = photo_id or derived_photo_id(account, path)
         # By position: keywords cost a tenth of the time of a whole line.
-        return NewPhoto(account, self._fence.admit(path), photo, photo_id, name or None, moment, attributes, line)
+        return NewPhoto(account, self._guard.admit(path), photo, photo_id, name or None, moment, attributes, line)
 
     def _url(self, photo: str) -> str:
         return checked(photo if is_url(photo) else joined(self.key, photo))
 
-    def _elsewhere(self, url: str) -> RemoteFile:
+    def _remote_file(self, url: str) -> RemoteFile:
         if self._remote is None:
             raise PhotoError(SkipReason.REFUSED, "Only a scan fetches photos from URLs.")
-        if self._fence.root is not None:
-            raise PhotoError(SkipReason.REFUSED, f"The URL leaves the folder {shown(str(self._fence.root))}")
+        if self._guard.root is not None:
+            raise PhotoError(SkipReason.REFUSED, f"The URL leaves the folder {shown(str(self._guard.root))}")
         return self._remote.file(url)
 
 

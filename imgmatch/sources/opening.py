@@ -11,13 +11,13 @@ from imgmatch.errors import PhotoError, SourceError
 from imgmatch.sources.archive import ArchiveSource
 from imgmatch.sources.archive_tar import TarArchive
 from imgmatch.sources.archive_zip import ZipArchive
-from imgmatch.sources.base import Fence, Source, is_utf8, lexical, shown
-from imgmatch.sources.elsewhere import Copy, open_elsewhere
+from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
 from imgmatch.sources.folder import FolderSource
 from imgmatch.sources.lines_csv import read_csv
 from imgmatch.sources.lines_jsonl import read_jsonl
 from imgmatch.sources.lines_parquet import read_parquet
 from imgmatch.sources.manifest import ManifestSource
+from imgmatch.sources.remote_source import Copy, open_url
 from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.single import SinglePhotoSource
 from imgmatch.sources.urls import is_url, shown_url, url_path
@@ -62,7 +62,7 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
             named by the file's stem. With ``remote`` also the URL of one, where a folder must lie in a bucket (s3, gs),
             and archives are not read.
         root: if given, neither the source nor any photo in it may lie outside this folder, symbolic links followed.
-        remote: the connections for what lies elsewhere; without them URLs are refused. They must be open for as long
+        remote: the connections for URLs; without them URLs are refused. They must be open for as long
             as photos of the source are fetched.
 
     Returns:
@@ -73,38 +73,38 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
         SourceError: there is nothing at ``path``, it cannot be read, it leaves ``root``, it is a socket or a pipe, or
             it is no manifest though its suffix says so.
     """
-    fence = Fence(root)
+    guard = PathGuard(root)
     if isinstance(path, str) and is_url(path):
-        return _open_url(path, fence, remote)
+        return _open_url(path, guard, remote)
     absolute = _absolute(path)
     try:
-        admitted = fence.admit(absolute)
+        admitted = guard.admit(absolute)
         mode = _mode(admitted, absolute)
         if stat.S_ISDIR(mode):
-            return FolderSource(absolute, fence)
+            return FolderSource(absolute, guard)
         if not stat.S_ISREG(mode):
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
         if read := MANIFESTS.get(Path(absolute).suffix.lower()):
-            return ManifestSource(absolute, fence, read, remote)
+            return ManifestSource(absolute, guard, read, remote)
         if opened := _archive(absolute):
             limit = (remote.options if remote else RemoteOptions()).file_bytes
             return ArchiveSource(absolute, opened(admitted), limit)
-        return SinglePhotoSource(absolute, fence)
+        return SinglePhotoSource(absolute, guard)
     except PhotoError as error:
         raise SourceError(f"{shown(absolute)}: {error.detail}") from error
 
 
-def _open_url(url: str, fence: Fence, remote: Remote | None) -> Source:
-    if fence.root is not None:
-        raise SourceError(f"{shown(shown_url(url))}: the URL leaves the folder {shown(str(fence.root))}")
+def _open_url(url: str, guard: PathGuard, remote: Remote | None) -> Source:
+    if guard.root is not None:
+        raise SourceError(f"{shown(shown_url(url))}: the URL leaves the folder {shown(str(guard.root))}")
     if remote is None:
         raise SourceError(f"{shown(shown_url(url))}: only a scan reads URLs.")
     if _archive(url):
         raise SourceError(f"{shown(shown_url(url))}: archives are read from this machine only; download it first.")
-    opened = open_elsewhere(url, remote, frozenset(MANIFESTS))
+    opened = open_url(url, remote, frozenset(MANIFESTS))
     if not isinstance(opened, Copy):
         return opened
-    return ManifestSource(opened, fence, MANIFESTS[Path(url_path(opened.url)).suffix.lower()], remote)
+    return ManifestSource(opened, guard, MANIFESTS[Path(url_path(opened.url)).suffix.lower()], remote)
 
 
 def _archive(path: str) -> Callable[[Path], Archive] | None:

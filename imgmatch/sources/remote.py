@@ -1,4 +1,4 @@
-"""What is read from elsewhere: one place for the connections of a scan, and photos that know where they lie."""
+"""What lies at URLs: one place for the connections of a scan, and photos that know where they lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from imgmatch.errors import ImgmatchError, MissingExtraError
-from imgmatch.model import Fetched, Told
+from imgmatch.model import Fetched, RemoteMetadata
 from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.urls import WEB, shown_url
 
@@ -29,11 +29,11 @@ _EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "gs": "gs"}
 class Store(Protocol):
     """Where photos of one kind of URL lie. All but ``close`` raise ``PhotoError``."""
 
-    async def look(self, url: str) -> Told:
-        """What is told of a photo without fetching it."""
+    async def look(self, url: str) -> RemoteMetadata:
+        """The metadata of a photo, without fetching it."""
 
-    async def fetch(self, url: str, told: Told) -> Fetched:
-        """All of a photo; ``told`` is what is known of it already."""
+    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+        """All of a photo; ``metadata`` are what is known of it already."""
 
     async def copy(self, url: str, file: BinaryIO) -> None:
         """Write all of a manifest into a file."""
@@ -54,17 +54,17 @@ class Remote:
         self._running: set[Future[Any]] = set()
         self._turns = asyncio.Semaphore(self.options.fetchers)
 
-    def file(self, url: str, told: Told | None = None) -> UrlFile:
+    def file(self, url: str, metadata: RemoteMetadata | None = None) -> UrlFile:
         """A photo at a checked URL.
 
         Args:
             url: of it.
-            told: what a listing has told of it.
+            metadata: what a listing has told of it.
 
         Raises:
             MissingExtraError: what reads such URLs is not installed.
         """
-        return UrlFile(url, self, self.store(url), told)
+        return UrlFile(url, self, self.store(url), metadata)
 
     def store(self, url: str) -> Store:
         """What reads a checked URL.
@@ -125,13 +125,13 @@ class Remote:
 class UrlFile:
     """A photo at a URL; see :class:`imgmatch.model.RemoteFile`."""
 
-    __slots__ = ("_remote", "_store", "_told", "url")
+    __slots__ = ("_metadata", "_remote", "_store", "url")
 
-    def __init__(self, url: str, remote: Remote, store: Store, told: Told | None = None) -> None:
+    def __init__(self, url: str, remote: Remote, store: Store, metadata: RemoteMetadata | None = None) -> None:
         self.url = url
         self._remote = remote
         self._store = store
-        self._told = told
+        self._metadata = metadata
 
     def __str__(self) -> str:
         return self.url
@@ -144,24 +144,24 @@ class UrlFile:
         """How many such photos can be fetched at once."""
         return self._remote.options.fetchers
 
-    def look(self) -> Future[Told]:
-        """What is told of it; what a listing has told is not asked again."""
-        if self._told is None:
+    def look(self) -> Future[RemoteMetadata]:
+        """Its metadata; what a listing has told is not asked for again."""
+        if self._metadata is None:
             return self._remote.start(self._look)
-        known: Future[Told] = Future()
-        known.set_result(self._told)
+        known: Future[RemoteMetadata] = Future()
+        known.set_result(self._metadata)
         return known
 
-    async def _look(self) -> Told:
-        self._told = await self._store.look(self.url)
-        return self._told
+    async def _look(self) -> RemoteMetadata:
+        self._metadata = await self._store.look(self.url)
+        return self._metadata
 
     def fetch(self) -> Future[Fetched]:
         """All of it."""
         return self._remote.start(self._fetch)
 
     async def _fetch(self) -> Fetched:
-        return await self._store.fetch(self.url, self._told or Told())
+        return await self._store.fetch(self.url, self._metadata or RemoteMetadata())
 
 
 def result_of(future: Future[Result]) -> Result:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from imgmatch.model import Told
+from imgmatch.model import RemoteMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,19 +26,19 @@ def tag_of(text: str) -> int:
     return int.from_bytes(digest[:8], "big") >> (64 - _TAG_BITS) or 1
 
 
-def told(size: int | None, etag: str | None, modified: datetime | str | None) -> Told:
+def metadata_of(size: int | None, etag: str | None, modified: datetime | str | None) -> RemoteMetadata:
     """What is told by a size, an ETag and a time of modification, any of which may be missing.
 
     The ETag is the better sign: a time has whole seconds only, and a copy has a new one.
     """
     modified_ns = nanoseconds(modified)
     etag = (etag or "").strip().removeprefix("W/").strip('"')
-    return Told(size, tag_of(etag) if etag else modified_ns or None, modified_ns)
+    return RemoteMetadata(size, tag_of(etag) if etag else modified_ns or None, modified_ns)
 
 
-def told_by_headers(headers: Mapping[str, str], size: int | None) -> Told:
+def metadata_of_headers(headers: Mapping[str, str], size: int | None) -> RemoteMetadata:
     """What an HTTP answer tells in its headers."""
-    return told(size, headers.get("ETag"), headers.get("Last-Modified"))
+    return metadata_of(size, headers.get("ETag"), headers.get("Last-Modified"))
 
 
 def nanoseconds(moment: datetime | str | None) -> int | None:

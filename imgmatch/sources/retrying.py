@@ -46,7 +46,7 @@ class RemoteOptions:
     redirects: int = 5
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """What may be otherwise at the next try.
 
     Attributes:
@@ -62,9 +62,7 @@ class PassingError(Exception):
         self.wait = wait
 
 
-async def persistently(
-    attempt: Callable[[], Awaitable[Result]], options: RemoteOptions, *, seconds: float | None
-) -> Result:
+async def retry(attempt: Callable[[], Awaitable[Result]], options: RemoteOptions, *, seconds: float | None) -> Result:
     """The result of ``attempt``, made again after a growing pause for as long as its errors are passing ones.
 
     Args:
@@ -75,7 +73,7 @@ async def persistently(
     Raises:
         PhotoError: it was raised by a try, or no try was a success.
     """
-    last: PassingError | None = None
+    last: TransientError | None = None
     try:
         async with asyncio.timeout(seconds):
             for number in range(options.tries):
@@ -83,7 +81,7 @@ async def persistently(
                     await asyncio.sleep(_pause(last, options.pause_seconds * 2 ** (number - 1)))
                 try:
                     return await attempt()
-                except PassingError as error:
+                except TransientError as error:
                     last = error
     except TimeoutError:
         before = f"; before, {last.detail}" if last else ""
@@ -92,6 +90,6 @@ async def persistently(
     raise PhotoError(last.reason if last else SkipReason.UNREADABLE, f"{detail} ({options.tries} tries)")
 
 
-def _pause(error: PassingError, seconds: float) -> float:
+def _pause(error: TransientError, seconds: float) -> float:
     wished = seconds if error.wait is None else min(max(error.wait, 0.0), _LONGEST_WAIT)
     return wished * random.uniform(0.75, 1.25)  # noqa: S311 -- so that fetchers do not come back all at once

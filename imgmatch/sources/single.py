@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, Skipped, derived_photo_id
-from imgmatch.sources.base import Fence, account_problem, stem
+from imgmatch.sources.base import PathGuard, account_problem, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,24 +18,24 @@ class SinglePhotoSource:
 
     Args:
         path: absolute path of the file.
-        fence: keeps the file inside a root.
+        guard: keeps the file inside a root.
 
     Raises:
-        PhotoError: the file lies outside the fence.
+        PhotoError: the file lies outside the guard.
         SourceError: the file's stem cannot be an account.
     """
 
-    def __init__(self, path: str, fence: Fence) -> None:
+    def __init__(self, path: str, guard: PathGuard) -> None:
         name = Path(path).name
         account = stem(name)
         if problem := account_problem(account):
             raise SourceError(f"The photo cannot be named by its file: {problem}")
         self.key = path
-        self._photo = NewPhoto(account, fence.admit(path), name, derived_photo_id(account, path))
+        self._photo = NewPhoto(account, guard.admit(path), name, derived_photo_id(account, path))
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo
 
-    def outline(self) -> Iterator[object]:
-        """See :class:`imgmatch.sources.base.Outlined`."""
+    def to_count(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Countable`."""
         return iter(self)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from imgmatch.model import Told
+    from imgmatch.model import RemoteMetadata
 
-NOT_TOLD = 0
+UNKNOWN_STATE = 0
 """In place of a time, for a remote photo that nothing tells from its next edition."""
 
 _LAST_NS = 2**63 - 1  # in the year 2262; a database holds no more, a file may bear any time
@@ -53,15 +53,15 @@ def file_state(path: Path) -> tuple[int, int]:
     return status.st_size, min(max(status.st_mtime_ns, -_LAST_NS), _LAST_NS)
 
 
-def still(told: Told | PhotoError | None, states: Iterable[Known | None]) -> Known | None:
+def unchanged_state(metadata: RemoteMetadata | PhotoError | None, states: Iterable[Known | None]) -> Known | None:
     """Which of ``states`` a remote photo is still in; ``None`` if only fetching it will tell.
 
     Raises:
         PhotoError: asking about it has failed.
     """
-    if isinstance(told, PhotoError):
-        raise told
-    if told is None or told.tag is None:
+    if isinstance(metadata, PhotoError):
+        raise metadata
+    if metadata is None or metadata.tag is None:
         return None
-    same = (state for state in states if state is not None and state.mtime_ns == told.tag)
-    return next((state for state in same if told.size in (None, state.size)), None)
+    same = (state for state in states if state is not None and state.mtime_ns == metadata.tag)
+    return next((state for state in same if metadata.size in (None, state.size)), None)

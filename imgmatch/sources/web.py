@@ -11,10 +11,10 @@ import aiohttp
 from yarl import URL
 
 from imgmatch.errors import PhotoError
-from imgmatch.model import Fetched, SkipReason, Told
+from imgmatch.model import Fetched, RemoteMetadata, SkipReason
 from imgmatch.sources.addresses import NotPublicError, connector
-from imgmatch.sources.remote_metadata import told_by_headers
-from imgmatch.sources.retrying import PassingError, RemoteOptions, persistently
+from imgmatch.sources.remote_metadata import metadata_of_headers
+from imgmatch.sources.retrying import RemoteOptions, TransientError, retry
 from imgmatch.sources.urls import WEB, checked
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MISSING = frozenset({404, 410})
 _FORBIDDEN = frozenset({401, 403, 407, 451})
-_PASSING = frozenset({408, 425, 429})
+_TRANSIENT = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
 _HEADERS = {"User-Agent": "imgmatch", "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -41,37 +41,37 @@ class WebStore:
         self._options = options
         self._session: aiohttp.ClientSession | None = None
 
-    async def look(self, url: str) -> Told:
+    async def look(self, url: str) -> RemoteMetadata:
         """What the server tells of a photo by HEAD; nothing where it refuses, since it may yet answer GET.
 
         Raises:
             PhotoError: the server cannot be reached, or may not be.
         """
-        return await persistently(partial(self._look, url), self._options, seconds=self._options.total_seconds)
+        return await retry(partial(self._look, url), self._options, seconds=self._options.total_seconds)
 
-    async def _look(self, url: str) -> Told:
+    async def _look(self, url: str) -> RemoteMetadata:
         async with self._asked("HEAD", url) as response:
             if response.status != _OK:
-                return Told()
-            return told_by_headers(response.headers, _length(response))
+                return RemoteMetadata()
+            return metadata_of_headers(response.headers, _length(response))
 
-    async def fetch(self, url: str, told: Told) -> Fetched:
-        """All of a photo. If more or less comes than was announced, now or by ``told``, it is not taken for whole.
+    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+        """All of a photo. If more or less comes than was announced, now or by ``metadata``, it is not taken for whole.
 
         Raises:
             PhotoError: it is missing, refused, too large, late, or cannot be had whole.
         """
-        attempt = partial(self._fetch, url, told)
-        return await persistently(attempt, self._options, seconds=self._options.total_seconds)
+        attempt = partial(self._fetch, url, metadata)
+        return await retry(attempt, self._options, seconds=self._options.total_seconds)
 
-    async def _fetch(self, url: str, told: Told) -> Fetched:
+    async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
         async with self._asked("GET", url) as response:
             data = bytearray()
             async for piece in self._pieces(response, self._options.file_bytes):
                 data += piece
-            now = told_by_headers(response.headers, len(data))
-            if told.size not in (None, now.size) and told.tag == now.tag:
-                raise PassingError(f"the server announced {told.size:,} bytes, and sent {now.size:,}")
+            now = metadata_of_headers(response.headers, len(data))
+            if metadata.size not in (None, now.size) and metadata.tag == now.tag:
+                raise TransientError(f"the server announced {metadata.size:,} bytes, and sent {now.size:,}")
             return Fetched(bytes(data), now)
 
     async def copy(self, url: str, file: BinaryIO) -> None:
@@ -80,7 +80,7 @@ class WebStore:
         Raises:
             PhotoError: it cannot be had whole.
         """
-        await persistently(partial(self._copy, url, file), self._options, seconds=None)
+        await retry(partial(self._copy, url, file), self._options, seconds=None)
 
     async def _copy(self, url: str, file: BinaryIO) -> None:
         file.seek(0)
@@ -101,7 +101,7 @@ class WebStore:
                 raise PhotoError(SkipReason.TOO_LARGE, f"more than the limit of {limit:,} bytes")
             yield piece
         if announced not in (None, read):
-            raise PassingError(f"the server announced {announced:,} bytes, and sent {read:,}")
+            raise TransientError(f"the server announced {announced:,} bytes, and sent {read:,}")
 
     @asynccontextmanager
     async def _asked(self, method: str, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -159,7 +159,7 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
 
     Raises:
         PhotoError: it is not, and will not be soon.
-        PassingError: it may be soon.
+        TransientError: it may be soon.
     """
     status = response.status
     if status == _OK:
@@ -169,9 +169,9 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
         raise PhotoError(SkipReason.MISSING, detail)
     if status in _FORBIDDEN:
         raise PhotoError(SkipReason.REFUSED, detail)
-    if status in _PASSING or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
+    if status in _TRANSIENT or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
         after = response.headers.get("Retry-After", "")
-        raise PassingError(detail, wait=float(after) if after.isascii() and after.isdecimal() else None)
+        raise TransientError(detail, wait=float(after) if after.isascii() and after.isdecimal() else None)
     raise PhotoError(SkipReason.UNREADABLE, detail)
 
 
@@ -181,25 +181,25 @@ def photo_errors() -> Iterator[None]:
 
     Raises:
         PhotoError: another try would end alike.
-        PassingError: it may not.
+        TransientError: it may not.
     """
     try:
         yield
     except (aiohttp.ServerTimeoutError, aiohttp.ConnectionTimeoutError) as error:
-        raise PassingError("the server did not answer in time", SkipReason.TIMED_OUT) from error
+        raise TransientError("the server did not answer in time", SkipReason.TIMED_OUT) from error
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, NotPublicError):
             detail = f"{error.os_error} (--allow-private lets it pass)"
             raise PhotoError(SkipReason.REFUSED, detail) from error
         if isinstance(error, aiohttp.ClientSSLError):
             raise PhotoError(SkipReason.UNREADABLE, "the server's certificate is not to be trusted") from error
-        raise PassingError(_unreachable(error)) from error
+        raise TransientError(_unreachable(error)) from error
     except aiohttp.InvalidURL as error:
         raise PhotoError(SkipReason.REFUSED, "The URL cannot be understood.") from error
     except aiohttp.ClientPayloadError as error:
-        raise PassingError("the connection ended before all had come") from error
+        raise TransientError("the connection ended before all had come") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise PassingError(f"the connection failed: {type(error).__name__}") from error
+        raise TransientError(f"the connection failed: {type(error).__name__}") from error
 
 
 def _unreachable(error: aiohttp.ClientConnectorError) -> str:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 SIZE = (96, 120)
 
 
-class Outlined:
+class Countable:
     """A source that notes whether anybody counts it."""
 
     key = "outlined"
@@ -36,7 +36,7 @@ class Outlined:
     def __iter__(self) -> Iterator[NewPhoto]:
         return iter(())
 
-    def outline(self) -> Iterator[None]:
+    def to_count(self) -> Iterator[None]:
         self.counted = True
         return iter(())
 
@@ -121,7 +121,7 @@ def test_a_scan_that_logs_in_json_shows_nothing_else_on_a_terminal(home: Path) -
 
 def test_photos_are_counted_ahead_only_where_somebody_sees_it(home: Path) -> None:
     """Standard error is no terminal here."""
-    source = Outlined()
+    source = Countable()
     with Index.open(home / "index", create=True) as index:
         scan(index, [source])
         assert not source.counted

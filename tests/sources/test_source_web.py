@@ -52,10 +52,10 @@ def test_a_photo_comes_whole_with_its_etag_and_time(server: WebServer) -> None:
     server.pages["/1"] = Page(A, {"ETag": 'W/"x"', "Last-Modified": "Thu, 01 Jan 1970 00:00:01 GMT"})
     server.pages["/2"] = Page(A, {"ETag": '"x"'})
     one, two = fetched(f"{server.url}/1"), fetched(f"{server.url}/2")
-    assert (one.data, one.told.size, one.told.modified_ns) == (A, len(A), 10**9)
-    assert one.told.tag == two.told.tag
-    assert one.told.tag is not None
-    assert 0 < one.told.tag < 2**62
+    assert (one.data, one.metadata.size, one.metadata.modified_ns) == (A, len(A), 10**9)
+    assert one.metadata.tag == two.metadata.tag
+    assert one.metadata.tag is not None
+    assert 0 < one.metadata.tag < 2**62
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgmatch.sources.remote import Remote
 
 
-def open_elsewhere(text: str, remote: Remote, manifests: frozenset[str]) -> Source | Copy:
+def open_url(text: str, remote: Remote, manifests: frozenset[str]) -> Source | Copy:
     """Open what lies at a URL.
 
     Args:
@@ -47,7 +47,7 @@ def open_elsewhere(text: str, remote: Remote, manifests: frozenset[str]) -> Sour
                 return BucketSource(url, remote)
         elif path.endswith("/"):
             raise SourceError(f"{shown(shown_url(url))}: web servers have no folders; name a manifest or a photo.")
-        return OnePhoto(url, remote)
+        return RemotePhotoSource(url, remote)
     except PhotoError as error:
         raise SourceError(f"{shown(shown_url(text))}: {error.detail}") from error
 
@@ -61,7 +61,7 @@ def _is_folder(url: str, path: str, remote: Remote) -> bool:
     return bool(remote.wait(partial(store.info, url))["type"] == "directory")
 
 
-class OnePhoto:
+class RemotePhotoSource:
     """A photo at a URL, an account named by its file's stem.
 
     Raises:
@@ -80,8 +80,8 @@ class OnePhoto:
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo
 
-    def outline(self) -> Iterator[object]:
-        """See :class:`imgmatch.sources.base.Outlined`."""
+    def to_count(self) -> Iterator[object]:
+        """See :class:`imgmatch.sources.base.Countable`."""
         return iter(self)
 
 

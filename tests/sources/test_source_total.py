@@ -14,9 +14,9 @@ import pytest
 
 from imgmatch.sources import open_source
 from imgmatch.sources.bucket import BucketSource
-from imgmatch.sources.counting import Count
-from imgmatch.sources.elsewhere import OnePhoto
 from imgmatch.sources.remote import Remote
+from imgmatch.sources.remote_source import RemotePhotoSource
+from imgmatch.sources.total import SourceTotal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,19 +30,19 @@ JSONL = '{"account": "a", "photo": "1.jpg"}\n\nno json\n{"account": 1, "photo": 
 
 
 class Own:
-    """A source of somebody else's, whose outline is endless."""
+    """A source of somebody else's, whose items to count are endless."""
 
     key = "own"
 
     def __iter__(self) -> Iterator[NewPhoto]:
         return iter(())
 
-    def outline(self) -> Iterator[None]:
+    def to_count(self) -> Iterator[None]:
         return repeat(None)
 
 
 class Plain:
-    """A source of somebody else's, without an outline."""
+    """A source of somebody else's, without items to count."""
 
     key = "plain"
 
@@ -52,7 +52,7 @@ class Plain:
 
 def total(*sources: Source) -> int | None:
     """What is counted in the end."""
-    with Count(sources) as count:
+    with SourceTotal(sources) as count:
         while threads():
             time.sleep(0.001)
         return count.total
@@ -131,8 +131,8 @@ def test_a_source_that_only_reading_would_count_has_no_total(tmp_path: Path) -> 
     assert total(tar) is None
     assert total(Plain()) is None
     assert total(open_source(written(tmp_path / "m.csv", CSV)), tar) is None
-    assert not hasattr(BucketSource, "outline")
-    assert hasattr(OnePhoto, "outline")
+    assert not hasattr(BucketSource, "to_count")
+    assert hasattr(RemotePhotoSource, "to_count")
 
 
 def test_a_source_that_cannot_be_read_has_no_total_and_disturbs_nobody(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_source_that_cannot_be_read_has_no_total_and_disturbs_nobody(tmp_path:
 
 def test_counting_is_over_when_nobody_wants_to_know_any_more() -> None:
     """However much is left to count."""
-    with Count([Own()]) as count:
+    with SourceTotal([Own()]) as count:
         assert threads()
     assert not threads()
     assert count.total is None

@@ -7,7 +7,7 @@ from itertools import chain
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from imgmatch.sources.base import Outlined
+from imgmatch.sources.base import Countable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 1.0
 
 
-class Count:
+class SourceTotal:
     """Counts items in a thread of its own, from ``with`` on and no longer than that lasts.
 
     Whatever goes wrong, there is only no total: the work itself comes upon it, and says what is wrong.
@@ -41,9 +41,9 @@ class Count:
 
     def _run(self) -> None:
         with contextlib.suppress(Exception):
-            outlines = [source.outline() if isinstance(source, Outlined) else None for source in self._sources]
-            known = [outline for outline in outlines if outline is not None]
-            if len(known) == len(outlines):
+            counted = [source.to_count() if isinstance(source, Countable) else None for source in self._sources]
+            known = [items for items in counted if items is not None]
+            if len(known) == len(counted):
                 self._total = self._counted(chain.from_iterable(known))
 
     def _counted(self, things: Iterable[object]) -> int | None:
