@@ -133,14 +133,15 @@ def _compare(found: Compared, step: str, record: str, before: Any, after: Any) -
 def _flat(value: Any, path: tuple[str, ...] = ()) -> Values:  # noqa: ANN401 -- JSON
     """Every field by the way to it; ids on the way begin with ``=``."""
     if isinstance(value, dict):
-        return {key: each for name, item in value.items() if name not in PASSING for key, each in _flat(item, (*path, name)).items()}  # fmt: skip # noqa: E501
+        inner = [_flat(item, (*path, name)) for name, item in value.items() if name not in PASSING]
+        return {key: each for found in inner for key, each in found.items()}
     if isinstance(value, list) and (key := _key_of(value)):
-        found: Values = {(*path, "order"): [str(item[key]) for item in value]}
+        items: Values = {(*path, "order"): [str(item[key]) for item in value]}
         for item in value:
-            inner = (*path, f"={item[key]}")
-            found[(*inner, "present")] = _in_short(item)
-            found |= _flat(item, inner)
-        return found
+            to_item = (*path, f"={item[key]}")
+            items[(*to_item, "present")] = _in_short(item)
+            items |= _flat(item, to_item)
+        return items
     return {path: value}
 
 

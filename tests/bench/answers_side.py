@@ -7,16 +7,13 @@ fingerprints, ``rebuild`` and ``erase``. The decisions name rings and groups tha
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import say
+from versions import Version, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,23 +39,17 @@ DECISIONS = (
 _PAIR = 2
 
 
-class SideError(Exception):
-    """A version has crashed."""
-
-
 @dataclass
 class Side:
-    """A version, its index, and what it has answered.
+    """A version, a folder of its own for its index, and what it has answered.
 
     Attributes:
-        name: what it is called in messages.
-        code: the folder that holds its package.
-        home: a folder of its own.
+        version: which one.
+        home: the folder.
         answers: by step, with exit code, records and seconds.
     """
 
-    name: str
-    code: Path
+    version: Version
     home: Path
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -66,21 +57,17 @@ class Side:
         """Run one command and keep what it prints.
 
         Raises:
-            SideError: it ended otherwise than by an exit code that is an answer.
+            VersionError: it ended otherwise than by an exit code that is an answer.
         """
-        command = [sys.executable, "-m", "imgmatch", *map(str, arguments)]
-        command += ["--index", str(self.home / "index")] if index else []
-        env = {**os.environ, "PYTHONPATH": str(self.code), "PYTHONSAFEPATH": "1"}
-        started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=self.home, check=False)
-        seconds = round(time.perf_counter() - started, 2)
-        say(f"  {self.name}, {step}: {seconds:.0f} s")
-        if done.returncode not in EXPECTED_CODES:
-            raise SideError(f"{self.name}, {step}: exit code {done.returncode}\n{' '.join(command)}\n{done.stderr}")
-        records = _records(done.stdout)
-        self.answers[step] = {"exit_code": done.returncode, "records": records, "seconds": seconds}
-        if not records and done.returncode == 1:
-            self.answers[step]["records"] = [{"error": done.stderr.replace(str(self.home), "HOME").strip()}]
+        place = ("--index", self.home / "index") if index else ()
+        ran = self.version.run(*arguments, *place, cwd=self.home)
+        say(f"  {self.version.name}, {step}: {ran.seconds:.0f} s")
+        if ran.exit_code not in EXPECTED_CODES:
+            raise VersionError(f"{self.version.name}, {step}: exit code {ran.exit_code}\n{ran.errors}")
+        records = _records(ran.output)
+        if not records and ran.exit_code == 1:
+            records = [{"error": ran.errors.replace(str(self.home), "HOME").strip()}]
+        self.answers[step] = {"exit_code": ran.exit_code, "records": records, "seconds": round(ran.seconds, 2)}
         return records
 
 
@@ -107,7 +94,7 @@ def run_side(side: Side, world: AnswersWorld, decisions: Decisions | None) -> De
         decisions: arguments of ``decide``; ``None`` chooses by what this side shows.
 
     Raises:
-        SideError: the version has crashed.
+        VersionError: the version has crashed.
     """
     shutil.rmtree(side.home, ignore_errors=True)
     side.home.mkdir(parents=True)

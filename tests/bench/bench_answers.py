@@ -12,23 +12,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
-import subprocess
 import sys
-import tarfile
-import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 from answers_compare import compared, listed, table
-from answers_side import Decisions, Side, SideError, run_side
+from answers_side import Decisions, Side, run_side
 from answers_world import FULL, QUICK, AnswersWorld, world_in
 from common import LIBRARIES, print_figures, say
+from versions import BEFORE, ROOT, Version, VersionError, version_at
 
-ROOT = Path(__file__).resolve().parents[2]
-BEFORE = "8b300408729e82e825dd3f5dfe765bd377d73009"
 SHOWN = 40
 """Differences of a kind that are printed; the file has all."""
 
@@ -44,7 +39,7 @@ def main() -> None:
     asked = parser.parse_args()
     try:
         print_figures("answers", lambda: run(asked))
-    except SideError as error:
+    except VersionError as error:
         say(str(error))
         sys.exit(1)
 
@@ -56,10 +51,10 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     world = world_in(
         folder / f"world-{size.name}-{_digest_of('answers_world.py', 'edited_copies.py', 'edits/*.py')}", size
     )
-    code = code_at(asked.before, folder / f"code-{asked.before[:12]}")
-    before, decisions = answers_before(folder, code, world)
-    own = code if asked.itself else asked.code.resolve()
-    side = Side("before, again" if asked.itself else "after", own, folder / "after")
+    version_before = version_at(asked.before, folder)
+    before, decisions = answers_before(folder, version_before, world)
+    own = Version("before, again", version_before.code) if asked.itself else Version("after", asked.code.resolve())
+    side = Side(own, folder / "after")
     run_side(side, world, decisions)
     found = compared(before, side.answers)
     (folder / "differences.txt").write_text("\n".join([*table(found), *listed(found)]) + "\n", encoding="utf-8")
@@ -67,7 +62,7 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     say(f"\nall differences: {folder / 'differences.txt'}")
     return {
         "before": asked.before,
-        "after": _described(own),
+        "after": asked.before if asked.itself else own.described(),
         "answers": found.records.total(),
         "differing": found.differing.total(),
         "fields": found.fields,
@@ -76,45 +71,18 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def answers_before(folder: Path, code: Path, world: AnswersWorld) -> tuple[dict[str, Any], Decisions]:
+def answers_before(folder: Path, before: Version, world: AnswersWorld) -> tuple[dict[str, Any], Decisions]:
     """What the version before answers: kept for this world, these questions and these libraries."""
-    versions = [version(name) for name in LIBRARIES if name != "imgmatch"]
-    asked = [str(code), str(world.queries), _digest_of("answers_side.py"), *versions]
+    versions = [installed(name) for name in LIBRARIES if name != "imgmatch"]
+    asked = [before.code.name, str(world.queries), _digest_of("answers_side.py"), *versions]
     digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
     kept = folder / f"before-{digest}.json"
     if not kept.exists():
-        side = Side("before", code, folder / "before")
+        side = Side(before, folder / "before")
         decisions = run_side(side, world, None)
         kept.write_text(json.dumps({"answers": side.answers, "decisions": decisions}), encoding="utf-8")
     found = json.loads(kept.read_text(encoding="utf-8"))
     return found["answers"], found["decisions"]
-
-
-def code_at(commit: str, folder: Path) -> Path:
-    """The package as it was at a commit, in a folder.
-
-    Raises:
-        SideError: the commit is not here, or needs a package that is not installed.
-    """
-    if not (folder / "pyproject.toml").exists():
-        command = ["git", "-C", str(ROOT), "archive", commit, "imgmatch", "pyproject.toml"]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            raise SideError(f"commit {commit} is not in this clone: {done.stderr.decode().strip()}")
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-    wanted = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    if missing := [name for name in wanted if not _is_installed(name)]:
-        raise SideError(f"the version before needs packages that are not installed here: {', '.join(missing)}")
-    return folder
-
-
-def _is_installed(requirement: str) -> bool:
-    try:
-        version(requirement.partition(">")[0])
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def _digest_of(*patterns: str) -> str:
@@ -122,13 +90,6 @@ def _digest_of(*patterns: str) -> str:
     here = Path(__file__).parent
     files = sorted(path for pattern in patterns for path in here.glob(pattern))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-
-
-def _described(code: Path) -> str:
-    """The commit of a checkout, with a plus where files were changed."""
-    command = ["git", "-C", str(code), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or code.name
 
 
 if __name__ == "__main__":

@@ -85,8 +85,9 @@ def made(place: Path, real: Sequence[Path], photos: int) -> dict[str, Any]:
     with Index.create(place, workers=2, depth=Depth.FINGERPRINT) as index:
         index.add(map(numbered, real))
         say(f"writing {photos:,} drawn photos")
-        filling = milliseconds(lambda: fill(index, photos - len(index), REAL - 100))
-        return {"fill_seconds": round(filling / 1000, 1)}
+        count = len(index)
+    filling = milliseconds(lambda: fill(place, photos - count, REAL - 100))
+    return {"fill_seconds": round(filling / 1000, 1)}
 
 
 def rebuilt(place: Path) -> dict[str, Any]:
