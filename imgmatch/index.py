@@ -19,6 +19,7 @@ from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import to_microseconds
+from imgmatch.clustering.keeping import kept_current
 from imgmatch.describing.messages import job_of
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
@@ -344,10 +345,11 @@ class Index:
         erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
         with self.writing():
             with self.catalog.write() as session:
-                removed = remove_erased(session, erased)
+                with kept_current(session, self.hasher, account):
+                    removed = remove_erased(session, erased)
+                    remove_orphans(session)
                 if before is None:
                     scan_rows.remove_skips(session, account=account, photo_id=photo_id)
-                remove_orphans(session)
                 scan_rows.drop_empty_sources(session)
             self._publish()
             self.catalog.compact()

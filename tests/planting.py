@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import photos
 import pytest
 
-from imgmatch.actions.rings import RingsReport, find_rings
+from imgmatch.actions.rings import find_rings
 from imgmatch.catalog import schema
-from imgmatch.clustering.search import Searched
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto
+from imgmatch.model import NewPhoto, RingsReport, Searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from imgmatch.clustering.common import Common
-    from imgmatch.clustering.graph import Night
+    from imgmatch.clustering.common import CommonCriteria
     from imgmatch.model import Ring
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,9 +59,9 @@ class Planter:
     def scan(self) -> None:
         self.index.add(self.planted, prune=True)
 
-    def rings(self, common: Common | None = None, night: Night | None = None) -> RingsReport:
+    def rings(self, common: CommonCriteria | None = None) -> RingsReport:
         self.scan()
-        return find_rings(self.index, common=common, night=night)
+        return find_rings(self.index.parts, common=common)
 
     def clear(self) -> None:
         """Leave the index empty, for the next test."""

@@ -1,15 +1,20 @@
-"""Decide on a pair, a group or a ring: what is said is kept for good, and tomorrow's rings heed it."""
+"""Decide on a pair, a group or a ring: what is said is kept for good, and the groups it touches heed it at once."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
+from imgmatch.catalog.clusterings import read_clustering
 from imgmatch.catalog.decisions import append_decision, decided_photos
+from imgmatch.catalog.kept_groups import read_groups
+from imgmatch.catalog.kept_rings import group_rows, groups_of_rings, ring_row
+from imgmatch.catalog.lookups import fingerprints_of_photos
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.times import from_microseconds
-from imgmatch.clustering.graph import Night
+from imgmatch.clustering.keeping import refresh
 from imgmatch.errors import ConflictError, NotFoundError
 from imgmatch.model import Decision, DecisionKind, Verdict
 
@@ -17,92 +22,122 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imgmatch.catalog.session import Session
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
     from imgmatch.model import Group
 
 BANKS = {Verdict.CONFIRM: KNOWN_STOLEN, Verdict.COMMON: KNOWN_COMMON}
 """The list that pictures enter by a verdict; they leave the other one, and by a dismissal both."""
 
 
-def decide_on_pair(
-    index: Index, verdict: Verdict, photo_ids: tuple[str, str], *, by: str, reason: str | None = None
-) -> Decision:
-    """Decide on two photos.
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """What is said of what, by whom and why."""
 
-    Raises:
-        NotFoundError: there is no such photo.
-        ConflictError: both are one.
-        IndexUnusableError: the index cannot be written.
-    """
-    if photo_ids[0] == photo_ids[1]:
-        raise ConflictError("a pair needs two photos")
-    return _decide(index, verdict, DecisionKind.PAIR, " ".join(photo_ids), [list(photo_ids)], by, reason)
+    verdict: Verdict
+    kind: DecisionKind
+    subject: str
+    by: str
+    reason: str | None
 
 
-def decide_on_group(index: Index, verdict: Verdict, group: str, *, by: str, reason: str | None = None) -> Decision:
-    """Decide on a group, as ``rings`` shows it.
-
-    Raises:
-        NotFoundError: there is no such group.
-        IndexUnusableError: the index cannot be written.
-    """
-    report = find_rings(index, night=Night(search=False))
-    groups = [*report.common, *(one for ring in report.rings for one in ring.groups)]
-    found = [one for one in groups if one.group == group]
-    if not found:
-        raise NotFoundError(f"index {index.path} has no group {group!r}")
-    return _decide(index, verdict, DecisionKind.GROUP, group, _photo_ids(found), by, reason)
-
-
-def decide_on_ring(index: Index, verdict: Verdict, ring: str, *, by: str, reason: str | None = None) -> Decision:
-    """Decide on all groups of a ring, as ``rings`` shows it.
-
-    Raises:
-        NotFoundError: there is no such ring.
-        IndexUnusableError: the index cannot be written.
-    """
-    report = find_rings(index, night=Night(search=False))
-    found = next((one for one in report.rings if one.ring == ring), None)
-    if found is None:
-        raise NotFoundError(f"index {index.path} has no ring {ring!r}")
-    return _decide(index, verdict, DecisionKind.RING, ring, _photo_ids(found.groups), by, reason)
-
-
-def _photo_ids(groups: Sequence[Group]) -> list[list[str]]:
-    return [[photo.photo_id for photo in group.photos] for group in groups]
-
-
-def _decide(
-    index: Index,
+def decide(
+    parts: Parts,
     verdict: Verdict,
-    kind: DecisionKind,
-    subject: str,
-    pictures: Sequence[Sequence[str]],
+    *,
     by: str,
-    reason: str | None,
+    ring: str | None = None,
+    group: str | None = None,
+    pair: tuple[str, str] | None = None,
+    reason: str | None = None,
 ) -> Decision:
-    hasher = index.header.hashers[0]
-    with index.writing(), index.catalog.write() as connection:
-        photos = decided_photos(connection, hasher, pictures)
-        known = {photo.photo_id for photo in photos}
-        missing = [photo_id for picture in pictures for photo_id in picture if photo_id not in known]
-        if missing:
-            raise NotFoundError(f"index {index.path} has no photo {missing[0]!r}")
-        row = append_decision(
-            connection, verdict=verdict, kind=kind, subject=subject, by=by, reason=reason, photos=photos
-        )
-        _file(connection, verdict, sorted(known), hasher)
+    """Decide on a ring or a group, as the last run and what was decided since have left them, or on two photos.
+
+    Args:
+        parts: of the index.
+        verdict: what is said.
+        by: who says so.
+        ring: the id of a ring: all its groups are decided on,
+        group: or that of a group,
+        pair: or the ids of two photos.
+        reason: why.
+
+    Raises:
+        ConflictError: the two photos are one.
+        NotFoundError: there is no such ring, group or photo.
+        ValueError: not one of ``ring``, ``group`` and ``pair`` was given.
+        IndexUnusableError: the index cannot be written.
+    """
+    if sum(one is not None for one in (ring, group, pair)) != 1:
+        raise ValueError("name a ring, a group or a pair")
+    if pair is not None and pair[0] == pair[1]:
+        raise ConflictError("a pair needs two photos")
+    with parts.catalog.read() as session:
+        state = read_clustering(session)
+    shown = None if pair is not None or state is not None else _shown(parts, ring=ring, group=group)
+    with parts.catalog.write() as session:
+        if pair is not None:
+            kind, subject, pictures = DecisionKind.PAIR, " ".join(pair), [list(pair)]
+        elif ring is not None:
+            kind, subject, pictures = DecisionKind.RING, ring, shown or _of_ring(session, ring)
+        else:
+            kind, subject, pictures = DecisionKind.GROUP, group or "", shown or _of_group(session, group or "")
+        if not pictures:
+            raise NotFoundError(f"index {parts.folder.root} has no {kind} {subject!r}")
+        return _decide(session, parts, _Saying(verdict, kind, subject, by, reason), pictures)
+
+
+def _of_ring(session: Session, ring: str) -> list[list[str]]:
+    row = ring_row(session, ring)
+    return [] if row is None else _photo_ids(session, sorted(groups_of_rings(session, [row])))
+
+
+def _of_group(session: Session, group: str) -> list[list[str]]:
+    return _photo_ids(session, group_rows(session, group))
+
+
+def _photo_ids(session: Session, rows: Sequence[int]) -> list[list[str]]:
+    return [[one.photo.photo_id for one in group.photos] for group in read_groups(session, rows)]
+
+
+def _shown(parts: Parts, *, ring: str | None, group: str | None) -> list[list[str]]:
+    """The same before the first run, when nothing is kept yet."""
+    report = find_rings(parts, search=False)
+    every = [*report.common, *(one for each in report.rings for one in each.groups)]
+    named = next((each.groups for each in report.rings if each.ring == ring), ())
+    found: Sequence[Group] = named if ring is not None else [one for one in every if one.group == group]
+    return [[photo.photo_id for photo in one.photos] for one in found]
+
+
+def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[Sequence[str]]) -> Decision:
+    hasher = parts.hasher_name
+    photos = decided_photos(session, hasher, pictures)
+    known = {photo.photo_id for photo in photos}
+    missing = [photo_id for picture in pictures for photo_id in picture if photo_id not in known]
+    if missing:
+        raise NotFoundError(f"index {parts.folder.root} has no photo {missing[0]!r}")
+    row = append_decision(
+        session,
+        verdict=said.verdict,
+        kind=said.kind,
+        subject=said.subject,
+        by=said.by,
+        reason=said.reason,
+        photos=photos,
+    )
+    touched = fingerprints_of_photos(session, hasher, known)
+    _file(session, said.verdict, sorted(known), hasher)
+    refresh(session, parts.hasher, touched)
     decided_at = from_microseconds(row.decided_at)
-    return Decision(row.id, decided_at, verdict, kind, subject, by, reason, len(known))
+    return Decision(row.id, decided_at, said.verdict, said.kind, said.subject, said.by, said.reason, len(known))
 
 
-def _file(connection: Session, verdict: Verdict, photo_ids: Sequence[str], hasher: str) -> None:
+def _file(session: Session, verdict: Verdict, photo_ids: Sequence[str], hasher: str) -> None:
     """Let the pictures enter and leave the lists of known ones."""
     removed = 0
     for bank in BANKS.values():
         if bank == BANKS.get(verdict):
-            add_to_bank(connection, bank, photo_ids, hasher)
+            add_to_bank(session, bank, photo_ids, hasher)
         else:
-            removed += remove_from_bank(connection, bank, photo_ids)
+            removed += remove_from_bank(session, bank, photo_ids)
     if removed:
-        remove_orphans(connection)
+        remove_orphans(session)

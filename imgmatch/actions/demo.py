@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.actions.rings import RingsReport, find_rings
+from imgmatch.actions.rings import find_rings
 from imgmatch.actions.scan import scan
 from imgmatch.demo.world import World, draw_world
 from imgmatch.errors import NotAnIndexError
 from imgmatch.index import Index
-from imgmatch.model import CheckResult, ScanResult
+from imgmatch.model import CheckResult, RingsReport, ScanResult
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def demo(folder: Path, *, workers: int = 1, progress: Progress = SILENT) -> Demo
     world = draw_world(folder)
     with Index.open(folder / INDEX_NAME, create=True, workers=workers) as index:
         scanned = scan(index, [world.manifest], prune=True, progress=progress)
-        return DemoReport(world, index.path, scanned, find_rings(index), index.check(world.suspect))
+        return DemoReport(world, index.path, scanned, find_rings(index.parts), index.check(world.suspect))
 
 
 def _claim(folder: Path) -> None:

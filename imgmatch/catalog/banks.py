@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-
 KNOWN_STOLEN = "known-stolen"
 """Pictures a moderator has confirmed to be in the hands of a gang."""
 
@@ -89,10 +88,15 @@ def remove_from_bank(session: Session, bank: str, photo_ids: Collection[str]) ->
     return removed
 
 
-def read_banks(session: Session) -> Iterator[BankPicture]:
-    """Every known picture, in the order they were added."""
-    for row in session.sql.execute(select(*_COLUMNS).order_by(schema.bank_pictures.c.id)):
-        yield BankPicture(*row)
+def read_banks(session: Session, fingerprint_ids: Collection[int] | None = None) -> Iterator[BankPicture]:
+    """Every known picture, or those with some fingerprints, in the order they were added."""
+    query = select(*_COLUMNS).order_by(schema.bank_pictures.c.id)
+    if fingerprint_ids is None:
+        rows = list(session.sql.execute(query))
+    else:
+        named = schema.bank_pictures.c.fingerprint_id
+        rows = [row for chunk in chunks(fingerprint_ids) for row in session.sql.execute(query.where(named.in_(chunk)))]
+    yield from sorted((BankPicture(*row) for row in rows), key=lambda picture: picture.id)
 
 
 def banks_of(session: Session, pixels: Collection[bytes]) -> dict[bytes, str]:

@@ -86,11 +86,44 @@ def read_decisions(session: Session) -> list[DecisionRow]:
     return [DecisionRow(*row) for row in session.sql.execute(select(*columns).order_by(table.id))]
 
 
-def read_decided_photos(session: Session) -> Iterator[tuple[int, DecidedPhoto]]:
-    """The number of a decision with each photo it is about, the oldest decision first."""
+def verdicts_of(session: Session, decisions: Collection[int]) -> dict[int, str]:
+    """The verdicts of some decisions, by number."""
+    table = schema.decisions.c
+    found: dict[int, str] = {}
+    for chunk in chunks(sorted(decisions)):
+        rows = session.sql.execute(select(table.id, table.verdict).where(table.id.in_(chunk)))
+        found |= {row: verdict for row, verdict in rows}  # noqa: C416 -- rows, not pairs
+    return found
+
+
+def decisions_on(session: Session, photo_ids: Collection[str]) -> dict[str, list[tuple[int, str, str]]]:
+    """The decisions on each of these photos: number, verdict and kind, each once, the oldest first."""
+    table, decisions = schema.decision_photos.c, schema.decisions.c
+    found: dict[str, dict[tuple[int, str, str], None]] = {}
+    for chunk in chunks(photo_ids):
+        query = select(table.photo_id, decisions.id, decisions.verdict, decisions.kind).join(
+            schema.decisions, decisions.id == table.decision_id
+        )
+        for photo_id, *said in session.sql.execute(query.where(table.photo_id.in_(chunk)).order_by(decisions.id)):
+            found.setdefault(photo_id, {})[tuple(said)] = None
+    return {photo_id: list(said) for photo_id, said in found.items()}
+
+
+def read_decided_photos(
+    session: Session, fingerprints: Collection[bytes] | None = None
+) -> Iterator[tuple[int, DecidedPhoto]]:
+    """The number of a decision with each photo it is about, or each that had one of these fingerprints, in order."""
     table = schema.decision_photos.c
     query = select(table.decision_id, table.photo_id, table.account, table.bits, table.picture)
-    for decision, *photo in session.sql.execute(query.order_by(table.decision_id, table.picture, table.photo_id)):
+    query = query.order_by(table.decision_id, table.picture, table.photo_id)
+    if fingerprints is None:
+        rows = list(session.sql.execute(query))
+    else:
+        rows = [
+            row for chunk in chunks(fingerprints) for row in session.sql.execute(query.where(table.bits.in_(chunk)))
+        ]
+        rows.sort(key=lambda row: (row[0], row[4], row[1]))
+    for decision, *photo in rows:
         yield decision, DecidedPhoto(*photo)
 
 

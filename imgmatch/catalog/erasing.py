@@ -11,6 +11,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.banks import forget_bank_origins
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.decisions import forget_decided_photos
+from imgmatch.catalog.kept_rings import rings_naming
 from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.reports import forget_reported
 
@@ -117,14 +118,16 @@ def features_of(session: Session, erased: Erased) -> dict[int, tuple[bytes, byte
 
 
 def mentions(session: Session, erased: Erased) -> int:
-    """How many rows, of photos, accounts, skipped photos, decisions, banks and reports, name it."""
+    """How many rows, of photos, accounts, skipped photos, decisions, banks, reports, groups and rings, name it."""
     tables = (schema.skipped, schema.decision_photos, schema.bank_pictures)
     if erased.before is not None:
         return session.sql.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
     if erased.account is not None:
-        columns = [schema.accounts.c.account, schema.report_members.c.account, *(each.c.account for each in tables)]
+        kept = (schema.report_members.c.account, schema.ring_accounts.c.account)
+        columns = [schema.accounts.c.account, *kept, *(each.c.account for each in tables)]
     else:
-        columns = [schema.photos.c.photo_id, *(each.c.photo_id for each in tables)]
+        columns = [schema.photos.c.photo_id, schema.groups.c.name, *(each.c.photo_id for each in tables)]
     name = erased.account if erased.account is not None else erased.photo_id
     counted = (select(func.count()).select_from(column.table).where(column == name) for column in columns)
-    return sum(session.sql.scalar(query) or 0 for query in counted)
+    naming = 0 if erased.account is None else len(rings_naming(session, erased.account))
+    return naming + sum(session.sql.scalar(query) or 0 for query in counted)

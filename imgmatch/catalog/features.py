@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-
 _READ_AT_ONCE = 5_000
 """Rows of about 2.4 KB: 12 MB at a time."""
 
@@ -77,6 +76,13 @@ def count_features_after(session: Session, codebook: str, row: int) -> int:
     table = schema.features
     query = select(func.count()).select_from(table).where(table.c.id > row, table.c.codebook == codebook)
     return session.sql.scalar(query) or 0
+
+
+def feature_ids_after(session: Session, codebook: str, row: int) -> list[int]:
+    """Row ids above ``row`` of pictures that have features of this codebook, in order."""
+    table = schema.features.c
+    query = select(table.id).where(table.id > row, table.codebook == codebook)
+    return list(session.sql.scalars(query.order_by(table.id)))
 
 
 def read_records(session: Session, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:

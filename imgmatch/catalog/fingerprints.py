@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
+
 _READ_AT_ONCE = 100_000
 
 
@@ -76,3 +77,25 @@ def read_fingerprints(
         bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
         yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
         after = rows[-1][0]
+
+
+def fingerprints_by_id(
+    session: Session, hasher: str, ids: Collection[int]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Those of ``hasher`` under these row ids, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
+    table = schema.fingerprints.c
+    for chunk in chunks(sorted(ids)):
+        query = select(table.id, table.bits).where(by_hasher(hasher), table.id.in_(chunk)).order_by(table.id)
+        rows = session.sql.execute(query).all()
+        bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
+        yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
+
+
+def bits_by_id(session: Session, ids: Collection[int]) -> dict[int, bytes]:
+    """The fingerprints under these row ids, 32 bytes each, where they are still there."""
+    table = schema.fingerprints.c
+    found: dict[int, bytes] = {}
+    for chunk in chunks(sorted(set(ids))):
+        rows = session.sql.execute(select(table.id, table.bits).where(table.id.in_(chunk)))
+        found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows are not pairs
+    return found

@@ -9,6 +9,7 @@ from sqlalchemy import case, func, or_, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.row_counts import COUNTED, row_count
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
 
@@ -121,6 +122,21 @@ def files_of(session: Session, photo_ids: Collection[str]) -> dict[str, PhotoFil
     return found
 
 
+def fingerprints_of_photos(session: Session, hasher: str, photo_ids: Collection[str]) -> set[int]:
+    """Row ids of the fingerprints by ``hasher`` that these photos have."""
+    links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
+    found: set[int] = set()
+    for chunk in chunks(photo_ids):
+        query = (
+            select(links.fingerprint_id)
+            .join(schema.photos, photos.id == links.photo_id)
+            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .where(photos.photo_id.in_(chunk), by_hasher(hasher))
+        )
+        found.update(session.sql.scalars(query))
+    return found
+
+
 def photos_with(session: Session, fingerprint_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
     """Every photo with one of these fingerprints, each with that fingerprint."""
     for chunk in chunks(fingerprint_ids):
@@ -129,19 +145,23 @@ def photos_with(session: Session, fingerprint_ids: Collection[int]) -> Iterator[
             yield row[0], StoredPhoto(*row[1:])
 
 
-def accounts_per_fingerprint(session: Session, hasher: str) -> Iterator[tuple[int, int]]:
-    """How many distinct accounts carry each fingerprint of ``hasher``, by fingerprint."""
+def accounts_per_fingerprint(
+    session: Session, hasher: str, fingerprint_ids: Collection[int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """How many distinct accounts carry each fingerprint of ``hasher``, or each of some, by fingerprint."""
     links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
-    query = (
-        select(links.fingerprint_id, func.count(photos.account_id.distinct()))
-        .join(schema.photos, photos.id == links.photo_id)
-        .join(schema.fingerprints, prints.id == links.fingerprint_id)
-        .where(prints.hasher == hasher)
-        .group_by(links.fingerprint_id)
-        .order_by(links.fingerprint_id)
+    query = select(links.fingerprint_id, func.count(photos.account_id.distinct())).join(
+        schema.photos, photos.id == links.photo_id
     )
-    for row in session.sql.execute(query):
-        yield row[0], row[1]
+    query = query.group_by(links.fingerprint_id).order_by(links.fingerprint_id)
+    if fingerprint_ids is None:
+        joined = query.join(schema.fingerprints, prints.id == links.fingerprint_id).where(prints.hasher == hasher)
+        for row in session.sql.execute(joined):
+            yield row[0], row[1]
+        return
+    for chunk in chunks(sorted(fingerprint_ids)):
+        for row in session.sql.execute(query.where(links.fingerprint_id.in_(chunk))):
+            yield row[0], row[1]
 
 
 def count_accounts(session: Session, fingerprint_ids: Collection[int]) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, inspect, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.row_counts import create_triggers, drop_triggers
+from imgmatch.catalog.stale import create_stale_triggers
 from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 
@@ -60,6 +61,7 @@ def migrate(session: Session) -> None:
         for number in range(version + 1, VERSION + 1):
             take_step(session, number)
     create_triggers(session)
+    create_stale_triggers(session)
 
 
 def take_step(session: Session, version: int) -> None:

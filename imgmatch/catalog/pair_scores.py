@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, tuple_
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import PARAMETERS, chunks
 from imgmatch.catalog.times import now
 from imgmatch.model import Outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from typing import Any
 
     from imgmatch.catalog.session import Session
-
 
 _ONLY = 1
 """The one row of ``feature_searches``."""
@@ -88,24 +88,54 @@ def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
         )
 
 
-def read_pair_scores(session: Session) -> Iterator[PairScore]:
-    """Every pair looked at, in order."""
+_COLUMNS = tuple(
+    schema.pair_scores.c[name]
+    for name in (
+        *("low", "high", "log_odds", "mirrored", "rotation", "overlap_low", "overlap_high", "agreement"),
+        *("outline_low", "outline_high"),
+    )
+)
+
+
+def read_pair_scores(session: Session, among: Collection[int] | None = None) -> Iterator[PairScore]:
+    """Every pair looked at, or those between some pictures, by row ids of features, in order."""
     table = schema.pair_scores.c
-    turn, shares = (table.mirrored, table.rotation), (table.overlap_low, table.overlap_high, table.agreement)
-    columns = (table.low, table.high, table.log_odds, *turn, *shares, table.outline_low, table.outline_high)
-    query = select(*columns).order_by(table.low, table.high)
-    for low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines in session.sql.execute(query):
-        yield PairScore(low, high, log_odds, bool(mirrored), rotation, of_low, of_high, alike, *map(_outline, outlines))
+    if among is None:
+        yield from map(_score, session.sql.execute(select(*_COLUMNS).order_by(table.low, table.high)))
+        return
+    wanted = set(among)
+    for chunk in chunks(sorted(wanted)):
+        query = select(*_COLUMNS).where(table.low.in_(chunk)).order_by(table.low, table.high)
+        yield from (_score(row) for row in session.sql.execute(query) if row[1] in wanted)
+
+
+def _score(row: Any) -> PairScore:  # noqa: ANN401 -- a row has no type of its own
+    low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines = row
+    return PairScore(low, high, log_odds, bool(mirrored), rotation, of_low, of_high, alike, *map(_outline, outlines))
+
+
+def scored_neighbours(session: Session, rows: Collection[int], least: float) -> set[int]:
+    """Pictures that make a pair of at least so many log odds with one of these, by row ids of features."""
+    table = schema.pair_scores.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(rows)):
+        found.update(session.sql.scalars(select(table.high).where(table.low.in_(chunk), table.log_odds >= least)))
+        found.update(session.sql.scalars(select(table.low).where(table.high.in_(chunk), table.log_odds >= least)))
+    return found
 
 
 def _outline(kept: list[list[float]] | None) -> Outline | None:
     return None if kept is None else tuple((x, y) for x, y in kept)
 
 
-def scored_pairs(session: Session) -> set[tuple[int, int]]:
-    """The pairs looked at, each as the row ids of both features, the smaller one first."""
+def scored_pairs(session: Session, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these pairs were looked at, each as the row ids of both features, the smaller one first."""
     table = schema.pair_scores.c
-    return {(low, high) for low, high in session.sql.execute(select(table.low, table.high))}
+    found: set[tuple[int, int]] = set()
+    for chunk in chunks(sorted(set(pairs)), PARAMETERS // 2):
+        query = select(table.low, table.high).where(tuple_(table.low, table.high).in_(chunk))
+        found.update((low, high) for low, high in session.sql.execute(query))
+    return found
 
 
 def search_watermark(session: Session, model: str) -> int:

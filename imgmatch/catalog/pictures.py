@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.fingerprints import by_hasher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,8 +27,10 @@ class PictureFile:
     side: int
 
 
-def fingerprints_of_pictures(session: Session, hasher: str) -> Iterator[tuple[int, int]]:
-    """Row ids of features, in order, each with that of the fingerprint by ``hasher`` of the picture."""
+def fingerprints_of_pictures(
+    session: Session, hasher: str, feature_ids: Collection[int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Row ids of features, in order, each with that of the fingerprint by ``hasher`` of the picture; all, or some."""
     links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
     prints, banked = schema.fingerprints.c, schema.bank_pictures.c
     query = (
@@ -35,14 +38,35 @@ def fingerprints_of_pictures(session: Session, hasher: str) -> Iterator[tuple[in
         .join(schema.photos, photos.pixels == table.pixels)
         .join(schema.photo_fingerprints, links.photo_id == photos.id)
         .join(schema.fingerprints, prints.id == links.fingerprint_id)
-        .where(prints.hasher == hasher)
+        .where(prints.hasher == hasher if feature_ids is None else by_hasher(hasher))
         .group_by(table.id)
     )
-    found = {row: fingerprint for row, fingerprint in session.sql.execute(query)}  # noqa: C416 -- rows, not pairs
     kept = select(table.id, banked.fingerprint_id).join(schema.bank_pictures, banked.pixels == table.pixels)
-    for row, fingerprint in session.sql.execute(kept):
-        found.setdefault(row, fingerprint)
+    found: dict[int, int] = {}
+    for chunk in [None] if feature_ids is None else chunks(sorted(feature_ids)):
+        some = [each if chunk is None else each.where(table.id.in_(chunk)) for each in (query, kept)]
+        found |= {row: fingerprint for row, fingerprint in session.sql.execute(some[0])}  # noqa: C416 -- rows, not pairs
+        for row, fingerprint in session.sql.execute(some[1]):
+            found.setdefault(row, fingerprint)
     yield from sorted(found.items())
+
+
+def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int]:
+    """Row ids of the features of all pictures that photos with these fingerprints show, or banks hold."""
+    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    banked = schema.bank_pictures.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(fingerprint_ids)):
+        shown = (
+            select(table.id)
+            .join(schema.photos, photos.pixels == table.pixels)
+            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            .where(links.fingerprint_id.in_(chunk))
+        )
+        kept = select(table.id).join(schema.bank_pictures, banked.pixels == table.pixels)
+        found.update(session.sql.scalars(shown.distinct()))
+        found.update(session.sql.scalars(kept.where(banked.fingerprint_id.in_(chunk))))
+    return found
 
 
 def files_of_pictures(session: Session, feature_ids: Collection[int]) -> dict[int, PictureFile]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, insert, select
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from imgmatch.catalog.session import Session
 
@@ -76,3 +77,29 @@ def count_reports(session: Session) -> int:
 def forget_reported(session: Session, account: str) -> None:
     """Take an account that is to be erased out of the report."""
     session.sql.execute(delete(schema.report_members).where(schema.report_members.c.account == account))
+
+
+def has_report(session: Session) -> int | None:
+    """When the last report was made, in microseconds since 1970, UTC; ``None`` where none was."""
+    return session.sql.scalar(select(schema.reports.c.made_at).order_by(schema.reports.c.id.desc()).limit(1))
+
+
+def reported_rings(session: Session, accounts: Collection[str]) -> list[ReportedRing]:
+    """The rings of the last report that some of these accounts were in, in order of their ids."""
+    rings, members = schema.report_rings.c, schema.report_members.c
+    names: set[str] = set()
+    for chunk in chunks(accounts):
+        names.update(session.sql.scalars(select(members.ring).where(members.account.in_(chunk)).distinct()))
+    found: dict[str, int] = {}
+    within: dict[str, set[str]] = {name: set() for name in names}
+    for some in chunks(sorted(names)):
+        found |= dict(session.sql.execute(select(rings.ring, rings.pictures).where(rings.ring.in_(some))).all())
+        for ring, account in session.sql.execute(select(members.ring, members.account).where(members.ring.in_(some))):
+            within[ring].add(account)
+    return [ReportedRing(ring, frozenset(within[ring]), found[ring]) for ring in sorted(found)]
+
+
+def is_reported(session: Session, ring: str) -> bool:
+    """Whether a ring of the last report went by this id."""
+    rings = schema.report_rings.c
+    return session.sql.scalar(select(rings.ring).where(rings.ring == ring).limit(1)) is not None

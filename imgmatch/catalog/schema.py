@@ -185,7 +185,7 @@ decision_photos = Table(
     Column("picture", Integer, primary_key=True),  # which of the groups decided on; their photos are copies of one
     Column("photo_id", String, primary_key=True, index=True),
     Column("account", String, nullable=False, index=True),
-    Column("bits", LargeBinary(32), nullable=False),
+    Column("bits", LargeBinary(32), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -216,7 +216,7 @@ report_rings = Table(
     "report_rings",
     metadata,
     Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
-    Column("ring", String, primary_key=True),
+    Column("ring", String, primary_key=True, index=True),
     Column("pictures", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -255,6 +255,98 @@ report_members = Table(
     Column("account", String, primary_key=True),
     Column("ring", String, nullable=False),
     Index("report_members_by_account", "account"),
+    Index("report_members_by_ring", "ring"),
+    sqlite_with_rowid=False,
+)
+
+near_pairs = Table(
+    "near_pairs",
+    metadata,
+    Column("low", _Key, ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True),
+    Column("high", _Key, ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("distance", Integer, nullable=False),
+    Column(
+        "orientation", Integer, nullable=False
+    ),  # of ``model.ORIENTATIONS``: brought into it, ``low`` shows ``high``
+    sqlite_with_rowid=False,
+)
+
+clusterings = Table(
+    "clusterings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("joined_through", BigInteger, nullable=False),  # near pairs of fingerprints up to this row are kept
+    Column("joined_distance", Integer, nullable=False),  # those within so many bits
+    Column("options", _Map, nullable=False),  # what the groups that are kept were made with
+    Column("finished_at", BigInteger),  # empty until the first run is done
+)
+
+# Written by triggers, see ``stale``.
+stale_fingerprints = Table(
+    "stale_fingerprints",
+    metadata,
+    Column("fingerprint_id", _Key, primary_key=True),
+)
+
+rings = Table(
+    "rings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("ring", String, nullable=False, unique=True),
+    Column("new", Integer),  # empty where there is no report to compare with
+    Column("changes", _Map, nullable=False),  # what has become of it since the last report, as ``model.Ring`` has it
+    Column("joined", _Map, nullable=False),
+    Column("left", _Map, nullable=False),
+    Column("came_from", _Map, nullable=False),
+    Column("went_to", _Map, nullable=False),
+)
+
+ring_accounts = Table(
+    "ring_accounts",
+    metadata,
+    Column("account", String, primary_key=True),  # an account is in one ring
+    Column("ring_id", _Key, ForeignKey("rings.id", ondelete="CASCADE"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("name", String, nullable=False, index=True),  # the photo_id of its earliest photo that names no other group
+    Column("ring_id", _Key, ForeignKey("rings.id", ondelete="SET NULL"), index=True),  # empty for a common picture
+    Column("medoid", _Key, nullable=False),  # the fingerprint all others are near to
+    Column("medoid_photo", _Key),  # the first photo that shows it; empty where only a bank holds it
+    Column("common", Integer, nullable=False),
+    Column("diameter", Integer, nullable=False),
+    Column("bank", String),
+    Column("decision", String),
+    Column("decided", _Key),  # the number of the decision
+)
+
+group_fingerprints = Table(
+    "group_fingerprints",
+    metadata,
+    Column("fingerprint_id", _Key, primary_key=True),
+    Column("group_id", _Key, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+group_photos = Table(
+    "group_photos",
+    metadata,
+    Column("group_id", _Key, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # the earliest photo first
+    Column("photo_row", _Key, ForeignKey("photos.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("distance", Integer),
+    Column("mirrored", Integer, nullable=False),
+    Column("rotation", Integer, nullable=False),
+    Column("overlap", Float),
+    Column("agreement", Float),
+    Column("outline_photo", _Map),  # the shared part in the photo, and the same corners in the medoid
+    Column("outline_medoid", _Map),
     sqlite_with_rowid=False,
 )
 

@@ -99,5 +99,39 @@ VERSION_5 = (
 )
 """Tables by the names of what they hold, and leases."""
 
-STEPS: Mapping[int, tuple[str, ...]] = {2: VERSION_2, 3: VERSION_3, 4: VERSION_4, 5: VERSION_5}
+VERSION_6 = (
+    """CREATE TABLE near_pairs (low INTEGER NOT NULL, high INTEGER NOT NULL, distance INTEGER NOT NULL, orientation
+        INTEGER NOT NULL, PRIMARY KEY (low, high), FOREIGN KEY(low) REFERENCES fingerprints (id) ON DELETE CASCADE,
+        FOREIGN KEY(high) REFERENCES fingerprints (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_near_pairs_high ON near_pairs (high)",
+    """CREATE TABLE clusterings (id INTEGER NOT NULL, joined_through BIGINT NOT NULL, joined_distance INTEGER NOT
+        NULL, options JSON NOT NULL, finished_at BIGINT, PRIMARY KEY (id))""",
+    "CREATE TABLE stale_fingerprints (fingerprint_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id))",
+    """CREATE TABLE rings (id INTEGER NOT NULL, ring VARCHAR NOT NULL, new INTEGER, changes JSON NOT NULL, joined
+        JSON NOT NULL, "left" JSON NOT NULL, came_from JSON NOT NULL, went_to JSON NOT NULL, PRIMARY KEY (id),
+        UNIQUE (ring))""",
+    """CREATE TABLE ring_accounts (account VARCHAR NOT NULL, ring_id INTEGER NOT NULL, PRIMARY KEY (account),
+        FOREIGN KEY(ring_id) REFERENCES rings (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_ring_accounts_ring_id ON ring_accounts (ring_id)",
+    """CREATE TABLE groups (id INTEGER NOT NULL, name VARCHAR NOT NULL, ring_id INTEGER, medoid INTEGER NOT NULL,
+        medoid_photo INTEGER, common INTEGER NOT NULL, diameter INTEGER NOT NULL, bank VARCHAR, decision VARCHAR,
+        decided INTEGER, PRIMARY KEY (id), FOREIGN KEY(ring_id) REFERENCES rings (id) ON DELETE SET NULL)""",
+    "CREATE INDEX ix_groups_name ON groups (name)",
+    "CREATE INDEX ix_groups_ring_id ON groups (ring_id)",
+    """CREATE TABLE group_fingerprints (fingerprint_id INTEGER NOT NULL, group_id INTEGER NOT NULL, PRIMARY KEY
+        (fingerprint_id, group_id), FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_group_fingerprints_group_id ON group_fingerprints (group_id)",
+    """CREATE TABLE group_photos (group_id INTEGER NOT NULL, place INTEGER NOT NULL, photo_row INTEGER NOT NULL,
+        kind VARCHAR NOT NULL, score FLOAT NOT NULL, distance INTEGER, mirrored INTEGER NOT NULL, rotation INTEGER
+        NOT NULL, overlap FLOAT, agreement FLOAT, outline_photo JSON, outline_medoid JSON, PRIMARY KEY (group_id,
+        place), FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE, FOREIGN KEY(photo_row) REFERENCES
+        photos (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_group_photos_photo_row ON group_photos (photo_row)",
+    "CREATE INDEX ix_decision_photos_bits ON decision_photos (bits)",
+    "CREATE INDEX ix_report_rings_ring ON report_rings (ring)",
+    "CREATE INDEX report_members_by_ring ON report_members (ring)",
+)
+"""Near pairs, groups and rings are kept, and what is out of date is noted."""
+
+STEPS: Mapping[int, tuple[str, ...]] = {2: VERSION_2, 3: VERSION_3, 4: VERSION_4, 5: VERSION_5, 6: VERSION_6}
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -49,11 +49,6 @@ def decide(
         raise click.UsageError("give one of --ring, --group and --pair")
     said = Verdict(verdict)
     with Index.open(index_path) as index:
-        if ring is not None:
-            decision = actions.decide_on_ring(index, said, ring, by=by, reason=reason)
-        elif group is not None:
-            decision = actions.decide_on_group(index, said, group, by=by, reason=reason)
-        elif pair is not None:
-            decision = actions.decide_on_pair(index, said, pair, by=by, reason=reason)
+        decision = actions.decide(index.parts, said, by=by, ring=ring, group=group, pair=pair, reason=reason)
     options.write_record(decision_record(decision), form)
     return 0

@@ -11,10 +11,9 @@ from imgmatch.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imgmatch.actions.rings import RingsReport
     from imgmatch.formats.html import Shown, ShownCheck
     from imgmatch.index import Index
-    from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture
+    from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture, RingsReport
     from imgmatch.progress import Progress
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from imgmatch.actions.rings import RingsReport
+    from imgmatch.model import RingsReport
 
 COLUMNS = (
     "ring",
@@ -88,20 +88,25 @@ def rings(
     up only what is new.
     """
     from imgmatch.actions.rings import find_rings, keep_report
-    from imgmatch.clustering.common import Common
-    from imgmatch.clustering.graph import Night
+    from imgmatch.clustering.common import CommonCriteria
     from imgmatch.index import Index
 
     if new and no_search:
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
     check_metrics(metrics_file)
-    common = Common()
+    common = CommonCriteria()
     common = common if common_accounts is None else replace(common, accounts=common_accounts)
     common = common if common_days is None else replace(common, days=common_days)
     with Index.open(index_path, workers=workers) as index:
         with bars(quiet=quiet) as progress:
-            night = Night(max_distance, min_score, search=not no_search, progress=progress)
-            report = find_rings(index, common=common, night=night)
+            report = find_rings(
+                index.parts,
+                max_distance=max_distance,
+                min_score=min_score,
+                common=common,
+                search=not no_search,
+                progress=progress,
+            )
         shown = (report.changed() if new else report).of_size(min_accounts)
         if form == "html":
             with bars(quiet=quiet) as progress:
@@ -110,7 +115,7 @@ def rings(
             out.write(_text(shown, form, new=new))
         out.flush()  # what cannot be written is told, not lost when the file is closed
         if new:  # only now: a report that nobody could read is not the last one
-            keep_report(index, report)
+            keep_report(index.parts, report)
     write_metrics(metrics_file, "rings", _values(report))
     log.event("rings", **_values(report))
     _tell(shown, form, quiet=quiet)

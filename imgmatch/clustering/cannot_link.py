@@ -1,8 +1,8 @@
 """Which pictures people have said have nothing to do with each other: such a pair never stands in one group again.
 
 A decision is kept by fingerprints and accounts, not by rows of the catalog, so that it outlives a re-scan, a rebuild
-and any threshold. Two pictures that were told apart are so on whatever accounts they stand; one picture on two accounts
-(two profiles of one person) is told apart for these accounts only.
+and any threshold. Two pictures that were dismissed are so on whatever accounts they stand; one picture on two accounts
+(two profiles of one person) is dismissed for these accounts only.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.decisions import read_decided_photos, read_decisions
+from imgmatch.catalog.decisions import read_decided_photos, verdicts_of
 from imgmatch.model import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,41 +24,43 @@ if TYPE_CHECKING:
     from imgmatch.clustering.nodes import Nodes
 
 _Cluster = tuple[int, int]
-"""A decision and one of the pictures it is about: its photos were held to be copies of one picture, or told apart."""
+"""A decision and one of the pictures it is about: its photos were held to be copies of one picture, or dismissed."""
 
 
-class Dismissals:
-    """Pairs that were told apart, the latest decision on a pair counting."""
+class CannotLink:
+    """Pairs that were dismissed, the latest decision on a pair counting."""
 
-    def __init__(self, connection: Session) -> None:
-        verdicts = {decision.id: decision.verdict for decision in read_decisions(connection)}
+    def __init__(self, session: Session, fingerprints: Collection[bytes] | None = None) -> None:
+        """What was decided on these ``fingerprints``, 32 bytes each, or on any."""
+        decided = list(read_decided_photos(session, fingerprints))
+        verdicts = verdicts_of(session, {decision for decision, _ in decided})
         holders: dict[_Cluster, dict[bytes, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for decision, photo in read_decided_photos(connection):
+        for decision, photo in decided:
             if verdicts[decision] != Verdict.COMMON:
                 holders[decision, photo.picture][photo.bits].add(photo.account)
         self._dismissed = {cluster for cluster in holders if verdicts[cluster[0]] == Verdict.DISMISS}
         self._by_bits: dict[bytes, set[_Cluster]] = defaultdict(set)
         self._by_holder: dict[tuple[bytes, str], set[_Cluster]] = defaultdict(set)
-        apart: dict[bytes, set[str]] = defaultdict(set)
+        split: dict[bytes, set[str]] = defaultdict(set)
         for cluster, pictures in holders.items():
             for bits, accounts in pictures.items():
                 self._by_bits[bits].add(cluster)
                 for account in accounts:
                     self._by_holder[bits, account].add(cluster)
                 if len(accounts) > 1 and cluster in self._dismissed:
-                    apart[bits] |= accounts
-        self.apart: Mapping[bytes, frozenset[str]] = {bits: frozenset(accounts) for bits, accounts in apart.items()}
-        """For some fingerprints the accounts that carry it and were told apart."""
+                    split[bits] |= accounts
+        self.split: Mapping[bytes, frozenset[str]] = {bits: frozenset(accounts) for bits, accounts in split.items()}
+        """For some fingerprints the accounts that carry it and were dismissed as a pair."""
 
-    def among(self, nodes: Nodes) -> Apart:
-        """The same for the nodes of an index."""
+    def among(self, nodes: Nodes) -> CannotLinkNodes:
+        """The same for the nodes of a graph."""
         keys = [nodes.bits[node].tobytes() for node in range(len(nodes))] if self._dismissed else []
         clusters = {node: self._by_bits[bits] for node, bits in enumerate(keys) if bits in self._by_bits}
         held = {node: self._by_holder.get((keys[node], account), set()) for node, account in nodes.only.items()}
-        return Apart(nodes, clusters, held, self._dismissed)
+        return CannotLinkNodes(nodes, clusters, held, self._dismissed)
 
 
-class Apart:
+class CannotLinkNodes:
     """Which nodes must not stand in one group."""
 
     def __init__(
@@ -76,7 +78,7 @@ class Apart:
         self._marked[list(clusters)] = True
 
     def __call__(self, one: int, other: int) -> bool:
-        """Whether these two were told apart."""
+        """Whether these two were dismissed."""
         same = self._fingerprints[one] == self._fingerprints[other]
         known: Mapping[int, set[_Cluster]] = self._held if same else self._clusters
         both = known.get(one, set()) & known.get(other, set())
@@ -84,7 +86,7 @@ class Apart:
 
     def mask(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The same for many pairs, shape (p,)."""
-        told = np.zeros(len(left), dtype=bool)
+        dismissed = np.zeros(len(left), dtype=bool)
         for place in np.flatnonzero(self._marked[left] & self._marked[right]).tolist():
-            told[place] = self(int(left[place]), int(right[place]))
-        return told
+            dismissed[place] = self(int(left[place]), int(right[place]))
+        return dismissed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imgmatch.model import Change
+from imgmatch.model import Change, Gone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from imgmatch.catalog.reports import Report, ReportedRing
     from imgmatch.model import Ring
@@ -18,25 +18,24 @@ if TYPE_CHECKING:
 _ID_DIGITS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A ring of the last report that is none any more: its id, and the accounts it had, in order."""
-
-    ring: str
-    accounts: tuple[str, ...]
-
-
 def ring_id(of: str) -> str:
     """The id of a ring by what names it, its earliest photo."""
     return "r" + hashlib.sha256(of.encode()).hexdigest()[:_ID_DIGITS]
 
 
-def identified(rings: Sequence[Ring], last: Report | None) -> list[Ring]:
+def identified(
+    rings: Sequence[Ring], last: Report | None, is_taken: Callable[[str], bool] = lambda _: False
+) -> list[Ring]:
     """Give rings the ids they had.
 
     A ring takes over the id of that earlier ring with which it shares most accounts, unless another ring shares more
     with that one; each id goes to one ring. Ties go to the ring that comes first. A new ring whose own id is taken gets
     one that follows from it.
+
+    Args:
+        rings: in order of their age.
+        last: the last report, or of it at least the rings that share accounts with these.
+        is_taken: whether an id goes to no new ring, beyond those in ``last``.
     """
     shared: Counter[tuple[int, str]] = Counter()
     if last is not None:
@@ -55,7 +54,7 @@ def identified(rings: Sequence[Ring], last: Report | None) -> list[Ring]:
         name = given.get(number)
         if name is None:
             name = ring.ring
-            while name in taken:
+            while name in taken or is_taken(name):
                 name = ring_id(name)
             taken.add(name)
         named.append(replace(ring, ring=name))
@@ -73,12 +72,12 @@ def compared(rings: Sequence[Ring], last: Report | None) -> tuple[list[Ring], tu
     for account, ring in was_in.items():
         if account in now_in:
             successors[ring].add(now_in[account])
-    told = [_told(ring, before.get(ring.ring), was_in, now_in, successors) for ring in rings]
+    changed = [_changed(ring, before.get(ring.ring), was_in, now_in, successors) for ring in rings]
     gone = [ring for ring in last.rings if not successors[ring.ring]]
-    return told, tuple(Gone(ring.ring, tuple(sorted(ring.accounts))) for ring in gone)
+    return changed, tuple(Gone(ring.ring, tuple(sorted(ring.accounts))) for ring in gone)
 
 
-def _told(
+def _changed(
     ring: Ring,
     before: ReportedRing | None,
     was_in: Mapping[str, str],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from imgmatch.clustering.star_cover import Edges, Star
 
-WHOLE = 0.75
+WHOLE_FROM = 0.75
 """Share of a medoid from which a copy shows the whole of it, near enough."""
 
 
@@ -30,7 +30,7 @@ def uncollaged(
     edges: Edges,
     weights: NDArray[np.int64],
     whole: Callable[[int, int], float],
-    apart: Callable[[int, int], bool],
+    cannot_link: Callable[[int, int], bool],
 ) -> list[Star]:
     """The stars, those round a collage cut up, the collage left a star of its own.
 
@@ -43,12 +43,12 @@ def uncollaged(
         edges: what ties their nodes.
         weights: accounts behind each node.
         whole: the share of one node that is seen, and looks the same, in another.
-        apart: whether two nodes must not stand in one star.
+        cannot_link: whether two nodes must not stand in one star.
     """
     suspects = {
         member: number
         for number, (medoid, members) in enumerate(stars)
-        if all(whole(medoid, member) < WHOLE for member in members if member != medoid)
+        if all(whole(medoid, member) < WHOLE_FROM for member in members if member != medoid)
         for member in members
     }
     of = np.full(len(weights), -1, np.int64)
@@ -61,12 +61,16 @@ def uncollaged(
             cut.append((medoid, members))
             continue
         mine = inside.where((of[inside.left] == number) & (inside.left != medoid) & (inside.right != medoid))
-        cut += _cut(medoid, around, mine, weights, apart) or [(medoid, members)]
+        cut += _cut(medoid, around, mine, weights, cannot_link) or [(medoid, members)]
     return sorted(cut)
 
 
 def _cut(
-    medoid: int, around: Sequence[int], edges: Edges, weights: NDArray[np.int64], apart: Callable[[int, int], bool]
+    medoid: int,
+    around: Sequence[int],
+    edges: Edges,
+    weights: NDArray[np.int64],
+    cannot_link: Callable[[int, int], bool],
 ) -> list[Star]:
     """The parts of a star without its medoid, as stars, and the medoid; none if it does not fall apart."""
     nodes = np.array(sorted(around), dtype=np.int64)
@@ -75,6 +79,6 @@ def _cut(
     count, labels = connected_components(graph, directed=False)
     if (np.bincount(labels, weights[nodes], count) > 1).sum() < 2:  # noqa: PLR2004 -- pictures of a collage
         return []
-    parts = gathered(edges, apart)
+    parts = gathered(edges, cannot_link)
     alone = set(around).difference(*(members for _, members in parts)) | {medoid}
     return [*parts, *((node, (node,)) for node in alone)]

@@ -23,7 +23,7 @@ _DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class CommonCriteria:
     """From when a picture is taken for common.
 
     Attributes:

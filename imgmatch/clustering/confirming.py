@@ -54,7 +54,7 @@ def _medoids(stars: Sequence[Star], count: int) -> NDArray[np.int64]:
 
 
 def joined(
-    stars: Sequence[Star], pairs: Iterable[_Pair], ties: Edges, apart: Callable[[int, int], bool], count: int
+    stars: Sequence[Star], pairs: Iterable[_Pair], ties: Edges, cannot_link: Callable[[int, int], bool], count: int
 ) -> list[Star]:
     """The stars with those members added that their medoids have confirmed.
 
@@ -62,7 +62,7 @@ def joined(
         stars: as they were gathered.
         pairs: nodes and medoids that were confirmed.
         ties: edges by features. Such a tie of a picture that no group of several has taken makes a group of its own.
-        apart: whether two nodes must not stand in one star.
+        cannot_link: whether two nodes must not stand in one star.
         count: how many nodes there are.
 
     Returns:
@@ -70,10 +70,10 @@ def joined(
     """
     members = {medoid: list(found) for medoid, found in stars}
     for node, medoid in sorted(pairs):
-        if node not in members[medoid] and not any(apart(node, member) for member in members[medoid]):
+        if node not in members[medoid] and not any(cannot_link(node, member) for member in members[medoid]):
             members[medoid].append(node)
     grown = _whole([(medoid, tuple(sorted(found))) for medoid, found in members.items() if len(found) > 1])
-    return sorted([*grown, *_left_over(grown, ties, apart, count)])
+    return sorted([*grown, *_left_over(grown, ties, cannot_link, count)])
 
 
 def _whole(stars: Sequence[Star]) -> list[Star]:
@@ -90,7 +90,7 @@ def _whole(stars: Sequence[Star]) -> list[Star]:
     return kept
 
 
-def _left_over(stars: Sequence[Star], ties: Edges, apart: Callable[[int, int], bool], count: int) -> list[Star]:
+def _left_over(stars: Sequence[Star], ties: Edges, cannot_link: Callable[[int, int], bool], count: int) -> list[Star]:
     """Stars of the ties of pictures that are in no star yet, until every such picture is in one."""
     taken = np.zeros(count, dtype=bool)
     for _, members in stars:
@@ -98,7 +98,7 @@ def _left_over(stars: Sequence[Star], ties: Edges, apart: Callable[[int, int], b
     added: list[Star] = []
     while True:
         rest = ties.where(~taken[ties.left] | ~taken[ties.right])
-        found = [star for star in gathered(rest, apart) if not taken[list(star[1])].all()]
+        found = [star for star in gathered(rest, cannot_link) if not taken[list(star[1])].all()]
         if not found:
             return added
         for _, members in found:
@@ -106,11 +106,11 @@ def _left_over(stars: Sequence[Star], ties: Edges, apart: Callable[[int, int], b
         added += found
 
 
-def gathered(edges: Edges, apart: Callable[[int, int], bool]) -> list[Star]:
+def gathered(edges: Edges, cannot_link: Callable[[int, int], bool]) -> list[Star]:
     """Stars of two nodes or more, of nodes that have one of these edges, each node weighing the same."""
     nodes, places = np.unique(np.concatenate([edges.left, edges.right]), return_inverse=True)
     small = Edges(places[: len(edges)], places[len(edges) :], edges.costs)
-    found = gather(small, np.ones(len(nodes), np.int64), lambda a, b: apart(int(nodes[a]), int(nodes[b])))
+    found = gather(small, np.ones(len(nodes), np.int64), lambda a, b: cannot_link(int(nodes[a]), int(nodes[b])))
     return [
         (int(nodes[medoid]), tuple(int(nodes[member]) for member in members))
         for medoid, members in found

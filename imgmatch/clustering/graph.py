@@ -1,152 +1,201 @@
-"""The graph of a night: pictures, tied by their fingerprints or by their features, cut into stars."""
+"""The graph of pictures: tied by fingerprints or by features, cut into groups round medoids.
+
+It is a function of what the catalog holds alone. What it would ask the pair model, and the catalog does not know yet,
+it names as unjudged; whoever runs it has those judged and draws it again, until nothing is left to ask.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, scored_pairs
-from imgmatch.clustering.cannot_link import Dismissals
+from imgmatch.catalog.near_pairs import near_pairs_among
+from imgmatch.catalog.pair_scores import PairScore, read_pair_scores
+from imgmatch.clustering.cannot_link import CannotLink
 from imgmatch.clustering.collages import uncollaged
 from imgmatch.clustering.confirming import crossing, joined
-from imgmatch.clustering.judging import confirm, confirm_near
-from imgmatch.clustering.nodes import Nodes, read_nodes, turned_by
-from imgmatch.clustering.search import Searched, Tied, search_new
+from imgmatch.clustering.nodes import Nodes, in_orientations, read_bits, read_nodes
 from imgmatch.clustering.star_cover import Edges, Star, gather
-from imgmatch.features import pair_model as rules
-from imgmatch.joins.blocks import Terms
-from imgmatch.joins.near import Pairs, near_pairs
-from imgmatch.progress import SILENT, Progress
+from imgmatch.features import pair_model
+from imgmatch.joins.near import NearPairs, near_pairs
+from imgmatch.matching.evidence import turned_back
+from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from imgmatch.clustering.cannot_link import Apart
-    from imgmatch.index import Index
+    from imgmatch.catalog.near_pairs import NearPairRows
+    from imgmatch.catalog.session import Session
+    from imgmatch.clustering.cannot_link import CannotLinkNodes
+    from imgmatch.clustering.options import ClusteringOptions
+    from imgmatch.hashers.base import Hasher
 
 FEATURES_COST = 1_000
-"""What a tie by features costs, in bits: more than any tie by fingerprints, so that those come first."""
+"""What an edge by features costs, in bits: more than any by fingerprints, so that those come first."""
 
+NodePairs = dict[tuple[int, int], tuple[PairScore, float]]
+"""Pairs tied by features, by their two nodes, the smaller one first: what is kept of the pair, and its score."""
 
-Ties = dict[tuple[int, int], tuple[PairScore, float]]
-"""Ties by the two nodes, the smaller one first, each with its score."""
+Way = tuple[bool, int | None]
+"""Whether the picture that is asked about is mirrored, and how it is turned to lie frame on frame, if that is tried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """How to look.
+class Unjudged:
+    """Two pictures that the pair model must be asked about, by row ids of features, and in which ways."""
 
-    Attributes:
-        max_distance: bits in which copies may differ; ``None`` takes the hasher's own.
-        min_score: what a tie by features scores at least; ``None`` takes the rule's own.
-        search: look up the features of new pictures first, which writes what it finds; else take what is on record.
-        progress: hears how far the run is.
-    """
-
-    max_distance: int | None = None
-    min_score: float | None = None
-    search: bool = True
-    progress: Progress = SILENT
+    row: int
+    other: int
+    ways: tuple[Way, ...]
+    fingerprints: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a night has found.
+    """Pictures and what ties them.
 
     Attributes:
         nodes: the pictures.
         near: those tied by fingerprints.
-        ties: those tied by features, by their two nodes, the smaller one first, with the score.
-        stars: groups of two nodes or more, and single nodes that stand for several accounts.
-        searched: what the search did.
+        scored: those tied by features.
+        stars: groups of two nodes or more, and single nodes, which may stand for several accounts.
+        unjudged: what is to be judged before the groups are what they will be.
     """
 
     nodes: Nodes
-    near: Pairs
-    ties: Ties
+    near: NearPairs
+    scored: NodePairs
     stars: list[Star]
-    searched: Searched = field(default_factory=Searched)
+    unjudged: list[Unjudged]
 
 
-def draw_graph(index: Index, night: Night) -> Graph:
-    """Join, search, gather and confirm.
+def draw_graph(session: Session, hasher: str, options: ClusteringOptions, fingerprints: Collection[int]) -> Graph:
+    """The graph of a component, by its fingerprints, from the near pairs that are kept."""
+    bits = read_bits(session, hasher, fingerprints)
+    constraints = CannotLink(session, {one.tobytes() for one in bits[1]})
+    nodes = read_nodes(session, hasher, constraints.split, fingerprints)
+    kept = near_pairs_among(session, fingerprints, options.max_distance)
+    return _drawn(session, nodes, _between_nodes(kept, nodes), constraints.among(nodes), options)
 
-    Raises:
-        IndexLockedError: another process is writing, and there is something to write.
-    """
-    profile = index.hasher.profile
-    allowed = profile.max_distance if night.max_distance is None else night.max_distance
-    with index.catalog.read() as connection:
-        dismissals = Dismissals(connection)
-        nodes = read_nodes(connection, index.header.hashers[0], dismissals.apart)
-    apart = dismissals.among(nodes)
-    near = _near(index, nodes, allowed, apart, night)
-    searched = Searched()
-    if night.search and nodes.pictures:
-        tied = Tied(nodes, near.left, near.right)
-        searched = search_new(index, nodes, tied, night.progress)
-        loose = _chosen(near, _is_loose(near, nodes, profile.sure_distance))
-        confirm_near(index, nodes, loose, searched, night.progress)
-    found = _ties(index, nodes, night)
-    near = _chosen(near, ~_is_loose(near, nodes, profile.sure_distance) | ~_is_refused(index, nodes, near, found))
-    pairs, ties = _edges(found, near, apart)
-    everything = _both(pairs, ties)
-    stars = gather(everything, nodes.weights, apart)
-    stars = uncollaged(stars, everything, nodes.weights, _whole(found, ties, nodes), apart)
+
+def draw_whole_graph(session: Session, hasher: Hasher, options: ClusteringOptions) -> Graph:
+    """The graph of everything, joined anew: slow, and obviously right."""
+    constraints = CannotLink(session)
+    nodes = read_nodes(session, hasher.name, constraints.split)
+    near = near_pairs(in_orientations(hasher, nodes.bits), options.max_distance)
+    return _drawn(session, nodes, near, constraints.among(nodes), options)
+
+
+def _between_nodes(kept: NearPairRows, nodes: Nodes) -> NearPairs:
+    """Near pairs of fingerprints as pairs of nodes; nodes of one fingerprint are near each other, too."""
+    starts = np.searchsorted(nodes.fingerprints, [kept.low, kept.high], "left")
+    ends = np.searchsorted(nodes.fingerprints, [kept.low, kept.high], "right")
+    if not nodes.only and (ends - starts == 1).all():
+        return NearPairs(starts[0], starts[1], kept.distances, kept.orientations)
+    rows = [
+        (left, right, distance, orientation)
+        for low, high, low_end, high_end, distance, orientation in zip(
+            *starts.tolist(), *ends.tolist(), kept.distances.tolist(), kept.orientations.tolist(), strict=True
+        )
+        for left, right in product(range(low, low_end), range(high, high_end))
+    ]
+    firsts = {nodes.of_fingerprint(int(nodes.fingerprints[node])) for node in nodes.only}
+    rows += [(left, right, 0, 0) for span in firsts for left, right in combinations(span, 2)]
+    columns = list(zip(*sorted(rows), strict=True)) if rows else [(), (), (), ()]
+    left, right = (np.array(column, np.int64) for column in columns[:2])
+    return NearPairs(left, right, np.array(columns[2], np.int32), np.array(columns[3], np.int8))
+
+
+def _drawn(
+    session: Session, nodes: Nodes, near: NearPairs, cannot_link: CannotLinkNodes, options: ClusteringOptions
+) -> Graph:
+    """Leave out what was dismissed or refused, gather, take collages apart, and let medoids confirm who belongs."""
+    known = [tie for tie in read_pair_scores(session, nodes.pictures) if tie.low in nodes.pictures]
+    judged = {(tie.low, tie.high) for tie in known}
+    near = _chosen(near, ~cannot_link.mask(near.left, near.right))
+    scored = _scored(known, nodes, options)
+    loose = _is_loose(near, nodes, options.sure_distance)
+    unjudged = _unjudged_near(_chosen(near, loose), nodes, judged)
+    near = _chosen(near, ~loose | ~_is_refused(near, nodes, judged, scored))
+    pairs, by_features = _edges(scored, near, cannot_link)
+    everything = _both(pairs, by_features)
+    stars = gather(everything, nodes.weights, cannot_link)
+    stars = uncollaged(stars, everything, nodes.weights, _whole(scored, by_features, nodes), cannot_link)
     asked = crossing(stars, everything, len(nodes))
-    if night.search:
-        confirm(index, nodes, asked, searched, night.progress)
-        found = _ties(index, nodes, night)
-    confirmed = [pair for pair in asked if (min(pair), max(pair)) in found]
-    stars = joined(stars, confirmed, ties, apart, len(nodes))
-    return Graph(nodes, near, found, _with_single(stars, nodes), searched)
+    # What near pairs come to may change the groups, and with them who is asked.
+    unjudged = unjudged or _unjudged_crossing(asked, nodes, judged)
+    confirmed = [pair for pair in asked if (min(pair), max(pair)) in scored]
+    stars = joined(stars, confirmed, by_features, cannot_link, len(nodes))
+    return Graph(nodes, near, scored, _with_single(stars, nodes), unjudged)
 
 
-def _near(index: Index, nodes: Nodes, allowed: int, apart: Apart, night: Night) -> Pairs:
-    pairs = near_pairs(turned_by(index.hasher, nodes.bits), allowed, Terms(progress=night.progress))
-    return _chosen(pairs, ~apart.mask(pairs.left, pairs.right))
+def _chosen(pairs: NearPairs, chosen: NDArray[np.bool_]) -> NearPairs:
+    return NearPairs(pairs.left[chosen], pairs.right[chosen], pairs.distances[chosen], pairs.orientations[chosen])
 
 
-def _chosen(pairs: Pairs, chosen: NDArray[np.bool_]) -> Pairs:
-    return Pairs(pairs.left[chosen], pairs.right[chosen], pairs.distances[chosen], pairs.orientations[chosen])
-
-
-def _is_loose(pairs: Pairs, nodes: Nodes, sure: int) -> NDArray[np.bool_]:
-    """Which pairs are not so near that their fingerprints are enough, and can be laid over each other."""
+def _is_loose(pairs: NearPairs, nodes: Nodes, sure: int) -> NDArray[np.bool_]:
+    """Which pairs are not so near that their fingerprints are enough, and can be aligned and compared."""
     one, other = nodes.features[pairs.left], nodes.features[pairs.right]
     loose: NDArray[np.bool_] = (pairs.distances > sure) & (one >= 0) & (other >= 0) & (one != other)
     return loose
 
 
-def _is_refused(index: Index, nodes: Nodes, pairs: Pairs, found: Ties) -> NDArray[np.bool_]:
-    """Which pairs were laid over each other and are no copies."""
-    with index.catalog.read() as connection:
-        judged = scored_pairs(connection)
+def _feature_pairs(pairs: NearPairs, nodes: Nodes) -> list[tuple[int, int]]:
     one, other = nodes.features[pairs.left], nodes.features[pairs.right]
-    rows = zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True)
+    return list(zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist(), strict=True))
+
+
+def _is_refused(
+    pairs: NearPairs, nodes: Nodes, judged: Collection[tuple[int, int]], scored: NodePairs
+) -> NDArray[np.bool_]:
+    """Which pairs were judged and are no copies."""
     ends = zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)
-    refused = (pair in judged and end not in found for pair, end in zip(rows, ends, strict=True))
+    rows = _feature_pairs(pairs, nodes)
+    refused = (pair in judged and end not in scored for pair, end in zip(rows, ends, strict=True))
     return np.fromiter(refused, bool, len(pairs))
 
 
-def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
-    """Ties that count, by nodes; of several between two nodes the best."""
-    rule = rules.shipped_ties()
-    least = rule.accept if night.min_score is None else night.min_score
-    with index.catalog.read() as connection:
-        found = [
-            tie for tie in read_pair_scores(connection) if tie.low in nodes.pictures and tie.high in nodes.pictures
-        ]
-    scores = rule.probabilities(np.array([tie.log_odds for tie in found], np.float64)).tolist()
-    best: Ties = {}
-    for tie, score in zip(found, scores, strict=True):
+def _unjudged_near(loose: NearPairs, nodes: Nodes, judged: Collection[tuple[int, int]]) -> list[Unjudged]:
+    """Near pairs to be aligned frame on frame, in the orientation in which they are near."""
+    found: dict[tuple[int, int], Unjudged] = {}
+    ends = zip(loose.left.tolist(), loose.right.tolist(), loose.orientations.tolist(), strict=True)
+    for (left, right, orientation), pair in zip(ends, _feature_pairs(loose, nodes), strict=True):
+        if pair not in judged:
+            turn = ORIENTATIONS[orientation]
+            found[pair] = _unjudged(left, right, ((turn.mirrored, turned_back(turn)),), nodes)
+    return list(found.values())
+
+
+def _unjudged_crossing(
+    asked: Sequence[tuple[int, int]], nodes: Nodes, judged: Collection[tuple[int, int]]
+) -> list[Unjudged]:
+    found: dict[tuple[int, int], Unjudged] = {}
+    for node, medoid in asked:
+        row, other = int(nodes.features[node]), int(nodes.features[medoid])
+        pair = (min(row, other), max(row, other))
+        if pair[0] >= 0 and row != other and pair not in judged:
+            found.setdefault((row, other), _unjudged(node, medoid, ((False, None), (True, None)), nodes))
+    return list(found.values())
+
+
+def _unjudged(one: int, other: int, ways: tuple[Way, ...], nodes: Nodes) -> Unjudged:
+    prints = int(nodes.fingerprints[one]), int(nodes.fingerprints[other])
+    return Unjudged(int(nodes.features[one]), int(nodes.features[other]), ways, prints)
+
+
+def _scored(known: Sequence[PairScore], nodes: Nodes, options: ClusteringOptions) -> NodePairs:
+    """Pairs that count, by nodes; of several between two nodes the best."""
+    odds = np.array([tie.log_odds for tie in known], np.float64)
+    scores = pair_model.shipped_ties().probabilities(odds).tolist()
+    best: NodePairs = {}
+    for tie, score in zip(known, scores, strict=True):
         ends = nodes.pictures[tie.low], nodes.pictures[tie.high]
-        if score < least or ends[0] == ends[1]:
+        if score < options.min_score or ends[0] == ends[1]:
             continue
         for one, other in product(*(nodes.of_picture(end) for end in ends)):
             key = (min(one, other), max(one, other))
@@ -155,26 +204,28 @@ def _ties(index: Index, nodes: Nodes, night: Night) -> Ties:
     return best
 
 
-def _whole(found: Ties, ties: Edges, nodes: Nodes) -> Callable[[int, int], float]:
+def _whole(scored: NodePairs, edges: Edges, nodes: Nodes) -> Callable[[int, int], float]:
     """What tells which share of one node is seen, and looks the same, in another; all where fingerprints tie them."""
     seen: dict[tuple[int, int], float] = {}
-    for low, high in zip(ties.left.tolist(), ties.right.tolist(), strict=True):
-        tie, _ = found[low, high]
-        as_told = nodes.fingerprints[nodes.pictures[tie.low]] == nodes.fingerprints[low]
+    for low, high in zip(edges.left.tolist(), edges.right.tolist(), strict=True):
+        tie, _ = scored[low, high]
+        in_order = nodes.fingerprints[nodes.pictures[tie.low]] == nodes.fingerprints[low]
         alike = 1.0 if tie.agreement is None else tie.agreement
         of_low, of_high = alike * (tie.overlap_low or 0.0), alike * (tie.overlap_high or 0.0)
-        seen[low, high], seen[high, low] = (of_low, of_high) if as_told else (of_high, of_low)
+        seen[low, high], seen[high, low] = (of_low, of_high) if in_order else (of_high, of_low)
     return lambda one, other: seen.get((one, other), 1.0)
 
 
-def _edges(ties: Ties, near: Pairs, apart: Apart) -> tuple[Edges, Edges]:
+def _edges(
+    scored: Mapping[tuple[int, int], object], near: NearPairs, cannot_link: CannotLinkNodes
+) -> tuple[Edges, Edges]:
     """Edges by fingerprints and, where there are none of those, by features."""
     pairs = Edges(near.left, near.right, near.distances.astype(np.int64))
     known = set((near.left << 32 | near.right).tolist())
-    keys = sorted(key for key in ties if key[0] << 32 | key[1] not in known)
+    keys = sorted(key for key in scored if key[0] << 32 | key[1] not in known)
     ends = np.array(keys, dtype=np.int64).reshape(-1, 2)
     by_features = Edges(ends[:, 0], ends[:, 1], np.full(len(ends), FEATURES_COST, np.int64))
-    return pairs, by_features.where(~apart.mask(by_features.left, by_features.right))
+    return pairs, by_features.where(~cannot_link.mask(by_features.left, by_features.right))
 
 
 def _both(one: Edges, other: Edges) -> Edges:

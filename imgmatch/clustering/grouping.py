@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
-from imgmatch.catalog.decisions import read_decided_photos, read_decisions
+from imgmatch.catalog.decisions import decisions_on
+from imgmatch.catalog.kept_groups import KeptGroup, KeptPhoto
 from imgmatch.catalog.lookups import photos_with
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.joins.near import BACK
-from imgmatch.matching.accounts import known_photo, photo_of
+from imgmatch.matching.accounts import photo_of
 from imgmatch.matching.evidence import EXACT
-from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Group, Kind, Orientation, Photo, Verdict
+from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from imgmatch.catalog.banks import BankPicture
     from imgmatch.catalog.session import Session
-    from imgmatch.clustering.common import Common
+    from imgmatch.clustering.common import CommonCriteria
     from imgmatch.clustering.graph import Graph
     from imgmatch.clustering.star_cover import Star
     from imgmatch.hashers.base import HasherProfile
@@ -33,91 +34,99 @@ SAME = Evidence(Kind.NEAR, 1.0, 0, mirrored=False, rotation=0)
 _HALF, _MOST_ASKEW = 180, 45
 """Degrees: of half a turn, and up to which a quarter turn is the nearest one."""
 
+_Verdicts = dict[str, list[tuple[int, str, str]]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
     node: int
-    stored: StoredPhoto
-    photo: Photo
+    photo: StoredPhoto
 
 
 class Grouper:
     """Makes groups of the stars of one graph."""
 
-    def __init__(self, connection: Session, graph: Graph, profile: HasherProfile, common: Common) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, graph: Graph, profile: HasherProfile, common: CommonCriteria) -> None:
+        self._session = session
         self._graph = graph
         self._profile = profile
         self._common = common
-        self._banked: dict[int, list[BankPicture]] = defaultdict(list)
-        for picture in read_banks(connection):
-            self._banked[picture.fingerprint_id].append(picture)
-        self._verdicts = _verdicts(connection)
         nodes, near = graph.nodes, graph.near
+        self._banked: dict[int, list[BankPicture]] = defaultdict(list)
+        for picture in read_banks(session, nodes.fingerprints.tolist()):
+            self._banked[picture.fingerprint_id].append(picture)
         self._near_keys = near.left * len(nodes) + near.right
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[KeptGroup]:
         """Every group on two accounts or more, and known pictures on one, in order of their first photos."""
         nodes = self._graph.nodes
-        found = []
-        for star in self._graph.stars:
-            rows = [int(nodes.fingerprints[node]) for node in star[1]]
-            if int(nodes.weights[list(star[1])].sum()) > 1 or any(row in self._banked for row in rows):
-                group = self._group(star)
-                if group is not None:
-                    found.append(group)
-        found.sort(key=lambda group: (group.photos[0].seen_at, group.group, group.medoid.photo_id))
+        stars = [
+            star
+            for star in self._graph.stars
+            if int(nodes.weights[list(star[1])].sum()) > 1
+            or any(int(nodes.fingerprints[node]) in self._banked for node in star[1])
+        ]
+        shown = self._shown([node for _, members in stars for node in members])
+        verdicts = decisions_on(self._session, {one.photo.photo_id for some in shown.values() for one in some})
+        found = [group for star in stars if (group := self._group(star, shown, verdicts)) is not None]
+        found.sort(key=self._order)
         return _named(found)
 
-    def _group(self, star: Star) -> Group | None:
+    def _order(self, group: KeptGroup) -> tuple[int, str, str]:
+        first = group.photos[0].photo
+        return first.seen_at, group.name, self._medoid_id(group)
+
+    def _medoid_id(self, group: KeptGroup) -> str:
+        shown = (kept.photo.photo_id for kept in group.photos if kept.photo.id == group.medoid_photo)
+        known = (picture.photo_id for picture in self._banked.get(group.medoid, ()))
+        return next(shown, None) or next(known, None) or ""
+
+    def _shown(self, members: Sequence[int]) -> dict[int, list[_Shown]]:
+        """The photos behind some nodes."""
+        nodes = self._graph.nodes
+        by_row: dict[int, list[int]] = defaultdict(list)
+        for node in dict.fromkeys(members):
+            by_row[int(nodes.fingerprints[node])].append(node)
+        found: dict[int, list[_Shown]] = defaultdict(list)
+        for row, stored in photos_with(self._session, by_row):
+            for node in by_row[row]:
+                if nodes.holds(node, stored.account):
+                    found[node].append(_Shown(node, stored))
+        return found
+
+    def _group(self, star: Star, shown_by: Mapping[int, Sequence[_Shown]], verdicts: _Verdicts) -> KeptGroup | None:
         medoid, members = star
-        shown = self._shown(members)
+        shown = [one for node in members for one in shown_by.get(node, ())]
+        shown.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id))
         rows = dict.fromkeys(int(self._graph.nodes.fingerprints[node]) for node in members)
         banks = {picture.bank for row in rows for picture in self._banked.get(row, ())}
-        accounts = tuple(dict.fromkeys(one.photo.account for one in shown))
+        accounts = {one.photo.account for one in shown}
         if not accounts or (len(accounts) == 1 and KNOWN_STOLEN not in banks):
             return None
         first = next((one for one in shown if one.node == medoid), None)
-        photos = tuple(one.photo for one in shown)
-        evidence = tuple(self._evidence(one, medoid, first) for one in shown)
+        evidence = [self._evidence(one, medoid, first) for one in shown]
         # Whatever is nearest to the medoid: two members are at most as far apart as both are from it.
         bits = sorted(one.distance for one in evidence if one.distance is not None)
-        return Group(
-            group=photos[0].photo_id,
-            medoid=self._known(medoid) if first is None else first.photo,
-            photos=photos,
-            accounts=accounts,
-            common=self._common.holds(photos, banks),
-            evidence=evidence,
+        said = latest(verdicts, [one.photo.photo_id for one in shown])
+        return KeptGroup(
+            name=shown[0].photo.photo_id,
+            medoid=int(self._graph.nodes.fingerprints[medoid]),
+            medoid_photo=None if first is None else first.photo.id,
+            fingerprints=tuple(rows),
+            photos=tuple(KeptPhoto(one.photo, how) for one, how in zip(shown, evidence, strict=True)),
+            common=self._common.holds([photo_of(one.photo) for one in shown], banks),
             diameter=sum(bits[-2:]),
             bank=KNOWN_STOLEN if KNOWN_STOLEN in banks else KNOWN_COMMON if KNOWN_COMMON in banks else None,
-            decision=_latest(self._verdicts, photos),
+            decision=None if said is None else said[1],
+            decided=None if said is None else said[0],
         )
-
-    def _shown(self, members: Sequence[int]) -> list[_Shown]:
-        """The photos behind some nodes, the earliest first."""
-        nodes = self._graph.nodes
-        by_row: dict[int, list[int]] = defaultdict(list)
-        for node in members:
-            by_row[int(nodes.fingerprints[node])].append(node)
-        found = [
-            _Shown(node, stored, photo_of(stored))
-            for row, stored in photos_with(self._connection, by_row)
-            for node in by_row[row]
-            if nodes.holds(node, stored.account)
-        ]
-        return sorted(found, key=lambda one: (one.stored.seen_at, one.stored.photo_id))
-
-    def _known(self, medoid: int) -> Photo:
-        """A picture in a bank that no photo shows any more."""
-        return known_photo(self._banked[int(self._graph.nodes.fingerprints[medoid])][0])
 
     def _evidence(self, one: _Shown, medoid: int, first: _Shown | None) -> Evidence:
         prints = self._graph.nodes.fingerprints
         if prints[one.node] == prints[medoid]:
-            same = first is not None and one.stored.pixels == first.stored.pixels
+            same = first is not None and one.photo.pixels == first.photo.pixels
             return EXACT if same else SAME
-        return self._near(one.node, medoid) or self._tied(one.node, medoid)
+        return self._near(one.node, medoid) or self._scored(one.node, medoid)
 
     def _near(self, node: int, medoid: int) -> Evidence | None:
         near = self._graph.near
@@ -130,23 +139,25 @@ class Grouper:
         way = int(near.orientations[place])
         turn = ORIENTATIONS[way if node == low else int(BACK[way])]
         distance = int(near.distances[place])
-        # Those not near enough were laid over each other as well: that tells where a slight crop lies.
-        tied = self._tied(node, medoid) if (low, high) in self._graph.ties else None
-        score = round(self._profile.near_score(distance), 4) if tied is None else tied.score
+        # Those not near enough were aligned and compared as well: that tells where a slight crop lies.
+        scored = self._scored(node, medoid) if (low, high) in self._graph.scored else None
+        score = round(self._profile.near_score(distance), 4) if scored is None else scored.score
         found = Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
-        if tied is None or not lies_so(tied, turn):
+        if scored is None or not lies_so(scored, turn):
             return found
-        return replace(found, outline_query=tied.outline_query, outline_stored=tied.outline_stored)
+        return replace(found, outline_query=scored.outline_query, outline_stored=scored.outline_stored)
 
-    def _tied(self, node: int, medoid: int) -> Evidence:
-        tie, score = self._graph.ties[min(node, medoid), max(node, medoid)]
+    def _scored(self, node: int, medoid: int) -> Evidence:
+        pair, score = self._graph.scored[min(node, medoid), max(node, medoid)]
         nodes = self._graph.nodes
-        # A tie is told of its higher picture against its lower one.
-        as_told = nodes.fingerprints[nodes.pictures[tie.high]] == nodes.fingerprints[node]
-        rotation = tie.rotation if as_told or tie.mirrored else -tie.rotation % 360
-        overlap = tie.overlap_low if as_told else tie.overlap_high
-        outlines = (tie.outline_high, tie.outline_low) if as_told else (tie.outline_low, tie.outline_high)
-        return Evidence(Kind.PARTIAL, round(score, 4), None, tie.mirrored, rotation, overlap, tie.agreement, *outlines)
+        # A pair is kept as its higher picture stands to its lower one.
+        in_order = nodes.fingerprints[nodes.pictures[pair.high]] == nodes.fingerprints[node]
+        rotation = pair.rotation if in_order or pair.mirrored else -pair.rotation % 360
+        overlap = pair.overlap_low if in_order else pair.overlap_high
+        outlines = (pair.outline_high, pair.outline_low) if in_order else (pair.outline_low, pair.outline_high)
+        return Evidence(
+            Kind.PARTIAL, round(score, 4), None, pair.mirrored, rotation, overlap, pair.agreement, *outlines
+        )
 
 
 def lies_so(evidence: Evidence, turn: Orientation) -> bool:
@@ -155,35 +166,34 @@ def lies_so(evidence: Evidence, turn: Orientation) -> bool:
     return evidence.mirrored == turn.mirrored and abs(askew) <= _MOST_ASKEW
 
 
-def _named(groups: Sequence[Group]) -> list[Group]:
+def _named(groups: Sequence[KeptGroup]) -> list[KeptGroup]:
     """Each group under the id of its earliest photo whose id no other has: a collage is in several."""
     taken: set[str] = set()
     named = []
     for group in groups:
-        name = next((photo.photo_id for photo in group.photos if photo.photo_id not in taken), group.group)
+        ids = (kept.photo.photo_id for kept in group.photos)
+        name = next((photo_id for photo_id in ids if photo_id not in taken), group.name)
         taken.add(name)
-        named.append(group if name == group.group else replace(group, group=name))
+        named.append(replace(group, name=name))
     return named
 
 
-def _verdicts(connection: Session) -> dict[str, list[tuple[int, str, str]]]:
-    """The decisions on each photo: number, verdict and kind."""
-    known = {decision.id: decision for decision in read_decisions(connection)}
-    said: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    for decision, photo in read_decided_photos(connection):
-        said[photo.photo_id].append((decision, known[decision].verdict, known[decision].kind))
-    return said
-
-
-def _latest(verdicts: Mapping[str, Sequence[tuple[int, str, str]]], photos: Sequence[Photo]) -> str | None:
+def latest(verdicts: Mapping[str, Sequence[tuple[int, str, str]]], photo_ids: Sequence[str]) -> tuple[int, str] | None:
     """The last word on a group: what was said of two of its photos, or of one as part of a group that was a true one.
 
     A photo of a dismissed group may well belong to another.
+
+    Args:
+        verdicts: number, verdict and kind of the decisions on each photo.
+        photo_ids: those of the group.
+
+    Returns:
+        number and verdict.
     """
-    told = Counter(said for photo in photos for said in dict.fromkeys(verdicts.get(photo.photo_id, ())))
+    counted = Counter(said for photo_id in photo_ids for said in dict.fromkeys(verdicts.get(photo_id, ())))
     heard = [
         said
-        for said, count in told.items()
+        for said, count in counted.items()
         if count > 1 or (said[1] != Verdict.DISMISS and said[2] != DecisionKind.PAIR)
     ]
-    return max(heard)[1] if heard else None
+    return max(heard)[:2] if heard else None

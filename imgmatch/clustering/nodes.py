@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.catalog.banks import read_banks
-from imgmatch.catalog.fingerprints import read_fingerprints
+from imgmatch.catalog.fingerprints import fingerprints_by_id, read_fingerprints
 from imgmatch.catalog.lookups import accounts_per_fingerprint, photos_with
-from imgmatch.catalog.pictures import fingerprints_of_pictures
+from imgmatch.catalog.pictures import fingerprints_of_pictures, pictures_with
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -55,6 +55,11 @@ class Nodes:
         """All nodes of the picture whose first node this is."""
         return range(first, int(np.searchsorted(self.fingerprints, self.fingerprints[first], "right")))
 
+    def of_fingerprint(self, fingerprint: int) -> range:
+        """All nodes that have this one."""
+        first, end = (int(np.searchsorted(self.fingerprints, fingerprint, side)) for side in ("left", "right"))
+        return range(first, end)
+
     def holds(self, node: int, account: str) -> bool:
         """Whether the photos of this account with the node's fingerprint belong to the node."""
         only = self.only.get(node)
@@ -63,7 +68,7 @@ class Nodes:
         return account not in self.split.get(int(self.fingerprints[node]), frozenset())
 
 
-def turned_by(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def in_orientations(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Fingerprints, shape (n, 32), in all orientations, shape (8, n, 32), or in their own alone, shape (1, n, 32).
 
     That is what a hasher gives which cannot turn fingerprints: of its copies only those the right way up are found.
@@ -74,43 +79,68 @@ def turned_by(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return bits[None]
 
 
-def read_nodes(connection: Session, hasher: str, apart: Mapping[bytes, frozenset[str]]) -> Nodes:
-    """All pictures that photos show or banks hold.
+def read_nodes(
+    session: Session,
+    hasher: str,
+    split: Mapping[bytes, frozenset[str]],
+    fingerprints: Collection[int] | None = None,
+) -> Nodes:
+    """All pictures that photos show or banks hold, or those of them that have some fingerprints.
 
     Args:
-        connection: the catalog.
+        session: of the catalog.
         hasher: whose fingerprints are compared.
-        apart: for some fingerprints the accounts that get nodes of their own.
+        split: for some fingerprints the accounts that get nodes of their own.
+        fingerprints: row ids; ``None`` takes all.
     """
-    blocks = list(read_fingerprints(connection, hasher))
-    ids = np.concatenate([ids for ids, _ in blocks] or [np.empty(0, np.int64)])
-    bits = np.concatenate([bits for _, bits in blocks] or [np.empty((0, FINGERPRINT_BYTES), np.uint8)])
-    banked = {picture.fingerprint_id for picture in read_banks(connection)}
-    behind = dict.fromkeys(banked, 1) | dict(accounts_per_fingerprint(connection, hasher))
+    ids, bits = read_bits(session, hasher, fingerprints)
+    banked = {picture.fingerprint_id for picture in read_banks(session, fingerprints)}
+    behind = dict.fromkeys(banked, 1) | dict(accounts_per_fingerprint(session, hasher, fingerprints))
     weights = np.array([behind.get(row, 0) for row in ids.tolist()], dtype=np.int64)
     carried = weights > 0  # a scan under way, or one that was killed, leaves fingerprints of replaced photos
     ids, bits, weights = ids[carried], bits[carried], weights[carried]
-    spread, weights, only, split = _parted(ids, weights, _carriers(connection, ids, bits, apart), banked)
-    ids, bits = ids[spread], bits[spread]
-    showing = dict(fingerprints_of_pictures(connection, hasher))
+    order, weights, only, parted = _parted(ids, weights, _carriers(session, ids, bits, split), banked)
+    ids, bits = ids[order], bits[order]
+    showing = _pictures(session, hasher, fingerprints)
     kept: dict[int, int] = {}
     for row, fingerprint in showing.items():
         kept.setdefault(fingerprint, row)
     features = np.array([kept.get(row, -1) for row in ids.tolist()], dtype=np.int64)
     places = {row: place for place, row in reversed(list(enumerate(ids.tolist())))}
     pictures = {row: places[fingerprint] for row, fingerprint in showing.items() if fingerprint in places}
-    return Nodes(ids, bits, weights, features, pictures, only, split)
+    return Nodes(ids, bits, weights, features, pictures, only, parted)
+
+
+def read_bits(
+    session: Session, hasher: str, fingerprints: Collection[int] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Row ids, shape (n,), and fingerprints, shape (n, 32), of all or of some that are there."""
+    blocks = list(
+        read_fingerprints(session, hasher)
+        if fingerprints is None
+        else fingerprints_by_id(session, hasher, fingerprints)
+    )
+    ids = np.concatenate([ids for ids, _ in blocks] or [np.empty(0, np.int64)])
+    return ids, np.concatenate([bits for _, bits in blocks] or [np.empty((0, FINGERPRINT_BYTES), np.uint8)])
+
+
+def _pictures(session: Session, hasher: str, fingerprints: Collection[int] | None) -> dict[int, int]:
+    """Row ids of features, in order, each with the fingerprint of the picture."""
+    if fingerprints is None:
+        return dict(fingerprints_of_pictures(session, hasher))
+    rows = pictures_with(session, fingerprints)
+    return dict(fingerprints_of_pictures(session, hasher, rows))
 
 
 def _carriers(
-    connection: Session, ids: NDArray[np.int64], bits: NDArray[np.uint8], apart: Mapping[bytes, frozenset[str]]
+    session: Session, ids: NDArray[np.int64], bits: NDArray[np.uint8], split: Mapping[bytes, frozenset[str]]
 ) -> dict[int, frozenset[str]]:
     """For some fingerprints, by row id, those accounts that get nodes of their own and carry it still."""
-    if not apart:
+    if not split:
         return {}
-    rows = {row: apart[value] for row, value in zip(ids.tolist(), map(bytes, bits), strict=True) if value in apart}
+    rows = {row: split[value] for row, value in zip(ids.tolist(), map(bytes, bits), strict=True) if value in split}
     carriers: dict[int, set[str]] = {row: set() for row in rows}
-    for row, photo in photos_with(connection, rows):
+    for row, photo in photos_with(session, rows):
         carriers[row].add(photo.account)
     return {row: found for row, accounts in rows.items() if (found := accounts & carriers[row])}
 

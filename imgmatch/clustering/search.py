@@ -1,19 +1,18 @@
-"""The nightly search: every new picture is looked up among all by its features, and what is found is judged and kept.
+"""New pictures are looked up among all by their features, and what is found is judged and kept.
 
-Only what the join of fingerprints has not tied already is judged. The outcome of each batch is written with how far was
-searched, so that a night that is killed goes on where it was.
+Only what near fingerprints have not tied already is judged. The outcome of each batch is written with how far was
+searched, so that a run that is killed goes on where it was.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.features import features_by_id
+from imgmatch.catalog.features import count_features_after, feature_ids_after, features_by_id
+from imgmatch.catalog.fingerprints import bits_by_id
+from imgmatch.catalog.near_pairs import are_near
 from imgmatch.catalog.pair_scores import (
     begin_feature_search,
     scored_pairs,
@@ -21,137 +20,84 @@ from imgmatch.catalog.pair_scores import (
     store_pair_scores,
     store_search_watermark,
 )
-from imgmatch.catalog.pictures import files_of_pictures
-from imgmatch.clustering.nodes import turned_by
-from imgmatch.describing.messages import Description, Job
-from imgmatch.imaging.picture import KEPT, SMALL_SIDE
-from imgmatch.matching.stored_pairs import Asking, Claim, PairJudge, asking, rule_name
+from imgmatch.catalog.pictures import fingerprints_of_pictures
+from imgmatch.catalog.stale import note_stale
+from imgmatch.clustering.asking import PictureAsker
+from imgmatch.matching.stored_pairs import Claim, PairJudge, rule_name
 from imgmatch.matching.verification import MOST_CANDIDATES
-from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from imgmatch.catalog.features import FeatureRow
-    from imgmatch.catalog.pictures import PictureFile
-    from imgmatch.clustering.nodes import Nodes
+    from imgmatch.catalog.leases import Lease
+    from imgmatch.clustering.options import ClusteringOptions
     from imgmatch.engines.ivf import Candidate
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
+    from imgmatch.matching.stored_pairs import Asking
+    from imgmatch.model import Searched
     from imgmatch.progress import Progress
 
-AT_ONCE = 128
+SEARCHED_AT_ONCE = 128
 """Pictures searched and judged between two writes."""
 
 LEAST_VOTES = 1.5
 """Votes from which a candidate is judged: below are nine in ten candidates, and one copy in a hundred."""
 
 MOST_JUDGED = 6
-"""Candidates of one picture that are judged, those with most votes: who belongs to a group is laid over its medoid
+"""Candidates of one picture that are judged, those with most votes: who belongs to a group is compared with its medoid
 later."""
 
-LARGE = KEPT * SMALL_SIDE
-"""Longer side, in pixels, above which a picture is read again: it may show another one as a small part."""
+_Batch = tuple[list[int], list[tuple["Asking", list[Claim]]]]
 
 
-@dataclass(slots=True)
-class Searched:
-    """What a search did: pictures looked up, read again from their files, not to be had there any more, and judged."""
-
-    pictures: int = 0
-    read_again: int = 0
-    unreadable: int = 0
-    judged: int = 0
+def is_searched(parts: Parts) -> bool:
+    """Whether every picture was looked up."""
+    with parts.catalog.read() as session:
+        through = search_watermark(session, rule_name(parts.codebook))
+        return count_features_after(session, parts.codebook, through) == 0
 
 
-class Tied:
-    """Pairs of nodes that the join has tied, to be asked for by fingerprint."""
-
-    def __init__(self, nodes: Nodes, left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
-        one, other = nodes.fingerprints[left], nodes.fingerprints[right]
-        low, high = np.minimum(one, other), np.maximum(one, other)
-        self._keys = np.unique(low << 32 | high)
-
-    def __contains__(self, pair: tuple[int, int]) -> bool:
-        low, high = min(pair), max(pair)
-        key = low << 32 | high
-        place = int(np.searchsorted(self._keys, key))
-        return place < len(self._keys) and int(self._keys[place]) == key
-
-
-class PictureAsker:
-    """Makes stored pictures into what is asked: from the catalog, and large ones from their files."""
-
-    def __init__(self, index: Index, counted: Searched) -> None:
-        self._index = index
-        self._counted = counted
-
-    def ask(self, rows: Sequence[int], bits: NDArray[np.uint8]) -> list[Asking]:
-        """The pictures under these row ids of features, whose fingerprints are ``bits``, shape (n, 32)."""
-        with self._index.catalog.read() as connection:
-            known = features_by_id(connection, rows)
-            files = files_of_pictures(connection, rows)
-        turned = turned_by(self._index.hasher, bits)
-        large = [(row, file) for row in rows if (file := files.get(row)) is not None and file.side > LARGE]
-        again = dict(self._read_again(large))
-        return [
-            asking(row, known[row], turned[:, place], again[row].asked if row in again else None)
-            for place, row in enumerate(rows)
-            if row in known
-        ]
-
-    def _read_again(self, large: Sequence[tuple[int, PictureFile]]) -> Iterator[tuple[int, Description]]:
-        for (row, file), reply in self._index.pool.describe(large, lambda item: Job(item[1].path, query=True)):
-            if isinstance(reply, Description) and reply.sha256 == file.sha256 and reply.asked is not None:
-                self._counted.read_again += 1
-                yield row, reply
-            else:
-                self._counted.unreadable += 1
-
-
-def search_new(index: Index, nodes: Nodes, tied: Tied, progress: Progress = SILENT) -> Searched:
-    """Look up the pictures no night has looked up yet.
+def search_new(parts: Parts, lease: Lease, options: ClusteringOptions, counted: Searched, progress: Progress) -> None:
+    """Look up the pictures no run has looked up yet.
 
     Args:
-        index: which must be free to be written.
-        nodes: its pictures.
-        tied: what the join of fingerprints has tied.
-        progress: hears how many pictures are done, of how many.
+        parts: of the index.
+        lease: that lets this process alone do so.
+        options: from when pictures are tied already, and from when they will be.
+        counted: where to count what was done.
+        progress: hears of it.
     """
-    counted = Searched()
-    rule = rule_name(index.header.codebook)
-    with index.catalog.read() as connection:
-        through = search_watermark(connection, rule)
-    new = [row for row in nodes.pictures if row > through]
-    if not new:
-        return counted
-    with index.writing():
-        with index.catalog.write() as connection:
-            begin_feature_search(connection, rule)
-        work = _Search(index, nodes, tied, counted)
-        for batch, claims in work.ahead(chunks(new, AT_ONCE)):
-            ties = work.judge.judge(claims)
-            counted.pictures += len(batch)
-            counted.judged += len(ties)
-            with index.catalog.write() as connection:
-                store_pair_scores(connection, ties)
-                store_search_watermark(connection, rule, batch[-1])
-            progress.step("pictures searched", counted.pictures, len(new))
-    return counted
+    rule = rule_name(parts.codebook)
+    with parts.catalog.write(lease) as session:
+        through = begin_feature_search(session, rule)
+    with parts.catalog.read() as session:
+        new = feature_ids_after(session, parts.codebook, through)
+    work = _FeatureSearch(parts, options.max_distance, counted)
+    done = 0
+    for batch, asked in work.ahead(chunks(new, SEARCHED_AT_ONCE)):
+        pairs = work.judge.judge(asked)
+        counted.judged += len(pairs)
+        with parts.catalog.write(lease) as session:
+            store_pair_scores(session, pairs)
+            tying = {row for pair in pairs if pair.log_odds >= options.least_log_odds for row in (pair.low, pair.high)}
+            shown = fingerprints_of_pictures(session, parts.hasher_name, tying)
+            note_stale(session, {fingerprint for _, fingerprint in shown})
+            store_search_watermark(session, rule, batch[-1])
+        done += len(batch)
+        progress.step("pictures searched", done, len(new))
 
 
-class _Search:
-    def __init__(self, index: Index, nodes: Nodes, tied: Tied, counted: Searched) -> None:
-        self.judge = PairJudge(index.header.codebook)
-        self._index = index
-        self._nodes = nodes
-        self._tied = tied
-        self._asker = PictureAsker(index, counted)
-        with index.catalog.read() as connection:
-            self._met = scored_pairs(connection)
+class _FeatureSearch:
+    def __init__(self, parts: Parts, max_distance: int, counted: Searched) -> None:
+        self.judge = PairJudge(parts.codebook)
+        self._parts = parts
+        self._max_distance = max_distance
+        self._counted = counted
+        self._asker = PictureAsker(parts, counted)
+        self._chosen: set[tuple[int, int]] = set()
 
-    def ahead(self, batches: Iterable[list[int]]) -> Iterator[tuple[list[int], list[tuple[Asking, list[Claim]]]]]:
+    def ahead(self, batches: Iterable[list[int]]) -> Iterator[_Batch]:
         """Each batch with what is to be judged; the next one is searched meanwhile."""
         waiting = iter(batches)
         with ThreadPoolExecutor(1, "imgmatch-search") as thread:
@@ -164,32 +110,65 @@ class _Search:
                 yield done, claims
 
     def _claims(self, batch: Sequence[int]) -> list[tuple[Asking, list[Claim]]]:
-        asked = self._asker.ask(batch, self._nodes.bits[[self._nodes.pictures[row] for row in batch]])
-        found = self._index.features.search([one.features for one in asked], MOST_CANDIDATES)
-        wanted = [(one, self._chosen(one, candidates)) for one, candidates in zip(asked, found, strict=True)]
-        with self._index.catalog.read() as connection:
-            known = features_by_id(connection, {each.row for _, candidates in wanted for each in candidates})
-        return [(one, self._made(candidates, known)) for one, candidates in wanted]
+        with self._parts.catalog.read() as session:  # pictures that nobody shows any more are none
+            shown = dict(fingerprints_of_pictures(session, self._parts.hasher_name, batch))
+            bits = bits_by_id(session, shown.values())
+        rows = [row for row in batch if row in shown]
+        self._counted.pictures += len(rows)
+        asked = self._asker.ask(rows, [bits[shown[row]] for row in rows])
+        found = self._parts.features.search([one.features for one in asked], MOST_CANDIDATES)
+        likely = [[each for each in some if each.votes >= LEAST_VOTES] for some in found]
+        return self._to_judge(asked, likely, shown)
 
-    def _chosen(self, asked: Asking, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """The candidates to judge. From its other side a pair shows nothing new, unless more is known of that."""
-        chosen = [each for each in candidates if self._is_new(asked.row, each)][:MOST_JUDGED]
-        pairs = [(min(asked.row, each.row), max(asked.row, each.row)) for each in chosen]
-        fresh = [each for each, pair in zip(chosen, pairs, strict=True) if asked.again or pair not in self._met]
-        self._met.update(pairs)
+    def _to_judge(
+        self, asked: Sequence[Asking], likely: Sequence[Sequence[Candidate]], shown: Mapping[int, int]
+    ) -> list[tuple[Asking, list[Claim]]]:
+        hasher = self._parts.hasher_name
+        with self._parts.catalog.read() as session:
+            of = dict(shown) | dict(fingerprints_of_pictures(session, hasher, {c.row for some in likely for c in some}))
+            ends = {
+                _pair(of[one.row], of[each.row])
+                for one, some in zip(asked, likely, strict=True)
+                for each in some
+                if each.row in of
+            }
+            near = are_near(session, ends, self._max_distance)
+            chosen = [
+                [
+                    c
+                    for c in some
+                    if c.row in of and of[one.row] != of[c.row] and _pair(of[one.row], of[c.row]) not in near
+                ][:MOST_JUDGED]
+                for one, some in zip(asked, likely, strict=True)
+            ]
+            judged = scored_pairs(
+                session, {_pair(one.row, c.row) for one, some in zip(asked, chosen, strict=True) for c in some}
+            )
+            fresh = [self._fresh(one, some, judged) for one, some in zip(asked, chosen, strict=True)]
+            rows = {each.row for some in fresh for each in some}
+            known, bits = features_by_id(session, rows), bits_by_id(session, {of[row] for row in rows})
+        return [(one, _made(some, known, bits, of)) for one, some in zip(asked, fresh, strict=True)]
+
+    def _fresh(
+        self, asked: Asking, chosen: Sequence[Candidate], judged: Collection[tuple[int, int]]
+    ) -> list[Candidate]:
+        """Those to judge. From its other side a pair shows nothing new, unless more is known of that."""
+        fresh = []
+        for each in chosen:
+            pair = _pair(asked.row, each.row)
+            if asked.again or (pair not in judged and pair not in self._chosen):
+                fresh.append(each)
+            self._chosen.add(pair)
         return fresh
 
-    def _is_new(self, row: int, candidate: Candidate) -> bool:
-        """Whether a pair is worth judging, and not tied already."""
-        one, other = self._nodes.pictures.get(row), self._nodes.pictures.get(candidate.row)
-        if candidate.votes < LEAST_VOTES or one is None or other is None:
-            return False
-        fingerprints = int(self._nodes.fingerprints[one]), int(self._nodes.fingerprints[other])
-        return fingerprints[0] != fingerprints[1] and fingerprints not in self._tied
 
-    def _made(self, candidates: Collection[Candidate], known: dict[int, FeatureRow]) -> list[Claim]:
-        return [
-            Claim(each.row, known[each.row], self._nodes.bits[self._nodes.pictures[each.row]].tobytes(), each.mirrored)
-            for each in candidates
-            if each.row in known
-        ]
+def _pair(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
+
+
+def _made(
+    candidates: Collection[Candidate], known: Mapping[int, FeatureRow], bits: Mapping[int, bytes], of: Mapping[int, int]
+) -> list[Claim]:
+    return [
+        Claim(each.row, known[each.row], bits[of[each.row]], each.mirrored) for each in candidates if each.row in known
+    ]

@@ -44,12 +44,14 @@ class Edges:
         return Edges(self.left[chosen], self.right[chosen], self.costs[chosen])
 
 
-def _together(one: int, other: int) -> bool:
+def _unconstrained(one: int, other: int) -> bool:
     del one, other
     return False
 
 
-def gather(edges: Edges, weights: NDArray[np.int64], apart: Callable[[int, int], bool] = _together) -> list[Star]:
+def gather(
+    edges: Edges, weights: NDArray[np.int64], cannot_link: Callable[[int, int], bool] = _unconstrained
+) -> list[Star]:
     """Cut the graph into stars.
 
     Again and again the node with the heaviest free neighbourhood becomes a medoid and takes its free neighbours. Ties
@@ -58,7 +60,7 @@ def gather(edges: Edges, weights: NDArray[np.int64], apart: Callable[[int, int],
     Args:
         edges: what ties ``n`` nodes; none of them joins two that must be apart.
         weights: how much each node counts (the accounts behind it), at least 1, shape (n,).
-        apart: whether two nodes must not stand in one star; of two such neighbours the nearer one is taken.
+        cannot_link: whether two nodes must not stand in one star; of two such neighbours the nearer one is taken.
 
     Returns:
         the stars in order of their medoids; a node with no free neighbour is a star of its own.
@@ -77,7 +79,7 @@ def gather(edges: Edges, weights: NDArray[np.int64], apart: Callable[[int, int],
         if fresh != rank:
             heapq.heappush(waiting, fresh)
             continue
-        stars.append((node, graph.take(node, apart)))
+        stars.append((node, graph.take(node, cannot_link)))
     return sorted(stars)
 
 
@@ -100,14 +102,14 @@ class _Graph:
         weight = self._weights[self._others[span]][free].sum() + self._weights[node]
         return -int(weight), int(self._costs[span][free].sum()), node
 
-    def take(self, node: int, apart: Callable[[int, int], bool]) -> tuple[int, ...]:
+    def take(self, node: int, cannot_link: Callable[[int, int], bool]) -> tuple[int, ...]:
         """Take the node and its free neighbours out; returns them in order."""
         span = slice(self._starts[node], self._starts[node + 1])
         others, costs = self._others[span], self._costs[span]
         free = self.free[others]
         members = [node]
         for other in others[free][np.lexsort((others[free], costs[free]))].tolist():
-            if not any(apart(other, member) for member in members):
+            if not any(cannot_link(other, member) for member in members):
                 members.append(other)
         self.free[members] = False
         return tuple(sorted(members))

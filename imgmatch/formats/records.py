@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imgmatch.clustering.changes import Gone
     from imgmatch.formats.reported import Looked
     from imgmatch.model import (
         CheckResult,
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
         Erasure,
         Evidence,
         Forecast,
+        Gone,
         Group,
         Hashed,
         IndexStatus,

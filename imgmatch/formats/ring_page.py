@@ -23,8 +23,7 @@ from imgmatch.model import Change
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from imgmatch.actions.rings import RingsReport
-    from imgmatch.model import Ring
+    from imgmatch.model import Ring, RingsReport
 
 __all__ = ["Shown", "rings_page"]
 

@@ -16,8 +16,7 @@ from imgmatch.model import Change, Kind, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgmatch.actions.rings import RingsReport
-    from imgmatch.model import CheckResult, Evidence, Hashed, Ring
+    from imgmatch.model import CheckResult, Evidence, Hashed, Ring, RingsReport
 
 
 _SLIGHT, _TURN = 2, 360

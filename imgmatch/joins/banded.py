@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.joins import kernels
-from imgmatch.joins.blocks import WORK, PairBlock, Terms, Words
+from imgmatch.joins.blocks import JOIN_WORK, JoinOptions, PairBlock, Words
 from imgmatch.joins.interning import intern, twins, written_out
 from imgmatch.joins.plan import MOST_FLIPS, Band, Sizes, plan
 from imgmatch.joins.shapes import Area, Column, Found, Rule
@@ -40,7 +40,7 @@ _SAMPLE, _LEAST_SAMPLE = 1 << 17, 1 << 12
 
 
 def banded_join(
-    left: Words, right: Words | None, max_distance: int, terms: Terms, bands: Sequence[Band] | None = None
+    left: Words, right: Words | None, max_distance: int, options: JoinOptions, bands: Sequence[Band] | None = None
 ) -> Iterator[PairBlock]:
     """Pairs within ``max_distance`` bits (inclusive), each once, in an order that is the same on every run.
 
@@ -48,23 +48,23 @@ def banded_join(
         left: shape (n, 4), dtype uint64.
         right: shape (m, 4), dtype uint64; ``None`` joins ``left`` with itself.
         max_distance: in bits.
-        terms: how to run.
+        options: how to run.
         bands: use these, which must satisfy the pigeonhole; planned unless given.
     """
     if right is not None and len(right) < len(left):
-        for block in banded_join(right, left, max_distance, terms, bands):
+        for block in banded_join(right, left, max_distance, options, bands):
             yield block.swapped()
         return
     one = intern(left)
     other = one if right is None else intern(right)
     if right is None:
-        yield from twins(one, terms.pairs_at_once)
+        yield from twins(one, options.pairs_at_once)
     if not len(one.words) or not len(other.words):
         return
     chosen = bands or choose(one.words, other.words, max_distance)
-    join = _Join(one.words, other.words, max_distance, tuple(chosen), terms, itself=right is None)
+    join = _Join(one.words, other.words, max_distance, tuple(chosen), options, itself=right is None)
     for block in join.blocks():
-        yield from written_out(one, other, block, terms.pairs_at_once)
+        yield from written_out(one, other, block, options.pairs_at_once)
 
 
 def choose(left: Words, right: Words, max_distance: int) -> tuple[Band, ...]:
@@ -115,13 +115,13 @@ class _Join:
     right: Words
     max_distance: int
     bands: tuple[Band, ...]
-    terms: Terms
+    options: JoinOptions
     itself: bool
     _done: float = field(default=0.0)
 
     def blocks(self) -> Iterator[PairBlock]:
         """Pairs of distinct fingerprints, never an empty block."""
-        pool = ThreadPoolExecutor(self.terms.threads, thread_name_prefix="imgmatch-join")
+        pool = ThreadPoolExecutor(self.options.threads, thread_name_prefix="imgmatch-join")
         try:
             yield from self._blocks(pool)
         finally:
@@ -131,7 +131,7 @@ class _Join:
         waiting: deque[tuple[_Task, Future[bool]]] = deque()
         for task in self._tasks(pool):
             waiting.append((task, pool.submit(task.step)))
-            if len(waiting) > 2 * self.terms.threads:
+            if len(waiting) > 2 * self.options.threads:
                 yield from self._finish(pool, *waiting.popleft())
         while waiting:
             yield from self._finish(pool, *waiting.popleft())
@@ -142,7 +142,7 @@ class _Join:
         while not done:
             done = future.result()
             block = task.block()
-            self.terms.counts.add(int(task.state[3]), len(block))
+            self.options.counts.add(int(task.state[3]), len(block))
             self._advance(task.share if done else 0)
             if not done:
                 future = pool.submit(task.step)
@@ -151,7 +151,7 @@ class _Join:
 
     def _advance(self, share: float) -> None:
         self._done = min(1.0, self._done + share)
-        self.terms.progress.step(WORK, self._done, 1)
+        self.options.progress.step(JOIN_WORK, self._done, 1)
 
     def _tasks(self, pool: ThreadPoolExecutor) -> Iterator[_Task]:
         sides = (self.left,) if self.itself else (self.left, self.right)
@@ -173,7 +173,7 @@ class _Join:
         bits = np.stack([one.bits() for one in self.bands])
         rule = Rule(self.itself, self.max_distance, number, bits, flips, band.masks())
         areas = list(self._areas(across=len(self.right) if band.width else _ROWS_A_TASK))
-        room = self.terms.pairs_at_once
+        room = self.options.pairs_at_once
         for area in areas:
             found = Found(np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int16))
             state = np.array([0, area.start, 0, 0, 0], np.int64)
@@ -182,7 +182,7 @@ class _Join:
     def _areas(self, across: int) -> Iterator[Area]:
         """Some rows of the left side and ``across`` of the right; without a band, tiles that stay in the cache."""
         left, right = len(self.left), len(self.right)
-        down = min(_ROWS_A_TASK, max(_LEAST_ROWS_A_TASK, -(-left // (4 * self.terms.threads))))
+        down = min(_ROWS_A_TASK, max(_LEAST_ROWS_A_TASK, -(-left // (4 * self.options.threads))))
         for start in range(0, left, down):
             for begin in range(0, right, across):
                 if not (self.itself and begin + across <= start):

@@ -20,7 +20,7 @@ Words = NDArray[np.uint64]
 LEAST_PAIRS = 8
 """A kernel compares eight rows at once and must be able to put down all of them."""
 
-WORK = "fingerprints joined"
+JOIN_WORK = "fingerprints joined"
 """What progress on a join is called."""
 
 PAIRS_AT_ONCE = 1 << 18
@@ -70,7 +70,7 @@ class JoinCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class JoinOptions:
     """How a join is run; none of it changes which pairs are found.
 
     Attributes:

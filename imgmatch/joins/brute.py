@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.joins.blocks import WORK, PairBlock
+from imgmatch.joins.blocks import JOIN_WORK, PairBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from imgmatch.joins.blocks import Terms, Words
+    from imgmatch.joins.blocks import JoinOptions, Words
 
 
-def brute_join(left: Words, right: Words | None, max_distance: int, terms: Terms) -> Iterator[PairBlock]:
+def brute_join(left: Words, right: Words | None, max_distance: int, options: JoinOptions) -> Iterator[PairBlock]:
     """Pairs within ``max_distance`` bits (inclusive), in order of their rows within each block.
 
     Args:
         left: shape (n, 4), dtype uint64.
         right: shape (m, 4), dtype uint64; ``None`` joins ``left`` with itself.
         max_distance: in bits.
-        terms: how to run.
+        options: how to run.
     """
     other = left if right is None else right
-    across = min(len(other), terms.pairs_at_once)
+    across = min(len(other), options.pairs_at_once)
     if not len(left) or not across:
         return
-    down = terms.pairs_at_once // across
+    down = options.pairs_at_once // across
     for top in range(0, len(left), down):
         for edge in range(0, len(other), across):
             bits = _distances(left[top : top + down], other[edge : edge + across])
@@ -37,10 +37,10 @@ def brute_join(left: Words, right: Words | None, max_distance: int, terms: Terms
             if right is None:
                 near &= np.arange(top, top + bits.shape[0])[:, None] < np.arange(edge, edge + bits.shape[1])
             rows, columns = np.nonzero(near)
-            terms.counts.add(bits.size, len(rows))
+            options.counts.add(bits.size, len(rows))
             if len(rows):
                 yield PairBlock(rows + top, columns + edge, bits[rows, columns].astype(np.int32))
-        terms.progress.step(WORK, min(1, (top + down) / len(left)), 1)
+        options.progress.step(JOIN_WORK, min(1, (top + down) / len(left)), 1)
 
 
 def _distances(left: Words, right: Words) -> NDArray[np.uint16]:

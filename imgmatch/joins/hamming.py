@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Protocol
 
-from imgmatch.joins.blocks import Codes, PairBlock, Terms, check_radius, words_of
+from imgmatch.joins.blocks import Codes, JoinOptions, PairBlock, check_radius, words_of
 from imgmatch.joins.brute import brute_join
 
 if TYPE_CHECKING:
@@ -18,16 +18,18 @@ FEW = 20_000_000
 
 
 class _Method(Protocol):
-    def __call__(self, left: Words, right: Words | None, max_distance: int, terms: Terms) -> Iterator[PairBlock]: ...
+    def __call__(
+        self, left: Words, right: Words | None, max_distance: int, options: JoinOptions
+    ) -> Iterator[PairBlock]: ...
 
 
-def self_join(codes: Codes, max_distance: int, terms: Terms | None = None) -> Iterator[PairBlock]:
+def self_join(codes: Codes, max_distance: int, options: JoinOptions | None = None) -> Iterator[PairBlock]:
     """Every pair of fingerprints of one set that are near, with ``left < right``.
 
     Args:
         codes: shape (n, 32), dtype uint8.
         max_distance: in bits, inclusive.
-        terms: how to run.
+        options: how to run.
 
     Yields:
         blocks of pairs, each pair once; equal rows are pairs like others.
@@ -37,17 +39,17 @@ def self_join(codes: Codes, max_distance: int, terms: Terms | None = None) -> It
     """
     check_radius(max_distance)
     words = words_of(codes)
-    return _method(len(words) * len(words))(words, None, max_distance, terms or Terms())
+    return _method(len(words) * len(words))(words, None, max_distance, options or JoinOptions())
 
 
-def cross_join(left: Codes, right: Codes, max_distance: int, terms: Terms | None = None) -> Iterator[PairBlock]:
+def cross_join(left: Codes, right: Codes, max_distance: int, options: JoinOptions | None = None) -> Iterator[PairBlock]:
     """Every near pair of a fingerprint of one set and one of another.
 
     Args:
         left: shape (n, 32), dtype uint8.
         right: shape (m, 32), dtype uint8.
         max_distance: in bits, inclusive.
-        terms: how to run.
+        options: how to run.
 
     Yields:
         blocks of pairs, each pair once.
@@ -57,7 +59,7 @@ def cross_join(left: Codes, right: Codes, max_distance: int, terms: Terms | None
     """
     check_radius(max_distance)
     one, other = words_of(left), words_of(right)
-    return _method(len(one) * len(other))(one, other, max_distance, terms or Terms())
+    return _method(len(one) * len(other))(one, other, max_distance, options or JoinOptions())
 
 
 def _method(comparisons: int) -> _Method:

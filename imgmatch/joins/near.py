@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgmatch.joins.blocks import PairBlock, Terms, words_of
+from imgmatch.joins.blocks import JoinOptions, PairBlock, words_of
 from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.model import ORIENTATIONS, Orientation
 
@@ -30,7 +30,7 @@ BACK = np.array([ORIENTATIONS.index(_back(orientation)) for orientation in ORIEN
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class NearPairs:
     """Near pairs: four arrays of shape (p,), each pair once with ``left < right``.
 
     Attributes:
@@ -50,33 +50,35 @@ class Pairs:
         return len(self.left)
 
 
-_NONE = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8))
+_NONE = NearPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8))
 
 
-def near_pairs(turned: NDArray[np.uint8], max_distance: int, terms: Terms | None = None) -> Pairs:
+def near_pairs(turned: NDArray[np.uint8], max_distance: int, options: JoinOptions | None = None) -> NearPairs:
     """Join a set of fingerprints with itself; the pairs, sorted by left, then right, are all held in memory.
 
     Args:
         turned: shape (k, n, 32), dtype uint8: ``n`` fingerprints, and the same in ``k - 1`` further orientations, in
             the order of ``model.ORIENTATIONS``.
         max_distance: in bits, inclusive.
-        terms: how to run.
+        options: how to run.
     """
-    blocks = [_NONE, *near_blocks(turned, max_distance, terms)]
+    blocks = [_NONE, *near_blocks(turned, max_distance, options)]
     left, right = (np.concatenate([getattr(block, side) for block in blocks]) for side in ("left", "right"))
     distances = np.concatenate([block.distances for block in blocks])
     orientations = np.concatenate([block.orientations for block in blocks])
     order = np.lexsort((right, left))
-    return Pairs(left[order], right[order], distances[order], orientations[order])
+    return NearPairs(left[order], right[order], distances[order], orientations[order])
 
 
-def near_blocks(turned: NDArray[np.uint8], max_distance: int, terms: Terms | None = None) -> Iterator[Pairs]:
+def near_blocks(
+    turned: NDArray[np.uint8], max_distance: int, options: JoinOptions | None = None
+) -> Iterator[NearPairs]:
     """The same pairs in blocks, in no order: as many as there are, in bounded memory.
 
     A pair found in several orientations, or from both its sides, is reported where it is found first, with the least
     of all its distances: they are computed anew for it, so that nothing has to be remembered.
     """
-    asked = terms or Terms()
+    asked = options or JoinOptions()
     stages = _Stages(asked.progress, len(turned))
     inner = replace(asked, progress=stages)
     words = [words_of(codes) for codes in turned]
@@ -91,7 +93,7 @@ def near_blocks(turned: NDArray[np.uint8], max_distance: int, terms: Terms | Non
         stages.next()
 
 
-def _least(turned: Sequence[Words], block: PairBlock, orientation: int, max_distance: int) -> Pairs:
+def _least(turned: Sequence[Words], block: PairBlock, orientation: int, max_distance: int) -> NearPairs:
     """Of pairs found in one orientation those that were not found before, with their least distance."""
     apart = block.left != block.right  # a picture that is its own mirror image is no pair
     left, right = block.left[apart], block.right[apart]
@@ -104,7 +106,7 @@ def _least(turned: Sequence[Words], block: PairBlock, orientation: int, max_dist
     ways = np.array([0, *(way for number in range(1, len(turned)) for way in (number, BACK[number]))])
     least = (distances[:, new] * len(ORIENTATIONS) + ways[:, None]).min(axis=0)
     bits, way = np.divmod(least, len(ORIENTATIONS))
-    return Pairs(low[new], high[new], bits.astype(np.int32), way.astype(np.int8))
+    return NearPairs(low[new], high[new], bits.astype(np.int32), way.astype(np.int8))
 
 
 def _all_ways(turned: Sequence[Words], low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int64]:

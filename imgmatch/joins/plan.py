@@ -65,7 +65,7 @@ class Band:
         return np.array([whole >> shift & (2**64 - 1) for shift in range(0, FINGERPRINT_BITS, 64)], np.uint64)
 
 
-WHOLE: tuple[Band, ...] = (Band(0, 0, 0),)
+WHOLE_BAND: tuple[Band, ...] = (Band(0, 0, 0),)
 """No bits at all, which never differ: every pair is looked at."""
 
 
@@ -98,7 +98,7 @@ def plan(sizes: Sizes, radius: int, measured: Callable[[Sequence[Band]], NDArray
             real fingerprints meet more often than random ones.
     """
     cuts = sorted((cost, count) for count in range(1, radius + 2) if (cost := _even_cost(sizes, radius, count)) > 0)
-    best, least = WHOLE, sizes.left * sizes.right * sizes.halves * _look_ns(radius)
+    best, least = WHOLE_BAND, sizes.left * sizes.right * sizes.halves * _look_ns(radius)
     for _, count in cuts[:_TRIED]:
         cut = [Band(start, width, 0) for start, width in _cut(count, sizes.widest)]
         costs = _costs(sizes, radius, cut, measured(cut))

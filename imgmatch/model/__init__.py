@@ -27,7 +27,7 @@ from imgmatch.model.photos import (
     Skipped,
     derived_photo_id,
 )
-from imgmatch.model.rings import Change, Group, Ring, RingAccount
+from imgmatch.model.rings import Change, Gone, Group, Ring, RingAccount, RingsReport, Searched
 
 __all__ = [
     "FINGERPRINT_BITS",
@@ -44,6 +44,7 @@ __all__ = [
     "Failure",
     "Fetched",
     "Forecast",
+    "Gone",
     "Group",
     "Hashed",
     "IndexStatus",
@@ -60,7 +61,9 @@ __all__ = [
     "RemoteMetadata",
     "Ring",
     "RingAccount",
+    "RingsReport",
     "ScanResult",
+    "Searched",
     "SkipReason",
     "Skipped",
     "Status",

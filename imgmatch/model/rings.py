@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -101,3 +101,53 @@ class Ring:
     def strength(self) -> int:
         """How many distinct pictures tie it."""
         return len(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A ring of the last report that is none any more: its id, and the accounts it had, in order."""
+
+    ring: str
+    accounts: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Searched:
+    """What a search did: pictures looked up, read again from their files, not to be had there any more, and judged."""
+
+    pictures: int = 0
+    read_again: int = 0
+    unreadable: int = 0
+    judged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RingsReport:
+    """What a run has found.
+
+    Attributes:
+        rings: the largest first.
+        common: pictures that too many carry to tie anybody, or that are known to.
+        gone: rings of the last report of whose accounts none is in a ring any more.
+        since: when the last report was made; ``None`` where there is none.
+        expected_false: ties between photos and their groups that are wrong, as many as their scores let expect.
+        searched: what the search for copies of new pictures did.
+    """
+
+    rings: tuple[Ring, ...]
+    common: tuple[Group, ...]
+    gone: tuple[Gone, ...] = ()
+    since: datetime | None = None
+    expected_false: float = 0.0
+    searched: Searched = field(default_factory=Searched)
+
+    def changed(self) -> RingsReport:
+        """Only what has changed since the last report; all of it where there is none."""
+        if self.since is None:
+            return self
+        return replace(self, rings=tuple(ring for ring in self.rings if ring.changes), common=())
+
+    def of_size(self, accounts: int) -> RingsReport:
+        """Without rings of fewer accounts, but for those with a picture that is known to be stolen."""
+        rings = (ring for ring in self.rings if len(ring.accounts) >= accounts or ring.bank is not None)
+        return replace(self, rings=tuple(rings))

@@ -7,18 +7,17 @@ import pytest
 from PIL import ImageOps
 from planting import Planter, shot, who
 
-from imgmatch.actions.decide import decide_on_group, decide_on_pair, decide_on_ring
+from imgmatch.actions.decide import decide
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
-from imgmatch.clustering.common import Common
-from imgmatch.clustering.graph import Night
+from imgmatch.clustering.common import CommonCriteria
 from imgmatch.demo.portraits import portrait
 from imgmatch.errors import ConflictError, NotFoundError
 from imgmatch.model import Decision, Kind, Status, Verdict
 
 if TYPE_CHECKING:
-    from imgmatch.actions.rings import RingsReport
     from imgmatch.index import Index
+    from imgmatch.model import RingsReport
 
 BY = "ana"
 CONFIRM, DISMISS, COMMON = Verdict.CONFIRM, Verdict.DISMISS, Verdict.COMMON
@@ -32,16 +31,16 @@ def plant_ring(planter: Planter, seed: int = 1, accounts: str = "abc") -> list[s
     ]
 
 
-def decide(planter: Planter, kind: str, verdict: Verdict, reason: str | None = None) -> Decision:
+def decided(planter: Planter, kind: str, verdict: Verdict, reason: str | None = None) -> Decision:
     """On the ring that is there, on its group, or on the first and last of its photos."""
     [ring] = planter.rings().rings
     [group] = ring.groups
     if kind == "ring":
-        return decide_on_ring(planter.index, verdict, ring.ring, by=BY, reason=reason)
+        return decide(planter.index.parts, verdict, ring=ring.ring, by=BY, reason=reason)
     if kind == "group":
-        return decide_on_group(planter.index, verdict, group.group, by=BY, reason=reason)
+        return decide(planter.index.parts, verdict, group=group.group, by=BY, reason=reason)
     pair = (group.photos[0].photo_id, group.photos[-1].photo_id)
-    return decide_on_pair(planter.index, verdict, pair, by=BY, reason=reason)
+    return decide(planter.index.parts, verdict, pair=pair, by=BY, reason=reason)
 
 
 def banked(index: Index) -> list[tuple[str, str | None]]:
@@ -65,11 +64,11 @@ def sets(report: RingsReport) -> list[list[str]]:
 def test_every_verdict_can_be_given_on_a_pair_a_group_and_a_ring(planter: Planter, kind: str, verdict: Verdict) -> None:
     ids = plant_ring(planter)
     [ring] = planter.rings().rings
-    decision = decide(planter, kind, verdict, reason="because")
+    decision = decided(planter, kind, verdict, reason="because")
     subject = {"pair": f"{ids[0]} {ids[-1]}", "group": ring.groups[0].group, "ring": ring.ring}[kind]
     assert (decision.verdict, decision.kind, decision.subject) == (verdict, kind, subject)
     assert (decision.by, decision.reason, decision.photos) == (BY, "because", 2 if kind == "pair" else 3)
-    report = find_rings(planter.index)
+    report = find_rings(planter.index.parts)
     shown = [ring.decision for ring in report.rings] + [group.decision for group in report.common]
     assert set(shown) <= {verdict, None}
     if verdict is CONFIRM:
@@ -88,24 +87,24 @@ def test_all_groups_of_a_ring_are_decided_on_and_those_of_one_group_only(planter
     plant_ring(planter, 1, "ab")
     plant_ring(planter, 2, "bc")
     [ring] = planter.rings().rings
-    decide_on_group(planter.index, DISMISS, ring.groups[0].group, by=BY)
-    assert sets(find_rings(planter.index)) == [["b", "c"]]
-    decide_on_ring(planter.index, DISMISS, find_rings(planter.index).rings[0].ring, by=BY)
-    assert find_rings(planter.index).rings == ()
+    decide(planter.index.parts, DISMISS, group=ring.groups[0].group, by=BY)
+    assert sets(find_rings(planter.index.parts)) == [["b", "c"]]
+    decide(planter.index.parts, DISMISS, ring=find_rings(planter.index.parts).rings[0].ring, by=BY)
+    assert find_rings(planter.index.parts).rings == ()
 
 
 def test_a_dismissed_ring_tells_no_two_of_its_pictures_apart_that_were_in_no_group(planter: Planter) -> None:
     plant_ring(planter, 1, "ab")
     plant_ring(planter, 2, "bc")
     [ring] = planter.rings().rings
-    decision = decide_on_ring(planter.index, DISMISS, ring.ring, by=BY)
+    decision = decide(planter.index.parts, DISMISS, ring=ring.ring, by=BY)
     assert decision.photos == 4
     assert {row[1] for row in written(planter.index)[1]} == {0, 1}
 
 
 def test_a_confirmed_picture_is_shown_on_one_account_alone_when_all_others_are_gone(planter: Planter) -> None:
     ids = plant_ring(planter)
-    decide(planter, "ring", CONFIRM)
+    decided(planter, "ring", CONFIRM)
     planter.drop(*ids)
     assert planter.rings().rings == ()
     planter.plant("late", ImageOps.mirror(shot(1)), 50)
@@ -115,14 +114,14 @@ def test_a_confirmed_picture_is_shown_on_one_account_alone_when_all_others_are_g
     [group] = ring.groups
     assert (group.bank, group.common, group.medoid.account) == (KNOWN_STOLEN, False, "a")
     assert [one.mirrored for one in group.evidence] == [True]
-    assert find_rings(planter.index).of_size(9).rings == (ring,)
+    assert find_rings(planter.index.parts).of_size(9).rings == (ring,)
 
 
 def test_a_crop_of_a_confirmed_picture_that_is_gone_is_shown_too(planter: Planter) -> None:
     whole = portrait(3)
     ids = (planter.plant("a", whole, 1), planter.plant("a", photos.jpeg(whole, 30), 2))
     assert planter.rings().rings == ()
-    decide_on_pair(planter.index, CONFIRM, ids, by=BY)
+    decide(planter.index.parts, CONFIRM, pair=ids, by=BY)
     planter.drop(*ids)
     planter.plant("late", whole.crop((0, 0, whole.width, whole.height * 6 // 10)), 50)
     planter.plant("other", portrait(4), 51)
@@ -135,8 +134,8 @@ def test_accounts_that_carried_it_before_it_was_confirmed_are_listed(planter: Pl
     """Be it one that nothing was known of: here both photos of the pair are its own."""
     pair = (planter.plant("a", shot(1), 1), planter.plant("a", photos.jpeg(shot(1), 30), 2))
     assert planter.rings().rings == ()
-    decide_on_pair(planter.index, CONFIRM, pair, by=BY)
-    assert sets(find_rings(planter.index)) == [["a"]]
+    decide(planter.index.parts, CONFIRM, pair=pair, by=BY)
+    assert sets(find_rings(planter.index.parts)) == [["a"]]
     planter.plant("earlier", photos.jpeg(shot(1), 40), -300)
     planter.plant("later", photos.jpeg(shot(1), 20), 300)
     [ring] = planter.rings().rings
@@ -145,7 +144,7 @@ def test_accounts_that_carried_it_before_it_was_confirmed_are_listed(planter: Pl
 
 def test_a_check_knows_a_confirmed_picture_that_no_account_carries_any_more(planter: Planter) -> None:
     ids = plant_ring(planter)
-    decide(planter, "group", CONFIRM)
+    decided(planter, "group", CONFIRM)
     copy = photos.jpeg(shot(1), 50)
     shown = planter.index.check(copy)
     assert (shown.accounts, {match.photo.bank for match in shown}) == (3, {KNOWN_STOLEN})
@@ -161,15 +160,15 @@ def test_a_check_knows_a_confirmed_picture_that_no_account_carries_any_more(plan
 
 def test_a_confirmed_picture_is_not_common_on_however_many_accounts(planter: Planter) -> None:
     plant_ring(planter)
-    common = Common(accounts=3, days=0, always=3)
+    common = CommonCriteria(accounts=3, days=0, always=3)
     assert [len(group.accounts) for group in planter.rings(common).common] == [3]
-    decide(planter, "ring", CONFIRM)
+    decided(planter, "ring", CONFIRM)
     assert sets(planter.rings(common)) == [["a", "b", "c"]]
 
 
 def test_a_picture_marked_as_common_ties_nobody_and_stays_so_for_new_accounts(planter: Planter) -> None:
     plant_ring(planter)
-    decide(planter, "group", COMMON)
+    decided(planter, "group", COMMON)
     for account in ("new1", "new2"):
         planter.plant(account, photos.jpeg(shot(1), 70), 400)
     report = planter.rings()
@@ -189,8 +188,8 @@ def test_a_later_verdict_counts_instead(planter: Planter) -> None:
         DISMISS: ([], 0, []),
     }
     for verdict in (COMMON, CONFIRM, DISMISS, CONFIRM, COMMON):
-        decide_on_pair(planter.index, verdict, pair, by=BY)
-        report = find_rings(planter.index)
+        decide(planter.index.parts, verdict, pair=pair, by=BY)
+        report = find_rings(planter.index.parts)
         assert (sets(report), len(report.common), banked(planter.index)) == expected[verdict]
 
 
@@ -198,8 +197,8 @@ def test_a_group_that_is_common_can_be_decided_on_and_shows_the_latest_verdict(p
     plant_ring(planter)
     group = planter.rings().rings[0].groups[0].group
     for verdict in (COMMON, CONFIRM, COMMON):
-        decide_on_group(planter.index, verdict, group, by=BY)
-        report = find_rings(planter.index)
+        decide(planter.index.parts, verdict, group=group, by=BY)
+        report = find_rings(planter.index.parts)
         groups = [*report.common, *(one for ring in report.rings for one in ring.groups)]
         assert [(one.group, one.decision) for one in groups] == [(group, verdict)]
 
@@ -209,7 +208,7 @@ def test_decisions_are_appended_and_never_rewritten(planter: Planter) -> None:
     numbers = []
     before = written(planter.index)
     for kind, verdict in (("pair", CONFIRM), ("group", CONFIRM), ("ring", CONFIRM), ("pair", DISMISS)):
-        numbers.append(decide(planter, kind, verdict).number)
+        numbers.append(decided(planter, kind, verdict).number)
         after = written(planter.index)
         assert [rows[: len(old)] for rows, old in zip(after, before, strict=True)] == before
         assert len(after[0]) == len(before[0]) + 1
@@ -217,7 +216,7 @@ def test_decisions_are_appended_and_never_rewritten(planter: Planter) -> None:
     planter.planted = []
     planter.scan()
     planter.index.rebuild()
-    find_rings(planter.index)
+    find_rings(planter.index.parts)
     assert written(planter.index) == before
     assert numbers == sorted(set(numbers))
 
@@ -226,21 +225,21 @@ def test_what_is_not_there_cannot_be_decided_on_and_nothing_is_written(planter: 
     [photo, *_] = plant_ring(planter)
     planter.rings()
     with pytest.raises(NotFoundError, match="has no ring 'r0'"):
-        decide_on_ring(planter.index, CONFIRM, "r0", by=BY)
+        decide(planter.index.parts, CONFIRM, ring="r0", by=BY)
     with pytest.raises(NotFoundError, match="has no group 'nothing'"):
-        decide_on_group(planter.index, CONFIRM, "nothing", by=BY)
+        decide(planter.index.parts, CONFIRM, group="nothing", by=BY)
     for pair in ((photo, "nothing"), ("nothing", photo)):
         with pytest.raises(NotFoundError, match="has no photo 'nothing'"):
-            decide_on_pair(planter.index, CONFIRM, pair, by=BY)
+            decide(planter.index.parts, CONFIRM, pair=pair, by=BY)
     with pytest.raises(ConflictError, match="needs two photos"):
-        decide_on_pair(planter.index, CONFIRM, (photo, photo), by=BY)
+        decide(planter.index.parts, CONFIRM, pair=(photo, photo), by=BY)
     assert (written(planter.index), banked(planter.index)) == ([[], []], [])
 
 
-def test_the_ring_that_was_shown_can_be_decided_on_though_new_photos_have_come(planter: Planter) -> None:
+def test_the_ring_that_was_shown_is_decided_on_though_new_photos_have_come(planter: Planter) -> None:
     plant_ring(planter)
     [ring] = planter.rings().rings
     planter.plant("new", photos.jpeg(shot(1), 60), 90)
     planter.scan()
-    assert decide_on_ring(planter.index, CONFIRM, ring.ring, by=BY).photos == 4
-    assert find_rings(planter.index, night=Night(search=False)).rings[0].decision == "confirm"
+    assert decide(planter.index.parts, CONFIRM, ring=ring.ring, by=BY).photos == 3  # what was shown
+    assert find_rings(planter.index.parts, search=False).rings[0].decision == "confirm"

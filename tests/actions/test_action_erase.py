@@ -14,7 +14,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from imgmatch import registry
-from imgmatch.actions.decide import decide_on_pair
+from imgmatch.actions.decide import decide
 from imgmatch.actions.erase import _in_engine as in_engine
 from imgmatch.actions.erase import erase, pieces_of
 from imgmatch.actions.rings import find_rings, keep_report
@@ -267,9 +267,9 @@ def test_decisions_banks_and_reports_forget_what_is_erased_and_the_picture_stays
 ) -> None:
     pair = (f"{VICTIM}-own", f"{THIEF}-shared")
     for verdict in (Verdict.DISMISS, Verdict.CONFIRM):
-        decide_on_pair(index, verdict, pair, by="ana")
-    keep_report(index, find_rings(index))
-    assert {ring.bank for ring in find_rings(index).rings} == {"known-stolen"}
+        decide(index.parts, verdict, pair=pair, by="ana")
+    keep_report(index.parts, find_rings(index.parts))
+    assert {ring.bank for ring in find_rings(index.parts).rings} == {"known-stolen"}
     named = {"account": VICTIM} if by == "account" else {"photo_id": pair[0]}
     erasure = erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
     assert (erasure.traces, erasure.photos) == (0, 2 if by == "account" else 1)
@@ -277,9 +277,9 @@ def test_decisions_banks_and_reports_forget_what_is_erased_and_the_picture_stays
         assert holding(index, needle) == [], needle
     [known] = index.check(tmp_path / "photos" / VICTIM / "own.jpg")
     assert (known.photo.account, known.photo.photo_id, known.photo.bank) == ("", "", "known-stolen")
-    assert all(ring.bank == "known-stolen" for ring in find_rings(index).rings)
+    assert all(ring.bank == "known-stolen" for ring in find_rings(index.parts).rings)
     index.add([taken(tmp_path / "photos" / VICTIM / "own.jpg")])
-    assert VICTIM in {one.account for ring in find_rings(index).rings for one in ring.accounts}
+    assert VICTIM in {one.account for ring in find_rings(index.parts).rings for one in ring.accounts}
 
 
 def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_of_an_account_erased_in_part_only_the_photos_are_gone(index: Index, tmp
 def test_what_is_known_only_from_a_decision_or_a_skipped_photo_is_gone_under_its_name(
     index: Index, tmp_path: Path
 ) -> None:
-    decide_on_pair(index, Verdict.DISMISS, (f"{VICTIM}-own", f"{THIEF}-shared"), by="ana")
+    decide(index.parts, Verdict.DISMISS, pair=(f"{VICTIM}-own", f"{THIEF}-shared"), by="ana")
     index.add([taken(tmp_path / "photos" / OTHER / "x.jpg")], prune=True)
     index.add([Skipped("ghost/1.jpg", SkipReason.UNREADABLE, "no picture", "ghost-account")], source="elsewhere")
     assert gone(erase(index, account="ghost-account")) == (set(), {"ghost-account"})

@@ -10,18 +10,15 @@ from PIL import Image, ImageEnhance, ImageOps
 from planting import DAY_ONE, Planter, found, shot, who
 
 from imgmatch import registry
-from imgmatch.actions.rings import RingsReport, find_rings
+from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.fingerprints import intern_fingerprints
-from imgmatch.clustering.common import Common
-from imgmatch.clustering.graph import Night
+from imgmatch.clustering.common import CommonCriteria
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
-from imgmatch.model import Kind
+from imgmatch.model import Kind, RingsReport
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NO_SEARCH = Night(search=False)
 
 
 def edits(image: Image.Image) -> list[Image.Image | bytes]:
@@ -60,10 +57,10 @@ def test_the_report_is_the_same_on_every_run_and_after_a_rebuild(planter: Plante
         planter.plant(f"a{day % 7}", edit, day)
     before = planter.rings()
     assert before.rings
-    assert found(find_rings(planter.index)) == found(before)
+    assert found(find_rings(planter.index.parts)) == found(before)
     planter.index.rebuild()
     with Index.open(planter.index.path) as again:
-        assert found(find_rings(again)) == found(before)
+        assert found(find_rings(again.parts)) == found(before)
 
 
 def test_mirrored_and_turned_copies_tie(planter: Planter) -> None:
@@ -109,7 +106,7 @@ def test_a_chain_of_near_pictures_is_not_one_group(planter: Planter) -> None:
         planter.plant(f"a{number}", shot(number), number)
     planter.index.add(planter.planted)
     chain(planter.index, links=9, step=20)
-    report = find_rings(planter.index, night=NO_SEARCH)
+    report = find_rings(planter.index.parts, search=False)
     sizes = sorted(len(group.photos) for ring in report.rings for group in ring.groups)
     assert sum(sizes) <= 9
     assert max(sizes) == 3  # a medoid and its neighbour on either side
@@ -122,10 +119,10 @@ def test_near_fingerprints_tie_nobody_once_the_pictures_were_laid_over_each_othe
         planter.plant(f"a{number}", shot(number), number)
     planter.index.add(planter.planted)
     chain(planter.index, links=3, step=20)
-    assert find_rings(planter.index, night=NO_SEARCH).rings != ()
-    report = find_rings(planter.index)
+    assert find_rings(planter.index.parts, search=False).rings != ()
+    report = find_rings(planter.index.parts)
     assert (report.rings, report.searched.judged > 0) == ((), True)
-    assert find_rings(planter.index, night=NO_SEARCH).rings == ()
+    assert find_rings(planter.index.parts, search=False).rings == ()
 
 
 def test_a_picture_on_very_many_accounts_is_common_and_ties_nobody(planter: Planter) -> None:
@@ -135,7 +132,7 @@ def test_a_picture_on_very_many_accounts_is_common_and_ties_nobody(planter: Plan
     planter.plant("a0", shot(2), 1)
     planter.plant("a1", photos.jpeg(shot(2), 40), 2)
     for allowed, expected in ((7, [6]), (6, [2])):
-        report = planter.rings(Common(accounts=allowed, days=0))
+        report = planter.rings(CommonCriteria(accounts=allowed, days=0))
         assert [len(ring.accounts) for ring in report.rings] == expected
         assert [len(group.accounts) for group in report.common] == [6] * (allowed == 6)
     [common] = report.common
@@ -146,7 +143,7 @@ def test_a_picture_on_very_many_accounts_is_common_and_ties_nobody(planter: Plan
 def test_accounts_are_counted_once_for_a_common_picture_however_many_photos_they_have(planter: Planter) -> None:
     for number in range(8):
         planter.plant(f"a{number % 2}", photos.jpeg(shot(1), 30 + 8 * number), number)
-    report = planter.rings(Common(accounts=3, days=0, always=3))
+    report = planter.rings(CommonCriteria(accounts=3, days=0, always=3))
     assert [who(ring) for ring in report.rings] == [["a0", "a1"]]
 
 
@@ -188,9 +185,9 @@ def test_the_distance_asked_for_is_kept(planter: Planter) -> None:
     distance = planter_distance(planter)
     assert distance > 0
     for allowed, rings in ((distance, 1), (distance - 1, 0)):
-        night = Night(max_distance=allowed, search=False)  # else they are tied by their features
-        assert len(find_rings(planter.index, night=night).rings) == rings
-    [ring] = find_rings(planter.index, night=Night(max_distance=distance - 1)).rings
+        # Without a search: else they are tied by their features.
+        assert len(find_rings(planter.index.parts, max_distance=allowed, search=False).rings) == rings
+    [ring] = find_rings(planter.index.parts, max_distance=distance - 1).rings
     assert [one.kind for one in ring.groups[0].evidence] == [Kind.EXACT, Kind.PARTIAL]
 
 
@@ -208,7 +205,7 @@ def test_fingerprints_that_nobody_carries_any_more_are_not_looked_at(planter: Pl
     near_nobody = (bytes(32), b"\1" + bytes(31), b"\3" + bytes(31))
     with planter.index.catalog.write() as session:
         intern_fingerprints(session, "phash", near_nobody)
-    assert found(find_rings(planter.index)) == RingsReport((), ())
+    assert found(find_rings(planter.index.parts)) == RingsReport((), ())
 
 
 def test_an_empty_index_has_no_rings(planter: Planter) -> None:

@@ -24,7 +24,7 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
 from imgmatch.joins.banded import banded_join, choose
-from imgmatch.joins.blocks import Terms, words_of
+from imgmatch.joins.blocks import JoinOptions, words_of
 from imgmatch.joins.hamming import cross_join, self_join
 from imgmatch.joins.near import near_blocks
 
@@ -145,8 +145,8 @@ def measure(case: Case, photos: Codes) -> dict[str, Any]:
         new[: case.new // 2] = codes[:: case.rows // case.new][: case.new // 2]
     if case.kind == "faiss":
         return by_faiss(case, codes, new)
-    list(banded_join(words_of(codes[:2_000]), None, case.radius, Terms()))  # compiles, or reads what is compiled
-    list(banded_join(words_of(codes[:1_000]), words_of(codes[:500]), case.radius, Terms()))
+    list(banded_join(words_of(codes[:2_000]), None, case.radius, JoinOptions()))  # compiles, or reads what is compiled
+    list(banded_join(words_of(codes[:1_000]), words_of(codes[:500]), case.radius, JoinOptions()))
     if case.kind == "turned":
         codes = registry.hasher(case.data).turned(codes)
     return by_us(case, codes, new)
@@ -188,7 +188,7 @@ def by_us(case: Case, codes: Codes, new: Codes | None) -> dict[str, Any]:
 
 
 def joined(case: Case, codes: Codes, new: Codes | None) -> dict[str, Any]:
-    terms = Terms()
+    terms = JoinOptions()
     started, busy = time.perf_counter(), time.process_time()
     if case.kind == "turned":
         blocks: Iterable[Any] = near_blocks(codes, case.radius, terms)

@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from common import peer, photos_in, print_figures, say, spread
 
-from imgmatch.actions.rings import RingsReport
 from imgmatch.cli.pages import LEAST_SIDE, SIDES
 from imgmatch.formats.ring_page import Shown, rings_page
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.view import view
-from imgmatch.model import Change, Evidence, Group, Kind, Photo, Ring, RingAccount
+from imgmatch.model import Change, Evidence, Group, Kind, Photo, Ring, RingAccount, RingsReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

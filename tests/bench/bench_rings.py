@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from big_world import PlantedRing
 
-    from imgmatch.actions.rings import RingsReport
+    from imgmatch.model import RingsReport
 
 Accounts = frozenset[str]
 
@@ -173,7 +173,7 @@ def bytes_of(report: RingsReport) -> str:
 def night(index: Index, world: BigWorld, number: int, excused: Accounts) -> tuple[RingsReport, dict[str, Any]]:
     """The rings of one night, how they stand to the planted ones, and whether a second run gives the same bytes."""
     started = time.perf_counter()
-    report = find_rings(index)
+    report = find_rings(index.parts)
     seconds = time.perf_counter() - started
     found = accounts_of(report)
     planted = [ring.accounts for ring in world.rings[number]]
@@ -188,7 +188,7 @@ def night(index: Index, world: BigWorld, number: int, excused: Accounts) -> tupl
         "missed_edits": missed(found, world.rings[number], world),
     }
     started = time.perf_counter()
-    again = find_rings(index)
+    again = find_rings(index.parts)
     figures["again_seconds"] = round(time.perf_counter() - started, 1)
     figures["again_byte_equal"] = bytes_of(again) == bytes_of(report)
     return report, figures
@@ -211,7 +211,7 @@ def run(folder: Path, scale: float) -> dict[str, Any]:
             figures |= {"scan_seconds": round(scanned.seconds), "skipped_by_scan": scanned.skipped}
             if number:
                 figures["told"] = told(report, world.changes[number + 1], before)
-            keep_report(index, report)
+            keep_report(index.parts, report)
             before = accounts_of(report)
             nights.append(figures)
             say(json.dumps(figures))

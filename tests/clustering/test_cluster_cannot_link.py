@@ -8,18 +8,20 @@ import photos
 import pytest
 from planting import Planter, shot, who
 
-from imgmatch.actions.decide import decide_on_group, decide_on_pair, decide_on_ring
-from imgmatch.actions.rings import RingsReport, find_rings
-from imgmatch.clustering.graph import Night
+from imgmatch.actions.decide import decide
+from imgmatch.actions.rings import find_rings
 from imgmatch.demo.portraits import portrait
-from imgmatch.model import Kind, Verdict
+from imgmatch.model import Kind, RingsReport, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BY = "ana"
-EVERYTHING = Night(max_distance=60, min_score=0.0)
-"""Thresholds at which much would be tied that is none."""
+
+
+def everything(planter: Planter) -> RingsReport:
+    """At thresholds at which much would be tied that is none."""
+    return find_rings(planter.index.parts, max_distance=60, min_score=0.0)
 
 
 def together(report: RingsReport) -> set[tuple[str, str]]:
@@ -29,7 +31,7 @@ def together(report: RingsReport) -> set[tuple[str, str]]:
 
 
 def dismiss(planter: Planter, one: str, other: str) -> None:
-    decide_on_pair(planter.index, Verdict.DISMISS, (one, other), by=BY)
+    decide(planter.index.parts, Verdict.DISMISS, pair=(one, other), by=BY)
 
 
 def dismiss_after_rings(planter: Planter, one: str, other: str) -> None:
@@ -102,28 +104,27 @@ def test_a_later_confirmation_lifts_a_dismissal_and_a_later_dismissal_that(plant
     assert together(planter.rings()) == both
     for verdict, expected in ((Verdict.DISMISS, set()), (Verdict.CONFIRM, both), (Verdict.DISMISS, set())):
         for pair in pairs:
-            decide_on_pair(planter.index, verdict, pair, by=BY)
-        assert together(find_rings(planter.index)) == expected
+            decide(planter.index.parts, verdict, pair=pair, by=BY)
+        assert together(find_rings(planter.index.parts)) == expected
 
 
 def test_a_mark_as_common_lifts_no_dismissal(planter: Planter) -> None:
     one, other = planter.plant("a", shot(1), 1), planter.plant("b", photos.jpeg(shot(1), 10), 2)
     dismiss_after_rings(planter, one, other)
-    decide_on_pair(planter.index, Verdict.COMMON, (one, other), by=BY)
-    assert together(find_rings(planter.index)) == set()
+    decide(planter.index.parts, Verdict.COMMON, pair=(one, other), by=BY)
+    assert together(find_rings(planter.index.parts)) == set()
 
 
-@pytest.mark.parametrize("decide", [decide_on_group, decide_on_ring])
-def test_the_dismissal_of_a_group_or_ring_tells_all_its_pairs_apart(
-    planter: Planter, decide: Callable[..., object]
-) -> None:
+@pytest.mark.parametrize("what", ["group", "ring"])
+def test_the_dismissal_of_a_group_or_ring_tells_all_its_pairs_apart(planter: Planter, what: str) -> None:
     for number, quality in enumerate((85, 85, 10, 20, 40)):
         planter.plant(f"a{number}", photos.jpeg(shot(1), quality), number)
     [ring] = planter.rings().rings
     assert len(ring.accounts) == 5
-    decide(planter.index, Verdict.DISMISS, ring.ring if decide is decide_on_ring else ring.groups[0].group, by=BY)
+    ring_id, group = (ring.ring, None) if what == "ring" else (None, ring.groups[0].group)
+    decide(planter.index.parts, Verdict.DISMISS, ring=ring_id, group=group, by=BY)
     assert planter.rings().rings == ()
-    assert find_rings(planter.index, night=EVERYTHING).rings == ()
+    assert everything(planter).rings == ()
     planter.plant("new", photos.jpeg(shot(1), 30), 9)
     assert len(together(planter.rings())) == 1  # nobody is told apart from it, but no two others may join
 
@@ -143,7 +144,7 @@ def gone_and_back(planter: Planter) -> None:
     planter.planted = []
     planter.scan()
     assert len(planter.index) == 0
-    assert find_rings(planter.index).rings == ()
+    assert find_rings(planter.index.parts).rings == ()
 
 
 def written_anew(planter: Planter) -> None:
@@ -175,5 +176,5 @@ def test_a_dismissed_pair_never_returns(planter: Planter, then: Callable[[Plante
     planter.planted = planted
     planter.scan()
     assert len(planter.index) == 6
-    assert find_rings(planter.index).rings == ()
-    assert together(find_rings(planter.index, night=EVERYTHING)) & {("a", "b"), ("c", "d"), ("e", "f")} == set()
+    assert find_rings(planter.index.parts).rings == ()
+    assert together(everything(planter)) & {("a", "b"), ("c", "d"), ("e", "f")} == set()

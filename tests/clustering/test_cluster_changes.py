@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch.catalog.reports import Report, ReportedRing
-from imgmatch.clustering.changes import Gone, compared, identified
-from imgmatch.model import Change, Group, Photo, Ring, RingAccount
+from imgmatch.clustering.changes import compared, identified
+from imgmatch.model import Change, Gone, Group, Photo, Ring, RingAccount
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
-from imgmatch.clustering.common import Common
+from imgmatch.clustering.common import CommonCriteria
 from imgmatch.model import Photo
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,58 +27,58 @@ def every(days: float, accounts: int) -> list[Photo]:
 
 
 def test_a_picture_that_accounts_take_over_years_is_common_and_one_that_a_gang_takes_within_weeks_is_not() -> None:
-    assert Common().holds(every(40, 20), ())
-    assert not Common().holds(every(1, 20), ())
-    assert not Common().holds(every(1, 200), ())
+    assert CommonCriteria().holds(every(40, 20), ())
+    assert not CommonCriteria().holds(every(1, 20), ())
+    assert not CommonCriteria().holds(every(1, 200), ())
 
 
 def test_few_accounts_make_nothing_common_however_long_they_took() -> None:
-    assert not Common().holds(every(400, 14), ())
-    assert Common().holds(every(400, 15), ())
-    assert Common(accounts=3).holds(every(400, 3), ())
+    assert not CommonCriteria().holds(every(400, 14), ())
+    assert CommonCriteria().holds(every(400, 15), ())
+    assert CommonCriteria(accounts=3).holds(every(400, 3), ())
 
 
 def test_the_middle_half_must_come_over_long_so_that_victims_and_late_comers_of_a_gang_count_for_nothing() -> None:
     burst = [1000 + number for number in range(20)]
-    assert not Common().holds(seen(0, 10, 30, *burst, 2500, 3000), ())
-    assert Common(days=5).holds(seen(0, 10, 30, *burst, 2500, 3000), ())
+    assert not CommonCriteria().holds(seen(0, 10, 30, *burst, 2500, 3000), ())
+    assert CommonCriteria(days=5).holds(seen(0, 10, 30, *burst, 2500, 3000), ())
 
 
 def test_a_spread_of_just_so_many_days_is_enough() -> None:
     photos = every(60, 5)  # quartiles at day 60 and 180
-    assert Common(accounts=5, days=120).holds(photos, ())
-    assert not Common(accounts=5, days=120.1).holds(photos, ())
+    assert CommonCriteria(accounts=5, days=120).holds(photos, ())
+    assert not CommonCriteria(accounts=5, days=120.1).holds(photos, ())
 
 
 def test_from_so_many_accounts_on_a_picture_is_common_however_fast_it_spread() -> None:
-    assert Common().holds(every(0.01, 300), ())
-    assert not Common().holds(every(0.01, 299), ())
-    assert Common(always=20).holds(every(0, 20), ())
+    assert CommonCriteria().holds(every(0.01, 300), ())
+    assert not CommonCriteria().holds(every(0.01, 299), ())
+    assert CommonCriteria(always=20).holds(every(0, 20), ())
 
 
 def test_an_account_counts_once_with_the_time_it_first_showed_the_picture() -> None:
     often = [shown("a", day) for day in range(0, 4000, 100)]
-    assert not Common(accounts=2, days=0).holds(often, ())
+    assert not CommonCriteria(accounts=2, days=0).holds(often, ())
     gang = [shown(f"a{number}", number) for number in range(20)]
     again = [shown(f"a{number}", 300 * number + 500) for number in range(20)]
-    assert not Common().holds([*again, *gang], ())
-    assert Common().holds(again, ())
+    assert not CommonCriteria().holds([*again, *gang], ())
+    assert CommonCriteria().holds(again, ())
 
 
 @pytest.mark.parametrize("photos", [every(40, 20), every(0, 300), seen(1), []])
 def test_what_is_known_to_be_stolen_is_never_common(photos: list[Photo]) -> None:
-    assert not Common().holds(photos, {KNOWN_STOLEN})
-    assert not Common().holds(photos, {KNOWN_STOLEN, KNOWN_COMMON})
+    assert not CommonCriteria().holds(photos, {KNOWN_STOLEN})
+    assert not CommonCriteria().holds(photos, {KNOWN_STOLEN, KNOWN_COMMON})
 
 
 def test_what_is_known_to_be_common_is_so_on_two_accounts_of_one_day() -> None:
-    assert Common().holds(seen(1, 1), {KNOWN_COMMON})
-    assert not Common().holds(seen(1, 1), ())
+    assert CommonCriteria().holds(seen(1, 1), {KNOWN_COMMON})
+    assert not CommonCriteria().holds(seen(1, 1), ())
 
 
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=30))
 def test_the_order_of_photos_does_not_matter(days: list[int]) -> None:
-    common = Common(accounts=5)
+    common = CommonCriteria(accounts=5)
     expected = common.holds(seen(*days), ())
     assert common.holds(seen(*reversed(days)), ()) == expected
     assert common.holds(seen(*sorted(days)), ()) == expected

@@ -108,7 +108,7 @@ def test_pictures_tied_to_nothing_are_left_out() -> None:
 
 @st.composite
 def nights(draw: st.DrawFn) -> tuple[int, list[Pair], list[Pair], Told, list[bool]]:
-    """How many pictures, ties by fingerprints and by features, who is apart, and what medoids say when asked."""
+    """How many pictures, ties by fingerprints and by features, who is cannot_link, and what medoids say when asked."""
     count = draw(st.integers(1, 11))
     possible = list(itertools.combinations(range(count), 2))
     roles = draw(st.lists(st.sampled_from(["near", "tie", "apart"] + ["none"] * 4), min_size=len(possible)))

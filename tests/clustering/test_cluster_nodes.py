@@ -39,9 +39,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
         yield index
 
 
-def read(index: Index, apart: Mapping[bytes, frozenset[str]] | None = None) -> Nodes:
+def read(index: Index, split: Mapping[bytes, frozenset[str]] | None = None) -> Nodes:
     with index.catalog.read() as session:
-        return read_nodes(session, "phash", apart or {})
+        return read_nodes(session, "phash", split or {})
 
 
 def test_there_is_one_node_for_each_fingerprint_with_the_accounts_behind_it(index: Index) -> None:

@@ -10,17 +10,17 @@ from hearing import Heard
 from PIL import ImageOps
 from planting import Planter, found, shot, who
 
-from imgmatch.actions.decide import decide_on_pair, decide_on_ring
-from imgmatch.actions.rings import RingsReport, find_rings, keep_report
+from imgmatch.actions.decide import decide
+from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
 from imgmatch.clustering import search
-from imgmatch.clustering.graph import Night
+from imgmatch.clustering.run import LEASE
 from imgmatch.demo import edits
 from imgmatch.demo.portraits import portrait
 from imgmatch.errors import IndexLockedError
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
-from imgmatch.model import Change, Group, Kind, Ring, Verdict
+from imgmatch.model import Change, Group, Kind, Ring, RingsReport, Verdict
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -139,12 +139,12 @@ def test_two_pictures_that_stand_side_by_side_in_a_collage_are_two_groups_and_th
     assert [group.accounts for group in ring.groups] == [("a1", "a2", "both"), ("b1", "b2", "both")]
 
 
-def test_every_picture_is_searched_once_and_later_nights_search_what_is_new(planter: Planter) -> None:
+def test_every_picture_is_searched_once_and_later_runs_search_what_is_new(planter: Planter) -> None:
     plant_crops(planter, range(2))
     first = planter.rings()
     assert first.searched.pictures == 6
     assert first.searched.judged >= 4
-    again = find_rings(planter.index)
+    again = find_rings(planter.index.parts)
     assert (again.searched.pictures, again.searched.judged) == (0, 0)
     assert found(again) == found(first)
     planter.plant("late", crop_of_half(portrait(1), 0.25), 200)
@@ -156,41 +156,43 @@ def test_every_picture_is_searched_once_and_later_nights_search_what_is_new(plan
         {"victim1", "crop1", "mirror1", "late"},
     ]
     planter.index.rebuild()
-    assert find_rings(planter.index).searched.pictures == 0
+    assert find_rings(planter.index.parts).searched.pictures == 0
 
 
-def test_a_night_that_is_not_to_search_writes_nothing(planter: Planter) -> None:
+def test_a_run_that_is_not_to_search_writes_nothing(planter: Planter) -> None:
     plant_crops(planter, range(2))
     planter.scan()
     before = contents(planter.index)
     assert planter.index.counts()["features"] == 6
-    still = find_rings(planter.index, night=Night(search=False))
+    still = find_rings(planter.index.parts, search=False)
     assert contents(planter.index) == before
     assert (still.rings, still.searched.pictures) == ((), 0)
-    searched = find_rings(planter.index)
+    searched = find_rings(planter.index.parts)
     before = contents(planter.index)
-    assert before["ties"]
-    assert found(find_rings(planter.index, night=Night(search=False))) == found(searched)
+    assert before["pair_scores"]
+    assert found(find_rings(planter.index.parts, search=False)) == found(searched)
     assert contents(planter.index) == before
 
 
-def test_a_night_with_nothing_new_needs_no_lock_and_one_with_something_new_says_who_holds_it(planter: Planter) -> None:
+def test_a_run_with_nothing_new_needs_no_lease_and_one_with_something_new_says_that_another_is_under_way(
+    planter: Planter,
+) -> None:
     plant_crops(planter, range(1))
     before = planter.rings()
     with Index.open(planter.index.path) as other:
-        with other.writing():
-            assert found(find_rings(planter.index, night=Night(search=False))) == found(before)
-            assert found(find_rings(planter.index)) == found(before)
+        with other.parts.catalog.lease(LEASE):
+            assert found(find_rings(planter.index.parts, search=False)) == found(before)
+            assert found(find_rings(planter.index.parts)) == found(before)
         planter.plant("new", shot(1), 1)
         planter.scan()
-        with other.writing(), pytest.raises(IndexLockedError):
-            find_rings(planter.index)
+        with other.parts.catalog.lease(LEASE), pytest.raises(IndexLockedError):
+            find_rings(planter.index.parts)
 
 
 def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_from_there(
     planter: Planter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "AT_ONCE", 4)
+    monkeypatch.setattr(search, "SEARCHED_AT_ONCE", 4)
     plant_crops(planter, range(5))
     undisturbed = planter.rings()
     assert len(undisturbed.rings) == 5
@@ -198,42 +200,45 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
         for table in (schema.pair_scores, schema.feature_searches):
             session.sql.execute(table.delete())
 
-    def kill(work: str, share: float) -> None:
-        if work == "pictures searched" and share < 1:
-            raise KeyboardInterrupt
+    class Kill(Heard):
+        def step(self, work: str, done: float, total: float | None = None) -> None:
+            if work == "pictures searched" and done != total:
+                raise KeyboardInterrupt
 
     kills = 0
     for _ in range(3):
-        before = contents(planter.index)["ties"]
+        before = contents(planter.index)["pair_scores"]
         with pytest.raises(KeyboardInterrupt):
-            find_rings(planter.index, night=Night(progress=Heard(kill)))
+            find_rings(planter.index.parts, progress=Kill())
         kills += 1
-        after = contents(planter.index)["ties"]
+        after = contents(planter.index)["pair_scores"]
         assert {row[:2] for row in before} <= {row[:2] for row in after}
-    rest = find_rings(planter.index)
+    rest = find_rings(planter.index.parts)
     assert rest.searched.pictures == 15 - 4 * kills
     assert found(rest) == found(undisturbed)
-    assert find_rings(planter.index).searched.pictures == 0
+    assert find_rings(planter.index.parts).searched.pictures == 0
 
 
-def test_progress_on_a_run_ends_with_all_of_it(planter: Planter) -> None:
+def test_what_is_heard_of_a_runs_progress_ends_with_all_of_it(planter: Planter) -> None:
     plant_crops(planter, range(2))
+    planter.scan()
     heard = Heard()
-    planter.rings(night=Night(progress=heard))
-    assert heard.shares("pictures searched") == sorted(heard.shares("pictures searched"))
-    assert heard.shares("pictures searched")[-1] == 1
-    assert all(0 <= done <= (total or 0) for _, done, total in heard.steps)
+    find_rings(planter.index.parts, progress=heard)
+    for work in ("fingerprints joined", "pictures searched", "groups made"):
+        steps = [(done, total) for what, done, total in heard.steps if what == work]
+        assert steps == sorted(steps)
+        assert steps[-1][0] == steps[-1][1]
 
 
 def night(planter: Planter) -> RingsReport:
     """What ``rings --new`` does; two runs over the same data say the same."""
     report = planter.rings()
-    assert lines(find_rings(planter.index)) == lines(report)
-    keep_report(planter.index, report)
+    assert lines(find_rings(planter.index.parts)) == lines(report)
+    keep_report(planter.index.parts, report)
     return report.changed()
 
 
-def test_three_nights_say_exactly_what_has_changed(planter: Planter) -> None:
+def test_three_runs_say_exactly_what_has_changed(planter: Planter) -> None:
     one = [planter.plant(f"a{day}", photos.jpeg(shot(1), 90 - 20 * day), day) for day in range(3)]
     planter.plant("b0", portrait(1), 0)
     planter.plant("b1", crop_of_half(portrait(1)), 1)
@@ -254,7 +259,7 @@ def test_three_nights_say_exactly_what_has_changed(planter: Planter) -> None:
     planter.plant("e0", shot(5), 2)
     planter.plant("e1", photos.jpeg(shot(5), 40), 3)
     planter.drop(*gone)
-    decide_on_pair(planter.index, Verdict.DISMISS, (rest[0], rest[1]), by=BY)
+    decide(planter.index.parts, Verdict.DISMISS, pair=(rest[0], rest[1]), by=BY)
     second = night(planter)
     said = {ring.ring: ring for ring in second.rings}
     grown = said.pop(rings["b0"])
@@ -267,7 +272,7 @@ def test_three_nights_say_exactly_what_has_changed(planter: Planter) -> None:
     }
 
     planter.drop(one[1])
-    decide_on_ring(planter.index, Verdict.CONFIRM, grown.ring, by=BY)
+    decide(planter.index.parts, Verdict.CONFIRM, ring=grown.ring, by=BY)
     planter.plant("b1", shot(5), 30)  # ties two rings
     third = night(planter)
     said = {ring.ring: ring for ring in third.rings}
@@ -278,4 +283,4 @@ def test_three_nights_say_exactly_what_has_changed(planter: Planter) -> None:
     assert (said, third.gone) == ({}, ())
     silent = night(planter)
     assert (silent.rings, silent.gone) == ((), ())
-    assert {ring.ring for ring in find_rings(planter.index).rings} == {rings["a0"], rings["b0"]}
+    assert {ring.ring for ring in find_rings(planter.index.parts).rings} == {rings["a0"], rings["b0"]}

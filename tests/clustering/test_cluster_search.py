@@ -7,16 +7,21 @@ import photos
 import pytest
 from hearing import Heard
 
+from imgmatch.actions.rings import options_of
 from imgmatch.catalog import schema
+from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark, store_search_watermark
 from imgmatch.clustering import search as searching
-from imgmatch.clustering.judging import confirm
+from imgmatch.clustering.asking import LARGE
+from imgmatch.clustering.graph import Unjudged
+from imgmatch.clustering.judging import judge
 from imgmatch.clustering.nodes import Nodes, read_nodes
-from imgmatch.clustering.search import LARGE, Searched, Tied, search_new
+from imgmatch.clustering.run import LEASE
+from imgmatch.clustering.search import is_searched, search_new
 from imgmatch.features.pair_model import shipped_ties
 from imgmatch.index import Index
 from imgmatch.matching.stored_pairs import rule_name
-from imgmatch.model import NewPhoto
+from imgmatch.model import NewPhoto, Searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +30,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIZE = (480, 600)
-NO_PAIRS = np.empty(0, np.int64)
 
 
-class Night:
-    """An index to plant photos in and to search at night."""
+class Searching:
+    """An index to plant photos in and to search."""
 
     def __init__(self, home: Path, index: Index) -> None:
         self.home = home
@@ -43,20 +47,26 @@ class Night:
         return path
 
     def nodes(self) -> Nodes:
-        with self.index.catalog.read() as session:
+        with self.index.parts.catalog.read() as session:
             return read_nodes(session, "phash", {})
 
-    def search(self, left: np.ndarray = NO_PAIRS, right: np.ndarray = NO_PAIRS) -> Searched:
-        nodes = self.nodes()
-        self.heard = Heard()
-        return search_new(self.index, nodes, Tied(nodes, left, right), self.heard)
+    def search(self) -> Searched:
+        self.heard, counted, parts = Heard(), Searched(), self.index.parts
+        with parts.catalog.lease(LEASE) as lease:
+            search_new(parts, lease, options_of(parts), counted, self.heard)
+        assert is_searched(parts)
+        return counted
+
+    def judge(self, pairs: list[Unjudged], counted: Searched) -> None:
+        with self.index.parts.catalog.lease(LEASE) as lease:
+            judge(self.index.parts, lease, pairs, counted, self.heard)
 
     def ties(self) -> list[PairScore]:
-        with self.index.catalog.read() as session:
+        with self.index.parts.catalog.read() as session:
             return list(read_pair_scores(session))
 
     def copies(self) -> set[tuple[int, int]]:
-        """Pairs of pictures, numbered as they were planted, that the rule takes for copies."""
+        """Pairs of pictures, numbered as they were planted, that the pair model takes for copies."""
         order = {row: number for number, row in enumerate(self.nodes().pictures)}
         odds = np.array([tie.log_odds for tie in self.ties()])
         passed = shipped_ties().probabilities(odds) >= shipped_ties().accept
@@ -70,8 +80,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 
 @pytest.fixture
-def night(opened: Index, tmp_path: Path) -> Iterator[Night]:
-    yield Night(tmp_path, opened)
+def searched(opened: Index, tmp_path: Path) -> Iterator[Searching]:
+    yield Searching(tmp_path, opened)
     with opened.catalog.write() as session:
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.versions:
@@ -91,116 +101,119 @@ def screenshot(image: Image.Image) -> Image.Image:
     return screen
 
 
-def test_new_pictures_are_looked_up_once_among_all_and_the_old_ones_not_again(night: Night) -> None:
+def test_new_pictures_are_looked_up_once_among_all_and_the_old_ones_not_again(searched: Searching) -> None:
     picture = photos.picture(1, SIZE)
-    night.plant("whole", picture)
-    night.plant("stranger", photos.picture(2, SIZE))
-    first = night.search()
+    searched.plant("whole", picture)
+    searched.plant("stranger", photos.picture(2, SIZE))
+    first = searched.search()
     assert (first.pictures, first.read_again, first.unreadable) == (2, 0, 0)
-    assert night.copies() == set()
-    night.plant("crop", crop(picture))
-    second = night.search()
+    assert searched.copies() == set()
+    searched.plant("crop", crop(picture))
+    second = searched.search()
     assert second.pictures == 1
     assert second.judged >= 1
-    assert night.copies() == {(0, 2)}
-    before = night.ties()
-    assert night.search() == Searched()
-    assert night.ties() == before
+    assert searched.copies() == {(0, 2)}
+    before = searched.ties()
+    assert searched.search() == Searched()
+    assert searched.ties() == before
 
 
-def test_what_the_join_has_tied_and_pictures_of_one_fingerprint_are_not_judged(night: Night) -> None:
+def test_what_near_fingerprints_have_tied_and_pictures_of_one_fingerprint_are_not_judged(searched: Searching) -> None:
     picture = photos.picture(3, SIZE)
-    night.plant("whole", picture)
-    night.plant("crop", crop(picture))
-    assert night.search(np.array([1]), np.array([0])).judged == 0
-    assert night.ties() == []
+    searched.plant("whole", picture)
+    searched.plant("crop", crop(picture))
+    low, high = (np.array([row]) for row in searched.nodes().fingerprints.tolist())
+    with searched.index.parts.catalog.write() as session:
+        store_near_pairs(session, NearPairRows(low, high, np.array([36], np.int32), np.array([0], np.int8)))
+    assert searched.search().judged == 0
+    assert searched.ties() == []
 
 
-def test_pairs_that_are_tied_are_known_by_their_fingerprints_in_either_order(night: Night) -> None:
-    for seed in range(3):
-        night.plant(f"n{seed}", photos.picture(seed, (160, 200)))
-    nodes = night.nodes()
-    first, second, third = nodes.fingerprints.tolist()
-    tied = Tied(nodes, np.array([2, 1]), np.array([0, 2]))
-    known = {(first, third), (second, third)}
-    for one in (first, second, third, third + 1):
-        for other in (first, second, third, third + 1):
-            assert ((one, other) in tied) == ((one, other) in known or (other, one) in known)
-    assert (first, second) not in Tied(nodes, NO_PAIRS, NO_PAIRS)
-
-
-def test_a_large_picture_is_read_again_and_then_shows_what_is_a_small_part_of_it(night: Night) -> None:
+def test_a_large_picture_is_read_again_and_then_shows_what_is_a_small_part_of_it(searched: Searching) -> None:
     picture = photos.picture(4, SIZE)
-    night.plant("whole", picture)
-    night.plant("screen", screenshot(picture))
-    done = night.search()
+    searched.plant("whole", picture)
+    searched.plant("screen", screenshot(picture))
+    done = searched.search()
     assert (done.pictures, done.read_again, done.unreadable) == (2, 1, 0)
-    assert night.copies() == {(0, 1)}
+    assert searched.copies() == {(0, 1)}
 
 
 @pytest.mark.parametrize("what", ["gone", "changed"])
 def test_a_large_picture_whose_file_is_gone_or_changed_is_counted_and_searched_by_what_is_kept(
-    night: Night, what: str
+    searched: Searching, what: str
 ) -> None:
     large = photos.picture(5, (900, 1125))
-    night.plant("crop", large.crop((60, 90, 830, 1000)).resize((480, 567)))
-    path = night.plant("large", large)
+    searched.plant("crop", large.crop((60, 90, 830, 1000)).resize((480, 567)))
+    path = searched.plant("large", large)
     if what == "gone":
         path.unlink()
     else:
         path.write_bytes(photos.jpeg(photos.picture(6, (900, 1125))))
-    done = night.search()
+    done = searched.search()
     assert (done.pictures, done.read_again, done.unreadable) == (2, 0, 1)
-    assert night.copies() == {(0, 1)}
+    assert searched.copies() == {(0, 1)}
 
 
-def test_progress_is_told_and_how_far_was_searched_is_kept_batch_by_batch(
-    night: Night, monkeypatch: pytest.MonkeyPatch
+def test_progress_is_heard_of_and_how_far_was_searched_is_kept_batch_by_batch(
+    searched: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "AT_ONCE", 2)
+    monkeypatch.setattr(searching, "SEARCHED_AT_ONCE", 2)
     for seed in range(5):
-        night.plant(f"n{seed}", photos.picture(seed, (160, 200)))
-    assert night.search().pictures == 5
-    assert night.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
-    with night.index.catalog.read() as session:
-        rule = rule_name(night.index.header.codebook)
-        assert search_watermark(session, rule) == max(night.nodes().pictures)
+        searched.plant(f"n{seed}", photos.picture(seed, (160, 200)))
+    assert searched.search().pictures == 5
+    assert searched.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
+    with searched.index.parts.catalog.read() as session:
+        rule = rule_name(searched.index.header.codebook)
+        assert search_watermark(session, rule) == max(searched.nodes().pictures)
 
 
-def test_a_night_that_was_killed_goes_on_where_it_was(night: Night) -> None:
+def test_a_search_that_was_killed_goes_on_where_it_was(searched: Searching) -> None:
     picture = photos.picture(7, SIZE)
     rows = []
     for name, image in (("whole", picture), ("stranger", photos.picture(8, SIZE)), ("crop", crop(picture))):
-        night.plant(name, image)
-        rows = list(night.nodes().pictures)
-    with night.index.catalog.write() as session:
-        store_search_watermark(session, rule_name(night.index.header.codebook), rows[1])
-    assert night.search().pictures == 1
-    assert night.copies() == {(0, 2)}
+        searched.plant(name, image)
+        rows = list(searched.nodes().pictures)
+    with searched.index.parts.catalog.write() as session:
+        store_search_watermark(session, rule_name(searched.index.header.codebook), rows[1])
+    assert searched.search().pictures == 1
+    assert searched.copies() == {(0, 2)}
 
 
-def test_after_another_rule_all_pictures_are_looked_up_anew(night: Night) -> None:
+def test_after_another_pair_model_all_pictures_are_looked_up_anew(searched: Searching) -> None:
     picture = photos.picture(9, SIZE)
-    night.plant("whole", picture)
-    night.plant("crop", crop(picture))
-    night.search()
-    before = night.ties()
-    with night.index.catalog.write() as session:
+    searched.plant("whole", picture)
+    searched.plant("crop", crop(picture))
+    searched.search()
+    before = searched.ties()
+    with searched.index.parts.catalog.write() as session:
         store_search_watermark(session, "another", 99_999)
-    assert night.search().pictures == 2
-    assert night.ties() == before != []
+    assert searched.search().pictures == 2
+    assert searched.ties() == before != []
 
 
-def test_pairs_are_confirmed_once_also_those_that_are_no_copies(night: Night) -> None:
+def test_pairs_are_judged_in_every_way_that_is_asked_for_and_those_that_are_no_copies_kept_too(
+    searched: Searching,
+) -> None:
     picture = photos.picture(10, SIZE)
-    night.plant("whole", picture)
-    night.plant("crop", crop(picture))
-    night.plant("stranger", photos.picture(11, SIZE))
-    nodes, counted, heard = night.nodes(), Searched(), Heard()
-    pairs = [(nodes.pictures[row], 0) for row in nodes.pictures]
-    confirm(night.index, nodes, pairs, counted, heard)
-    assert (counted.judged, heard.steps) == (4, [("copies confirmed", 2, 2)])  # two pairs, each as it is and mirrored
-    assert len(night.ties()) == 2
-    assert night.copies() == {(0, 1)}
-    confirm(night.index, nodes, pairs, counted, heard)
-    assert (counted.judged, len(heard.steps)) == (4, 1)
+    searched.plant("whole", picture)
+    searched.plant("crop", crop(picture))
+    searched.plant("stranger", photos.picture(11, SIZE))
+    nodes, counted = searched.nodes(), Searched()
+    prints = nodes.fingerprints.tolist()
+    first, *others = nodes.pictures
+    ways = ((False, None), (True, None))
+    pairs = [Unjudged(row, first, ways, (prints[nodes.pictures[row]], prints[nodes.pictures[first]])) for row in others]
+    searched.judge(pairs, counted)
+    assert counted.judged == 4  # two pairs, each as it is and mirrored
+    assert len(searched.ties()) == 2
+    assert searched.copies() == {(0, 1)}
+
+
+def test_a_pair_of_which_one_picture_was_erased_meanwhile_is_passed_over(searched: Searching) -> None:
+    searched.plant("one", photos.picture(12, SIZE))
+    [row] = searched.nodes().pictures
+    [print_row] = searched.nodes().fingerprints.tolist()
+    gone = Unjudged(row, row + 99, ((False, None),), (print_row, print_row + 99))
+    counted = Searched()
+    searched.judge([gone], counted)
+    assert (counted.judged, searched.ties()) == (0, [])

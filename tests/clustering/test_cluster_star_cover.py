@@ -47,16 +47,16 @@ def as_edges(costs: Costs, order: list[tuple[int, int]] | None = None) -> Edges:
 def gathered(
     weights: list[int],
     costs: Costs,
-    apart: set[tuple[int, int]] = NOBODY,
+    cannot_link: set[tuple[int, int]] = NOBODY,
     order: list[tuple[int, int]] | None = None,
 ) -> list[Star]:
     def told(one: int, other: int) -> bool:
-        return (min(one, other), max(one, other)) in apart
+        return (min(one, other), max(one, other)) in cannot_link
 
     return gather(as_edges(costs, order), np.array(weights, np.int64), told)
 
 
-def slowly(weights: list[int], costs: Costs, apart: set[tuple[int, int]] = NOBODY) -> list[Star]:
+def slowly(weights: list[int], costs: Costs, cannot_link: set[tuple[int, int]] = NOBODY) -> list[Star]:
     """The obvious way: rank every free node anew before each star."""
     near: dict[int, dict[int, int]] = {node: {} for node in range(len(weights))}
     for (one, other), cost in costs.items():
@@ -72,7 +72,7 @@ def slowly(weights: list[int], costs: Costs, apart: set[tuple[int, int]] = NOBOD
         medoid = min(ranks)[-1]
         members = {medoid}
         for _, other in sorted((near[medoid][other], other) for other in near[medoid] if other in free):
-            if not any((min(other, member), max(other, member)) in apart for member in members):
+            if not any((min(other, member), max(other, member)) in cannot_link for member in members):
                 members.add(other)
         stars.append((medoid, tuple(sorted(members))))
         free -= members

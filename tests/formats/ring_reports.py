@@ -8,11 +8,8 @@ from functools import cache
 import photos
 from PIL import Image, ImageOps
 
-from imgmatch.actions.rings import RingsReport
-from imgmatch.clustering.changes import Gone
-from imgmatch.clustering.search import Searched
 from imgmatch.formats.ring_page import Shown, rings_page
-from imgmatch.model import Change, Evidence, Group, Kind, Photo, Ring, RingAccount
+from imgmatch.model import Change, Evidence, Gone, Group, Kind, Photo, Ring, RingAccount, RingsReport, Searched
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 SIZE = (120, 150)

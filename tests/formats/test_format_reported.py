@@ -10,13 +10,12 @@ import ring_reports as reports
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgmatch.actions.rings import RingsReport
 from imgmatch.cli.rings import COLUMNS
 from imgmatch.cli.rings import _text as written_by_rings
-from imgmatch.clustering.changes import Gone
 from imgmatch.formats import reported
 from imgmatch.formats.reported import Looked, Shows, UnreadableReportError, as_cells, look_through, shown_by
 from imgmatch.formats.ring_shown import MOST_CARRIERS
+from imgmatch.model import Gone, RingsReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,11 +18,10 @@ import ring_reports as reports
 from PIL import Image
 from test_format_html import EVIL, LOADING, Page
 
-from imgmatch.actions.rings import RingsReport
 from imgmatch.formats.ring_page import Shown, rings_page, script_json
 from imgmatch.formats.ring_shown import MOST_CARRIERS, commands, laid
 from imgmatch.formats.ring_spread import HEIGHT, MOST_DOTS, WIDTH, spread
-from imgmatch.model import Evidence, Group, Kind, Photo, Ring, RingAccount
+from imgmatch.model import Evidence, Group, Kind, Photo, Ring, RingAccount, RingsReport
 
 if TYPE_CHECKING:
     from pathlib import Path

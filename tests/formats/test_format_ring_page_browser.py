@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
     from playwright.sync_api import Page as Tab
 
-    from imgmatch.actions.rings import RingsReport
+    from imgmatch.model import RingsReport
 
     Opener = Callable[..., Tab]
 

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from imgmatch.actions.rings import RingsReport
-from imgmatch.clustering.changes import Gone
 from imgmatch.formats import table
 from imgmatch.model import (
     Change,
     CheckResult,
     Evidence,
+    Gone,
     Group,
     Hashed,
     Kind,
@@ -22,6 +21,7 @@ from imgmatch.model import (
     Photo,
     Ring,
     RingAccount,
+    RingsReport,
     Status,
 )
 

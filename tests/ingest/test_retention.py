@@ -51,7 +51,7 @@ def manifest(home: Path) -> Path:
 def index(tmp_path: Path) -> Index:
     with Index.create(tmp_path / "index") as index:
         scan(index, [manifest(tmp_path)])
-        assert len(find_rings(index).rings) == 2
+        assert len(find_rings(index.parts).rings) == 2
         return index
 
 
@@ -61,7 +61,7 @@ def test_old_photos_are_erased_from_every_file_and_do_not_come_back(index: Index
     assert (erasure.photos, erasure.traces) == (3, 0)
     assert erasure.searched_for > 4
     assert index.counts()["accounts"] == 1
-    assert find_rings(index).rings == ()
+    assert find_rings(index.parts).rings == ()
     again = scan(index, [tmp_path / "list.csv"], since=before)
     assert (again.added, again.unchanged) == (0, 1)
     assert (erase(index, before=before).photos, len(index)) == (0, 1)
@@ -70,4 +70,4 @@ def test_old_photos_are_erased_from_every_file_and_do_not_come_back(index: Index
 def test_a_scan_that_prunes_by_its_period_removes_what_is_too_old(index: Index, tmp_path: Path) -> None:
     result = scan(index, [tmp_path / "list.csv"], prune=True, since=datetime.now(UTC) - timedelta(days=100))
     assert (result.unchanged, result.removed) == (1, 3)
-    assert find_rings(index).rings == ()
+    assert find_rings(index.parts).rings == ()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from joining import by_comparing_all, clustered, pairs_of
 
 from imgmatch.joins.banded import banded_join, choose
-from imgmatch.joins.blocks import Terms, words_of
+from imgmatch.joins.blocks import JoinOptions, words_of
 from imgmatch.joins.brute import brute_join
 from imgmatch.joins.hamming import FEW, cross_join, self_join
 from imgmatch.joins.plan import Band, Sizes, plan
@@ -31,7 +31,7 @@ def joined(
     method: Join, left: NDArray[np.uint8], right: NDArray[np.uint8] | None, radius: int, at_most: int = 1 << 18
 ) -> set[tuple[int, int, int]]:
     other = None if right is None else words_of(right)
-    return pairs_of(method(words_of(left), other, radius, Terms(at_most, threads=2)), at_most)
+    return pairs_of(method(words_of(left), other, radius, JoinOptions(at_most, threads=2)), at_most)
 
 
 def cheapest(count: int, radius: int) -> tuple[Band, ...]:
@@ -125,7 +125,7 @@ def test_a_quadratic_result_begins_at_once_and_is_not_held() -> None:
 
 def test_distinct_rows_that_are_all_near_stream_too() -> None:
     near = np.packbits(np.random.default_rng(1).random((30_000, 256)) < 0.02, axis=1)
-    blocks = self_join(near, 40, Terms(pairs_at_once=5_000))  # nearly all of 450,000,000 pairs
+    blocks = self_join(near, 40, JoinOptions(pairs_at_once=5_000))  # nearly all of 450,000,000 pairs
     found = [next(blocks) for _ in range(20)]
     assert all(len(block) <= 5_000 for block in found)
     for block in found:
@@ -163,7 +163,7 @@ def test_rows_whose_short_hashes_collide_are_not_taken_for_equal() -> None:
 
 def test_pairs_come_in_the_same_order_on_every_run_and_with_any_number_of_threads() -> None:
     codes = words_of(clustered(3, 6_000, flips=24, copies=0.7, equal=0.01))
-    runs = [list(banded_join(codes, None, 31, Terms(1_000, threads=threads))) for threads in (1, 2, 2)]
+    runs = [list(banded_join(codes, None, 31, JoinOptions(1_000, threads=threads))) for threads in (1, 2, 2)]
     left, right = ([np.concatenate([getattr(b, side) for b in run]) for run in runs] for side in ("left", "right"))
     assert all((left[0] == one).all() for one in left)
     assert all((right[0] == one).all() for one in right)
@@ -182,7 +182,7 @@ def test_fingerprints_in_any_memory_are_joined() -> None:
 def test_a_set_given_as_both_sides_has_each_pair_from_both_of_them(method: Join) -> None:
     codes = clustered(8, 300, flips=20, equal=0.1)
     words = words_of(codes)
-    assert pairs_of(method(words, words, 31, Terms())) == by_comparing_all(codes, codes, 31)
+    assert pairs_of(method(words, words, 31, JoinOptions())) == by_comparing_all(codes, codes, 31)
 
 
 def test_real_plans_satisfy_the_pigeonhole_and_do_not_overlap() -> None:
@@ -220,4 +220,4 @@ def test_more_fingerprints_than_a_row_number_holds_are_refused() -> None:
 @pytest.mark.parametrize(("pairs", "threads"), [(7, 1), (8, 0)])
 def test_terms_that_cannot_be_kept_are_refused(pairs: int, threads: int) -> None:
     with pytest.raises(ValueError, match="less than 8"):
-        Terms(pairs, threads)
+        JoinOptions(pairs, threads)

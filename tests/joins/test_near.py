@@ -8,9 +8,9 @@ from hearing import Heard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.joins.blocks import Terms
+from imgmatch.joins.blocks import JoinOptions
 from imgmatch.joins.hamming import FEW
-from imgmatch.joins.near import BACK, Pairs, near_blocks, near_pairs
+from imgmatch.joins.near import BACK, NearPairs, near_blocks, near_pairs
 from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def by_double_loop(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[i
     return found
 
 
-def rows(pairs: Pairs) -> list[tuple[int, ...]]:
+def rows(pairs: NearPairs) -> list[tuple[int, ...]]:
     columns = (pairs.left, pairs.right, pairs.distances, pairs.orientations)
     assert len(pairs) == len(pairs.left)
     assert [column.dtype for column in columns] == [np.int64, np.int64, np.int32, np.int8]
@@ -63,7 +63,7 @@ def joined(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[int, ...]
 
 def blocks(turned: NDArray[np.uint8], max_distance: int, at_most: int) -> list[tuple[int, ...]]:
     found = []
-    for block in near_blocks(turned, max_distance, Terms(at_most)):
+    for block in near_blocks(turned, max_distance, JoinOptions(at_most)):
         assert 0 < len(block) <= at_most
         found += rows(block)
     return found
@@ -121,10 +121,10 @@ def test_copies_of_a_symmetrical_picture_are_pairs_once() -> None:
 
 def test_the_progress_of_all_orientations_is_one() -> None:
     heard, turned = Heard(), turned_codes(3, 8, 40)
-    terms = Terms(progress=heard)
-    pairs = near_pairs(turned, 40, terms)
+    options = JoinOptions(progress=heard)
+    pairs = near_pairs(turned, 40, options)
     shares = heard.shares("fingerprints joined")
     assert shares == sorted(shares)
     assert shares[-1] == 1
-    assert terms.counts.candidates == 8 * 40 * 40
-    assert terms.counts.found >= len(pairs) > 0
+    assert options.counts.candidates == 8 * 40 * 40
+    assert options.counts.found >= len(pairs) > 0

@@ -16,7 +16,7 @@ from joining import by_comparing_all, clustered
 
 import imgmatch
 from imgmatch.joins.banded import banded_join
-from imgmatch.joins.blocks import Terms, words_of
+from imgmatch.joins.blocks import JoinOptions, words_of
 from imgmatch.joins.brute import brute_join
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ print(kernels.__file__, kernels.sort_by_band.stats.cache_path)
 LONG = """
 import sys, threading
 import numpy as np
-from imgmatch.joins.blocks import Terms
+from imgmatch.joins.blocks import JoinOptions
 from imgmatch.joins.hamming import self_join
 codes = np.random.default_rng(1).integers(0, 256, (500_000, 32), dtype=np.uint8)
 said = []
 class Heard:
     def step(self, work, done, total=None):
-        if terms.counts.candidates and not said:
+        if options.counts.candidates and not said:
             said.append(print("under way", flush=True))
-terms = Terms(progress=Heard())
+options = JoinOptions(progress=Heard())
 try:
-    for _ in self_join(codes, 62, terms):
+    for _ in self_join(codes, 62, options):
         pass
 except KeyboardInterrupt:
     print("stopped with", threading.active_count(), "thread", flush=True)
@@ -82,17 +82,17 @@ def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("radius", [0, 31, 256])
 def test_progress_rises_to_the_whole_and_counts_what_is_found(method: Join, radius: int) -> None:
     codes, heard = clustered(1, 700), Heard()
-    terms = Terms(1_000, progress=heard)
-    pairs = sum(len(block) for block in method(words_of(codes), None, radius, terms))
+    options = JoinOptions(1_000, progress=heard)
+    pairs = sum(len(block) for block in method(words_of(codes), None, radius, options))
     assert heard.shares("fingerprints joined") == sorted(heard.shares("fingerprints joined"))
     assert heard.shares("fingerprints joined")[-1] == 1
-    assert terms.counts.found == pairs == len(by_comparing_all(codes, None, radius))
-    assert terms.counts.candidates >= pairs
+    assert options.counts.found == pairs == len(by_comparing_all(codes, None, radius))
+    assert options.counts.candidates >= pairs
 
 
 def test_a_join_that_is_left_early_leaves_no_thread() -> None:
     near = words_of(clustered(2, 20_000, flips=3, copies=1.0))
-    blocks = banded_join(near, None, 31, Terms(1_000))
+    blocks = banded_join(near, None, 31, JoinOptions(1_000))
     next(blocks)
     blocks.close()  # type: ignore[attr-defined]  # what a for loop does that is broken out of
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("imgmatch-join")]
@@ -104,7 +104,7 @@ def test_what_the_caller_of_progress_raises_ends_the_join() -> None:
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        list(banded_join(words_of(clustered(2, 2_000)), None, 31, Terms(progress=Heard(refuse))))
+        list(banded_join(words_of(clustered(2, 2_000)), None, 31, JoinOptions(progress=Heard(refuse))))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("imgmatch-join")]
 
 

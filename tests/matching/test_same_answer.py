@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from imgmatch.actions.rings import RingsReport
     from imgmatch.describing.messages import Reply
-    from imgmatch.model import CheckResult, Evidence
+    from imgmatch.model import CheckResult, Evidence, RingsReport
 
 SIZE = (320, 400)
 BOOK = shipped()
@@ -120,7 +119,7 @@ def as_json(result: CheckResult | RingsReport | Evidence) -> str:
 
 def rings(index: Index) -> str:
     """The rings, as JSON; but for what the search did: that was done once."""
-    report = find_rings(index)
+    report = find_rings(index.parts)
     assert report.rings
     return as_json(replace(report, searched=type(report.searched)()))
 

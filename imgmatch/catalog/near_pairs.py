@@ -1,0 +1,108 @@
+"""Pairs of fingerprints that are near: found once, when the later of the two comes in, and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, text, tuple_
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import PARAMETERS, chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from imgmatch.catalog.session import Session
+
+# A fingerprint may have been erased since the pair was found.
+_INSERT = text(
+    "INSERT INTO near_pairs (low, high, distance, orientation) SELECT :low, :high, :distance, :orientation"
+    " WHERE EXISTS (SELECT 1 FROM fingerprints WHERE id = :low)"
+    " AND EXISTS (SELECT 1 FROM fingerprints WHERE id = :high)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NearPairRows:
+    """Pairs of fingerprints by their row ids: four arrays of shape (p,), sorted by ``low``, then ``high``.
+
+    Attributes:
+        low: the smaller row id, dtype int64.
+        high: the other, dtype int64.
+        distances: in bits, dtype int32, the least over the orientations.
+        orientations: which one gave it, an index into ``model.ORIENTATIONS``, dtype int8: brought into it, ``low``
+            shows ``high``.
+    """
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    distances: NDArray[np.int32]
+    orientations: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+
+def store_near_pairs(session: Session, pairs: NearPairRows) -> None:
+    """Keep these; a pair whose fingerprint is gone meanwhile is left out, one that is kept already stays as it is."""
+    columns = (pairs.low, pairs.high, pairs.distances, pairs.orientations)
+    rows = [
+        {"low": low, "high": high, "distance": distance, "orientation": orientation}
+        for low, high, distance, orientation in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    if rows:
+        session.sql.execute(_INSERT, rows)
+
+
+def near_pairs_among(session: Session, fingerprints: Collection[int], max_distance: int) -> NearPairRows:
+    """The pairs within ``max_distance`` bits of which both fingerprints are among these."""
+    table = schema.near_pairs.c
+    wanted = set(fingerprints)
+    found = [
+        row
+        for chunk in chunks(sorted(wanted))
+        for row in session.sql.execute(
+            select(table.low, table.high, table.distance, table.orientation).where(
+                table.low.in_(chunk), table.distance <= max_distance
+            )
+        )
+        if row[1] in wanted
+    ]
+    return _pairs(sorted(tuple(row) for row in found))
+
+
+def neighbours(session: Session, fingerprints: Collection[int], max_distance: int) -> set[int]:
+    """Fingerprints that make a pair within ``max_distance`` bits with one of these."""
+    table = schema.near_pairs.c
+    found: set[int] = set()
+    for chunk in chunks(fingerprints):
+        near = table.distance <= max_distance
+        found.update(session.sql.scalars(select(table.high).where(table.low.in_(chunk), near)))
+        found.update(session.sql.scalars(select(table.low).where(table.high.in_(chunk), near)))
+    return found
+
+
+def are_near(session: Session, pairs: Collection[tuple[int, int]], max_distance: int) -> set[tuple[int, int]]:
+    """Which of these pairs, the smaller row id first, are kept as near ones."""
+    table = schema.near_pairs.c
+    found: set[tuple[int, int]] = set()
+    for chunk in chunks(sorted(set(pairs)), PARAMETERS // 2):
+        wanted = tuple_(table.low, table.high).in_(chunk)
+        query = select(table.low, table.high).where(wanted, table.distance <= max_distance)
+        found.update((low, high) for low, high in session.sql.execute(query))
+    return found
+
+
+def _pairs(rows: Iterable[tuple[int, int, int, int]]) -> NearPairRows:
+    found = list(rows)
+    columns = list(zip(*found, strict=True)) if found else [(), (), (), ()]
+    return NearPairRows(
+        np.array(columns[0], np.int64),
+        np.array(columns[1], np.int64),
+        np.array(columns[2], np.int32),
+        np.array(columns[3], np.int8),
+    )

@@ -1,0 +1,57 @@
+"""Stored pictures as they are asked about: from the catalog, and large ones from their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch.catalog.features import features_by_id
+from imgmatch.catalog.pictures import files_of_pictures
+from imgmatch.clustering.nodes import in_orientations
+from imgmatch.describing.messages import Description, Job
+from imgmatch.imaging.picture import KEPT, SMALL_SIDE
+from imgmatch.matching.stored_pairs import asking
+from imgmatch.model import FINGERPRINT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from imgmatch.catalog.pictures import PictureFile
+    from imgmatch.engines.parts import Parts
+    from imgmatch.matching.stored_pairs import Asking
+    from imgmatch.model import Searched
+
+LARGE = KEPT * SMALL_SIDE
+"""Longer side, in pixels, above which a picture is read again: it may show another one as a small part."""
+
+
+class PictureAsker:
+    """Makes stored pictures into what is asked."""
+
+    def __init__(self, parts: Parts, counted: Searched) -> None:
+        self._parts = parts
+        self._counted = counted
+
+    def ask(self, rows: Sequence[int], fingerprints: Sequence[bytes]) -> list[Asking]:
+        """The pictures under these row ids of features, each with its fingerprint; those that are gone are left out."""
+        with self._parts.catalog.read() as session:
+            known = features_by_id(session, rows)
+            files = files_of_pictures(session, rows)
+        bits = np.frombuffer(b"".join(fingerprints), np.uint8).reshape(-1, FINGERPRINT_BYTES)
+        turned = in_orientations(self._parts.hasher, bits)
+        large = [(row, file) for row in rows if (file := files.get(row)) is not None and file.side > LARGE]
+        again = dict(self._read_again(large))
+        return [
+            asking(row, known[row], turned[:, place], again[row].asked if row in again else None)
+            for place, row in enumerate(rows)
+            if row in known
+        ]
+
+    def _read_again(self, large: Sequence[tuple[int, PictureFile]]) -> Iterator[tuple[int, Description]]:
+        for (row, file), reply in self._parts.runner.describe(large, lambda item: Job(item[1].path, query=True)):
+            if isinstance(reply, Description) and reply.sha256 == file.sha256 and reply.asked is not None:
+                self._counted.read_again += 1
+                yield row, reply
+            else:
+                self._counted.unreadable += 1

@@ -1,0 +1,38 @@
+"""What hangs together: the fingerprints whose groups a change may touch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgmatch.catalog.kept_groups import fingerprints_of_groups, groups_of_fingerprints
+from imgmatch.catalog.near_pairs import neighbours
+from imgmatch.catalog.pair_scores import scored_neighbours
+from imgmatch.catalog.pictures import fingerprints_of_pictures, pictures_with
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from imgmatch.catalog.session import Session
+    from imgmatch.clustering.options import ClusteringOptions
+
+
+def connected(session: Session, hasher: str, seeds: Collection[int], options: ClusteringOptions) -> set[int]:
+    """These fingerprints and all that near pairs, pair scores and groups tie to them, directly or through others.
+
+    Groups are gathered within such a component alone, whatever there is beside it.
+    """
+    reached: set[int] = set()
+    edge = set(seeds)
+    while edge:
+        reached |= edge
+        found = neighbours(session, edge, options.max_distance)
+        found |= _scored(session, hasher, edge, options)
+        found |= fingerprints_of_groups(session, groups_of_fingerprints(session, edge))
+        edge = found - reached
+    return reached
+
+
+def _scored(session: Session, hasher: str, fingerprints: Collection[int], options: ClusteringOptions) -> set[int]:
+    rows = pictures_with(session, fingerprints)
+    others = scored_neighbours(session, rows, options.least_log_odds) - rows
+    return {fingerprint for _, fingerprint in fingerprints_of_pictures(session, hasher, others)}

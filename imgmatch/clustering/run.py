@@ -1,0 +1,141 @@
+"""A clustering run: what is new is joined, searched and judged, and the groups it touches are made anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgmatch.catalog.clusterings import begin_clustering, note_finished, note_joined, note_options, read_clustering
+from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
+from imgmatch.catalog.stale import count_stale, has_new, note_all, note_new, stale_fingerprints
+from imgmatch.clustering.joining import join_new
+from imgmatch.clustering.judging import judge
+from imgmatch.clustering.keeping import refresh
+from imgmatch.clustering.nodes import read_bits
+from imgmatch.clustering.search import is_searched, search_new
+from imgmatch.joins.blocks import JoinOptions
+from imgmatch.model import Searched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgmatch.catalog.leases import Lease
+    from imgmatch.catalog.session import Session
+    from imgmatch.clustering.graph import Unjudged
+    from imgmatch.clustering.options import ClusteringOptions
+    from imgmatch.engines.parts import Parts
+    from imgmatch.progress import Progress
+
+LEASE = "clustering"
+
+JOINED_AT_ONCE = 100_000
+"""New fingerprints joined with all before them; what a kill can lose."""
+
+_WRITTEN_AT_ONCE = 5_000
+_REFRESHED_AT_ONCE = 200
+"""Fingerprints whose components are made anew in one transaction."""
+
+
+def is_current(parts: Parts, options: ClusteringOptions) -> bool:
+    """Whether the groups that are kept are those a run with these options would give."""
+    with parts.catalog.read() as session:
+        state = read_clustering(session)
+        if state is None or state.finished_at is None or dict(state.options) != options.as_json():
+            return False
+        if count_stale(session) or has_new(session, parts.hasher_name, state.joined_through):
+            return False
+    return is_searched(parts)
+
+
+def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searched:
+    """Bring the kept groups up to date.
+
+    Every write is short, so that others may write meanwhile; a run that is killed goes on where it was.
+
+    Raises:
+        IndexLockedError: another run is under way.
+        IndexUnusableError: the index cannot be written.
+    """
+    counted = Searched()
+    with parts.catalog.lease(LEASE) as lease:
+        with parts.catalog.write(lease) as session:
+            _begin(session, parts.hasher_name, options)
+        _join(parts, lease, progress)
+        search_new(parts, lease, options, counted, progress)
+        _settle(parts, lease, counted, progress)
+        with parts.catalog.write(lease) as session:
+            note_finished(session)
+    return counted
+
+
+def _begin(session: Session, hasher: str, options: ClusteringOptions) -> None:
+    state = read_clustering(session)
+    if state is None:
+        begin_clustering(session, options.max_distance, options.as_json())
+        note_all(session, hasher, 0)
+    elif dict(state.options) != options.as_json():
+        note_options(session, max(options.max_distance, state.joined_distance), options.as_json())
+        note_all(session, hasher, state.joined_through)
+
+
+def _join(parts: Parts, lease: Lease, progress: Progress) -> None:
+    """Find the near pairs of new fingerprints, some at a time."""
+    with parts.catalog.read() as session:
+        state = read_clustering(session)
+        if state is None or not has_new(session, parts.hasher_name, state.joined_through):
+            return
+        ids, bits = read_bits(session, parts.hasher_name)
+    joined = state.joined_through
+    for end in range(
+        int(np.searchsorted(ids, joined, "right")) + JOINED_AT_ONCE, len(ids) + JOINED_AT_ONCE, JOINED_AT_ONCE
+    ):
+        some, first = slice(min(end, len(ids))), int(np.searchsorted(ids, joined, "right"))
+        found = join_new(parts.hasher, ids[some], bits[some], first, state.joined_distance, JoinOptions())
+        for block in _gathered(found):
+            with parts.catalog.write(lease) as session:
+                store_near_pairs(session, block)
+        last = int(ids[some][-1])
+        with parts.catalog.write(lease) as session:
+            note_new(session, parts.hasher_name, joined, last)
+            note_joined(session, last)
+        joined = last
+        progress.step("fingerprints joined", min(end, len(ids)), len(ids))
+
+
+def _gathered(blocks: Iterator[NearPairRows]) -> Iterator[NearPairRows]:
+    """The same pairs in blocks that are written in a moment."""
+    for block in blocks:
+        for start in range(0, len(block), _WRITTEN_AT_ONCE):
+            part = slice(start, start + _WRITTEN_AT_ONCE)
+            yield NearPairRows(block.low[part], block.high[part], block.distances[part], block.orientations[part])
+
+
+def _settle(parts: Parts, lease: Lease, counted: Searched, progress: Progress) -> None:
+    """Make groups anew and judge what they ask for, until nothing is left to ask."""
+    with parts.catalog.read() as session:
+        rows = stale_fingerprints(session)
+    asked: set[tuple[int, int]] = set()
+    while rows:
+        unjudged = _refresh_all(parts, lease, rows, progress)
+        fresh = [pair for pair in unjudged if (pair.row, pair.other) not in asked]
+        asked.update((pair.row, pair.other) for pair in fresh)
+        if fresh:
+            judge(parts, lease, fresh, counted, progress)
+        rows = sorted({row for pair in fresh for row in pair.fingerprints})
+
+
+def _refresh_all(parts: Parts, lease: Lease, rows: list[int], progress: Progress) -> list[Unjudged]:
+    """Make the groups of all these fingerprints anew, some components in each transaction."""
+    done: set[int] = set()
+    unjudged: list[Unjudged] = []
+    left = iter(rows)
+    while batch := [
+        row for _, row in zip(range(_REFRESHED_AT_ONCE), (row for row in left if row not in done), strict=False)
+    ]:
+        with parts.catalog.write(lease) as session:
+            refreshed = refresh(session, parts.hasher, batch)
+        done |= refreshed.component | set(batch)
+        unjudged += refreshed.unjudged
+        progress.step("groups made", min(len(done), len(rows)), len(rows))
+    return unjudged
