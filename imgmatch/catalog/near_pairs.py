@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, text
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import PARAMETERS, chunks
+from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -91,8 +91,9 @@ def are_near(session: Session, pairs: Collection[tuple[int, int]], max_distance:
     table = schema.near_pairs.c
     found: set[tuple[int, int]] = set()
     for chunk in chunks(sorted(set(pairs)), PARAMETERS // 2):
-        wanted = tuple_(table.low, table.high).in_(chunk)
-        query = select(table.low, table.high).where(wanted, table.distance <= max_distance)
+        wanted = pairs_table(chunk)
+        same = (table.low == wanted.c.low) & (table.high == wanted.c.high)
+        query = select(table.low, table.high).join(wanted, same).where(table.distance <= max_distance)
         found.update((low, high) for low, high in session.sql.execute(query))
     return found
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import PARAMETERS, chunks
+from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
 from imgmatch.catalog.times import now
 from imgmatch.model import Outline
 
@@ -133,7 +133,9 @@ def scored_pairs(session: Session, pairs: Collection[tuple[int, int]]) -> set[tu
     table = schema.pair_scores.c
     found: set[tuple[int, int]] = set()
     for chunk in chunks(sorted(set(pairs)), PARAMETERS // 2):
-        query = select(table.low, table.high).where(tuple_(table.low, table.high).in_(chunk))
+        wanted = pairs_table(chunk)
+        same = (table.low == wanted.c.low) & (table.high == wanted.c.high)
+        query = select(table.low, table.high).join(wanted, same)
         found.update((low, high) for low, high in session.sql.execute(query))
     return found
 

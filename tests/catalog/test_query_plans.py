@@ -12,10 +12,14 @@ import pytest
 from sqlalchemy import event
 from test_index import save
 
+from imgmatch.actions.decide import decide
+from imgmatch.actions.rings import find_rings, options_of
 from imgmatch.actions.status import status
 from imgmatch.catalog.chunks import PARAMETERS
+from imgmatch.clustering.run import run
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto
+from imgmatch.model import NewPhoto, Verdict
+from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.sqlite import SqliteCatalog
 
-LARGE = "photos|accounts|fingerprints|features|photo_fingerprints|ties"
+LARGE = (
+    "photos|accounts|fingerprints|features|photo_fingerprints|pair_scores|near_pairs|group_photos|group_fingerprints"
+    "|ring_accounts|decision_photos|report_members"
+)
 THROUGH_ALL = re.compile(rf"SCAN (?:{LARGE})\b|SEARCH fingerprints USING (?:COVERING )?INDEX \S+ \(hasher=\?\)")
 
 Asked = list[str]
@@ -51,7 +58,7 @@ def roads(index: Index, asked: Asked) -> dict[str, str]:
     found = {}
     with closing(sqlite3.connect(index.path / "catalog.sqlite3")) as connection:
         for statement in asked:
-            if re.match(r"\s*(SELECT|UPDATE|DELETE)\b", statement):
+            if re.match(r"\s*(WITH|SELECT|UPDATE|DELETE)\b", statement):
                 # With many values SQLite may take another road than with the few of a small index.
                 wide = re.sub(r"IN \(\?(?:, \?)*\)", f"IN ({', '.join('?' * PARAMETERS)})", statement)
                 rows = connection.execute(f"EXPLAIN QUERY PLAN {wide}", [None] * wide.count("?"))
@@ -88,6 +95,26 @@ def test_new_unchanged_and_changed_photos_go_through_no_whole_table(index: Index
         result = index.add([NewPhoto.at(path, account=f"a{path.stem}") for path in paths])
         assert (result.added, result.updated, result.unchanged) == (1, 1, 1)
     held(index, asked, 20)
+
+
+def test_a_decision_goes_through_no_whole_table(index: Index, tmp_path: Path) -> None:
+    index.add([NewPhoto.at(photo(tmp_path, 8, seed=1), account="b", photo_id="copy")])
+    [ring] = find_rings(index.parts).rings
+    with listening(index) as asked:
+        decide(index.parts, Verdict.CONFIRM, ring=ring.ring, by="ana")
+        decide(index.parts, Verdict.DISMISS, group=ring.groups[0].group, by="ana")
+    held(index, asked, 20)
+
+
+def test_a_run_goes_through_no_whole_table_but_that_of_the_fingerprints_it_joins_with(
+    index: Index, tmp_path: Path
+) -> None:
+    find_rings(index.parts)
+    index.add([NewPhoto.at(photo(tmp_path, 8, seed=1), account="b")])
+    with listening(index) as asked:
+        run(index.parts, options_of(index.parts), SILENT)
+    joined = [statement for statement in asked if re.match(r"SELECT fingerprints.id, fingerprints.bits", statement)]
+    held(index, [statement for statement in asked if statement not in joined], 20)
 
 
 def test_looking_at_an_index_goes_through_no_whole_table(index: Index) -> None:
