@@ -23,13 +23,13 @@ class Clustering:
     """How far the kept groups are.
 
     Attributes:
-        joined_through: row id up to which fingerprints were joined with all before them.
+        joined_watermark: row id up to which fingerprints were joined with all before them.
         joined_distance: bits within which their near pairs are kept.
         options: what the groups are made with, as JSON holds it.
         finished_at: when the last run was done, in microseconds since 1970, UTC; ``None`` until the first is.
     """
 
-    joined_through: int
+    joined_watermark: int
     joined_distance: int
     options: Mapping[str, Any]
     finished_at: int | None
@@ -38,27 +38,27 @@ class Clustering:
 def read_clustering(session: Session) -> Clustering | None:
     """The state; ``None`` where no run has begun."""
     table = schema.clusterings.c
-    query = select(table.joined_through, table.joined_distance, table.options, table.finished_at)
+    query = select(table.joined_watermark, table.joined_distance, table.options, table.finished_at)
     row = session.sql.execute(query.where(table.id == _ONLY)).first()
     return None if row is None else Clustering(*row)
 
 
 def begin_clustering(session: Session, joined_distance: int, options: Mapping[str, Any]) -> None:
     """Begin to keep near pairs and groups: nothing is joined yet."""
-    values = {"joined_through": 0, "joined_distance": joined_distance, "options": dict(options)}
+    values = {"joined_watermark": 0, "joined_distance": joined_distance, "options": dict(options)}
     session.sql.execute(insert(schema.clusterings).values(id=_ONLY, **values))
 
 
 def note_joined(session: Session, through: int) -> None:
     """Near pairs of all fingerprints up to this row are kept."""
-    _set(session, joined_through=through)
+    _set(session, joined_watermark=through)
 
 
 def note_options(session: Session, joined_distance: int, options: Mapping[str, Any]) -> None:
     """From now on groups are made with these; nothing counts as joined where pairs farther apart are wanted."""
     known = read_clustering(session)
     if known is not None and joined_distance > known.joined_distance:
-        _set(session, joined_through=0, joined_distance=joined_distance)
+        _set(session, joined_watermark=0, joined_distance=joined_distance)
     _set(session, options=dict(options))
 
 

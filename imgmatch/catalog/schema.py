@@ -275,7 +275,7 @@ clusterings = Table(
     "clusterings",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("joined_through", BigInteger, nullable=False),  # near pairs of fingerprints up to this row are kept
+    Column("joined_watermark", BigInteger, nullable=False),  # near pairs of fingerprints up to this row are kept
     Column("joined_distance", Integer, nullable=False),  # those within so many bits
     Column("options", _Map, nullable=False),  # what the groups that are kept were made with
     Column("finished_at", BigInteger),  # empty until the first run is done

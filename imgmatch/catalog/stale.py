@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-_JOINED = "(SELECT joined_through FROM clusterings)"  # NULL before the first run: then nothing is compared with it
+_JOINED = "(SELECT joined_watermark FROM clusterings)"  # NULL before the first run: then nothing is compared with it
 _NOTE = "INSERT OR IGNORE INTO stale_fingerprints"
 _OF_PHOTO = f"SELECT fingerprint_id FROM photo_fingerprints WHERE photo_id = NEW.id AND fingerprint_id <= {_JOINED}"
 _SHOWING = (

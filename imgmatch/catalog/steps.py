@@ -104,7 +104,7 @@ VERSION_6 = (
         INTEGER NOT NULL, PRIMARY KEY (low, high), FOREIGN KEY(low) REFERENCES fingerprints (id) ON DELETE CASCADE,
         FOREIGN KEY(high) REFERENCES fingerprints (id) ON DELETE CASCADE) WITHOUT ROWID""",
     "CREATE INDEX ix_near_pairs_high ON near_pairs (high)",
-    """CREATE TABLE clusterings (id INTEGER NOT NULL, joined_through BIGINT NOT NULL, joined_distance INTEGER NOT
+    """CREATE TABLE clusterings (id INTEGER NOT NULL, joined_watermark BIGINT NOT NULL, joined_distance INTEGER NOT
         NULL, options JSON NOT NULL, finished_at BIGINT, PRIMARY KEY (id))""",
     "CREATE TABLE stale_fingerprints (fingerprint_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id))",
     """CREATE TABLE rings (id INTEGER NOT NULL, ring VARCHAR NOT NULL, new INTEGER, changes JSON NOT NULL, joined

@@ -43,7 +43,7 @@ def is_current(parts: Parts, options: ClusteringOptions) -> bool:
         state = read_clustering(session)
         if state is None or state.finished_at is None or dict(state.options) != options.as_json():
             return False
-        if count_stale(session) or has_new(session, parts.hasher_name, state.joined_through):
+        if count_stale(session) or has_new(session, parts.hasher_name, state.joined_watermark):
             return False
     return is_searched(parts)
 
@@ -76,17 +76,17 @@ def _begin(session: Session, hasher: str, options: ClusteringOptions) -> None:
         note_all(session, hasher, 0)
     elif dict(state.options) != options.as_json():
         note_options(session, max(options.max_distance, state.joined_distance), options.as_json())
-        note_all(session, hasher, state.joined_through)
+        note_all(session, hasher, state.joined_watermark)
 
 
 def _join(parts: Parts, lease: Lease, progress: Progress) -> None:
     """Find the near pairs of new fingerprints, some at a time."""
     with parts.catalog.read() as session:
         state = read_clustering(session)
-        if state is None or not has_new(session, parts.hasher_name, state.joined_through):
+        if state is None or not has_new(session, parts.hasher_name, state.joined_watermark):
             return
         ids, bits = read_bits(session, parts.hasher_name)
-    joined = state.joined_through
+    joined = state.joined_watermark
     for end in range(
         int(np.searchsorted(ids, joined, "right")) + JOINED_AT_ONCE, len(ids) + JOINED_AT_ONCE, JOINED_AT_ONCE
     ):

@@ -175,7 +175,7 @@ def told(ran: Ran, planted: Pairs) -> dict[str, Any]:
 def take_as_joined(home: Path) -> None:
     """Note that all photos there are were joined among themselves: no near pair is kept of those that were not."""
     with closing(sqlite3.connect(home / "index" / "catalog.sqlite3", isolation_level=None)) as raw:
-        raw.execute("UPDATE clusterings SET joined_through = (SELECT max(id) FROM fingerprints)")
+        raw.execute("UPDATE clusterings SET joined_watermark = (SELECT max(id) FROM fingerprints)")
 
 
 if __name__ == "__main__":
