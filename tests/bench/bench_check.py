@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import faiss
 import numpy as np
-from common import milliseconds, peer, photos_in, print_figures, resident_mib, say, spread
+from common import QUICK, milliseconds, peer, photos_in, print_figures, resident_mib, say, spread
 from PIL import Image, ImageOps
 from sqlalchemy import func, insert, select
 
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
     from imgmatch.model import Failure
 
 SEED = 20
-SYNTHETIC = 1_000_000
+SYNTHETIC = 50_000 if QUICK else 1_000_000
 AT_ONCE = 50_000
 REAL = 200
-QUERIES = 200
+QUERIES = 40 if QUICK else 200
 ORACLE_QUERIES = 12
 BEYOND = 12
 """Fingerprints are planted at every distance up to this many bits beyond ``max_distance``."""
 
 BATCH = 64
-PEER_QUERIES = 40
+PEER_QUERIES = 10 if QUICK else 40
 PEER_BUILD_SECONDS = 30
 
 Item = TypeVar("Item")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import faiss
 import numpy as np
-from common import milliseconds, peak_mib, photos_in, print_figures, say, spread
+from common import QUICK, milliseconds, peak_mib, photos_in, print_figures, say, spread
 from edits import edited
 from PIL import Image
 from sqlalchemy import func, insert, select
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 SEED = 5
 AT_ONCE = 20_000
 REAL = 1_500
-QUERIES, WARM = 60, 6
+QUERIES, WARM = 12 if QUICK else 60, 6
 BATCH = 64
 NOISE = 0.15
 """Share of the 32 digits of a code that are drawn anew."""
 
 
 def run() -> dict[str, Any]:
-    photos = int(sys.argv[sys.argv.index("--photos") + 1]) if "--photos" in sys.argv else 100_000
+    photos = int(sys.argv[sys.argv.index("--photos") + 1]) if "--photos" in sys.argv else 6_000 if QUICK else 100_000
     for option, work in (("--ask", asked), ("--upkeep", upkeep)):
         if option in sys.argv:
             return work(Path(sys.argv[sys.argv.index(option) + 1]))

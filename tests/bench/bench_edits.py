@@ -11,7 +11,6 @@ import csv
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import imagehash
 import numpy as np
-from common import PHOTOS, photos_in, print_figures, say
+from common import PHOTOS, QUICK, photos_in, print_figures, say
 from edited_copies import Asked, drawn
 from edits import EDITS
 from PIL import Image
@@ -41,7 +40,6 @@ DEFAULT, OTHER = 24, 8
 
 STORED = ("portraits", "phone", "generated", "avatars")
 PLACEHOLDERS, PEOPLE = "placeholders", "same-person"
-QUICK = "--quick" in sys.argv
 SLOW_SAMPLE = 6
 """Copies an edit that the slow peers are asked about."""
 

@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import print_figures, say
+from common import QUICK, print_figures, say
 from cropped import crops
 
 from imgmatch.index import Index
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SEED = 12
-KILLS = 10
+KILLS = 3 if QUICK else 10
 KNOWN, CHANGED, GONE, BROKEN = 0.1, 0.01, 0.01, 0.002
 """Shares of the photos: in the index beforehand, changed since, gone since, and files that are none."""
-QUERIES = 200
+QUERIES = 20 if QUICK else 200
 
 
 def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary:
         place = Path(option("--folder", temporary))
-        count = int(option("--photos", "50000"))
+        count = int(option("--photos", "2000" if QUICK else "50000"))
         say("drawing photos")
         drawn = crops(place / "photos", count)
         say("two indexes of a tenth of them")

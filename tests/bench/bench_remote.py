@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from common import PHOTOS, photos_in, print_figures, say
+from common import PHOTOS, QUICK, photos_in, print_figures, say
 
 from imgmatch.actions.scan import scan
 from imgmatch.describing.messages import Job
@@ -26,12 +26,12 @@ from imgmatch.sources.retrying import RemoteOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COUNT = 1000
+COUNT = 100 if QUICK else 1000
 WARM_UP = 32
 """Photos, not among those timed, that every pool sees first."""
 
 LATENCY = 0.05
-ROUNDS = 3
+ROUNDS = 1 if QUICK else 3
 WORKERS = 2
 FOLDERS = ("phone", "portraits")
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import peer, photos_in, print_figures, say, spread
+from common import QUICK, peer, photos_in, print_figures, say, spread
 
 from imgmatch.cli.pages import LEAST_SIDE, SIDES
 from imgmatch.formats.ring_page import Shown, rings_page
@@ -188,7 +188,8 @@ def run(rings: int, out: Path) -> dict[str, Any]:
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rings", type=int, default=1000)
+    parser.add_argument("--rings", type=int, default=50 if QUICK else 1000)
+    parser.add_argument("--quick", action="store_true", help="50 rings")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from big_world import BigWorld, draw_big_world, load_big_world
-from common import print_figures, say
+from big_world import LEAST_SCALE, BigWorld, draw_big_world, load_big_world
+from common import QUICK, print_figures, say
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -223,7 +223,8 @@ def run(folder: Path, scale: float) -> dict[str, Any]:
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=LEAST_SCALE if QUICK else 1.0)
+    parser.add_argument("--quick", action="store_true", help="the smallest world")
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     if asked.folder is not None:

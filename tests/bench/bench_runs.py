@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 REAL = 2_000
 SIZES = (60_000, 1_000_000)
-QUICK = 20_000
+FEW = 20_000
 SHARE = 100
 """One photo in so many is new, and one in so many is a near copy."""
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--before", default=BEFORE)
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
-    sizes = (QUICK,) if asked.quick else (asked.photos,) if asked.photos else SIZES
+    sizes = (FEW,) if asked.quick else (asked.photos,) if asked.photos else SIZES
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary:
         folder = (asked.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 from bench_check import TimedPool
-from common import anonymous_mib, milliseconds, peak_mib, print_figures, resident_mib, say, spread
+from common import QUICK, anonymous_mib, milliseconds, peak_mib, print_figures, resident_mib, say, spread
 from cropped import crops
 from scale_index import fill
 from sqlalchemy import func, select
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REAL = 2_000
-ROUNDS, ROUND_PHOTOS = 3, 4_000
+ROUNDS, ROUND_PHOTOS = 3, 200 if QUICK else 4_000
 SMALL = 10_000
 QUERIES = 60
 STATUS_RUNS = 5
@@ -45,7 +45,7 @@ def run() -> dict[str, Any]:
         return asked(*map(Path, sys.argv[sys.argv.index("--ask") + 1 :][:2]))
     if "--rebuild" in sys.argv:
         return rebuilt(Path(option("--rebuild", "")))
-    photos = int(option("--photos", "10000000"))
+    photos = int(option("--photos", "100000" if QUICK else "10000000"))
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary:
         place = Path(option("--folder", temporary))
         say("drawing photos")

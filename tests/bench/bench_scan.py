@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from common import peak_mib, peer, photos_in, print_figures, say
+from common import QUICK, peak_mib, peer, photos_in, print_figures, say
 from cropped import crops
 from PIL import Image
 
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 SEED = 20
 SMALL_SIZE = (400, 533)
-SMALL_ROUNDS = 5
+SMALL_ROUNDS = 1 if QUICK else 5
 WARM_UP = 64
 """Photos of the same size, not among those timed, that every pool sees first."""
 
 LARGE_SIDE = 2000
 LARGE_QUALITY = 88
-LARGE_PHOTOS = 150
-LARGE_ROUNDS = 3
+LARGE_PHOTOS = 40 if QUICK else 150
+LARGE_ROUNDS = 1 if QUICK else 3
 LARGE_PEER_EVERY = 4
 """The peer takes a third of a second a large photo, so it gets every fourth."""
 
-MEMORY_PHOTOS = 500
+MEMORY_PHOTOS = 100 if QUICK else 500
 MEMORY_TIMES = (1, 4, 16)
 MEMORY_SIZE = (352, 480)
 
-BUSY_PHOTOS = 20_000
+BUSY_PHOTOS = 400 if QUICK else 20_000
 
 KIB = 1024
 

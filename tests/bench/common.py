@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 PHOTOS = SHARED / "photos"
 
+QUICK = "--quick" in sys.argv
+"""The short form: it shows that a benchmark runs; what it measures is not for BENCHMARKS.md."""
+
 LIBRARIES = ("imgmatch", "numpy", "opencv-python-headless", "pillow", "faiss-cpu", "scipy", "sqlalchemy")
 PEERS = ("threatexchange", "pdqhash", "psutil")
 
