@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgmatch import registry
 from imgmatch.errors import (
     ConflictError,
     ImgmatchError,
@@ -38,6 +39,7 @@ from imgmatch.model import (
     Comparison,
     Decision,
     DecisionKind,
+    DemoWorld,
     Depth,
     Erasure,
     Evidence,
@@ -60,18 +62,29 @@ from imgmatch.model import (
     Status,
     Verdict,
 )
+from imgmatch.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from imgmatch.actions.compare import compare
+    from imgmatch.actions.demo import draw_demo
+    from imgmatch.actions.hash import hash_photos
+    from imgmatch.actions.labels import read_pairs
+    from imgmatch.actions.pictures import view_photos
+    from imgmatch.actions.queries import named_photos
+    from imgmatch.actions.scan import open_sources
     from imgmatch.imaging.limits import Limits
     from imgmatch.index import Index
+    from imgmatch.sources.retrying import RemoteOptions
 
 __all__ = [
+    "SILENT",
     "Change",
     "CheckResult",
     "Comparison",
     "ConflictError",
     "Decision",
     "DecisionKind",
+    "DemoWorld",
     "Depth",
     "Erasure",
     "Evidence",
@@ -101,6 +114,8 @@ __all__ = [
     "Photo",
     "PhotoError",
     "Picture",
+    "Progress",
+    "RemoteOptions",
     "Ring",
     "RingAccount",
     "ScanResult",
@@ -110,17 +125,33 @@ __all__ = [
     "Status",
     "UnknownNameError",
     "Verdict",
+    "compare",
+    "draw_demo",
+    "hash_photos",
+    "named_photos",
+    "open_sources",
+    "read_pairs",
+    "view_photos",
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 -- two classes that bring NumPy, FAISS and OpenCV with them
-    """Load the heavy part of the door when it is first asked for, so that ``imgmatch --help`` stays quick."""
-    if name == "Index":
-        from imgmatch.index import Index  # noqa: PLC0415
+_HEAVY = {
+    "Index": "imgmatch.index:Index",
+    "Limits": "imgmatch.imaging.limits:Limits",
+    "RemoteOptions": "imgmatch.sources.retrying:RemoteOptions",
+    "compare": "imgmatch.actions.compare:compare",
+    "draw_demo": "imgmatch.actions.demo:draw_demo",
+    "hash_photos": "imgmatch.actions.hash:hash_photos",
+    "named_photos": "imgmatch.actions.queries:named_photos",
+    "open_sources": "imgmatch.actions.scan:open_sources",
+    "read_pairs": "imgmatch.actions.labels:read_pairs",
+    "view_photos": "imgmatch.actions.pictures:view_photos",
+}
+"""What brings NumPy, FAISS and OpenCV with it, and is loaded when it is first asked for: ``--help`` stays quick."""
 
-        return Index
-    if name == "Limits":
-        from imgmatch.imaging.limits import Limits  # noqa: PLC0415
 
-        return Limits
-    raise AttributeError(f"module 'imgmatch' has no attribute {name!r}")
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- classes and functions
+    """One of the heavy parts of the door."""
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'imgmatch' has no attribute {name!r}")
+    return registry.load(_HEAVY[name])

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
+from imgmatch.actions.calibrate import SAMPLE, calibrate
+from imgmatch.actions.check import check
+from imgmatch.actions.compare import compare_in
+from imgmatch.actions.decide import decide
+from imgmatch.actions.erase import erase
+from imgmatch.actions.hash import hashed
+from imgmatch.actions.labels import decided_pairs
+from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
+from imgmatch.actions.queries import named_photo, named_photos
+from imgmatch.actions.rings import find_rings, keep_report
+from imgmatch.actions.scan import scan
+from imgmatch.actions.status import status
 from imgmatch.catalog import lookups, migrations
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
-from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import to_microseconds
+from imgmatch.clustering.common import CommonCriteria
 from imgmatch.clustering.keeping import kept_current
-from imgmatch.describing.messages import job_of
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
@@ -30,32 +38,40 @@ from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 from imgmatch.imaging.limits import Limits
 from imgmatch.ingest.intake import Intake
-from imgmatch.matching.checking import Checker
 from imgmatch.matching.verification import Wanted
-from imgmatch.model import (
-    CheckResult,
-    Depth,
-    NamedPhoto,
-    ScanResult,
-)
+from imgmatch.model import Depth, ScanResult
 from imgmatch.numeric import use_one_thread
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import os
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
 
-    from imgmatch.features.pair_model import Rule
+    from imgmatch.actions.queries import Query
     from imgmatch.hashers.base import Hasher
-    from imgmatch.model import NewPhoto, Skipped
+    from imgmatch.model import (
+        CheckResult,
+        Comparison,
+        Decision,
+        Erasure,
+        Forecast,
+        Hashed,
+        IndexStatus,
+        Labelled,
+        NewPhoto,
+        Picture,
+        RingsReport,
+        Skipped,
+        Verdict,
+    )
     from imgmatch.progress import Progress
+    from imgmatch.sources.base import Source
 
 LIBRARY_SOURCE = "library"
 """The source that photos added by a program, not by a scan, are filed under."""
-
-_CHECKED_AT_ONCE = 64
 
 
 class Index:
@@ -189,10 +205,10 @@ class Index:
         """What it is made of."""
         return Parts(self.layout, self._header, self.catalog, self.searcher, self.features, self.pool)
 
-    @cached_property
+    @property
     def hasher(self) -> Hasher:
         """The hasher whose fingerprints are searched."""
-        return registry.hasher(self._header.hashers[0])
+        return self.parts.hasher
 
     @property
     def max_distance(self) -> int:
@@ -213,7 +229,7 @@ class Index:
 
     def check(
         self,
-        photo: str | os.PathLike[str] | bytes,
+        photo: Query,
         *,
         account: str | None = None,
         limit: int = 20,
@@ -236,40 +252,94 @@ class Index:
             what was found; a photo that cannot be read is a result with a reason, not an error.
         """
         wanted = Wanted(account, limit, related, min_score, max_distance)
-        (result,) = self.answers([named_photo(photo)], wanted)
+        (result,) = check(self.parts, [named_photo(photo)], wanted)
         return result
 
     def check_many(
         self,
-        photos: Iterable[str | os.PathLike[str] | bytes | NamedPhoto],
+        photos: Iterable[Query],
         *,
         account: str | None = None,
         limit: int = 20,
         max_distance: int | None = None,
         related: bool = False,
         min_score: float | None = None,
+        root: Path | None = None,
     ) -> Iterator[CheckResult]:
-        """As :meth:`check` for many photos, in order; cheaper a photo, since they are searched together."""
-        wanted = Wanted(account, limit, related, min_score, max_distance)
-        return self.answers((named_photo(photo) for photo in photos), wanted)
+        """Which accounts carry each photo, in order; a folder or manifest stands for its photos.
 
-    def answers(
-        self, photos: Iterable[NamedPhoto], wanted: Wanted, *, rule: Rule | None = None
-    ) -> Iterator[CheckResult]:
-        """The answer for each photo, in order.
+        Cheaper a photo than :meth:`check`, since they are searched together.
 
         Args:
-            photos: under the names their answers carry.
-            wanted: what to show of what is found.
-            rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
+            photos: files, bytes, folders and manifests.
+            account: as of :meth:`check`.
+            limit: likewise.
+            max_distance: likewise.
+            related: likewise.
+            min_score: likewise.
+            root: refuse photos outside this folder.
+
+        Raises:
+            SourceError: a folder or a manifest cannot be read at all.
         """
-        self.pool.warm_up()
-        checker = Checker(self.catalog, self.searcher, self.features, self._header)
-        with self.catalog.read() as connection:
-            features = row_count(connection, "features") > 0  # where no photo has any, the query needs none
-        described = self.pool.describe(photos, lambda photo: job_of(photo, query=True, features=features))
-        for batch in chunks(described, _CHECKED_AT_ONCE):
-            yield from checker.answers(batch, wanted, rule)
+        wanted = Wanted(account, limit, related, min_score, max_distance)
+        return check(self.parts, named_photos(photos, root=root), wanted)
+
+    def compare(self, query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+        """The evidence for two photos being copies of one picture, as if the second were in this index.
+
+        Its hasher, its depth and its calibration count; :func:`imgmatch.compare` needs no index and judges as a new
+        one would.
+
+        Args:
+            query: a file, or the bytes of one.
+            stored: likewise.
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+
+        Raises:
+            PhotoError: one of them cannot be used; the message names it.
+        """
+        return compare_in(self.parts, query, stored, max_distance=max_distance)
+
+    def hash(self, photos: Iterable[Query], *, root: Path | None = None) -> Iterator[Hashed]:
+        """The fingerprints and quality of each photo, in order; a folder or manifest stands for its photos.
+
+        Its hashers are those of this index; :func:`imgmatch.hash_photos` needs none.
+
+        Args:
+            photos: files, bytes, folders and manifests.
+            root: refuse photos outside this folder.
+
+        Raises:
+            SourceError: a folder or a manifest cannot be read at all.
+        """
+        return hashed(self.pool, named_photos(photos, root=root))
+
+    def view(self, photos: Iterable[Query], *, side: int = SIDE) -> Iterator[Picture]:
+        """Each photo as it can be shown, in order.
+
+        Args:
+            photos: files, or the bytes of some.
+            side: pixels of the longer side at the most.
+        """
+        return viewed(self.pool, map(named_photo, photos), side)
+
+    def pictures(self, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
+        """Stored photos as they can be shown, by ``photo_id``: from their files, or else the thumbnails that are kept.
+
+        Args:
+            photo_ids: of the photos; one that is not in the index is left out.
+            side: pixels of the longer side at the most.
+        """
+        return stored_pictures(self.parts, photo_ids, side=side)
+
+    def status(self, *, verify: bool = False) -> IndexStatus:
+        """How much the index holds, what it is made of, and whether its engine files are there and complete.
+
+        Args:
+            verify: read the engine files from end to end, and compare their checksums.
+        """
+        return status(self.parts, verify=verify)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
@@ -280,6 +350,154 @@ class Index:
         return self.counts()["photos"]
 
     # -- writing ------------------------------------------------------------------------------------------------
+
+    def scan(
+        self,
+        sources: Sequence[str | os.PathLike[str] | Source],
+        *,
+        root: Path | None = None,
+        prune: bool = False,
+        since: datetime | None = None,
+        progress: Progress = SILENT,
+        count_ahead: bool = False,
+    ) -> ScanResult:
+        """Add or update the photos of every source, one after another.
+
+        Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
+
+        Args:
+            sources: folders, manifests, archives and photos, by path or URL, or opened with
+                :func:`imgmatch.open_sources`.
+            root: refuse photos outside this folder.
+            prune: remove photos of these sources that are gone from them.
+            since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
+                there are removed.
+            progress: hears how many photos are done with, those passed over too, and of every skipped one.
+            count_ahead: count all photos beside the work, so that ``progress`` hears of how many, once that is known.
+
+        Raises:
+            MissingExtraError: what reads a source is not installed.
+            SourceError: a source cannot be read at all; sources are opened before anything is written.
+            IndexUnusableError: the index cannot be written.
+        """
+        return scan(self, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead)
+
+    def rings(
+        self,
+        *,
+        max_distance: int | None = None,
+        min_score: float | None = None,
+        search: bool = True,
+        common_accounts: int | None = None,
+        common_days: float | None = None,
+        progress: Progress = SILENT,
+    ) -> RingsReport:
+        """Accounts tied together by photos they share, the largest ring first, and who had a photo first.
+
+        New photos are first looked up among all by their local features; what is found is kept, so that each run looks
+        up only what is new.
+
+        Args:
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+            min_score: what a pair by local features scores at least; ``None`` takes the pair model's own.
+            search: without it nothing is looked up, and nothing written.
+            common_accounts: a picture on so many accounts that come over a long time ties nobody; ``None`` takes 15.
+            common_days: the time is long if the middle half of them come over so many days; ``None`` takes 120.
+            progress: hears how far each kind of work is.
+
+        Raises:
+            IndexLockedError: another run is under way, and there is something to write.
+        """
+        common = CommonCriteria()
+        common = common if common_accounts is None else replace(common, accounts=common_accounts)
+        common = common if common_days is None else replace(common, days=common_days)
+        return find_rings(
+            self.parts, max_distance=max_distance, min_score=min_score, common=common, search=search, progress=progress
+        )
+
+    def keep_report(self, report: RingsReport) -> None:
+        """Let this be the report that later ones are compared with: :meth:`RingsReport.changed` says what is new since.
+
+        Args:
+            report: as :meth:`rings` gave it, not a part of it.
+
+        Raises:
+            IndexUnusableError: it cannot be written.
+        """
+        keep_report(self.parts, report)
+
+    def decide(
+        self,
+        verdict: Verdict,
+        *,
+        by: str,
+        ring: str | None = None,
+        group: str | None = None,
+        pair: tuple[str, str] | None = None,
+        reason: str | None = None,
+    ) -> Decision:
+        """Confirm, dismiss or mark as common a ring, a group or a pair of photos; what was decided last counts.
+
+        Args:
+            verdict: what is said.
+            by: who says so.
+            ring: the id of a ring: all its groups are decided on,
+            group: or that of a group,
+            pair: or the ids of two photos.
+            reason: why.
+
+        Raises:
+            ConflictError: the two photos are one.
+            NotFoundError: there is no such ring, group or photo.
+            ValueError: not one of ``ring``, ``group`` and ``pair`` was given.
+            IndexUnusableError: the index cannot be written.
+        """
+        return decide(self.parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
+
+    def erase(
+        self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+    ) -> Erasure:
+        """Remove an account, a photo or old photos everywhere, then search every file for traces.
+
+        Args:
+            account: all photos of this account,
+            photo_id: or this photo,
+            before: or all photos first seen before this moment, which has a time zone.
+
+        Raises:
+            NotFoundError: there is no such account or photo.
+            ValueError: not one of these was given.
+            IndexUnusableError: it cannot be written.
+        """
+        return erase(self, account=account, photo_id=photo_id, before=before)
+
+    def calibrate(
+        self,
+        pairs: Iterable[Labelled] = (),
+        *,
+        decisions: bool = False,
+        checks: int | None = None,
+        false_per_1000: float | None = None,
+        sample: int = SAMPLE,
+    ) -> Forecast:
+        """Fit scores to what people have decided, and say how many false answers to expect from this index.
+
+        With neither ``pairs`` nor ``decisions`` nothing is changed, unless ``false_per_1000`` is given.
+
+        Args:
+            pairs: photos and whether they are copies; see :func:`imgmatch.read_pairs`.
+            decisions: fit to what was decided in this index as well.
+            checks: checks a night; ``None`` takes as many as there are photos.
+            false_per_1000: accept candidates from the score that lets so many false answers be expected in a thousand
+                checks; ``None`` leaves it.
+            sample: how many stored photos to check for the forecast.
+
+        Raises:
+            ConflictError: there are too few pairs of one kind.
+            IndexUnusableError: the index cannot be written.
+        """
+        labelled = [*pairs, *(decided_pairs(self.parts) if decisions else ())]
+        return calibrate(self.parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
 
     def add(
         self,
@@ -391,12 +609,3 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def named_photo(photo: str | os.PathLike[str] | bytes | NamedPhoto) -> NamedPhoto:
-    """``photo`` under its path, or ``-`` where it came as bytes."""
-    if isinstance(photo, NamedPhoto):
-        return photo
-    if isinstance(photo, bytes):
-        return NamedPhoto("-", photo)
-    return NamedPhoto(os.fspath(photo), Path(photo))

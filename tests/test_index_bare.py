@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import photos
@@ -9,11 +10,13 @@ import pytest
 from PIL import ImageOps
 from test_index import LONELY, SHARED, world
 
+from imgmatch.actions.check import check
+from imgmatch.actions.queries import named_photo
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
-from imgmatch.index import Index, named_photo
+from imgmatch.index import Index
 from imgmatch.matching.checking import Checker
 from imgmatch.matching.verification import Wanted
 from imgmatch.model import Depth, Status
@@ -61,8 +64,8 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
     named = [named_photo(query) for query in queries()]
     described = list(bare.pool.describe(named, lambda photo: job_of(photo, query=True)))
     assert any(isinstance(reply, Description) and reply.asked is not None for _, reply in described)
-    assert list(bare.answers(named, wanted)) == checker.answers(described, wanted, None)
-    assert [len(result) > 0 for result in bare.answers(named[:2], wanted)] == [True, max_distance != 2]
+    assert list(check(bare.parts, named, wanted)) == checker.answers(described, wanted, None)
+    assert [len(result) > 0 for result in check(bare.parts, named[:2], wanted)] == [True, max_distance != 2]
 
 
 def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_does(bare: Index, full: Index) -> None:
@@ -75,12 +78,10 @@ def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_
                 yield item, reply
 
     for opened in (bare, full):
-        usual, opened.pool = opened.pool, Looking(1, Settings(opened.header.hashers, Limits()))
-        try:
-            assert opened.check(photos.png(photos.picture(LONELY))).accounts == 1
-        finally:
-            opened.pool.close()
-            opened.pool = usual
+        with Looking(1, Settings(opened.header.hashers, Limits())) as runner:
+            parts = replace(opened.parts, runner=runner)
+            [result] = check(parts, [named_photo(photos.png(photos.picture(LONELY)))], Wanted())
+        assert result.accounts == 1
     assert asked == [False, True]
 
 

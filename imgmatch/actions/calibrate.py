@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
+from imgmatch.actions.check import check
 from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
-from imgmatch.catalog.lookups import account_of, every_photo_id, files_of
+from imgmatch.catalog.lookups import account_of, counts, every_photo_id, files_of
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.errors import ConflictError
 from imgmatch.features import pair_model as rules
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from imgmatch.engines.parts import Parts
     from imgmatch.features.pair_model import Rule
-    from imgmatch.index import Index
     from imgmatch.model import Labelled
 
 LEAST_OF_EACH = 10
@@ -38,7 +39,7 @@ _ALL = 1_000_000
 
 
 def calibrate(
-    index: Index,
+    parts: Parts,
     pairs: Iterable[Labelled] = (),
     *,
     checks: int | None = None,
@@ -48,7 +49,7 @@ def calibrate(
     """Fit the scores to ``pairs``, if there are any, and foretell the false answers of this index.
 
     Args:
-        index: where it is kept, and whose photos are checked against each other.
+        parts: of the index where it is kept, and whose photos are checked against each other.
         pairs: what people have decided.
         checks: checks a night; ``None`` takes as many as there are photos.
         false_per_1000: choose the score from which candidates are accepted so that so many false answers are to be
@@ -59,46 +60,48 @@ def calibrate(
         ConflictError: there are too few pairs of one kind.
         IndexUnusableError: the index cannot be written.
     """
-    with index.catalog.read() as connection:
+    with parts.catalog.read() as connection:
         known = latest_calibration(connection)
     rule = calibrated(rules.shipped(), known)
     labelled = list(pairs)
     fitted = known.pairs if known else 0
     unusable = 0
     if labelled:
-        odds, copies = _log_odds(index, rule, labelled)
+        odds, copies = _log_odds(parts, rule, labelled)
         unusable, fitted = len(labelled) - len(odds), len(odds)
         rule = replace(rule, calibration=_fit(odds, copies))
-    scores, sampled = _answers(index, rule, sample)
+    scores, sampled = _answers(parts, rule, sample)
     if false_per_1000 is not None and sampled:
         rule = replace(rule, accept=_threshold(scores, sampled, false_per_1000))
     if labelled or false_per_1000 is not None:
         slope, shift = rule.calibration.tolist()
-        with index.writing(), index.catalog.write() as connection:
+        with parts.folder.lock(), parts.catalog.write() as connection:
             store_calibration(connection, Calibration(slope, shift, rule.accept, fitted))
     expected = float((1 - scores[scores >= rule.accept]).sum()) / max(sampled, 1)
-    nightly = len(index) if checks is None else checks
+    if checks is None:
+        with parts.catalog.read() as connection:
+            checks = counts(connection)["photos"]
     return Forecast(
         round(rule.accept, 4),
         fitted,
         unusable,
         sampled,
         round(1000 * expected, 3),
-        nightly,
-        round(nightly * expected, 2),
+        checks,
+        round(checks * expected, 2),
     )
 
 
-def _log_odds(index: Index, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _log_odds(parts: Parts, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The rule's own log odds for each usable pair, and whether it is one of copies."""
     jobs = [(pair.query, job_of(pair.query, query=True)) for pair in pairs]
     jobs += [(pair.stored, job_of(pair.stored)) for pair in pairs]
-    replies = [reply for _, reply in index.pool.describe(jobs, lambda item: item[1])]
-    verifier = Verifier(index.header.codebook, index.header.hashers[0], rule)
+    replies = [reply for _, reply in parts.runner.describe(jobs, lambda item: item[1])]
+    verifier = Verifier(parts.codebook, parts.hasher_name, rule)
     odds, copies = [], []
     for pair, query, stored in zip(pairs, replies[: len(pairs)], replies[len(pairs) :], strict=True):
         if isinstance(query, Description) and isinstance(stored, Description):
-            found = verifier.pair_odds(query, stored, index.max_distance)
+            found = verifier.pair_odds(query, stored, parts.hasher.profile.max_distance)
             if found is not None:
                 odds.append(found)
                 copies.append(pair.copy)
@@ -123,9 +126,9 @@ def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.flo
     return np.asarray(fitted.x, np.float64)
 
 
-def _answers(index: Index, rule: Rule, sample: int) -> tuple[NDArray[np.float64], int]:
+def _answers(parts: Parts, rule: Rule, sample: int) -> tuple[NDArray[np.float64], int]:
     """Scores of every candidate of other accounts that some stored photos get, and how many were asked about."""
-    with index.catalog.read() as connection:
+    with parts.catalog.read() as connection:
         ids = every_photo_id(connection)
         chosen = sorted(random.Random(SEED).sample(ids, min(sample, len(ids))))  # noqa: S311 -- a sample, not a secret
         files = files_of(connection, chosen)
@@ -134,7 +137,7 @@ def _answers(index: Index, rule: Rule, sample: int) -> tuple[NDArray[np.float64]
     wanted = Wanted(limit=_ALL, min_score=0.0)
     scores: list[float] = []
     asked = 0
-    for result in index.answers(photos, wanted, rule=rule):
+    for result in check(parts, photos, wanted, rule=rule):
         asked += result.status in {Status.MATCH, Status.NO_MATCH}
         best: dict[str, float] = {}
         for match in result:

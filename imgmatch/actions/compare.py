@@ -1,54 +1,75 @@
-"""The evidence for one pair of photos, without an index."""
+"""The evidence for one pair of photos."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.actions.pictures import pictures
+from imgmatch.actions.queries import named_photo
+from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
+from imgmatch.features import pair_model as rules
 from imgmatch.matching.evidence import EXACT
-from imgmatch.matching.verification import Verifier
-from imgmatch.model import Comparison, Picture
+from imgmatch.matching.verification import Verifier, calibrated
+from imgmatch.model import Comparison
 
 if TYPE_CHECKING:
+    from imgmatch.actions.queries import Query
+    from imgmatch.describing.runner import Runner
+    from imgmatch.engines.parts import Parts
     from imgmatch.model import NamedPhoto
 
 
-def compare(query: NamedPhoto, stored: NamedPhoto, *, max_distance: int | None = None) -> Comparison:
-    """Compare two photos as a check of a new index would.
+def compare(query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+    """Compare two photos without an index: as a check of a new one would.
 
     Raises:
         PhotoError: one of them cannot be used; the message names it.
     """
-    name = registry.DEFAULT_HASHERS[0]
-    allowed = registry.hasher(name).profile.max_distance if max_distance is None else max_distance
-    first, second = _describe(query, stored, name)
-    if first.sha256 == second.sha256 or first.pixels == second.pixels:
-        return Comparison(query.name, stored.name, is_match=True, evidence=EXACT)
-    verifier = Verifier(registry.DEFAULT_CODEBOOK, name)
-    evidence = verifier.pair(first, second, allowed)
-    return Comparison(query.name, stored.name, verifier.accepts(evidence, allowed), evidence)
-
-
-def compared_pictures(query: NamedPhoto, stored: NamedPhoto) -> tuple[Picture, Picture]:
-    """Both photos as they can be shown."""
-    with open_runner(registry.DEFAULT_RUNNER, 1, Settings()) as runner:
-        first, second = pictures(runner, (query, stored))
-    return first, second
-
-
-def _describe(query: NamedPhoto, stored: NamedPhoto, hasher: str) -> tuple[Description, Description]:
-    described = []
-    asked = ((query, job_of(query, query=True)), (stored, job_of(stored)))
+    hasher = registry.DEFAULT_HASHERS[0]
     with open_runner(registry.DEFAULT_RUNNER, 1, Settings((hasher,))) as runner:
-        for (photo, _), reply in runner.describe(asked, lambda item: item[1]):
-            if not isinstance(reply, Description):
-                detail = getattr(reply, "detail", "")
-                raise PhotoError(getattr(reply, "reason", SkipReason.UNREADABLE), f"{photo.name}: {detail}")
-            described.append(reply)
+        return _compared(runner, query, stored, Verifier(registry.DEFAULT_CODEBOOK, hasher), hasher, max_distance)
+
+
+def compare_in(parts: Parts, query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+    """Compare two photos as a check of this index would: by its hasher, at its depth, as it was last calibrated.
+
+    Raises:
+        PhotoError: one of them cannot be used; the message names it.
+    """
+    with parts.catalog.read() as connection:
+        rule = calibrated(rules.shipped(), latest_calibration(connection))
+    verifier = Verifier(parts.codebook, parts.hasher_name, rule)
+    return _compared(parts.runner, query, stored, verifier, parts.hasher_name, max_distance)
+
+
+def _compared(
+    runner: Runner,
+    query: Query,
+    stored: Query,
+    verifier: Verifier,
+    hasher: str,
+    max_distance: int | None,
+) -> Comparison:
+    one, other = named_photo(query), named_photo(stored)
+    first, second = _described(runner, one, other)
+    if first.sha256 == second.sha256 or first.pixels == second.pixels:
+        return Comparison(one.name, other.name, is_match=True, evidence=EXACT)
+    allowed = registry.hasher(hasher).profile.max_distance if max_distance is None else max_distance
+    evidence = verifier.pair(first, second, allowed)
+    return Comparison(one.name, other.name, verifier.accepts(evidence, allowed), evidence)
+
+
+def _described(runner: Runner, query: NamedPhoto, stored: NamedPhoto) -> tuple[Description, Description]:
+    asked = ((query, job_of(query, query=True)), (stored, job_of(stored)))
+    described = []
+    for (photo, _), reply in runner.describe(asked, lambda item: item[1]):
+        if not isinstance(reply, Description):
+            detail = getattr(reply, "detail", "")
+            raise PhotoError(getattr(reply, "reason", SkipReason.UNREADABLE), f"{photo.name}: {detail}")
+        described.append(reply)
     first, second = described
     return first, second

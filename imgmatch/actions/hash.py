@@ -1,31 +1,55 @@
-"""Fingerprints of photos, without an index."""
+"""Fingerprints of photos."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
+from imgmatch.actions.queries import named_photos
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
-from imgmatch.model import Hashed, NamedPhoto
+from imgmatch.model import Hashed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from imgmatch.actions.queries import Query
+    from imgmatch.describing.runner import Runner
+    from imgmatch.model import NamedPhoto
 
 
-def hash_photos(photos: Iterable[NamedPhoto], hashers: tuple[str, ...], *, workers: int = 1) -> Iterator[Hashed]:
-    """Hash each photo, in the order given.
+def hash_photos(
+    photos: Iterable[Query],
+    hashers: tuple[str, ...] = registry.DEFAULT_HASHERS,
+    *,
+    workers: int = 1,
+    root: Path | None = None,
+) -> Iterator[Hashed]:
+    """The fingerprints and quality of each photo, in order; a folder or manifest stands for its photos.
+
+    Args:
+        photos: files, bytes, folders and manifests.
+        hashers: what to compute.
+        workers: how many processes decode photos.
+        root: refuse photos outside this folder.
 
     Raises:
         UnknownNameError: there is no such hasher.
+        SourceError: a folder or a manifest cannot be read at all.
     """
     for name in hashers:
         registry.hasher(name)
     with open_runner(registry.DEFAULT_RUNNER, workers, Settings(hashers)) as runner:
-        for photo, reply in runner.describe(photos, job_of):
-            if isinstance(reply, Description):
-                prints = {name: bits.hex() for name, bits in reply.fingerprints.items()}
-                yield Hashed(photo.name, prints, reply.quality, reply.width, reply.height, reply.format)
-            else:
-                yield Hashed(photo.name, {}, reason=str(reply))
+        yield from hashed(runner, named_photos(photos, root=root))
+
+
+def hashed(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Hashed]:
+    """The fingerprints of each photo that ``runner`` computes, in order."""
+    for photo, reply in runner.describe(photos, lambda photo: job_of(photo, features=False)):
+        if isinstance(reply, Description):
+            prints = {name: bits.hex() for name, bits in reply.fingerprints.items()}
+            yield Hashed(photo.name, prints, reply.quality, reply.width, reply.height, reply.format)
+        else:
+            yield Hashed(photo.name, {}, reason=str(reply))

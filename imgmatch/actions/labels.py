@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgmatch.catalog.decisions import DecidedPhoto
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
 
 MOST_OF_ONE = 20
 """Pairs taken from one group of one decision: a large one must not drown the rest."""
@@ -51,12 +51,12 @@ def read_pairs(path: Path) -> tuple[list[Labelled], list[str]]:
     return pairs, problems
 
 
-def decided_pairs(index: Index) -> list[Labelled]:
+def decided_pairs(parts: Parts) -> list[Labelled]:
     """What moderators have confirmed or dismissed, pair by pair, of photos that are still there; the last word counts.
 
     Photos of one fingerprint are left out: there is nothing to score.
     """
-    with index.catalog.read() as connection:
+    with parts.catalog.read() as connection:
         verdicts = {decision.id: decision.verdict for decision in read_decisions(connection)}
         clusters: dict[tuple[int, int], list[DecidedPhoto]] = {}
         for decision, photo in read_decided_photos(connection):

@@ -7,39 +7,50 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from imgmatch import registry
+from imgmatch.actions.queries import named_photo
 from imgmatch.catalog.lookups import files_of
 from imgmatch.describing.messages import Job, Viewed
+from imgmatch.describing.runner import open_runner
+from imgmatch.describing.settings import Settings
 from imgmatch.features.record import open_thumbnail
 from imgmatch.model import Failure, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imgmatch.actions.queries import Query
     from imgmatch.catalog.rows import PhotoFile
     from imgmatch.describing.messages import Reply
     from imgmatch.describing.runner import Runner
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
     from imgmatch.model import NamedPhoto
 
 SIDE = 480
 """Longer side of what is shown, in pixels."""
 
 
-def pictures(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Picture]:
-    """Each photo as it can be shown, in order."""
-    for _, reply in runner.describe(photos, _view_job):
+def view_photos(photos: Iterable[Query], *, side: int = SIDE) -> Iterator[Picture]:
+    """Each photo as it can be shown, in order, without an index; its longer side has ``side`` pixels at the most."""
+    with open_runner(registry.DEFAULT_RUNNER, 1, Settings()) as runner:
+        yield from viewed(runner, map(named_photo, photos), side)
+
+
+def viewed(runner: Runner, photos: Iterable[NamedPhoto], side: int = SIDE) -> Iterator[Picture]:
+    """The same by a runner that is there already."""
+    for _, reply in runner.describe(photos, lambda photo: _view_job(photo, side)):
         yield _picture(reply)
 
 
-def stored_pictures(index: Index, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
+def stored_pictures(parts: Parts, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
     """The pictures of stored photos by ``photo_id``: from their files, or else the thumbnails that are kept.
 
     Their longer side has ``side`` pixels at the most. A photo that is not in the index is left out.
     """
-    with index.catalog.read() as connection:
+    with parts.catalog.read() as connection:
         files = files_of(connection, list(photo_ids))
     shown = {}
-    for (photo_id, file), reply in index.pool.describe(files.items(), lambda item: Job(item[1].path, view=side)):
+    for (photo_id, file), reply in parts.runner.describe(files.items(), lambda item: Job(item[1].path, view=side)):
         if isinstance(reply, Viewed) and reply.sha256 == file.sha256:
             shown[photo_id] = _picture(reply)
         else:
@@ -48,8 +59,8 @@ def stored_pictures(index: Index, photo_ids: Iterable[str], *, side: int = SIDE)
     return shown
 
 
-def _view_job(photo: NamedPhoto) -> Job | Failure:
-    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, view=SIDE)
+def _view_job(photo: NamedPhoto, side: int) -> Job | Failure:
+    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, view=side)
 
 
 def _picture(reply: Reply) -> Picture:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from imgmatch.errors import SourceError
@@ -15,6 +15,7 @@ from imgmatch.progress import SILENT, ItemCount
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.total import SourceTotal
+from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def scan(  # noqa: PLR0913 -- each is an option of the command
     index: Index,
-    sources: Sequence[str | Path | Source],
+    sources: Sequence[str | PathLike[str] | Source],
     *,
     root: Path | None = None,
     prune: bool = False,
@@ -59,7 +60,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     """
     with ExitStack() as stack:
         connections = stack.enter_context(Remote()) if remote is None else remote
-        opened = open_sources(sources, root=root, remote=connections)
+        opened = _opened(sources, root, connections)
         stack.enter_context(index.writing())
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
@@ -71,17 +72,28 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     return _sum(results)
 
 
+@contextmanager
 def open_sources(
-    sources: Sequence[str | Path | Source], *, root: Path | None = None, remote: Remote | None = None
-) -> list[Source]:
-    """Open every source that is not yet, reading nothing but the heads of manifests.
+    sources: Sequence[str | PathLike[str]], *, root: Path | None = None, remote: RemoteOptions | None = None
+) -> Iterator[list[Source]]:
+    """Open sources to be scanned, before an index is: reads nothing but the heads of manifests.
+
+    Args:
+        sources: folders, manifests, archives and photos, by path or URL.
+        root: refuse photos outside this folder.
+        remote: how photos are fetched from URLs.
 
     Raises:
         MissingExtraError: what reads a source is not installed.
         SourceError: one of them cannot be read at all.
     """
+    with Remote(remote or RemoteOptions()) as connections:
+        yield _opened(sources, root, connections)
+
+
+def _opened(sources: Sequence[str | PathLike[str] | Source], root: Path | None, remote: Remote | None) -> list[Source]:
     return [
-        open_source(source, root=root, remote=remote) if isinstance(source, (str, PathLike)) else source
+        open_source(fspath(source), root=root, remote=remote) if isinstance(source, (str, PathLike)) else source
         for source in sources
     ]
 

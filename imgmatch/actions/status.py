@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from imgmatch.engines.folder import Layout
     from imgmatch.engines.header import Header, Snapshot
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
 
 
-def status(index: Index, *, verify: bool = False) -> IndexStatus:
+def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
     """Look at an index; with ``verify`` read its engine files from end to end, else only whether they are complete."""
-    header = index.header
-    with index.catalog.read() as connection:
+    header = parts.folder.header()
+    with parts.catalog.read() as connection:
         return IndexStatus(
             **counts(connection),
             unfinished_scans=unfinished_scans(connection),
@@ -29,12 +29,12 @@ def status(index: Index, *, verify: bool = False) -> IndexStatus:
             engine=header.engine,
             codebook=header.codebook,
             generation=header.generation,
-            snapshot=_health(index, header.snapshot, partial(load_fingerprints, verify=verify)),
-            features_snapshot=_health(index, header.features, partial(load_features, verify=verify)),
+            snapshot=_health(parts, header.snapshot, partial(load_fingerprints, verify=verify)),
+            features_snapshot=_health(parts, header.features, partial(load_features, verify=verify)),
         )
 
 
-def _health(index: Index, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]) -> str:
-    if snapshot is None or not (index.path / snapshot.file).is_file():
+def _health(parts: Parts, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]) -> str:
+    if snapshot is None or not parts.folder.snapshot_path(snapshot).is_file():
         return "missing"
-    return "ok" if load(index.layout, index.header) is not None else "damaged"
+    return "ok" if load(parts.folder, parts.folder.header()) is not None else "damaged"

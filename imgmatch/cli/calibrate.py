@@ -19,7 +19,9 @@ from imgmatch.cli import options
     type=click.FloatRange(0, min_open=True),
     help="Accept candidates from the score that lets so many false answers be expected in a thousand checks.",
 )
-@click.option("--sample", type=click.IntRange(1), default=300, show_default=True, help="Photos checked to foretell.")
+@click.option(
+    "--sample", type=click.IntRange(1), default=300, show_default=True, help="Photos checked for the forecast."
+)
 @options.workers_option
 @options.format_option
 def calibrate(
@@ -33,21 +35,20 @@ def calibrate(
     workers: int,
     form: str,
 ) -> int:
-    """Fit scores to PAIRS.csv, and foretell how many false answers a night to expect from this index.
+    """Fit scores to PAIRS.csv, and say how many false answers a night to expect from this index.
 
     The file has columns query, stored (paths, relative to it) and copy (yes or no): pairs that people have decided.
     With neither it nor --decisions nothing is changed, unless --false-per-1000 is given.
     """
-    from imgmatch.actions.calibrate import calibrate as fit
-    from imgmatch.actions.labels import decided_pairs, read_pairs
+    from imgmatch import Index, read_pairs
     from imgmatch.formats.records import forecast_record
-    from imgmatch.index import Index
 
     labelled, problems = ([], []) if pairs is None else read_pairs(pairs)
     for problem in problems:
         options.note(problem, quiet=False)
     with Index.open(index_path, workers=workers) as index:
-        labelled += decided_pairs(index) if decisions else []
-        forecast = fit(index, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
+        forecast = index.calibrate(
+            labelled, decisions=decisions, checks=checks, false_per_1000=false_per_1000, sample=sample
+        )
     options.write_record(forecast_record(forecast), form)
     return options.EXIT_SOME_SKIPPED if forecast.unusable or problems else 0

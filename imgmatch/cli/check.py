@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import tee
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from imgmatch.model import CheckResult, NamedPhoto
+    from imgmatch.model import CheckResult
 
 COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
@@ -53,27 +54,21 @@ def check(
     quiet: bool,
 ) -> int:
     """Which accounts carry each PHOTO: a file, a folder or manifest of photos, or - for standard input."""
-    from imgmatch.actions.check import check as check_photos
+    from imgmatch import Index, named_photos
     from imgmatch.formats.records import check_record, check_rows
     from imgmatch.formats.table import check_table
-    from imgmatch.index import Index
-    from imgmatch.matching.verification import Wanted
 
-    seen = _Seen()
-    standard_input = options.standard_input() if "-" in photos else b""
+    seen, width = _Seen(), options.terminal_width()
+    asked, shown = tee(named_photos(options.photo_arguments(photos), root=root))
     with Index.open(index_path, workers=workers) as index:
-        found = check_photos(
-            index,
-            photos,
-            wanted=Wanted(account, limit, related, min_score, max_distance),
-            standard_input=standard_input,
-            root=root,
+        found = index.check_many(
+            asked, account=account, limit=limit, max_distance=max_distance, related=related, min_score=min_score
         )
         if form == "html":
-            write_page(index, seen.watched(found))
+            write_page(index, zip(shown, seen.watched(found), strict=False))
         else:
-            width = options.terminal_width()
-            results = (result for _, result in seen.watched(found))
+            del shown  # or it would be held in memory
+            results = seen.watched(found)
             write_stream(results, form, check_record, check_rows, COLUMNS, lambda result: check_table(result, width))
     if seen.unreadable:
         options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
@@ -86,13 +81,13 @@ class _Seen:
     def __init__(self) -> None:
         self.photos = self.unreadable = self.matching = 0
 
-    def watched(self, results: Iterable[tuple[NamedPhoto, CheckResult]]) -> Iterator[tuple[NamedPhoto, CheckResult]]:
+    def watched(self, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
         """Pass results on, counting them."""
-        for photo, result in results:
+        for result in results:
             self.photos += 1
             self.unreadable += result.status == "unreadable"
             self.matching += result.status == "match"
-            yield photo, result
+            yield result
 
     def exit_code(self, *, fail_on_match: bool) -> int:
         """A match is told first; a run in which nothing could be read has failed."""

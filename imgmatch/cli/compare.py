@@ -15,17 +15,16 @@ from imgmatch.cli import options
 @options.page_option
 def compare(a: str, b: str, *, max_distance: int | None, fail_on_match: bool, form: str) -> int:
     """Show the evidence for photos A and B being copies of one picture, as if B were in an index; - reads one."""
-    from imgmatch.actions.compare import compare as compare_photos
-    from imgmatch.actions.compare import compared_pictures
+    import imgmatch
     from imgmatch.cli.pages import write_comparison
     from imgmatch.formats.records import compare_record
 
     if a == b == "-":
         raise click.UsageError("standard input holds one photo, not two")
     photos = options.photo_argument(a), options.photo_argument(b)
-    comparison = compare_photos(*photos, max_distance=max_distance)
+    comparison = imgmatch.compare(*photos, max_distance=max_distance)
     if form == "html":
-        write_comparison(comparison, *compared_pictures(*photos))
+        write_comparison(comparison, *imgmatch.view_photos(photos))
     else:
         options.write_record(compare_record(comparison), form)
     return options.EXIT_MATCH if fail_on_match and comparison.is_match else 0

@@ -40,15 +40,12 @@ def decide(
 
     Decisions are kept for good. A later one on the same photos counts instead.
     """
-    from imgmatch.actions import decide as actions
+    from imgmatch import Index, Verdict
     from imgmatch.formats.records import decision_record
-    from imgmatch.index import Index
-    from imgmatch.model import Verdict
 
     if sum(one is not None for one in (ring, group, pair)) != 1:
         raise click.UsageError("give one of --ring, --group and --pair")
-    said = Verdict(verdict)
     with Index.open(index_path) as index:
-        decision = actions.decide(index.parts, said, by=by, ring=ring, group=group, pair=pair, reason=reason)
+        decision = index.decide(Verdict(verdict), ring=ring, group=group, pair=pair, by=by, reason=reason)
     options.write_record(decision_record(decision), form)
     return 0

@@ -7,7 +7,11 @@ from pathlib import Path
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.pages import rings_pages
 from imgmatch.cli.progress import counts
+
+PAGE = "rings.html"
+"""The page on the rings, beside the manifest."""
 
 
 @click.command(short_help="Draw a small world and find its rings.")
@@ -15,23 +19,32 @@ from imgmatch.cli.progress import counts
 @options.workers_option
 @options.quiet_option
 def demo(folder: Path, *, workers: int, quiet: bool) -> int:
-    """Draw accounts with planted rings into DIR (default: demo-world), scan them, show the rings, check one photo."""
-    from imgmatch.actions.demo import demo as run_demo
+    """Draw accounts with planted rings into DIR (default: demo-world), scan them, show the rings, check one photo.
+
+    The rings are also written as an HTML page, to be looked at in a browser.
+    """
+    from imgmatch import Index, draw_demo
     from imgmatch.formats.table import check_table, rings_table
 
     options.note(f"drawing accounts and their photos into {folder} (about ten seconds) ...", quiet=quiet)
-    with counts("photos", quiet=quiet) as progress:
-        report = run_demo(folder, workers=workers, progress=progress)
-    width, scanned, planted = options.terminal_width(), report.scanned, report.world.rings
-    options.write(rings_table(report.rings, width))
-    options.write(f"\nOne suspicious photo, {report.world.suspect}, is mirrored and greyed:\n\n")
-    options.write(check_table(report.suspect, width))
+    world = draw_demo(folder)
+    with Index.open(world.index, create=True, workers=workers) as index:
+        with counts("photos", quiet=quiet) as progress:
+            scanned = index.scan([world.manifest], prune=True, progress=progress)
+        report, suspect, page = index.rings(), index.check(world.suspect), folder / PAGE
+        with page.open("w", encoding="utf-8") as file:
+            file.writelines(rings_pages(index, world.index, report))
+    width, found = options.terminal_width(), world.found(report.rings)
+    options.write(rings_table(report, width))
+    options.write(f"\nOne suspicious photo, {world.suspect}, is mirrored and greyed:\n\n")
+    options.write(check_table(suspect, width))
     options.write(
         f"\n{scanned.photos_per_second:,.0f} photos/s; {scanned.skipped} photos skipped (damaged, empty or flat). "
-        f"{report.rings_found} of {len(planted)} planted rings found exactly.\n"
+        f"{found} of {len(world.planted)} planted rings found exactly.\n"
+        f"The rings as a page, with their photos: {page}\n"
         f"Look around:\n"
-        f"  imgmatch status --index {report.index}\n"
-        f"  imgmatch rings --index {report.index} --format jsonl\n"
-        f"  imgmatch check {report.world.suspect} --index {report.index} --account {report.world.suspect_account}\n"
+        f"  imgmatch status --index {world.index}\n"
+        f"  imgmatch rings --index {world.index} --format jsonl\n"
+        f"  imgmatch check {world.suspect} --index {world.index} --account {world.suspect_account}\n"
     )
-    return 0 if report.rings_found == len(planted) else 1
+    return 0 if found == len(world.planted) else 1

@@ -46,16 +46,15 @@ def erase(
 
     The exit code is 1 where traces were found, a report still shows what was erased, or one cannot be read.
     """
-    from imgmatch.actions.erase import erase as erase_everywhere
+    from imgmatch import Index
     from imgmatch.formats.records import erase_record
     from imgmatch.formats.reported import look_through
-    from imgmatch.index import Index
 
     if sum(one is not None for one in (account, photo_id, older_than)) != 1:
         raise click.UsageError("give one of --account, --photo-id and --older-than")
     before = None if older_than is None else datetime.now(UTC) - timedelta(days=older_than)
     with Index.open(index_path) as index:
-        erasure = erase_everywhere(index, account=account, photo_id=photo_id, before=before)
+        erasure = index.erase(account=account, photo_id=photo_id, before=before)
     looked = None
     try:
         if paths:

@@ -38,8 +38,7 @@ def hash_(
     The table prints a line a fingerprint in the form of tx (signal type, space, 64 hexadecimal digits); the other
     formats say of which photo it is.
     """
-    from imgmatch.actions.check import named_photos
-    from imgmatch.actions.hash import hash_photos
+    from imgmatch import hash_photos
     from imgmatch.formats.records import hash_record
     from imgmatch.formats.table import hash_lines
 
@@ -56,9 +55,7 @@ def hash_(
             skipped += result.reason is not None
             yield result
 
-    standard_input = options.standard_input() if "-" in photos else b""
-    named = named_photos(photos, standard_input, root)
-    results = hash_photos(named, wanted, workers=workers)
+    results = hash_photos(options.photo_arguments(photos), wanted, workers=workers, root=root)
     write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
     if skipped:
         return options.EXIT_SOME_SKIPPED if skipped < seen else 1

@@ -15,7 +15,7 @@ from imgmatch.cores import usable_cores
 from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from imgmatch.model import NamedPhoto
 
@@ -23,6 +23,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 FORMATS = ("table", "json", "jsonl", "csv")
 PAGES = (*FORMATS, "html")
+STANDARD_INPUT = "-"
 EXIT_SOME_SKIPPED = 5
 EXIT_MATCH = 10
 _PIPE_WIDTH = 160
@@ -138,7 +139,7 @@ def note(text: str, *, quiet: bool) -> None:
 
 def standard_input() -> bytes:
     """What is piped in, up to a little more than a photo may have."""
-    from imgmatch.imaging.limits import Limits
+    from imgmatch import Limits
 
     return sys.stdin.buffer.read(Limits().file_bytes + 1)
 
@@ -147,6 +148,14 @@ def photo_argument(argument: str) -> NamedPhoto:
     """A file, or standard input for ``-``."""
     from imgmatch.model import NamedPhoto
 
-    if argument == "-":
-        return NamedPhoto("-", standard_input())
+    if argument == STANDARD_INPUT:
+        return NamedPhoto(STANDARD_INPUT, standard_input())
     return NamedPhoto(argument, Path(argument))
+
+
+def photo_arguments(arguments: Sequence[str]) -> list[str | NamedPhoto]:
+    """Photos, folders and manifests as they are; standard input, read once, for ``-``."""
+    if STANDARD_INPUT not in arguments:
+        return list(arguments)
+    piped = photo_argument(STANDARD_INPUT)
+    return [piped if argument == STANDARD_INPUT else argument for argument in arguments]

@@ -26,12 +26,11 @@ def write_page(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -
 
 
 def _shown_checks(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -> Iterator[ShownCheck]:
-    from imgmatch.actions.pictures import pictures, stored_pictures
     from imgmatch.formats.html import ShownCheck, ShownMatch
 
     for photo, result in checks:
-        (query,) = pictures(index.pool, [photo])
-        stored = stored_pictures(index, [match.photo.photo_id for match in result])
+        (query,) = index.view([photo])
+        stored = index.pictures([match.photo.photo_id for match in result])
         matches = tuple(ShownMatch(match, _shown(stored[match.photo.photo_id])) for match in result)
         yield ShownCheck(result, _shown(query), matches)
 
@@ -55,7 +54,6 @@ _AT_ONCE = 128
 
 def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: Progress = SILENT) -> Iterator[str]:
     """One page on a report, in pieces; ``progress`` hears how far the pictures are."""
-    from imgmatch.actions.pictures import stored_pictures
     from imgmatch.formats.ring_page import rings_page
 
     groups = (group for ring in report.rings for group in ring.groups)
@@ -64,7 +62,7 @@ def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: P
     side = next((side for most, side in SIDES if len(wanted) <= most), LEAST_SIDE)
     pictures: dict[str, Shown] = {}
     for start in range(0, len(wanted), _AT_ONCE):
-        found = stored_pictures(index, wanted[start : start + _AT_ONCE], side=side)
+        found = index.pictures(wanted[start : start + _AT_ONCE], side=side)
         pictures |= {photo_id: _shown(picture) for photo_id, picture in found.items()}
         progress.step("pictures", min(start + _AT_ONCE, len(wanted)), len(wanted))
     yield from rings_page(report, pictures, index=None if index_path == _DEFAULT_INDEX else str(index_path))

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 @options.quiet_option
 def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
     """Make the engine file anew from the catalog alone; the photos are not needed."""
-    from imgmatch.actions.status import status as look
+    from imgmatch import Index
     from imgmatch.formats.records import status_record
-    from imgmatch.index import Index
 
     with Index.open(index_path) as index:
         with bars(quiet=quiet) as progress:
             index.rebuild(progress)
-        options.write_record(status_record(look(index)), form)
+        options.write_record(status_record(index.status()), form)
     return 0

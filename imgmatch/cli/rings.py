@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -87,24 +86,19 @@ def rings(
     New photos are first looked up among all by their local features; what is found is kept, so that each night looks
     up only what is new.
     """
-    from imgmatch.actions.rings import find_rings, keep_report
-    from imgmatch.clustering.common import CommonCriteria
-    from imgmatch.index import Index
+    from imgmatch import Index
 
     if new and no_search:
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
     check_metrics(metrics_file)
-    common = CommonCriteria()
-    common = common if common_accounts is None else replace(common, accounts=common_accounts)
-    common = common if common_days is None else replace(common, days=common_days)
     with Index.open(index_path, workers=workers) as index:
         with bars(quiet=quiet) as progress:
-            report = find_rings(
-                index.parts,
+            report = index.rings(
                 max_distance=max_distance,
                 min_score=min_score,
-                common=common,
                 search=not no_search,
+                common_accounts=common_accounts,
+                common_days=common_days,
                 progress=progress,
             )
         shown = (report.changed() if new else report).of_size(min_accounts)
@@ -115,7 +109,7 @@ def rings(
             out.write(_text(shown, form, new=new))
         out.flush()  # what cannot be written is told, not lost when the file is closed
         if new:  # only now: a report that nobody could read is not the last one
-            keep_report(index.parts, report)
+            index.keep_report(report)
     write_metrics(metrics_file, "rings", _values(report))
     log.event("rings", **_values(report))
     _tell(shown, form, quiet=quiet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,20 +13,12 @@ from imgmatch.cli.progress import SkipList, counts, is_shown
 from imgmatch.model import Depth
 
 if TYPE_CHECKING:
-    from typing import Any, TextIO
-
-
-class _PathOrUrl(click.Path):
-    """A path as it always was; a URL stays text, for a path would drop one of its strokes."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
-        from imgmatch.sources.urls import is_url
-
-        return value if isinstance(value, str) and is_url(value) else super().convert(value, param, ctx)
+    from pathlib import Path
+    from typing import TextIO
 
 
 @click.command(short_help="Add or update photos.")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=_PathOrUrl(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @options.index_option
 @options.workers_option
 @click.option(
@@ -66,7 +57,7 @@ class _PathOrUrl(click.Path):
 @options.format_option
 @options.quiet_option
 def scan(
-    sources: tuple[str | Path, ...],
+    sources: tuple[str, ...],
     *,
     index_path: Path,
     workers: int,
@@ -88,29 +79,17 @@ def scan(
     photo_id. A .zip or .tar file stands for the folder in it. A SOURCE, or a photo in a manifest, may be an https, s3
     or gs URL. Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
     """
-    from imgmatch.actions.scan import open_sources
-    from imgmatch.actions.scan import scan as scan_sources
+    from imgmatch import Index, RemoteOptions, open_sources
     from imgmatch.formats.records import scan_record
-    from imgmatch.index import Index
-    from imgmatch.sources.remote import Remote
-    from imgmatch.sources.retrying import RemoteOptions
 
     check_metrics(metrics_file)
     since = None if keep_days is None else datetime.now(UTC) - timedelta(days=keep_days)
     skips = SkipList(skipped_file)
-    with Remote(RemoteOptions(allow_private=allow_private, fetchers=fetchers)) as remote:
-        opened = open_sources(sources, root=root, remote=remote)  # a mistyped one must not leave an empty index behind
+    remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
+    with open_sources(sources, root=root, remote=remote) as opened:  # a mistyped one must leave no empty index behind
         found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
-            result = scan_sources(
-                index,
-                opened,
-                prune=prune,
-                progress=progress,
-                count_ahead=is_shown(quiet=quiet),
-                remote=remote,
-                since=since,
-            )
+            result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
     write_metrics(metrics_file, "scan", scan_record(result))

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 @options.format_option
 def status(*, index_path: Path, verify: bool, form: str) -> int:
     """Show how much an index holds, what it is made of, and whether its engine files are there and complete."""
-    from imgmatch.actions.status import status as look
+    from imgmatch import Index
     from imgmatch.formats.records import status_record
-    from imgmatch.index import Index
 
     with Index.open(index_path) as index:
-        options.write_record(status_record(look(index, verify=verify)), form)
+        options.write_record(status_record(index.status(verify=verify)), form)
     return 0

@@ -4,6 +4,7 @@ from imgmatch.errors import SkipReason
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
 from imgmatch.model.contents import Erasure, IndexStatus, ScanResult
 from imgmatch.model.decisions import Decision, DecisionKind, Forecast, Labelled, Verdict
+from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
     FINGERPRINT_BITS,
     FINGERPRINT_BYTES,
@@ -38,6 +39,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "DecisionKind",
+    "DemoWorld",
     "Depth",
     "Erasure",
     "Evidence",

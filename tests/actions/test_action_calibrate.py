@@ -40,7 +40,7 @@ def labelled(copies: int, strangers: int) -> list[Labelled]:
 
 
 def test_without_pairs_nothing_is_changed_and_the_false_answers_are_foretold(index: Index) -> None:
-    forecast = calibrate(index, checks=1000)
+    forecast = calibrate(index.parts, checks=1000)
     assert (forecast.accept, forecast.pairs, forecast.unusable) == (rules.shipped().accept, 0, 0)
     assert (forecast.sampled, forecast.checks) == (COUNT, 1000)
     assert forecast.false_a_night == pytest.approx(forecast.false_per_1000_checks, abs=0.01)
@@ -51,7 +51,7 @@ def test_without_pairs_nothing_is_changed_and_the_false_answers_are_foretold(ind
 def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> None:
     before = index.check(CROPS[0])
     assert before.status is Status.MATCH
-    forecast = calibrate(index, labelled(COUNT, COUNT), sample=1)
+    forecast = calibrate(index.parts, labelled(COUNT, COUNT), sample=1)
     assert (forecast.pairs, forecast.unusable) == (2 * COUNT, 0)
     after = index.check(CROPS[0], min_score=0)
     assert after.matches[0].evidence.score < before.matches[0].evidence.score
@@ -63,11 +63,11 @@ def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> N
 
 def test_too_few_pairs_of_one_kind_are_refused(index: Index) -> None:
     with pytest.raises(ConflictError, match="at least 10 of each"):
-        calibrate(index, labelled(COUNT, LEAST_OF_EACH - 1), sample=1)
+        calibrate(index.parts, labelled(COUNT, LEAST_OF_EACH - 1), sample=1)
 
 
 def test_the_bar_is_set_by_the_false_answers_that_are_wanted(index: Index) -> None:
-    forecast = calibrate(index, false_per_1000=0.001)
+    forecast = calibrate(index.parts, false_per_1000=0.001)
     assert forecast.false_per_1000_checks <= 0.001
     with index.catalog.read() as session:
         kept = latest_calibration(session)

@@ -7,7 +7,7 @@ import photos
 import pytest
 from PIL import Image
 
-from imgmatch.actions.pictures import SIDE, pictures, stored_pictures
+from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
 from imgmatch.index import Index
 from imgmatch.model import Failure, NamedPhoto, NewPhoto, SkipReason
 
@@ -32,7 +32,7 @@ def opened(jpeg: bytes | None) -> Image.Image:
 
 
 def test_a_stored_photo_is_shown_from_its_file_in_colour(index: Index) -> None:
-    picture = stored_pictures(index, ["p"])["p"]
+    picture = stored_pictures(index.parts, ["p"])["p"]
     assert (picture.width, picture.height, picture.note) == (SIDE, SIDE * 2 // 3, None)
     assert opened(picture.jpeg).mode == "RGB"
 
@@ -46,7 +46,7 @@ def test_a_file_that_is_gone_or_changed_gives_the_thumbnail_and_says_so(
         path.unlink()
     else:
         path.write_bytes(photos.jpeg(photos.picture(6)))
-    picture = stored_pictures(index, ["p"])["p"]
+    picture = stored_pictures(index.parts, ["p"])["p"]
     assert picture.note is not None
     assert picture.note.startswith("the file has changed" if what == "changed" else "the file cannot be read")
     with index.catalog.read() as session:
@@ -64,7 +64,7 @@ def test_queries_are_shown_in_order_and_those_that_cannot_say_why(index: Index) 
         NamedPhoto("b", b"junk"),
         NamedPhoto("c", Failure(SkipReason.REFUSED, "outside")),
     ]
-    first, second, third = pictures(index.pool, asked)
+    first, second, third = viewed(index.pool, asked)
     assert first.width == SIDE
     assert (second.jpeg, third.jpeg, third.note) == (None, None, "refused: outside")
     assert second.note is not None

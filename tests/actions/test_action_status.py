@@ -35,7 +35,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Index) -> None:
-    found = status(index)
+    found = status(index.parts)
     assert (found.photos, found.accounts, found.fingerprints, found.features, found.skipped) == (3, 3, 6, 3, 1)
     assert (found.ties, found.decisions, found.bank_pictures) == (0, 0, 0)
     assert (found.sources, found.scans, found.unfinished_scans) == (1, 1, 0)
@@ -58,12 +58,12 @@ def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: In
     index.rebuild()
     for verify in (False, True):
         assert health(index, which, verify=verify) == ("ok", "ok")
-    assert status(index).generation == 4
+    assert status(index.parts).generation == 4
 
 
 def health(index: Index, which: str, *, verify: bool) -> tuple[str, str]:
     """What is told of the engine file looked at, and of the other."""
-    found = status(index, verify=verify)
+    found = status(index.parts, verify=verify)
     both = found.snapshot, found.features_snapshot
     return both if which == "snapshot" else (both[1], both[0])
 
@@ -87,7 +87,7 @@ def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *,
     assert header.features is not None
     prints, features = (replace(snapshot, size=4) for snapshot in (header.snapshot, header.features))
     index.layout.write_header(replace(header, snapshot=prints, features=features))
-    found = status(index, verify=verify)
+    found = status(index.parts, verify=verify)
     assert (found.snapshot, found.features_snapshot) == ("damaged", "damaged")
 
 
@@ -97,7 +97,7 @@ def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:
         store_pair_scores(session, [PairScore(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
         append_decision(session, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])
         add_to_bank(session, KNOWN_STOLEN, [photo_id], "phash")
-    found = status(index)
+    found = status(index.parts)
     assert (found.ties, found.decisions, found.bank_pictures) == (1, 1, 1)
 
 
@@ -108,12 +108,12 @@ def test_an_interrupted_scan_is_told(index: Index) -> None:
 
     with pytest.raises(ImgmatchError, match="cut off"):
         index.add(broken())
-    assert (status(index).scans, status(index).unfinished_scans) == (2, 1)
+    assert (status(index.parts).scans, status(index.parts).unfinished_scans) == (2, 1)
 
 
 def test_a_new_index_is_empty_and_has_no_snapshot_yet(tmp_path: Path) -> None:
     with Index.create(tmp_path / "index") as index:
-        found = status(index)
+        found = status(index.parts)
         assert (found.photos, found.accounts, found.fingerprints, found.scans) == (0, 0, 0, 0)
         assert (found.features, found.generation) == (0, 0)
         assert (found.snapshot, found.features_snapshot) == ("missing", "missing")
@@ -123,5 +123,5 @@ def test_an_index_of_fingerprints_alone_has_no_features(tmp_path: Path) -> None:
     photos.write_accounts(tmp_path / "photos", {"a": {"1.jpg": photos.picture(1, (96, 120))}})
     with Index.create(tmp_path / "index", depth=Depth.FINGERPRINT) as index:
         scan(index, [tmp_path / "photos"])
-        found = status(index)
+        found = status(index.parts)
     assert (found.photos, found.features, found.snapshot, found.features_snapshot) == (1, 0, "ok", "ok")

@@ -119,7 +119,7 @@ def test_a_run_goes_through_no_whole_table_but_that_of_the_fingerprints_it_joins
 
 def test_looking_at_an_index_goes_through_no_whole_table(index: Index) -> None:
     with listening(index) as asked:
-        assert status(index).photos == 4
+        assert status(index.parts).photos == 4
     held(index, asked, 5)
 
 

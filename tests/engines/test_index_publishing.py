@@ -92,7 +92,7 @@ def test_one_more_photo_in_a_hundred_writes_no_engine_file_and_is_found_neverthe
         assert (names(index, 7), names(index, 150)) == ({"new 7"}, {"150"})
     with Index.open(tmp_path / "index") as index:
         assert (names(index, 7), names(index, 150)) == ({"new 7"}, {"150"})
-        assert (files(index), status(index).photos) == (before, 102)
+        assert (files(index), status(index.parts).photos) == (before, 102)
         index.add([two])  # two of 101 are more than one part in a hundred
         assert (sizes(index), names(index, 7), names(index, 8)) == ((103, 103), {"new 7"}, {"new 8"})
     with Index.open(tmp_path / "index") as index:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imgmatch.actions.check import named_photos
+from imgmatch.actions.queries import named_photos
 from imgmatch.errors import SourceError
-from imgmatch.model import Failure, SkipReason
+from imgmatch.model import Failure, NamedPhoto, SkipReason
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def test_photos_come_in_the_order_given_under_the_names_given() -> None:
     ]
 
 
-def test_a_dash_is_standard_input_as_often_as_it_is_named() -> None:
-    found = list(named_photos(["-", "-"], b"bytes"))
-    assert [(photo.name, photo.content) for photo in found] == [("-", b"bytes")] * 2
+def test_bytes_are_called_a_dash_and_a_named_photo_keeps_its_name() -> None:
+    found = list(named_photos([b"bytes", NamedPhoto("mine", b"others")]))
+    assert [(photo.name, photo.content) for photo in found] == [("-", b"bytes"), ("mine", b"others")]
 
 
 def test_a_folder_is_named_as_it_was_written(folder: Path) -> None:
