@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from imgmatch.actions.queries import Query
-    from imgmatch.hashers.base import Hasher
     from imgmatch.model import (
         CheckResult,
         Comparison,
@@ -204,16 +203,6 @@ class Index:
     def parts(self) -> Parts:
         """What it is made of."""
         return Parts(self.layout, self._header, self.catalog, self.searcher, self.features, self.pool)
-
-    @property
-    def hasher(self) -> Hasher:
-        """The hasher whose fingerprints are searched."""
-        return self.parts.hasher
-
-    @property
-    def max_distance(self) -> int:
-        """Bits in which a copy's fingerprint may differ, where the asker does not say."""
-        return self.hasher.profile.max_distance
 
     @property
     def path(self) -> Path:
@@ -563,7 +552,7 @@ class Index:
         erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
         with self.writing():
             with self.catalog.write() as session:
-                with kept_current(session, self.hasher, account):
+                with kept_current(session, self.parts.hasher, account):
                     removed = remove_erased(session, erased)
                     remove_orphans(session)
                 if before is None:
@@ -573,7 +562,7 @@ class Index:
             self.catalog.compact()
         return removed
 
-    def rebuild(self, progress: Progress = SILENT) -> Header:
+    def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
         """Make the engine files anew from the catalog alone.
 
         Args:
@@ -585,7 +574,7 @@ class Index:
         with self.writing():
             header = self.searcher.rebuild(self.layout.header(), progress)
             self._header = self.features.rebuild(header, progress)
-        return self._header
+        return self.status()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -60,8 +60,8 @@ def calibrate(
         ConflictError: there are too few pairs of one kind.
         IndexUnusableError: the index cannot be written.
     """
-    with parts.catalog.read() as connection:
-        known = latest_calibration(connection)
+    with parts.catalog.read() as session:
+        known = latest_calibration(session)
     rule = calibrated(rules.shipped(), known)
     labelled = list(pairs)
     fitted = known.pairs if known else 0
@@ -75,12 +75,12 @@ def calibrate(
         rule = replace(rule, accept=_threshold(scores, sampled, false_per_1000))
     if labelled or false_per_1000 is not None:
         slope, shift = rule.calibration.tolist()
-        with parts.folder.lock(), parts.catalog.write() as connection:
-            store_calibration(connection, Calibration(slope, shift, rule.accept, fitted))
+        with parts.folder.lock(), parts.catalog.write() as session:
+            store_calibration(session, Calibration(slope, shift, rule.accept, fitted))
     expected = float((1 - scores[scores >= rule.accept]).sum()) / max(sampled, 1)
     if checks is None:
-        with parts.catalog.read() as connection:
-            checks = counts(connection)["photos"]
+        with parts.catalog.read() as session:
+            checks = counts(session)["photos"]
     return Forecast(
         round(rule.accept, 4),
         fitted,
@@ -128,11 +128,11 @@ def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.flo
 
 def _answers(parts: Parts, rule: Rule, sample: int) -> tuple[NDArray[np.float64], int]:
     """Scores of every candidate of other accounts that some stored photos get, and how many were asked about."""
-    with parts.catalog.read() as connection:
-        ids = every_photo_id(connection)
+    with parts.catalog.read() as session:
+        ids = every_photo_id(session)
         chosen = sorted(random.Random(SEED).sample(ids, min(sample, len(ids))))  # noqa: S311 -- a sample, not a secret
-        files = files_of(connection, chosen)
-        owners = account_of(connection, chosen)
+        files = files_of(session, chosen)
+        owners = account_of(session, chosen)
     photos = [NamedPhoto(photo_id, files[photo_id].path) for photo_id in chosen]
     wanted = Wanted(limit=_ALL, min_score=0.0)
     scores: list[float] = []

@@ -40,8 +40,8 @@ def compare_in(parts: Parts, query: Query, stored: Query, *, max_distance: int |
     Raises:
         PhotoError: one of them cannot be used; the message names it.
     """
-    with parts.catalog.read() as connection:
-        rule = calibrated(rules.shipped(), latest_calibration(connection))
+    with parts.catalog.read() as session:
+        rule = calibrated(rules.shipped(), latest_calibration(session))
     verifier = Verifier(parts.codebook, parts.hasher_name, rule)
     return _compared(parts.runner, query, stored, verifier, parts.hasher_name, max_distance)
 

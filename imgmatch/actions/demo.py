@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.demo.world import draw_world
@@ -9,24 +10,25 @@ from imgmatch.errors import NotAnIndexError
 from imgmatch.model import DemoWorld
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
 INDEX_NAME = "index"
 MARKER = ".imgmatch-demo"
 """An empty file by which a demo knows its own folder again, and writes over nobody else's."""
 
 
-def draw_demo(folder: Path) -> DemoWorld:
+def draw_demo(folder: str | PathLike[str]) -> DemoWorld:
     """Draw accounts with planted rings into ``folder``, ready to be scanned; takes about ten seconds.
 
     Raises:
         NotAnIndexError: the folder holds other things.
         OSError: it cannot be written.
     """
-    _make_own(folder)
-    world = draw_world(folder)
+    own = Path(folder)
+    _make_own(own)
+    world = draw_world(own)
     planted = tuple(ring.tied for ring in world.rings)
-    return DemoWorld(world.manifest, folder / INDEX_NAME, planted, world.suspect, world.suspect_account)
+    return DemoWorld(world.manifest, own / INDEX_NAME, planted, world.suspect, world.suspect_account)
 
 
 def _make_own(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.decisions import read_decided_photos, read_decisions
@@ -11,7 +12,7 @@ from imgmatch.errors import SourceError
 from imgmatch.model import Labelled, NamedPhoto, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
     from imgmatch.catalog.decisions import DecidedPhoto
     from imgmatch.engines.parts import Parts
@@ -23,7 +24,7 @@ COLUMNS = ("query", "stored", "copy")
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def read_pairs(path: Path) -> tuple[list[Labelled], list[str]]:
+def read_pairs(file: str | PathLike[str]) -> tuple[list[Labelled], list[str]]:
     """Read a CSV file with columns ``query``, ``stored`` (paths, relative to the file) and ``copy`` (yes or no).
 
     Returns:
@@ -32,10 +33,11 @@ def read_pairs(path: Path) -> tuple[list[Labelled], list[str]]:
     Raises:
         SourceError: the file cannot be read, or has not these columns.
     """
+    path = Path(file)
     pairs, problems = [], []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            rows = csv.DictReader(text)
             missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
             if missing:
                 raise SourceError(f"{path}: line 1: no column {missing[0]}; a file of pairs has {', '.join(COLUMNS)}")
@@ -56,10 +58,10 @@ def decided_pairs(parts: Parts) -> list[Labelled]:
 
     Photos of one fingerprint are left out: there is nothing to score.
     """
-    with parts.catalog.read() as connection:
-        verdicts = {decision.id: decision.verdict for decision in read_decisions(connection)}
+    with parts.catalog.read() as session:
+        verdicts = {decision.id: decision.verdict for decision in read_decisions(session)}
         clusters: dict[tuple[int, int], list[DecidedPhoto]] = {}
-        for decision, photo in read_decided_photos(connection):
+        for decision, photo in read_decided_photos(session):
             clusters.setdefault((decision, photo.picture), []).append(photo)
         said: dict[tuple[str, str], bool] = {}
         for (decision, _), (first, *others) in sorted(clusters.items()):
@@ -67,7 +69,7 @@ def decided_pairs(parts: Parts) -> list[Labelled]:
                 different = [other for other in others if other.bits != first.bits][:MOST_OF_ONE]
                 copy = verdicts[decision] == Verdict.CONFIRM
                 said |= {(first.photo_id, other.photo_id): copy for other in different}
-        files = files_of(connection, {photo_id for pair in said for photo_id in pair})
+        files = files_of(session, {photo_id for pair in said for photo_id in pair})
     photos = {photo_id: NamedPhoto(photo_id, file.path) for photo_id, file in files.items()}
     return [
         Labelled(photos[one], photos[other], copy)

@@ -47,8 +47,8 @@ def stored_pictures(parts: Parts, photo_ids: Iterable[str], *, side: int = SIDE)
 
     Their longer side has ``side`` pixels at the most. A photo that is not in the index is left out.
     """
-    with parts.catalog.read() as connection:
-        files = files_of(connection, list(photo_ids))
+    with parts.catalog.read() as session:
+        files = files_of(session, list(photo_ids))
     shown = {}
     for (photo_id, file), reply in parts.runner.describe(files.items(), lambda item: Job(item[1].path, view=side)):
         if isinstance(reply, Viewed) and reply.sha256 == file.sha256:

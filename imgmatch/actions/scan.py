@@ -14,8 +14,8 @@ from imgmatch.model import NewPhoto, ScanResult
 from imgmatch.progress import SILENT, ItemCount
 from imgmatch.sources import open_source
 from imgmatch.sources.remote import Remote
-from imgmatch.sources.total import SourceTotal
 from imgmatch.sources.retrying import RemoteOptions
+from imgmatch.sources.total import SourceTotal
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:

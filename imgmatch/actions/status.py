@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
     """Look at an index; with ``verify`` read its engine files from end to end, else only whether they are complete."""
     header = parts.folder.header()
-    with parts.catalog.read() as connection:
+    with parts.catalog.read() as session:
         return IndexStatus(
-            **counts(connection),
-            unfinished_scans=unfinished_scans(connection),
+            **counts(session),
+            unfinished_scans=unfinished_scans(session),
             format=header.format,
             hashers=header.hashers,
             engine=header.engine,

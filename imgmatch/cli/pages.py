@@ -11,8 +11,8 @@ from imgmatch.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imgmatch import Index
     from imgmatch.formats.html import Shown, ShownCheck
-    from imgmatch.index import Index
     from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture, RingsReport
     from imgmatch.progress import Progress
 

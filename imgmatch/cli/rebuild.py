@@ -22,8 +22,7 @@ def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
     from imgmatch import Index
     from imgmatch.formats.records import status_record
 
-    with Index.open(index_path) as index:
-        with bars(quiet=quiet) as progress:
-            index.rebuild(progress)
-        options.write_record(status_record(index.status()), form)
+    with Index.open(index_path) as index, bars(quiet=quiet) as progress:
+        status = index.rebuild(progress=progress)
+    options.write_record(status_record(status), form)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import Description, Job
 from imgmatch.imaging.picture import KEPT, SMALL_SIDE
 from imgmatch.matching.stored_pairs import asking
-from imgmatch.model import FINGERPRINT_BYTES
+from imgmatch.model import FINGERPRINT_BYTES, Searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,16 +21,29 @@ if TYPE_CHECKING:
     from imgmatch.catalog.pictures import PictureFile
     from imgmatch.engines.parts import Parts
     from imgmatch.matching.stored_pairs import Asking
-    from imgmatch.model import Searched
 
 LARGE = KEPT * SMALL_SIDE
 """Longer side, in pixels, above which a picture is read again: it may show another one as a small part."""
 
 
+@dataclass(slots=True)
+class SearchCounts:
+    """What a search has done so far; see :class:`imgmatch.model.Searched`."""
+
+    pictures: int = 0
+    read_again: int = 0
+    unreadable: int = 0
+    judged: int = 0
+
+    def result(self) -> Searched:
+        """As it is now."""
+        return Searched(self.pictures, self.read_again, self.unreadable, self.judged)
+
+
 class PictureAsker:
     """Makes stored pictures into what is asked."""
 
-    def __init__(self, parts: Parts, counted: Searched) -> None:
+    def __init__(self, parts: Parts, counted: SearchCounts) -> None:
         self._parts = parts
         self._counted = counted
 

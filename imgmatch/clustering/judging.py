@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.features import FeatureRow
     from imgmatch.catalog.leases import Lease
+    from imgmatch.clustering.asking import SearchCounts
     from imgmatch.clustering.graph import Unjudged
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import Searched
     from imgmatch.progress import Progress
 
 
-def judge(parts: Parts, lease: Lease, pairs: Sequence[Unjudged], counted: Searched, progress: Progress) -> None:
+def judge(parts: Parts, lease: Lease, pairs: Sequence[Unjudged], counted: SearchCounts, progress: Progress) -> None:
     """Judge pairs of pictures, and keep the outcome, which may be that they are no copies.
 
     Args:

@@ -9,13 +9,13 @@ import numpy as np
 from imgmatch.catalog.clusterings import begin_clustering, note_finished, note_joined, note_options, read_clustering
 from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.stale import count_stale, has_new, note_all, note_new, stale_fingerprints
+from imgmatch.clustering.asking import SearchCounts
 from imgmatch.clustering.joining import join_new
 from imgmatch.clustering.judging import judge
 from imgmatch.clustering.keeping import refresh
 from imgmatch.clustering.nodes import read_bits
 from imgmatch.clustering.search import is_searched, search_new
 from imgmatch.joins.blocks import JoinOptions
-from imgmatch.model import Searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgmatch.clustering.graph import Unjudged
     from imgmatch.clustering.options import ClusteringOptions
     from imgmatch.engines.parts import Parts
+    from imgmatch.model import Searched
     from imgmatch.progress import Progress
 
 LEASE = "clustering"
@@ -57,7 +58,7 @@ def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searche
         IndexLockedError: another run is under way.
         IndexUnusableError: the index cannot be written.
     """
-    counted = Searched()
+    counted = SearchCounts()
     with parts.catalog.lease(LEASE) as lease:
         with parts.catalog.write(lease) as session:
             _begin(session, parts.hasher_name, options)
@@ -66,7 +67,7 @@ def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searche
         _settle(parts, lease, counted, progress)
         with parts.catalog.write(lease) as session:
             note_finished(session)
-    return counted
+    return counted.result()
 
 
 def _begin(session: Session, hasher: str, options: ClusteringOptions) -> None:
@@ -111,7 +112,7 @@ def _gathered(blocks: Iterator[NearPairRows]) -> Iterator[NearPairRows]:
             yield NearPairRows(block.low[part], block.high[part], block.distances[part], block.orientations[part])
 
 
-def _settle(parts: Parts, lease: Lease, counted: Searched, progress: Progress) -> None:
+def _settle(parts: Parts, lease: Lease, counted: SearchCounts, progress: Progress) -> None:
     """Make groups anew and judge what they ask for, until nothing is left to ask."""
     with parts.catalog.read() as session:
         rows = stale_fingerprints(session)

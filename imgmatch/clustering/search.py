@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.features import FeatureRow
     from imgmatch.catalog.leases import Lease
+    from imgmatch.clustering.asking import SearchCounts
     from imgmatch.clustering.options import ClusteringOptions
     from imgmatch.engines.ivf import Candidate
     from imgmatch.engines.parts import Parts
     from imgmatch.matching.stored_pairs import Asking
-    from imgmatch.model import Searched
     from imgmatch.progress import Progress
 
 SEARCHED_AT_ONCE = 128
@@ -58,7 +58,9 @@ def is_searched(parts: Parts) -> bool:
         return count_features_after(session, parts.codebook, through) == 0
 
 
-def search_new(parts: Parts, lease: Lease, options: ClusteringOptions, counted: Searched, progress: Progress) -> None:
+def search_new(
+    parts: Parts, lease: Lease, options: ClusteringOptions, counted: SearchCounts, progress: Progress
+) -> None:
     """Look up the pictures no run has looked up yet.
 
     Args:
@@ -89,7 +91,7 @@ def search_new(parts: Parts, lease: Lease, options: ClusteringOptions, counted: 
 
 
 class _FeatureSearch:
-    def __init__(self, parts: Parts, max_distance: int, counted: Searched) -> None:
+    def __init__(self, parts: Parts, max_distance: int, counted: SearchCounts) -> None:
         self.judge = PairJudge(parts.codebook)
         self._parts = parts
         self._max_distance = max_distance

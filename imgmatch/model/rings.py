@@ -111,7 +111,7 @@ class Gone:
     accounts: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Searched:
     """What a search did: pictures looked up, read again from their files, not to be had there any more, and judged."""
 

@@ -123,7 +123,7 @@ def plant(index: Index, queries: Iterable[Query]) -> NDArray[np.uint8]:
     planted = []
     for query in queries:
         turned = described(index, query).reshape(-1, 32)
-        for distance in range(index.max_distance + BEYOND + 1):
+        for distance in range(index.parts.hasher.profile.max_distance + BEYOND + 1):
             bits = np.unpackbits(turned[distance % len(turned)])
             bits[rng.choice(bits.size, distance, replace=False)] ^= 1
             planted.append(np.packbits(bits))
@@ -234,7 +234,10 @@ def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
             totals.append((time.perf_counter() - started) * 1000)
             describing.append(pool.waited * 1000)
             found += any(match.photo.account == f"real-{number}" for match in result)
-        searching = [milliseconds(partial(index.searcher.search, rows, index.max_distance)) for rows in turned]
+        searching = [
+            milliseconds(partial(index.searcher.search, rows, index.parts.hasher.profile.max_distance))
+            for rows in turned
+        ]
         batch = [query.data for query in queries[:BATCH]]
         pool.waited = 0.0
         together = milliseconds(lambda: list(index.check_many(batch)))
@@ -243,7 +246,7 @@ def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
         ids, codes = map_arrays(written)
         return {
             "open_seconds": round(opened, 3),
-            "max_distance": index.max_distance,
+            "max_distance": index.parts.hasher.profile.max_distance,
             "orientations": len(turned[0]),
             "threads": faiss.omp_get_max_threads(),
             "target_beyond_describing_ms": 15,
@@ -265,7 +268,7 @@ def against_oracle(index: Index, oracle: LinearEngine, queries: list[Query]) -> 
     """For a few queries: does a check name the accounts and distances that comparing with every fingerprint gives."""
     equal, matches = 0, 0
     for query in queries:
-        hits = oracle.search(described(index, query), index.max_distance)
+        hits = oracle.search(described(index, query), index.parts.hasher.profile.max_distance)
         with index.catalog.read() as session:
             expected = {
                 (account, near.distance)

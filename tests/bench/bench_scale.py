@@ -133,7 +133,7 @@ def asked(place: Path, pictures: Path) -> dict[str, Any]:
         memory |= {"peak_resident_mib": peak_mib(), "anonymous_mib": anonymous_mib()}
         return {
             "open_seconds": round(opened, 2),
-            "max_distance": index.max_distance,
+            "max_distance": index.parts.hasher.profile.max_distance,
             "threads": faiss.omp_get_max_threads(),
             "found": f"{found} of {len(queries)}",
             "check_ms": spread(totals[10:]),
@@ -149,10 +149,14 @@ def peers(index: Index) -> dict[str, Any]:
     """FAISS's own index over the same codes, which copies them, and SQLite's own count."""
     _, codes = index.searcher.current()._parts[0].contents()  # noqa: SLF001 -- the codes as they are mapped
     queries = [np.ascontiguousarray(codes[at : at + 8]) for at in range(0, 200, 8)]
-    ours = spread(milliseconds(partial(index.searcher.search, rows, index.max_distance)) for rows in queries)
+    ours = spread(
+        milliseconds(partial(index.searcher.search, rows, index.parts.hasher.profile.max_distance)) for rows in queries
+    )
     flat = faiss.IndexBinaryFlat(256)
     copying = milliseconds(lambda: flat.add(np.ascontiguousarray(codes)))
-    theirs = spread(milliseconds(partial(flat.range_search, rows, index.max_distance + 1)) for rows in queries)
+    theirs = spread(
+        milliseconds(partial(flat.range_search, rows, index.parts.hasher.profile.max_distance + 1)) for rows in queries
+    )
     with index.catalog.read() as session:
         counting = milliseconds(lambda: session.sql.scalar(select(func.count()).select_from(schema.photos)))
     return {

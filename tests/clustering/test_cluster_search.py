@@ -12,7 +12,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark, store_search_watermark
 from imgmatch.clustering import search as searching
-from imgmatch.clustering.asking import LARGE
+from imgmatch.clustering.asking import LARGE, SearchCounts
 from imgmatch.clustering.graph import Unjudged
 from imgmatch.clustering.judging import judge
 from imgmatch.clustering.nodes import Nodes, read_nodes
@@ -51,13 +51,13 @@ class Searching:
             return read_nodes(session, "phash", {})
 
     def search(self) -> Searched:
-        self.heard, counted, parts = Heard(), Searched(), self.index.parts
+        self.heard, counted, parts = Heard(), SearchCounts(), self.index.parts
         with parts.catalog.lease(LEASE) as lease:
             search_new(parts, lease, options_of(parts), counted, self.heard)
         assert is_searched(parts)
-        return counted
+        return counted.result()
 
-    def judge(self, pairs: list[Unjudged], counted: Searched) -> None:
+    def judge(self, pairs: list[Unjudged], counted: SearchCounts) -> None:
         with self.index.parts.catalog.lease(LEASE) as lease:
             judge(self.index.parts, lease, pairs, counted, self.heard)
 
@@ -198,7 +198,7 @@ def test_pairs_are_judged_in_every_way_that_is_asked_for_and_those_that_are_no_c
     searched.plant("whole", picture)
     searched.plant("crop", crop(picture))
     searched.plant("stranger", photos.picture(11, SIZE))
-    nodes, counted = searched.nodes(), Searched()
+    nodes, counted = searched.nodes(), SearchCounts()
     prints = nodes.fingerprints.tolist()
     first, *others = nodes.pictures
     ways = ((False, None), (True, None))
@@ -214,6 +214,6 @@ def test_a_pair_of_which_one_picture_was_erased_meanwhile_is_passed_over(searche
     [row] = searched.nodes().pictures
     [print_row] = searched.nodes().fingerprints.tolist()
     gone = Unjudged(row, row + 99, ((False, None),), (print_row, print_row + 99))
-    counted = Searched()
+    counted = SearchCounts()
     searched.judge([gone], counted)
     assert (counted.judged, searched.ties()) == (0, [])

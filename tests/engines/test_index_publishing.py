@@ -151,6 +151,6 @@ def test_progress_on_rebuilding_names_both_engines(large: Path, tmp_path: Path) 
     heard = Heard()
     with Index.open(tmp_path / "index") as index:
         before = in_file(index)
-        index.rebuild(heard)
+        index.rebuild(progress=heard)
         assert (sizes(index), in_file(index)) == ((101, 101), before)
     assert heard.steps == [("fingerprints", 101, 101), ("features", 101, 101)]
