@@ -18,13 +18,14 @@ NAME ?= scan
 demo: $(VENV)/installed
 	$(BIN)/imgmatch demo demo-world
 
-# The parallel part comes last: its last line says what could not be tested here.
+# The parallel part comes last: its last line says what could not be tested here. The others name their files, because
+# to look for a mark in all of them takes longer than the tests that have it.
 test: $(VENV)/developed
-	$(BIN)/python -m pytest -m "serial and not slow"
+	$(BIN)/python -m pytest -m "serial and not slow" $$(grep -rl --include='test_*.py' mark.serial tests)
 	$(BIN)/python -m pytest -m "not serial and not slow" -n auto --dist worksteal
 
 test-slow: $(VENV)/developed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $$(grep -rl --include='test_*.py' mark.slow tests)
 
 check: $(VENV)/developed
 	$(BIN)/ruff check .

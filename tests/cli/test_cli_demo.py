@@ -13,6 +13,8 @@ from terminal import Done, imgmatch
 from imgmatch.actions.demo import MARKER
 from imgmatch.demo.world import RING_PLANS
 
+pytestmark = pytest.mark.slow
+
 Lines = list[dict[str, str]]
 
 README = Path(__file__).resolve().parents[2] / "README.md"
