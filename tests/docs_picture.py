@@ -13,6 +13,7 @@ from browsing import ARGUMENTS, CHROMIUM
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from imgmatch.cli.demo import PAGE
 from imgmatch.cli.main import run
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "rings.png"
@@ -25,18 +26,14 @@ TO_TOP = "ring => window.scrollTo(0, ring.offsetTop - document.querySelector('.b
 
 def make_page(folder: Path) -> Path:
     """A demo world's page of rings."""
-    page = folder / "rings.html"
-    for arguments in (
-        ("demo", str(folder / "world"), "--quiet"),
-        ("rings", "--index", str(folder / "world" / "index"), "--quiet", "--format", "html", "--out", str(page)),
-    ):
-        if code := run(arguments):
-            raise SystemExit(code)
-    return page
+    world = folder / "world"
+    if code := run(("demo", str(world), "--quiet")):
+        raise SystemExit(code)
+    return world / PAGE
 
 
 def take(page: Path) -> bytes:
-    """The ring at the top of the window, the first picture of each of its groups blurred as at first: a PNG."""
+    """The ring at the top of the window, the medoids of its groups still blurred: a PNG."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
