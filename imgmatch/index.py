@@ -255,12 +255,12 @@ class Index:
         min_score: float | None = None,
         root: Path | None = None,
     ) -> Iterator[CheckResult]:
-        """Which accounts carry each photo, in order; a folder or manifest stands for its photos.
+        """Which accounts carry each photo, in order; a folder, manifest or archive stands for its photos.
 
         Cheaper a photo than :meth:`check`, since they are searched together.
 
         Args:
-            photos: files, bytes, folders and manifests.
+            photos: files, bytes, folders, manifests and archives, by path or URL.
             account: as of :meth:`check`.
             limit: likewise.
             max_distance: likewise.
@@ -269,7 +269,7 @@ class Index:
             root: refuse photos outside this folder.
 
         Raises:
-            SourceError: a folder or a manifest cannot be read at all.
+            SourceError: a folder, a manifest or an archive cannot be read at all.
         """
         wanted = Wanted(account, limit, related, min_score, max_distance)
         return check(self.parts, named_photos(photos, root=root), wanted)
@@ -291,16 +291,16 @@ class Index:
         return compare_in(self.parts, query, stored, max_distance=max_distance)
 
     def hash(self, photos: Iterable[Query], *, root: Path | None = None) -> Iterator[Hashed]:
-        """The fingerprints and quality of each photo, in order; a folder or manifest stands for its photos.
+        """The fingerprints and quality of each photo, in order; a folder, manifest or archive stands for its photos.
 
         Its hashers are those of this index; :func:`imgmatch.hash_photos` needs none.
 
         Args:
-            photos: files, bytes, folders and manifests.
+            photos: files, bytes, folders, manifests and archives, by path or URL.
             root: refuse photos outside this folder.
 
         Raises:
-            SourceError: a folder or a manifest cannot be read at all.
+            SourceError: a folder, a manifest or an archive cannot be read at all.
         """
         return hashed(self.pool, named_photos(photos, root=root))
 

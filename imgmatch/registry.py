@@ -1,7 +1,7 @@
 """Names to things: the only place that imports by string.
 
-To add a hasher, an engine or a runner, write its file and one line here; the contract tests pick it up from these
-tables. What a line names is loaded when it is asked for.
+To add a hasher, an engine, a runner or a source, write its file and one line here; the contract tests pick it up from
+these tables. What a line names is loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from imgmatch.engines.base import FingerprintEngine
     from imgmatch.features.codebook import Codebook
     from imgmatch.hashers.base import Hasher
+    from imgmatch.sources.base import Source
+    from imgmatch.sources.place import Place
+    from imgmatch.sources.store import RemoteStore
 
 HASHERS: Mapping[str, str] = {
     "phash": "imgmatch.hashers.phash:PHash",
@@ -38,6 +41,33 @@ RUNNERS: Mapping[str, str] = {
     "processes": "imgmatch.describing.pool:WorkerPool",
     "in-process": "imgmatch.describing.in_process:InProcessRunner",
 }
+
+SOURCES: Mapping[str, str] = {
+    "folder": "imgmatch.sources.folder:FolderSource",
+    "photo": "imgmatch.sources.single:SinglePhotoSource",
+    ".csv": "imgmatch.sources.lines_csv:open_csv",
+    ".tsv": "imgmatch.sources.lines_csv:open_csv",
+    ".jsonl": "imgmatch.sources.lines_jsonl:open_jsonl",
+    ".ndjson": "imgmatch.sources.lines_jsonl:open_jsonl",
+    ".parquet": "imgmatch.sources.lines_parquet:open_parquet",
+    ".zip": "imgmatch.sources.archive_zip:open_zip",
+    ".tar": "imgmatch.sources.archive_tar:open_tar",
+    ".tar.gz": "imgmatch.sources.archive_tar:open_tar",
+    ".tgz": "imgmatch.sources.archive_tar:open_tar",
+    ".tar.bz2": "imgmatch.sources.archive_tar:open_tar",
+    ".tbz2": "imgmatch.sources.archive_tar:open_tar",
+    ".tar.xz": "imgmatch.sources.archive_tar:open_tar",
+    ".txz": "imgmatch.sources.archive_tar:open_tar",
+}
+"""Sources by the suffix of their files; ``folder`` is any folder, ``photo`` any other file."""
+
+STORES: Mapping[str, str] = {
+    "http": "imgmatch.sources.web:WebStore",
+    "https": "imgmatch.sources.web:WebStore",
+    "s3": "imgmatch.sources.buckets:BucketStore",
+    "gs": "imgmatch.sources.buckets:BucketStore",
+}
+"""What reads URLs, by their scheme."""
 
 CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
 """A codebook never changes under its name: codes written with it stay readable."""
@@ -87,6 +117,25 @@ def runner(name: str) -> Callable[[int, Settings], Runner]:
         UnknownNameError: there is none.
     """
     return cast("Callable[[int, Settings], Runner]", _load("runner", RUNNERS, name))
+
+
+def source(kind: str) -> Callable[[Place], Source]:
+    """What opens sources of a kind, given where one lies; see ``sources.open_source``.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    return cast("Callable[[Place], Source]", _load("source", SOURCES, kind))
+
+
+def store(scheme: str) -> type[RemoteStore]:
+    """What reads URLs of a scheme.
+
+    Raises:
+        ImportError: it needs a package that is not installed.
+        UnknownNameError: nothing does.
+    """
+    return cast("type[RemoteStore]", _load("store", STORES, scheme))
 
 
 def codebook(name: str) -> Codebook:

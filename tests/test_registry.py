@@ -51,6 +51,16 @@ def test_nothing_else_imports_by_string() -> None:
     assert named == {"registry.py"}
 
 
-@pytest.mark.parametrize("table", [registry.HASHERS, registry.ENGINES, registry.RUNNERS, registry.CODEBOOKS])
+@pytest.mark.parametrize(
+    "table",
+    [
+        registry.HASHERS,
+        registry.ENGINES,
+        registry.RUNNERS,
+        registry.SOURCES,
+        registry.STORES,
+        registry.CODEBOOKS,
+    ],
+)
 def test_every_line_of_a_table_leads_to_something_that_can_be_called(table: dict[str, str]) -> None:
     assert all(callable(registry.load(place)) for place in table.values())

@@ -27,17 +27,17 @@ def hash_photos(
     workers: int = 1,
     root: Path | None = None,
 ) -> Iterator[Hashed]:
-    """The fingerprints and quality of each photo, in order; a folder or manifest stands for its photos.
+    """The fingerprints and quality of each photo, in order; a folder, manifest or archive stands for its photos.
 
     Args:
-        photos: files, bytes, folders and manifests.
+        photos: files, bytes, folders, manifests and archives, by path or URL.
         hashers: what to compute.
         workers: how many processes decode photos.
         root: refuse photos outside this folder.
 
     Raises:
         UnknownNameError: there is no such hasher.
-        SourceError: a folder or a manifest cannot be read at all.
+        SourceError: a folder, a manifest or an archive cannot be read at all.
     """
     for name in hashers:
         registry.hasher(name)

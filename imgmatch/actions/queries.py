@@ -1,4 +1,4 @@
-"""Photos that are asked about: files, bytes, and all that folders and manifests stand for."""
+"""Photos that are asked about: files, bytes, URLs, and all that folders, manifests and archives stand for."""
 
 from __future__ import annotations
 
@@ -6,77 +6,58 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.errors import PhotoError
-from imgmatch.model import Failure, NamedPhoto, Skipped
-from imgmatch.sources import open_source
-from imgmatch.sources.base import PathGuard
-from imgmatch.sources.opening import MANIFESTS
+from imgmatch.model import NamedPhoto
+from imgmatch.sources import query_photo, query_photos
+from imgmatch.sources.remote import Remote
+from imgmatch.sources.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imgmatch.sources.retrying import RemoteOptions
+
 STANDARD_INPUT = "-"
 
 Query = str | os.PathLike[str] | bytes | NamedPhoto
-"""A file, the bytes of one, or a photo under a name of its own."""
+"""A file or a URL, the bytes of a file, or a photo under a name of its own."""
 
 
 def named_photo(photo: Query) -> NamedPhoto:
-    """``photo`` under its path, or ``-`` where it came as bytes; it is not looked at here."""
+    """``photo`` under its path or URL, or ``-`` where it came as bytes; a file is not looked at here.
+
+    Raises:
+        MissingExtraError: it is a URL, and what reads it is not installed.
+    """
     if isinstance(photo, NamedPhoto):
         return photo
     if isinstance(photo, bytes):
         return NamedPhoto(STANDARD_INPUT, photo)
+    if isinstance(photo, str) and is_url(photo):
+        with Remote() as connections:
+            return query_photo(photo, remote=connections)
     return NamedPhoto(os.fspath(photo), Path(photo))
 
 
-def named_photos(queries: Iterable[Query], *, root: Path | None = None) -> Iterator[NamedPhoto]:
+def named_photos(
+    queries: Iterable[Query], *, root: Path | None = None, remote: RemoteOptions | None = None
+) -> Iterator[NamedPhoto]:
     """Every photo the queries stand for, in order, under the name it is shown by.
 
-    A folder or manifest stands for its photos. A file named directly is not looked at here: whoever reads it says what
-    is wrong with it. A line of a manifest that names no photo comes as a failure in its place.
+    A folder, a manifest or an archive stands for its photos, by path or URL, as in a scan. A file named directly is not
+    looked at here: whoever reads it says what is wrong with it. What names no photo comes as a failure in its place.
 
     Args:
-        queries: photos, folders and manifests.
+        queries: photos, folders, manifests and archives.
         root: refuse photos outside this folder.
+        remote: how URLs are read.
 
     Raises:
-        SourceError: a folder or a manifest cannot be read at all.
+        MissingExtraError: what reads a query is not installed.
+        SourceError: a folder, a manifest or an archive cannot be read at all.
     """
-    guard = PathGuard(root)
-    for query in queries:
-        if isinstance(query, (bytes, NamedPhoto)):
-            yield named_photo(query)
-            continue
-        path = os.fspath(query)
-        if _is_folder(path):
-            yield from _photos_in(path, root, prefix=str(Path(path, "_"))[:-1])
-        elif Path(path).suffix.lower() in MANIFESTS:
-            yield from _photos_in(path, root)
-        else:
-            yield NamedPhoto(path, _admitted(path, guard))
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):  # a name too long, a folder that may not be entered: reading the photo will tell
-        return False
-
-
-def _admitted(path: str, guard: PathGuard) -> Path | Failure:
-    if guard.root is None:
-        return Path(path)
-    try:
-        return guard.admit(str(Path(path).absolute()))
-    except PhotoError as error:
-        return Failure(error.reason, error.detail)
-
-
-def _photos_in(source: str, root: Path | None, prefix: str = "") -> Iterator[NamedPhoto]:
-    for item in open_source(source, root=root):
-        if isinstance(item, Skipped):
-            where = f" (line {item.line})" if item.line is not None else ""
-            yield NamedPhoto(prefix + item.photo, Failure(item.reason, item.detail + where))
-        else:
-            yield NamedPhoto(prefix + item.label, item.path)
+    with Remote(remote) as connections:
+        for query in queries:
+            if isinstance(query, (bytes, NamedPhoto)):
+                yield named_photo(query)
+            else:
+                yield from query_photos(os.fspath(query), remote=connections, root=root)

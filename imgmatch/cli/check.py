@@ -36,6 +36,8 @@ COLUMNS = (
 @click.option("--fail-on-match", is_flag=True, help=f"Exit with {options.EXIT_MATCH} if any photo matches.")
 @options.workers_option
 @options.root_option
+@options.fetchers_option
+@options.allow_private_option
 @options.page_option
 @options.quiet_option
 def check(
@@ -50,16 +52,22 @@ def check(
     fail_on_match: bool,
     workers: int,
     root: Path | None,
+    fetchers: int,
+    allow_private: bool,
     form: str,
     quiet: bool,
 ) -> int:
-    """Which accounts carry each PHOTO: a file, a folder or manifest of photos, or - for standard input."""
-    from imgmatch import Index, named_photos
+    """Which accounts carry each PHOTO: a file, a folder, manifest or archive of photos, or - for standard input.
+
+    A PHOTO may be an https, s3 or gs URL, as for scan.
+    """
+    from imgmatch import Index, RemoteOptions, named_photos
     from imgmatch.formats.records import check_record, check_rows
     from imgmatch.formats.table import check_table
 
     seen, width = _Seen(), options.terminal_width()
-    asked, shown = tee(named_photos(options.photo_arguments(photos), root=root))
+    remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
+    asked, shown = tee(named_photos(options.photo_arguments(photos), root=root, remote=remote))
     with Index.open(index_path, workers=workers) as index:
         found = index.check_many(
             asked, account=account, limit=limit, max_distance=max_distance, related=related, min_score=min_score

@@ -28,17 +28,29 @@ if TYPE_CHECKING:
 )
 @options.workers_option
 @options.root_option
+@options.fetchers_option
+@options.allow_private_option
 @options.format_option
 @options.quiet_option
 def hash_(
-    photos: tuple[str, ...], *, hashers: tuple[str, ...], workers: int, root: Path | None, form: str, quiet: bool
+    photos: tuple[str, ...],
+    *,
+    hashers: tuple[str, ...],
+    workers: int,
+    root: Path | None,
+    fetchers: int,
+    allow_private: bool,
+    form: str,
+    quiet: bool,
 ) -> int:
-    """Print the fingerprints and quality of each PHOTO: a file, a folder or manifest of photos, or -.
+    """Print the fingerprints and quality of each PHOTO: a file, a folder, manifest or archive of photos, or -.
+
+    A PHOTO may be an https, s3 or gs URL, as for scan.
 
     The table prints a line a fingerprint in the form of tx (signal type, space, 64 hexadecimal digits); the other
     formats say of which photo it is.
     """
-    from imgmatch import hash_photos
+    from imgmatch import RemoteOptions, hash_photos, named_photos
     from imgmatch.formats.records import hash_record
     from imgmatch.formats.table import hash_lines
 
@@ -55,7 +67,9 @@ def hash_(
             skipped += result.reason is not None
             yield result
 
-    results = hash_photos(options.photo_arguments(photos), wanted, workers=workers, root=root)
+    remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
+    asked = named_photos(options.photo_arguments(photos), root=root, remote=remote)
+    results = hash_photos(asked, wanted, workers=workers)
     write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
     if skipped:
         return options.EXIT_SOME_SKIPPED if skipped < seen else 1

@@ -52,6 +52,16 @@ max_distance_option = click.option(
     type=click.IntRange(0, 256),
     help="Bits of 256 in which a copy's fingerprint may differ (inclusive).  [default: the hasher's own]",
 )
+fetchers_option = click.option(
+    "--fetchers",
+    type=click.IntRange(1, 256),
+    default=16,
+    show_default=True,
+    help="Photos fetched from URLs at once.",
+)
+allow_private_option = click.option(
+    "--allow-private", is_flag=True, help="Let http(s) URLs lead to this machine and to private networks, too."
+)
 root_option = click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -144,13 +154,13 @@ def standard_input() -> bytes:
     return sys.stdin.buffer.read(Limits().file_bytes + 1)
 
 
-def photo_argument(argument: str) -> NamedPhoto:
-    """A file, or standard input for ``-``."""
+def photo_argument(argument: str) -> str | NamedPhoto:
+    """A file or a URL as it is; standard input for ``-``."""
     from imgmatch.model import NamedPhoto
 
     if argument == STANDARD_INPUT:
         return NamedPhoto(STANDARD_INPUT, standard_input())
-    return NamedPhoto(argument, Path(argument))
+    return argument
 
 
 def photo_arguments(arguments: Sequence[str]) -> list[str | NamedPhoto]:

@@ -43,16 +43,8 @@ if TYPE_CHECKING:
     help="Pass over photos first seen longer ago; with --prune those that are there are removed.",
 )
 @options.root_option
-@click.option(
-    "--fetchers",
-    type=click.IntRange(1, 256),
-    default=16,
-    show_default=True,
-    help="Photos fetched from URLs at once.",
-)
-@click.option(
-    "--allow-private", is_flag=True, help="Let http(s) URLs lead to this machine and to private networks, too."
-)
+@options.fetchers_option
+@options.allow_private_option
 @metrics_option
 @options.format_option
 @options.quiet_option

@@ -11,9 +11,12 @@ from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import shown
 from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgmatch.sources.place import Place
 
 _ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:")
 _BETWEEN = re.compile(r"[\\/]")
@@ -55,15 +58,14 @@ class ArchiveSource:
     """All photos in an archive, in its order.
 
     Args:
-        path: absolute path of the archive.
+        place: of the archive.
         archive: it, opened.
-        limit: the most a photo may have, in bytes, unpacked.
     """
 
-    def __init__(self, path: str, archive: Archive, limit: int) -> None:
-        self.key = path
+    def __init__(self, place: Place, archive: Archive) -> None:
+        self.key = place.key
         self._archive = archive
-        self._limit = limit
+        self._limit = (place.remote.options if place.remote else RemoteOptions()).file_bytes
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for member in self._archive.members():

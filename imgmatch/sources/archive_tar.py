@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import RemoteMetadata, SkipReason
-from imgmatch.sources.archive import Member
+from imgmatch.sources.archive import ArchiveSource, Member
 from imgmatch.sources.base import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from imgmatch.sources.place import Place
 
 _HEADER_BYTES = 1 << 20
 """A header may be this long: a longer one is there to fill the memory."""
@@ -25,6 +27,16 @@ _HEADER_BYTES = 1 << 20
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _NS_PER_SECOND = 10**9
 _DAMAGE = (tarfile.TarError, lzma.LZMAError, zlib.error, OSError, EOFError, ValueError)
+
+
+def open_tar(place: Place) -> ArchiveSource:
+    """Open a tar file.
+
+    Raises:
+        PhotoError: it lies outside the root.
+        SourceError: it cannot be read, is no tar file, or lies at a URL.
+    """
+    return ArchiveSource(place, TarArchive(place.file()))
 
 
 class TarArchive:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import RemoteMetadata, SkipReason
-from imgmatch.sources.archive import Member
+from imgmatch.sources.archive import ArchiveSource, Member
 from imgmatch.sources.base import shown
 from imgmatch.sources.remote_metadata import nanoseconds, tag_of
 
@@ -19,9 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from imgmatch.sources.place import Place
+
 _ENCRYPTED = 1  # the flag
 _UNIX_MODE = 16  # bits from the right
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error)
+
+
+def open_zip(place: Place) -> ArchiveSource:
+    """Open a zip file.
+
+    Raises:
+        PhotoError: it lies outside the root.
+        SourceError: it cannot be read, is no zip file, or lies at a URL.
+    """
+    return ArchiveSource(place, ZipArchive(place.file()))
 
 
 class ZipArchive:

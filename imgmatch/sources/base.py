@@ -108,6 +108,15 @@ class PathGuard:
     def __init__(self, root: Path | None = None) -> None:
         self.root = None if root is None else _resolved_folder(root)
 
+    def refuse_url(self) -> None:
+        """See that URLs may be read.
+
+        Raises:
+            PhotoError: there is a root, and every URL leaves it.
+        """
+        if self.root is not None:
+            raise PhotoError(SkipReason.REFUSED, f"The URL leaves the folder {shown(str(self.root))}")
+
     def admit(self, path: str) -> Path:
         """The path to open.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from imgmatch.sources.buckets import Entry
+    from imgmatch.sources.buckets import BucketStore, Entry
     from imgmatch.sources.remote import Remote
 
 _DEEPEST = 64
@@ -31,15 +31,13 @@ class BucketSource:
     Args:
         url: of the folder.
         remote: the connections.
-
-    Raises:
-        MissingExtraError: what reads such URLs is not installed.
+        store: what reads the bucket.
     """
 
-    def __init__(self, url: str, remote: Remote) -> None:
+    def __init__(self, url: str, remote: Remote, store: BucketStore) -> None:
         self.key = url.rstrip("/") + "/"
         self._remote = remote
-        self._store = remote.bucket(url)
+        self._store = store
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield from self._below("", self._listing(""), 0)

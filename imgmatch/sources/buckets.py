@@ -11,11 +11,17 @@ import fsspec
 from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, RemoteMetadata, SkipReason
 from imgmatch.sources.base import shown
+from imgmatch.sources.bucket import BucketSource
 from imgmatch.sources.remote_metadata import metadata_of
 from imgmatch.sources.retrying import RemoteOptions, TransientError, retry
+from imgmatch.sources.store import RemoteStore
+from imgmatch.sources.urls import url_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgmatch.sources.base import Source
+    from imgmatch.sources.remote import Remote
 
 _PIECE = 8 << 20
 _NO_CREDENTIALS = frozenset(
@@ -31,27 +37,32 @@ class Entry(NamedTuple):
     metadata: RemoteMetadata
 
 
-class BucketStore:
+class BucketStore(RemoteStore):
     """What lies under URLs of one scheme. To be used in fsspec's event loop."""
 
     def __init__(self, scheme: str, options: RemoteOptions) -> None:
-        self._scheme = scheme
-        self._options = options
+        super().__init__(scheme, options)
         self._opened: Any = None
+        fsspec.get_filesystem_class(scheme)
 
-    async def look(self, url: str) -> RemoteMetadata:
-        """What the bucket tells of a photo.
+    def folder(self, url: str, remote: Remote) -> Source | None:
+        """The folder at a URL as a source; ``None`` where there is a photo.
 
         Raises:
-            PhotoError: it is missing or refused, or the bucket cannot be reached.
+            PhotoError: there is nothing, or it cannot be found out.
         """
-        return _metadata(await self.info(url))
+        if url_path(url).endswith("/"):
+            if not remote.wait(partial(self.entries, url)):
+                raise PhotoError(SkipReason.MISSING, "there is nothing in this folder")
+        elif remote.wait(partial(self.info, url))["type"] != "directory":
+            return None
+        return BucketSource(url, remote, self)
 
     async def info(self, url: str) -> dict[str, Any]:
         """What fsspec tells of an object or a folder; ``type`` says which it is.
 
         Raises:
-            PhotoError: as above.
+            PhotoError: there is neither, or it is refused, or the bucket cannot be reached.
         """
         return await retry(partial(self._info, url), self._options, seconds=self._options.total_seconds)
 
@@ -73,21 +84,15 @@ class BucketStore:
             found = await self._files()._ls(_path(url), detail=True, refresh=True)  # noqa: SLF001 - fsspec's names for coroutines
         start = len(_path(url).rstrip("/")) + 1
         named = ((info["name"][start:].rstrip("/"), info) for info in found)
-        entries = [Entry(name, info["type"] == "directory", _metadata(info)) for name, info in named if name]
+        entries = [Entry(name, info["type"] == "directory", _metadata_of_info(info)) for name, info in named if name]
         return sorted(entries, key=lambda entry: entry.name)
 
-    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
-        """All of a photo, which must be as long as the bucket says.
-
-        Raises:
-            PhotoError: it is missing, refused, too large, late, or cannot be had whole.
-        """
-        attempt = partial(self._fetch, url, metadata)
-        return await retry(attempt, self._options, seconds=self._options.total_seconds)
+    async def _metadata(self, url: str) -> RemoteMetadata:
+        return _metadata_of_info(await self._info(url))
 
     async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
         if metadata.size is None:
-            metadata = _metadata(await self._info(url))
+            metadata = _metadata_of_info(await self._info(url))
         size, limit = metadata.size or 0, self._options.file_bytes
         if size > limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
@@ -107,14 +112,14 @@ class BucketStore:
         Raises:
             PhotoError: it cannot be had whole.
         """
-        before = await self.look(url)
+        before = await self.metadata(url)
         size, limit = before.size or 0, self._options.manifest_bytes
         if size > limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
         for start in range(0, size, _PIECE):
             attempt = partial(self._piece, url, start, min(start + _PIECE, size))
             file.write(await retry(attempt, self._options, seconds=None))
-        if await self.look(url) != before:
+        if await self.metadata(url) != before:
             raise PhotoError(SkipReason.UNREADABLE, "it changed while it was read")
 
     async def _piece(self, url: str, start: int, end: int) -> bytes:
@@ -146,7 +151,7 @@ def _path(url: str) -> str:
     return url.partition("://")[2]
 
 
-def _metadata(info: dict[str, Any]) -> RemoteMetadata:
+def _metadata_of_info(info: dict[str, Any]) -> RemoteMetadata:
     if info["type"] == "directory":
         return RemoteMetadata()
     modified = info.get("LastModified") or info.get("mtime") or info.get("updated")

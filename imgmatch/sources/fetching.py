@@ -21,9 +21,9 @@ AHEAD_BYTES = 64 << 20
 Item = TypeVar("Item", bound="PhotoItem")
 
 
-def remote_file(photo: NewPhoto) -> RemoteFile | None:
-    """Where the photo lies, if that is no file of this machine."""
-    return None if isinstance(photo.path, Path) else photo.path
+def remote_file(photo: NewPhoto | None) -> RemoteFile | None:
+    """Where the photo lies, if there is one and that is no file of this machine."""
+    return None if photo is None or isinstance(photo.path, Path) else photo.path
 
 
 def metadata_of_photos(photos: Iterable[NewPhoto]) -> dict[str, RemoteMetadata | PhotoError]:
@@ -39,10 +39,10 @@ def metadata_of_photos(photos: Iterable[NewPhoto]) -> dict[str, RemoteMetadata |
 
 
 class PhotoItem(Protocol):
-    """Something that has a photo."""
+    """Something that has a photo, or none and keeps its place."""
 
     @property
-    def photo(self) -> NewPhoto:
+    def photo(self) -> NewPhoto | None:
         """It."""
 
 

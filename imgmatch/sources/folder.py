@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
-from imgmatch.sources.base import PathGuard, account_problem, is_utf8, shown, stem
+from imgmatch.sources.base import account_problem, is_utf8, shown, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgmatch.sources.place import Place
 
 # Photos come under any name, so only what is certainly something else is left out.
 _NOT_PICTURES = re.compile(
@@ -36,17 +38,16 @@ class FolderSource:
     """All photos under a folder, in the order of their names, one directory listing in memory per level.
 
     Args:
-        path: absolute path of the folder.
-        guard: keeps file links inside a root.
+        place: of the folder; its guard keeps file links inside a root.
 
     Raises:
-        PhotoError: the folder itself lies outside the guard.
+        PhotoError: the folder itself lies outside the root.
     """
 
-    def __init__(self, path: str, guard: PathGuard) -> None:
-        self.key = path
-        self._folder = guard.admit(path)
-        self._guard = guard
+    def __init__(self, place: Place) -> None:
+        self.key = place.key
+        self._folder = place.file()
+        self._guard = place.guard
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for found in self._found():

@@ -15,14 +15,26 @@ from typing import TYPE_CHECKING, BinaryIO
 from imgmatch.errors import SourceError
 from imgmatch.sources.base import shown
 from imgmatch.sources.lines import MAX_LINE_BYTES, TOO_LONG, Line, physical_lines
+from imgmatch.sources.manifest import ManifestSource
 from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.model import Skipped
+    from imgmatch.sources.place import Place
 
 _DELIMITERS = ",;\t"
+
+
+def open_csv(place: Place) -> ManifestSource:
+    """Open a manifest of separated values.
+
+    Raises:
+        PhotoError: it lies outside the root, or cannot be fetched whole.
+        SourceError: it cannot be read, or is no manifest.
+    """
+    return ManifestSource(place, read_csv)
 
 
 def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:

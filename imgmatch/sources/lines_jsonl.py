@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Never
 from imgmatch.errors import SourceError
 from imgmatch.sources.base import shown
 from imgmatch.sources.lines import physical_lines
+from imgmatch.sources.manifest import ManifestSource
 from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, is_storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.model import Skipped
+    from imgmatch.sources.place import Place
+
+
+def open_jsonl(place: Place) -> ManifestSource:
+    """Open a manifest of JSON objects.
+
+    Raises:
+        PhotoError: it lies outside the root, or cannot be fetched whole.
+        SourceError: it cannot be read, or is no manifest.
+    """
+    return ManifestSource(place, read_jsonl)
 
 
 def read_jsonl(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:

@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imgmatch.errors import MissingExtraError, SourceError
 from imgmatch.sources.base import shown
+from imgmatch.sources.manifest import ManifestSource
 from imgmatch.sources.rows import KNOWN, Row, bad_line, check_columns, is_storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.model import Skipped
+    from imgmatch.sources.place import Place
 
 _BATCH_ROWS = 2048
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SECONDS_PER_DAY = 86_400
+
+
+def open_parquet(place: Place) -> ManifestSource:
+    """Open a manifest of Parquet rows.
+
+    Raises:
+        PhotoError: it lies outside the root, or cannot be fetched whole.
+        SourceError: it cannot be read, or is no manifest.
+    """
+    return ManifestSource(place, read_parquet)
 
 
 def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
-from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, PathGuard, account_problem, lexical, shown
+from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
+from imgmatch.sources.remote_source import RemoteCopy
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from imgmatch.sources.remote import Remote
-    from imgmatch.sources.remote_source import Copy
+    from imgmatch.sources.place import Place
     from imgmatch.sources.rows import Reader, Row
 
 MAX_PATH_CHARS = 4096
@@ -26,24 +26,23 @@ class ManifestSource:
     """The photos a manifest lists, in its order, one line in memory at a time.
 
     Args:
-        manifest: its absolute path, or the copy of one that lies at a URL; photos are relative to where it lies.
-        guard: keeps the manifest and its photos inside a root.
+        place: where it lies, and its photos relative to it; without connections photos at URLs are refused.
         read: the format.
-        remote: the connections for photos at URLs; without them such photos are refused.
 
     Raises:
         MissingExtraError: the format needs a package that is not installed.
-        PhotoError: the manifest itself lies outside the guard.
+        PhotoError: the manifest itself lies outside the root, or cannot be fetched whole.
         SourceError: the file cannot be read, or is no manifest.
     """
 
-    def __init__(self, manifest: str | Copy, guard: PathGuard, read: Reader, remote: Remote | None = None) -> None:
-        self._copy = None if isinstance(manifest, str) else manifest  # the file is there for as long as it is held
-        self.key = manifest if isinstance(manifest, str) else manifest.url
-        self._file = guard.admit(manifest) if isinstance(manifest, str) else manifest.path
-        self._guard = guard
+    def __init__(self, place: Place, read: Reader) -> None:
+        self.key = place.key
+        self._remote = place.remote
+        self._guard = place.guard
+        # The file of a copy is there for as long as the copy is held.
+        self._copy = RemoteCopy(place.key, place.remote) if place.remote and place.is_remote else None
+        self._file = place.file() if self._copy is None else self._copy.path
         self._read = read
-        self._remote = remote
         self._folder = str(Path(self.key).parent)
         self._name = Path(url_path(self.key) if self._copy else self.key).name
         # A night's scan of many sources should fail now, not in the small hours: the first row proves the header.
@@ -107,8 +106,7 @@ class ManifestSource:
     def _remote_file(self, url: str) -> RemoteFile:
         if self._remote is None:
             raise PhotoError(SkipReason.REFUSED, "Only a scan fetches photos from URLs.")
-        if self._guard.root is not None:
-            raise PhotoError(SkipReason.REFUSED, f"The URL leaves the folder {shown(str(self._guard.root))}")
+        self._guard.refuse_url()
         return self._remote.file(url)
 
 

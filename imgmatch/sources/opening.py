@@ -7,48 +7,15 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgmatch import registry
 from imgmatch.errors import PhotoError, SourceError
-from imgmatch.sources.archive import ArchiveSource
-from imgmatch.sources.archive_tar import TarArchive
-from imgmatch.sources.archive_zip import ZipArchive
 from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
-from imgmatch.sources.folder import FolderSource
-from imgmatch.sources.lines_csv import read_csv
-from imgmatch.sources.lines_jsonl import read_jsonl
-from imgmatch.sources.lines_parquet import read_parquet
-from imgmatch.sources.manifest import ManifestSource
-from imgmatch.sources.remote_source import Copy, open_url
-from imgmatch.sources.retrying import RemoteOptions
-from imgmatch.sources.single import SinglePhotoSource
-from imgmatch.sources.urls import is_url, shown_url, url_path
+from imgmatch.sources.place import Place
+from imgmatch.sources.remote_source import RemotePhotoSource
+from imgmatch.sources.urls import checked, is_url, shown_url, url_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from imgmatch.sources.archive import Archive
     from imgmatch.sources.remote import Remote
-    from imgmatch.sources.rows import Reader
-
-MANIFESTS: dict[str, Reader] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".parquet": read_parquet,
-}
-"""A manifest format is one file and one line here."""
-
-ARCHIVES: dict[str, Callable[[Path], Archive]] = {
-    ".zip": ZipArchive,
-    ".tar": TarArchive,
-    ".tar.gz": TarArchive,
-    ".tgz": TarArchive,
-    ".tar.bz2": TarArchive,
-    ".tbz2": TarArchive,
-    ".tar.xz": TarArchive,
-    ".txz": TarArchive,
-}
-"""A kind of archive is one file and one line here."""
 
 
 def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | None = None) -> Source:
@@ -78,37 +45,37 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
         return _open_url(path, guard, remote)
     absolute = _absolute(path)
     try:
-        admitted = guard.admit(absolute)
-        mode = _mode(admitted, absolute)
-        if stat.S_ISDIR(mode):
-            return FolderSource(absolute, guard)
-        if not stat.S_ISREG(mode):
+        mode = _mode(guard.admit(absolute), absolute)
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
-        if read := MANIFESTS.get(Path(absolute).suffix.lower()):
-            return ManifestSource(absolute, guard, read, remote)
-        if opened := _archive(absolute):
-            limit = (remote.options if remote else RemoteOptions()).file_bytes
-            return ArchiveSource(absolute, opened(admitted), limit)
-        return SinglePhotoSource(absolute, guard)
+        kind = "folder" if stat.S_ISDIR(mode) else suffix_of(absolute) or "photo"
+        return registry.source(kind)(Place(absolute, guard, remote))
     except PhotoError as error:
         raise SourceError(f"{shown(absolute)}: {error.detail}") from error
 
 
-def _open_url(url: str, guard: PathGuard, remote: Remote | None) -> Source:
+def _open_url(text: str, guard: PathGuard, remote: Remote | None) -> Source:
+    where = shown(shown_url(text))
     if guard.root is not None:
-        raise SourceError(f"{shown(shown_url(url))}: the URL leaves the folder {shown(str(guard.root))}")
+        raise SourceError(f"{where}: the URL leaves the folder {shown(str(guard.root))}")
     if remote is None:
-        raise SourceError(f"{shown(shown_url(url))}: only a scan reads URLs.")
-    if _archive(url):
-        raise SourceError(f"{shown(shown_url(url))}: archives are read from this machine only; download it first.")
-    opened = open_url(url, remote, frozenset(MANIFESTS))
-    if not isinstance(opened, Copy):
-        return opened
-    return ManifestSource(opened, guard, MANIFESTS[Path(url_path(opened.url)).suffix.lower()], remote)
+        raise SourceError(f"{where}: there are no connections to read URLs by.")
+    try:
+        url = checked(text)
+        if kind := suffix_of(url_path(url)):
+            return registry.source(kind)(Place(url, guard, remote))
+        if folder := remote.store(url).folder(url, remote):
+            return folder
+        if url_path(url).endswith("/"):
+            raise SourceError(f"{where}: web servers have no folders; name a manifest or a photo.")
+        return RemotePhotoSource(url, remote)
+    except PhotoError as error:
+        raise SourceError(f"{where}: {error.detail}") from error
 
 
-def _archive(path: str) -> Callable[[Path], Archive] | None:
-    return next((kind for suffix, kind in ARCHIVES.items() if path.lower().endswith(suffix)), None)
+def suffix_of(path: str) -> str | None:
+    """The suffix by which a file is a manifest or an archive, in small letters; ``None`` if it is neither."""
+    return next((kind for kind in registry.SOURCES if kind[0] == "." and path.lower().endswith(kind)), None)
 
 
 def _absolute(path: str | Path) -> str:

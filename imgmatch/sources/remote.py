@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from imgmatch import registry
 from imgmatch.errors import ImgmatchError, MissingExtraError
 from imgmatch.model import Fetched, RemoteMetadata
 from imgmatch.sources.retrying import RemoteOptions
@@ -17,29 +18,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from imgmatch.sources.buckets import BucketStore
+    from imgmatch.sources.store import RemoteStore
 
 Result = TypeVar("Result")
 
 _CLOSED = "the connections were closed while photos were on their way"
 _CLOSING_SECONDS = 5.0
-_EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "gs": "gs"}
-
-
-class Store(Protocol):
-    """Where photos of one kind of URL lie. All but ``close`` raise ``PhotoError``."""
-
-    async def look(self, url: str) -> RemoteMetadata:
-        """The metadata of a photo, without fetching it."""
-
-    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
-        """All of a photo; ``metadata`` are what is known of it already."""
-
-    async def copy(self, url: str, file: BinaryIO) -> None:
-        """Write all of a manifest into a file."""
-
-    async def close(self) -> None:
-        """Close every connection."""
+_EXTRAS = {"http": "remote"}
+"""What to install for a scheme, where the extra does not go by its name."""
 
 
 class Remote:
@@ -50,7 +36,7 @@ class Remote:
 
     def __init__(self, options: RemoteOptions | None = None) -> None:
         self.options = options or RemoteOptions()
-        self._stores: dict[str, Store] = {}
+        self._stores: dict[str, RemoteStore] = {}
         self._running: set[Future[Any]] = set()
         self._turns = asyncio.Semaphore(self.options.fetchers)
 
@@ -66,7 +52,7 @@ class Remote:
         """
         return UrlFile(url, self, self.store(url), metadata)
 
-    def store(self, url: str) -> Store:
+    def store(self, url: str) -> RemoteStore:
         """What reads a checked URL.
 
         Raises:
@@ -75,17 +61,8 @@ class Remote:
         scheme = url.partition(":")[0]
         scheme = "http" if scheme in WEB else scheme
         if scheme not in self._stores:
-            self._stores[scheme] = _made(scheme, self.options, url)
+            self._stores[scheme] = _opened(scheme, self.options, url)
         return self._stores[scheme]
-
-    def bucket(self, url: str) -> BucketStore:
-        """As :meth:`store`, for URLs of buckets."""
-        from imgmatch.sources.buckets import BucketStore  # noqa: PLC0415 - needs an extra
-
-        store = self.store(url)
-        if not isinstance(store, BucketStore):
-            raise TypeError(f"{shown_url(url)} is no bucket")
-        return store
 
     def start(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Future[Result]:
         """Ask as soon as it is its turn."""
@@ -127,7 +104,7 @@ class UrlFile:
 
     __slots__ = ("_metadata", "_remote", "_store", "url")
 
-    def __init__(self, url: str, remote: Remote, store: Store, metadata: RemoteMetadata | None = None) -> None:
+    def __init__(self, url: str, remote: Remote, store: RemoteStore, metadata: RemoteMetadata | None = None) -> None:
         self.url = url
         self._remote = remote
         self._store = store
@@ -147,13 +124,13 @@ class UrlFile:
     def look(self) -> Future[RemoteMetadata]:
         """Its metadata; what a listing has told is not asked for again."""
         if self._metadata is None:
-            return self._remote.start(self._look)
+            return self._remote.start(self._ask)
         known: Future[RemoteMetadata] = Future()
         known.set_result(self._metadata)
         return known
 
-    async def _look(self) -> RemoteMetadata:
-        self._metadata = await self._store.look(self.url)
+    async def _ask(self) -> RemoteMetadata:
+        self._metadata = await self._store.metadata(self.url)
         return self._metadata
 
     def fetch(self) -> Future[Fetched]:
@@ -176,20 +153,13 @@ def result_of(future: Future[Result]) -> Result:
         raise ImgmatchError(_CLOSED) from None
 
 
-def _made(scheme: str, options: RemoteOptions, url: str) -> Store:
+def _opened(scheme: str, options: RemoteOptions, url: str) -> RemoteStore:
     try:
-        import fsspec  # noqa: PLC0415 - an extra
+        import fsspec.asyn  # noqa: F401, PLC0415 - an extra, in whose event loop all requests are made
 
-        if scheme == "http":
-            from imgmatch.sources.web import WebStore  # noqa: PLC0415 - needs an extra
-
-            return WebStore(options)
-        fsspec.get_filesystem_class(scheme)
-        from imgmatch.sources.buckets import BucketStore  # noqa: PLC0415 - needs an extra
-
-        return BucketStore(scheme, options)
+        return registry.store(scheme)(scheme, options)
     except ImportError as error:
-        extra = _EXTRAS[scheme]
+        extra = _EXTRAS.get(scheme, scheme)
         raise MissingExtraError(
             f'{shown_url(url)}: {scheme} URLs need packages that are not installed: pip install "imgmatch[{extra}]"'
         ) from error

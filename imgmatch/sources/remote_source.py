@@ -1,4 +1,4 @@
-"""Which source a URL is: a folder of a bucket, a manifest by its suffix, or one photo."""
+"""One photo at a URL as a source, and the copy of a manifest that lies at one."""
 
 from __future__ import annotations
 
@@ -9,56 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.errors import PhotoError, SourceError
-from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
-from imgmatch.sources.base import account_problem, shown, stem
-from imgmatch.sources.bucket import BucketSource
-from imgmatch.sources.urls import BUCKETS, checked, shown_url, url_path
+from imgmatch.errors import SourceError
+from imgmatch.model import NewPhoto, Skipped, derived_photo_id
+from imgmatch.sources.base import account_problem, stem
+from imgmatch.sources.urls import url_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgmatch.sources.base import Source
     from imgmatch.sources.remote import Remote
-
-
-def open_url(text: str, remote: Remote, manifests: frozenset[str]) -> Source | Copy:
-    """Open what lies at a URL.
-
-    Args:
-        text: the URL; a folder of a bucket, a manifest, or a photo.
-        remote: the connections.
-        manifests: suffixes of manifests.
-
-    Returns:
-        a source, or the copy of a manifest.
-
-    Raises:
-        MissingExtraError: what reads such URLs is not installed.
-        SourceError: there is nothing, or nothing that can be read.
-    """
-    try:
-        url = checked(text)
-        path = url_path(url)
-        if Path(path).suffix.lower() in manifests:
-            return Copy(url, remote)
-        if url.startswith(tuple(f"{scheme}://" for scheme in BUCKETS)):
-            if _is_folder(url, path, remote):
-                return BucketSource(url, remote)
-        elif path.endswith("/"):
-            raise SourceError(f"{shown(shown_url(url))}: web servers have no folders; name a manifest or a photo.")
-        return RemotePhotoSource(url, remote)
-    except PhotoError as error:
-        raise SourceError(f"{shown(shown_url(text))}: {error.detail}") from error
-
-
-def _is_folder(url: str, path: str, remote: Remote) -> bool:
-    store = remote.bucket(url)
-    if path.endswith("/"):
-        if not remote.wait(partial(store.entries, url)):
-            raise PhotoError(SkipReason.MISSING, "there is nothing in this folder")
-        return True
-    return bool(remote.wait(partial(store.info, url))["type"] == "directory")
 
 
 class RemotePhotoSource:
@@ -85,7 +44,7 @@ class RemotePhotoSource:
         return iter(self)
 
 
-class Copy:
+class RemoteCopy:
     """A file of this machine that holds what lay at a URL, for as long as anybody holds this.
 
     A manifest is read more than once, and one that breaks off half-way must not look like a short one.

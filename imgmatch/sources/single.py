@@ -7,31 +7,32 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, Skipped, derived_photo_id
-from imgmatch.sources.base import PathGuard, account_problem, stem
+from imgmatch.sources.base import account_problem, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgmatch.sources.place import Place
 
 
 class SinglePhotoSource:
     """A single file, whatever it is called.
 
     Args:
-        path: absolute path of the file.
-        guard: keeps the file inside a root.
+        place: of the file.
 
     Raises:
-        PhotoError: the file lies outside the guard.
+        PhotoError: the file lies outside the root.
         SourceError: the file's stem cannot be an account.
     """
 
-    def __init__(self, path: str, guard: PathGuard) -> None:
-        name = Path(path).name
+    def __init__(self, place: Place) -> None:
+        name = Path(place.key).name
         account = stem(name)
         if problem := account_problem(account):
             raise SourceError(f"The photo cannot be named by its file: {problem}")
-        self.key = path
-        self._photo = NewPhoto(account, guard.admit(path), name, derived_photo_id(account, path))
+        self.key = place.key
+        self._photo = NewPhoto(account, place.file(), name, derived_photo_id(account, place.key))
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo

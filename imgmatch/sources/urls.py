@@ -7,13 +7,13 @@ import re
 from typing import NoReturn
 from urllib.parse import SplitResult, quote, urlsplit
 
+from imgmatch import registry
 from imgmatch.errors import PhotoError
 from imgmatch.model import SkipReason
 from imgmatch.sources.base import CONTROL, is_utf8
 
 WEB = ("http", "https")
-BUCKETS = ("s3", "gs")
-SCHEMES = (*WEB, *BUCKETS)
+SCHEMES = tuple(registry.STORES)
 
 _URL = re.compile(r"\s*(?:([A-Za-z][A-Za-z0-9+.-]+):{1,2}//|data:)", re.IGNORECASE)
 _USER = re.compile(r"(?<=//)[^/?#]*@")
@@ -54,7 +54,7 @@ def checked(text: str) -> str:
         _refuse("The URL holds a user name or a password; give credentials by the environment.")
     if not parts.hostname or port == 0:
         _refuse("The URL names no host.")
-    if parts.scheme in BUCKETS:
+    if parts.scheme not in WEB:
         # Keys are plain text: a question mark or a number sign in one means nothing.
         _, _, rest = text.partition("://")
         bucket, _, key = rest.partition("/")

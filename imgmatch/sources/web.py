@@ -15,6 +15,7 @@ from imgmatch.model import Fetched, RemoteMetadata, SkipReason
 from imgmatch.sources.addresses import NotPublicError, connector
 from imgmatch.sources.remote_metadata import metadata_of_headers
 from imgmatch.sources.retrying import RemoteOptions, TransientError, retry
+from imgmatch.sources.store import RemoteStore
 from imgmatch.sources.urls import WEB, checked
 
 if TYPE_CHECKING:
@@ -31,38 +32,22 @@ _NOT_IMPLEMENTED = 501
 _HEADERS = {"User-Agent": "imgmatch", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-class WebStore:
-    """What lies under http(s) URLs. To be used in one event loop.
+class WebStore(RemoteStore):
+    """What lies under http(s) URLs.
 
     Proxies of the environment are not used: they would connect where they like.
     """
 
-    def __init__(self, options: RemoteOptions) -> None:
-        self._options = options
+    def __init__(self, scheme: str, options: RemoteOptions) -> None:
+        super().__init__(scheme, options)
         self._session: aiohttp.ClientSession | None = None
 
-    async def look(self, url: str) -> RemoteMetadata:
-        """What the server tells of a photo by HEAD; nothing where it refuses, since it may yet answer GET.
-
-        Raises:
-            PhotoError: the server cannot be reached, or may not be.
-        """
-        return await retry(partial(self._look, url), self._options, seconds=self._options.total_seconds)
-
-    async def _look(self, url: str) -> RemoteMetadata:
+    async def _metadata(self, url: str) -> RemoteMetadata:
+        """What the server tells by HEAD; nothing where it refuses, since it may yet answer GET."""
         async with self._asked("HEAD", url) as response:
             if response.status != _OK:
                 return RemoteMetadata()
             return metadata_of_headers(response.headers, _length(response))
-
-    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
-        """All of a photo. If more or less comes than was announced, now or by ``metadata``, it is not taken for whole.
-
-        Raises:
-            PhotoError: it is missing, refused, too large, late, or cannot be had whole.
-        """
-        attempt = partial(self._fetch, url, metadata)
-        return await retry(attempt, self._options, seconds=self._options.total_seconds)
 
     async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
         async with self._asked("GET", url) as response:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
+from web_server import Page, WebServer
 
-from imgmatch.actions.queries import named_photos
+from imgmatch.actions.queries import named_photo, named_photos
 from imgmatch.errors import SourceError
 from imgmatch.model import Failure, NamedPhoto, SkipReason
+from imgmatch.sources.retrying import RemoteOptions
 
 
 @pytest.fixture
@@ -91,3 +94,36 @@ def test_a_manifest_that_is_not_there_is_an_error(folder: Path) -> None:
 def test_a_name_no_file_can_have_is_left_to_whoever_reads_it(name: str) -> None:
     [photo] = named_photos([name])
     assert photo.content == Path(name)
+
+
+def test_an_archive_stands_for_its_photos_and_is_named_as_it_was_written(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "w.zip", "w") as archive:
+        archive.writestr("a/1.jpg", b"one")
+        archive.writestr("../2.jpg", b"two")
+    inside, outside = named_photos(["w.zip"])
+    assert (inside.name, inside.content) == ("w.zip/a/1.jpg", b"one")
+    assert outside.name == "w.zip/../2.jpg"
+    assert isinstance(outside.content, Failure)
+
+
+def test_an_archive_that_is_not_there_is_an_error(folder: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list(named_photos([str(folder / "none.zip")]))
+
+
+def test_photos_at_urls_are_fetched_wherever_a_query_names_them(folder: Path) -> None:
+    with WebServer({"/1.jpg": Page(b"one")}) as server:
+        (folder / "w.csv").write_text(f"account,photo\na,{server.url}/1.jpg\na,{server.url}/2.jpg\n", encoding="utf-8")
+        found = list(named_photos([f"{server.url}/1.jpg", "w.csv"], remote=RemoteOptions(allow_private=True)))
+    assert [photo.name for photo in found] == [f"{server.url}/1.jpg", f"{server.url}/1.jpg", f"{server.url}/2.jpg"]
+    assert [photo.content for photo in found[:2]] == [b"one", b"one"]
+    assert isinstance(found[2].content, Failure)
+    assert found[2].content.reason is SkipReason.MISSING
+
+
+def test_addresses_of_this_machine_are_refused_unless_they_are_allowed() -> None:
+    with WebServer({"/1.jpg": Page(b"one")}) as server:
+        for photo in (named_photo(f"{server.url}/1.jpg"), *named_photos([f"{server.url}/1.jpg"])):
+            assert isinstance(photo.content, Failure)
+            assert photo.content.reason is SkipReason.REFUSED
+        assert server.asked == []

@@ -112,7 +112,7 @@ def test_a_server_that_sends_less_than_it_told_before_is_not_believed(server: We
     with Remote(QUICK) as remote:
         file = remote.file(f"{server.url}/1")
         assert file.look().result(5).size == len(A)
-        with pytest.raises(PhotoError, match=r"announced|the session failed"):
+        with pytest.raises(PhotoError, match=r"announced|the connection failed"):
             file.fetch().result(5)
 
 

@@ -50,11 +50,11 @@ def _wait_for(port: int) -> None:
 
 def send(port: int, method: str, path: str, body: bytes = b"") -> None:
     """One request, which must be a success; moto asks for no signature."""
-    session = HTTPConnection("127.0.0.1", port, timeout=10)
-    session.request(method, quote(path), body, {"Authorization": "AWS4-HMAC-SHA256 Credential=x/1/us-east-1/s3/x"})
-    answer = session.getresponse()
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, quote(path), body, {"Authorization": "AWS4-HMAC-SHA256 Credential=x/1/us-east-1/s3/x"})
+    answer = connection.getresponse()
     answer.read()
-    session.close()
+    connection.close()
     if answer.status >= 300:
         raise OSError(f"{method} {path}: {answer.status}")
 
@@ -104,11 +104,11 @@ class _RelayHandler(BaseHTTPRequestHandler):
         if (prefix or path).endswith(relay.refuse):
             self._answer(503, {"Content-Length": "0"}, b"")
             return
-        session = HTTPConnection("127.0.0.1", relay.port, timeout=10)
-        session.request(self.command, self.path, headers=dict(self.headers.items()))
-        answer = session.getresponse()
+        connection = HTTPConnection("127.0.0.1", relay.port, timeout=10)
+        connection.request(self.command, self.path, headers=dict(self.headers.items()))
+        answer = connection.getresponse()
         body = answer.read()
-        session.close()
+        connection.close()
         headers = {name: value for name, value in answer.getheaders() if name.lower() != "transfer-encoding"}
         if self.command == "GET":
             if path.endswith(relay.lie):

@@ -1,0 +1,46 @@
+"""Where a source lies, as those that ``registry.SOURCES`` names are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgmatch.errors import SourceError
+from imgmatch.sources.base import PathGuard, shown
+from imgmatch.sources.remote import Remote
+from imgmatch.sources.urls import is_url, shown_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source lies, and what it is read with.
+
+    Attributes:
+        key: an absolute path, or a URL in normal form.
+        guard: keeps the source and its photos inside a root.
+        remote: the connections for URLs; ``None`` where URLs are not read.
+    """
+
+    key: str
+    guard: PathGuard
+    remote: Remote | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a URL."""
+        return is_url(self.key)
+
+    def file(self) -> Path:
+        """The path to open, of a source that is read from this machine only.
+
+        Raises:
+            PhotoError: it lies outside the root.
+            SourceError: it is a URL.
+        """
+        if self.is_remote:
+            where = shown(shown_url(self.key))
+            raise SourceError(f"{where}: archives are read from this machine only; download it first.")
+        return self.guard.admit(self.key)
