@@ -55,6 +55,7 @@ from imgmatch.model import (
     NewPhoto,
     Photo,
     Picture,
+    ReportSearch,
     Ring,
     RingAccount,
     RingsReport,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from imgmatch.actions.labels import read_pairs
     from imgmatch.actions.pictures import view_photos
     from imgmatch.actions.queries import named_photos
+    from imgmatch.actions.reports import search_reports
     from imgmatch.actions.scan import open_sources
     from imgmatch.imaging.limits import Limits
     from imgmatch.index import Index
@@ -120,6 +122,7 @@ __all__ = [
     "Picture",
     "Progress",
     "RemoteOptions",
+    "ReportSearch",
     "Ring",
     "RingAccount",
     "RingsReport",
@@ -137,6 +140,7 @@ __all__ = [
     "named_photos",
     "open_sources",
     "read_pairs",
+    "search_reports",
     "view_photos",
 ]
 
@@ -151,6 +155,7 @@ _HEAVY = {
     "named_photos": "imgmatch.actions.queries:named_photos",
     "open_sources": "imgmatch.actions.scan:open_sources",
     "read_pairs": "imgmatch.actions.labels:read_pairs",
+    "search_reports": "imgmatch.actions.reports:search_reports",
     "view_photos": "imgmatch.actions.pictures:view_photos",
 }
 """What brings NumPy, FAISS and OpenCV with it, and is loaded when it is first asked for: ``--help`` stays quick."""

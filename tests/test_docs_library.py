@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import os
 import re
 from pathlib import Path
@@ -22,6 +23,7 @@ lena,copies/lena.jpg,2026-01-03
 anna,copies/anna.jpg,2026-01-05
 kate,copies/kate.jpg,2026-01-09
 """
+RING = {"ring": "r1", "accounts": [{"account": "tom"}, {"account": "tim"}], "groups": []}
 PAIRS = "query,stored,copy\nsuspect.jpg,photos/mia/1.jpg,yes\nsuspect.jpg,photos/tom/1.jpg,no\n"
 
 
@@ -38,6 +40,8 @@ def draw(folder: Path) -> None:
     (folder / "broken.jpg").write_bytes(b"junk")
     (folder / "manifest.csv").write_text(MANIFEST)
     (folder / "pairs.csv").write_text(PAIRS)
+    (folder / "old-reports").mkdir()
+    (folder / "old-reports" / "march.json").write_text(json.dumps([RING]))
 
 
 def examples() -> doctest.DocTest:

@@ -11,7 +11,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from imgmatch.formats.reported import Looked
+    from imgmatch.model import ReportSearch
 
 
 @click.command(short_help="Remove an account or photos, with proof.")
@@ -46,30 +46,30 @@ def erase(
 
     The exit code is 1 where traces were found, a report still shows what was erased, or one cannot be read.
     """
-    from imgmatch import Index
+    from imgmatch import Index, search_reports
     from imgmatch.formats.records import erase_record
-    from imgmatch.formats.reported import look_through
+    from imgmatch.formats.reported import reader
 
     if sum(one is not None for one in (account, photo_id, older_than)) != 1:
         raise click.UsageError("give one of --account, --photo-id and --older-than")
     before = None if older_than is None else datetime.now(UTC) - timedelta(days=older_than)
     with Index.open(index_path) as index:
         erasure = index.erase(account=account, photo_id=photo_id, before=before)
-    looked = None
+    searched = None
     try:
         if paths:
-            looked = look_through(paths, erasure.gone_accounts, erasure.gone_photos)
+            searched = search_reports(paths, erasure.gone_accounts, erasure.gone_photos, reader)
     finally:  # what is erased is erased, whatever becomes of the reports
-        options.write_record(erase_record(erasure, looked), form)
-    return 1 if erasure.traces or (looked is not None and _told(looked)) else 0
+        options.write_record(erase_record(erasure, searched), form)
+    return 1 if erasure.traces or (searched is not None and _is_work_left(searched)) else 0
 
 
-def _told(looked: Looked) -> bool:
+def _is_work_left(searched: ReportSearch) -> bool:
     """Say what is left to do, if anything is."""
-    for path, why in looked.unclear:
+    for path, why in searched.unclear:
         options.note(f"{path}: cannot tell what it shows: {why}", quiet=False)
-    if looked.showing:
-        count = len(looked.showing)
+    if searched.showing:
+        count = len(searched.showing)
         said = f"{count:,} reports still show" if count > 1 else "1 report still shows"
         options.note(f"{said} what was erased; imgmatch deletes none: that is for you to decide", quiet=False)
-    return bool(looked.unclear or looked.showing)
+    return bool(searched.unclear or searched.showing)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imgmatch.formats.reported import Looked
     from imgmatch.model import (
         CheckResult,
         Comparison,
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         Hashed,
         IndexStatus,
         Match,
+        ReportSearch,
         Ring,
         ScanResult,
     )
@@ -202,8 +202,8 @@ def forecast_record(forecast: Forecast) -> Record:
     return asdict(forecast)
 
 
-def erase_record(erasure: Erasure, reports: Looked | None = None) -> Record:
-    """What was erased, and the proof; where reports were looked through, which of them still show it."""
+def erase_record(erasure: Erasure, reports: ReportSearch | None = None) -> Record:
+    """What was erased, and the proof; where reports were searched, which of them still show it."""
     record: Record = {
         "account": erasure.account,
         "photo_id": erasure.photo_id,

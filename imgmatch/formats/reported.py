@@ -10,25 +10,21 @@ import codecs
 import csv
 import io
 import json
-import os
 import re
-import stat
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from imgmatch.errors import ImgmatchError
+from imgmatch.actions.reports import UnreadableReportError
 from imgmatch.formats.text import as_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 PAGE_DATA = '<script type="application/json" id="reported">'
 """Where a page begins to tell a program what it shows; no name can bring this, as ``<`` is escaped in all of them."""
 
 KIND = "rings"
-SUFFIXES = frozenset({".html", ".htm", ".json", ".jsonl", ".ndjson", ".csv"})
-MOST_BYTES = 200_000_000
 
 _SCRIPT_END = b"</script>"
 _TITLE = " · imgmatch</title>"
@@ -36,13 +32,7 @@ _DOCTYPE = "<!doctype html"
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 _FIRST_KEY = '"ring"'
 _COLUMNS = frozenset({"ring", "group", "account", "photo_id"})
-_HEAD = 1 << 14
 _BLANK = re.compile(r"[ \t\r\n]*")
-_BROKEN = (ValueError, KeyError, TypeError, RecursionError, MemoryError, csv.Error)
-
-
-class UnreadableReportError(ImgmatchError):
-    """A file is a report, or looks like one, and what it shows cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,78 +49,14 @@ class Shows:
     photos: frozenset[str]
     cells: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What looking through reports came to.
-
-    Attributes:
-        read: how many reports were read.
-        showing: those that show what was looked for.
-        unclear: files and folders that are a report, or may be, and could not be read, and why.
-    """
-
-    read: int
-    showing: tuple[Path, ...]
-    unclear: tuple[tuple[Path, str], ...]
+    def any_of(self, accounts: frozenset[str], photos: frozenset[str]) -> bool:
+        """Whether it shows any of these."""
+        some, these = (as_cells(accounts), as_cells(photos)) if self.cells else (accounts, photos)
+        return not (self.accounts.isdisjoint(some) and self.photos.isdisjoint(these))
 
 
-def look_through(paths: Sequence[Path], accounts: Collection[str], photos: Collection[str]) -> Looked:
-    """Find the reports that show any of these accounts or photos; no file there makes this fail.
-
-    Args:
-        paths: files, and folders with all that is in them; links in them are not followed.
-        accounts: ids.
-        photos: ids.
-    """
-    wanted = {False: (accounts, photos), True: (as_cells(accounts), as_cells(photos))}
-    showing, unclear, read = [], list[tuple[Path, str]](), 0
-    for path in _files(paths, unclear):
-        try:
-            shows = shown_by(path)
-        except UnreadableReportError as error:
-            unclear.append((path, str(error)))
-            continue
-        if shows is not None:
-            read += 1
-            some, these = wanted[shows.cells]
-            if not (shows.accounts.isdisjoint(some) and shows.photos.isdisjoint(these)):
-                showing.append(path)
-    return Looked(read, tuple(showing), tuple(unclear))
-
-
-def shown_by(path: Path) -> Shows | None:
-    """What a report of rings shows; ``None`` where the file is none, whatever it is called.
-
-    Raises:
-        UnreadableReportError: it is one, or by its suffix may be one, and it is broken, too large, not to be opened, or
-            a page of an imgmatch that did not write down what it shows.
-    """
-    named = path.suffix.lower() in SUFFIXES
-    known = False
-    try:
-        with open(path, "rb", opener=_at_once) as file:
-            state = os.fstat(file.fileno())
-            head = file.read(_HEAD) if stat.S_ISREG(state.st_mode) else b""
-            read, known = _reader(head, path.suffix.lower())
-            if read is None:
-                return None
-            if state.st_size > MOST_BYTES:
-                raise UnreadableReportError(f"it is larger than {MOST_BYTES // 1_000_000} MB")  # noqa: TRY301
-            content = head + file.read(MOST_BYTES)
-        return read(content)
-    except OSError as error:
-        why = error.strerror or str(error)
-    except UnreadableReportError as error:
-        why = str(error)
-    except _BROKEN:
-        why = "it is broken, or in no format of imgmatch"
-    if named or known:
-        raise UnreadableReportError(why)
-    return None
-
-
-def as_cells(names: Collection[str]) -> frozenset[str]:
+@lru_cache(maxsize=2)
+def as_cells(names: frozenset[str]) -> frozenset[str]:
     """Names as a spreadsheet has them: several may be written alike there.
 
     Those longer than a reader of spreadsheets takes are left out: a report with one of them counts as broken.
@@ -141,13 +67,13 @@ def as_cells(names: Collection[str]) -> frozenset[str]:
     return frozenset(cell for (cell,) in lines)
 
 
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for somebody to write into what turns out to be a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def reader(head: bytes, suffix: str) -> tuple[Callable[[bytes], Shows | None] | None, bool]:
+    """What reads a file that begins like this, if it may be a report, and whether it surely is one.
 
-
-def _reader(head: bytes, suffix: str) -> tuple[Callable[[bytes], Shows | None] | None, bool]:
-    """What reads a file that begins like this, if it may be a report, and whether it surely is one."""
+    See :class:`imgmatch.actions.reports.ReportReader`; what it gives raises ``UnreadableReportError`` for a page of an
+    imgmatch that did not write down what it shows, and a ``ValueError``, ``LookupError`` or ``TypeError`` of its own
+    for whatever is broken.
+    """
     text = codecs.getincrementaldecoder("utf-8-sig")().decode(head).lstrip()
     if text[: len(_DOCTYPE)].lower() == _DOCTYPE:
         return (_page, True) if _TITLE in text else (None, False)
@@ -239,50 +165,3 @@ def _texts(values: list[Any]) -> set[str]:
     if not all(isinstance(value, str) for value in values):
         raise TypeError("a name is no text")
     return set(values) - {""}
-
-
-def _files(paths: Sequence[Path], unclear: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Every file once; folders that cannot be read, and links to where nobody looks, go to ``unclear``."""
-    roots = [path.resolve() for path in paths]
-    seen: set[Path] = set()
-    for path, root in zip(paths, roots, strict=True):
-        for file in _walk(path, roots, unclear) if path.is_dir() else (path,):
-            real = root / file.relative_to(path)
-            if real not in seen:
-                seen.add(real)
-                yield file
-
-
-def _walk(top: Path, roots: Sequence[Path], unclear: list[tuple[Path, str]]) -> Iterator[Path]:
-    folders = [top]
-    while folders:
-        folder = folders.pop()
-        below = []
-        try:
-            with os.scandir(folder) as entries:
-                found = sorted(
-                    (one.name, one.is_symlink(), one.is_dir(follow_symlinks=False), one.is_file(follow_symlinks=False))
-                    for one in entries
-                )
-        except OSError as error:
-            unclear.append((folder, error.strerror or str(error)))
-            continue
-        for name, link, is_folder, is_file in found:
-            path = folder / name
-            if link and _leads_out(path, roots):
-                unclear.append((path, "it is a link to elsewhere, which is not followed"))
-            elif is_folder:
-                below.append(path)
-            elif is_file:
-                yield path
-        folders += reversed(below)
-
-
-def _leads_out(link: Path, roots: Sequence[Path]) -> bool:
-    """Whether a link leads to a folder, or to what may be a report, that is looked at nowhere else."""
-    try:
-        target = link.resolve(strict=True)
-        may_be = target.is_dir() or SUFFIXES & {link.suffix.lower(), target.suffix.lower()}
-    except (OSError, RuntimeError):  # it leads nowhere, or round and round
-        return False
-    return bool(may_be) and not any(target.is_relative_to(root) for root in roots)

@@ -2,7 +2,7 @@
 
 from imgmatch.errors import SkipReason
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
-from imgmatch.model.contents import Erasure, IndexStatus, ScanResult
+from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
 from imgmatch.model.decisions import Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
@@ -61,6 +61,7 @@ __all__ = [
     "Picture",
     "RemoteFile",
     "RemoteMetadata",
+    "ReportSearch",
     "Ring",
     "RingAccount",
     "RingsReport",

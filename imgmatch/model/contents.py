@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Erasure:
         traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
         gone_photos: ids of the photos removed, and of the one that was named.
         gone_accounts: those of whose photos none is left, and the one that was named: with the photos, what is to be
-            looked for outside the index, such as in reports (``imgmatch.formats.reported.look_through``).
+            looked for outside the index, such as in reports (``imgmatch.search_reports``).
     """
 
     account: str | None
@@ -94,3 +95,18 @@ class IndexStatus:
     generation: int
     snapshot: str
     features_snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSearch:
+    """Which reports outside the index still show what was erased.
+
+    Attributes:
+        read: how many reports were read.
+        showing: those that show what was looked for.
+        unclear: files and folders that are a report, or may be, and could not be read, and why.
+    """
+
+    read: int
+    showing: tuple[Path, ...]
+    unclear: tuple[tuple[Path, str], ...]

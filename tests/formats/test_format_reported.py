@@ -10,12 +10,14 @@ import ring_reports as reports
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgmatch.actions import reports as action
+from imgmatch.actions.reports import UnreadableReportError
 from imgmatch.cli.rings import COLUMNS
 from imgmatch.cli.rings import _text as written_by_rings
 from imgmatch.formats import reported
-from imgmatch.formats.reported import Looked, Shows, UnreadableReportError, as_cells, look_through, shown_by
+from imgmatch.formats.reported import Shows, as_cells, reader
 from imgmatch.formats.ring_shown import MOST_CARRIERS
-from imgmatch.model import Gone, RingsReport
+from imgmatch.model import Gone, ReportSearch, RingsReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,16 @@ HOSTILE = (
 RINGS = RingsReport((reports.large(), reports.fast(), reports.decided()), ())
 PHOTOS = {photo.photo_id for ring in RINGS.rings for group in ring.groups for photo in group.photos}
 ACCOUNTS = {member.account for ring in RINGS.rings for member in ring.accounts}
+
+
+def shown_by(path: Path) -> Shows | None:
+    shows = action.shown_by(path, reader)
+    assert shows is None or isinstance(shows, Shows)
+    return shows
+
+
+def look_through(paths: list[Path], accounts: list[str], photos: list[str]) -> ReportSearch:
+    return action.search_reports(paths, accounts, photos, reader)
 
 
 def written(report: RingsReport, form: str) -> bytes:
@@ -122,13 +134,13 @@ def test_any_names_are_read_back(tmp_path_factory: pytest.TempPathFactory, form:
     shows = shown_by(put(tmp_path_factory.getbasetemp() / f"any-{form}", written(hostile(tuple(names)), form)))
     assert shows is not None
     photos = ["p" + name for name in names]
-    wanted = (as_cells(names), as_cells(photos)) if form == "csv" else (set(names), set(photos))
+    wanted = (as_cells(frozenset(names)), as_cells(frozenset(photos))) if form == "csv" else (set(names), set(photos))
     assert (shows.accounts, shows.photos) == wanted
 
 
 def test_a_name_in_a_sheet_is_what_the_sheet_makes_of_it() -> None:
-    assert as_cells(["=1", "a\nb", 'x"y', "p,q"]) == {"'=1", "a\ufffdb", 'x"y', "p,q"}
-    assert as_cells(["a" * 200_000, "b"]) == {"b"}  # longer than what a sheet can be read with
+    assert as_cells(frozenset({"=1", "a\nb", 'x"y', "p,q"})) == {"'=1", "a\ufffdb", 'x"y', "p,q"}
+    assert as_cells(frozenset({"a" * 200_000, "b"})) == {"b"}  # longer than what a sheet can be read with
 
 
 def test_a_page_says_what_it_shows_once(tmp_path: Path) -> None:
@@ -179,7 +191,7 @@ FOREIGN: dict[str, str | bytes] = {
 def test_a_file_of_something_else_is_passed_over_without_a_word(tmp_path: Path, name: str) -> None:
     path = put(tmp_path / name, FOREIGN[name])
     assert shown_by(path) is None
-    assert look_through([tmp_path], ["a"], ["p1"]) == Looked(0, (), ())
+    assert look_through([tmp_path], ["a"], ["p1"]) == ReportSearch(0, (), ())
 
 
 def deep(text: str, by: int = 200_000) -> str:
@@ -246,11 +258,11 @@ def test_a_page_that_does_not_say_what_it_shows_is_not_taken_for_one_that_shows_
 def test_what_is_too_large_is_named_if_it_begins_like_a_report_and_is_not_read(tmp_path: Path) -> None:
     for name, form in (("a.csv", "csv"), ("b", "html"), ("c.json", "json"), ("d", "jsonl")):
         path = put(tmp_path / name, written(RINGS, form))
-        os.truncate(path, reported.MOST_BYTES + 1)
+        os.truncate(path, action.MOST_BYTES + 1)
         with pytest.raises(UnreadableReportError, match="larger than 200 MB"):
             shown_by(path)
     manifest = put(tmp_path / "accounts.csv", "account,photo\na,b\n")
-    os.truncate(manifest, reported.MOST_BYTES + 1)
+    os.truncate(manifest, action.MOST_BYTES + 1)
     assert shown_by(manifest) is None
 
 
@@ -259,7 +271,7 @@ def test_every_file_is_looked_at_once_and_all_folders_below(tmp_path: Path) -> N
     second = put(tmp_path / "2.jsonl", written(RINGS, "jsonl"))
     put(tmp_path / "a" / "other.json", written(hostile(), "json"))
     looked = look_through([tmp_path, tmp_path / "a", first], [], ["fast1-1"])
-    assert looked == Looked(3, (second, first), ())
+    assert looked == ReportSearch(3, (second, first), ())
 
 
 @pytest.fixture
@@ -286,7 +298,7 @@ def test_links_are_not_followed_and_those_that_lead_out_to_a_report_are_named(tm
     looked = look_through([home], ["many03"], [])
     assert (looked.read, looked.showing) == (1, (page,))
     assert [path.name for path, _ in looked.unclear] == ["archive", "page"]
-    assert look_through([home, elsewhere], ["many03"], []) == Looked(2, (page, elsewhere / "old.html"), ())
+    assert look_through([home, elsewhere], ["many03"], []) == ReportSearch(2, (page, elsewhere / "old.html"), ())
     assert look_through([home / "latest.html"], ["many03"], []).showing == (home / "latest.html",)  # asked for
 
 
@@ -294,7 +306,7 @@ def test_links_are_not_followed_and_those_that_lead_out_to_a_report_are_named(tm
 def test_a_pipe_that_is_called_like_a_report_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.html")
     assert shown_by(tmp_path / "pipe.html") is None
-    assert look_through([tmp_path], ["a"], []) == Looked(0, (), ())
+    assert look_through([tmp_path], ["a"], []) == ReportSearch(0, (), ())
 
 
 def test_a_file_that_is_gone_or_no_file_is_told_as_one_that_cannot_be_read(tmp_path: Path) -> None:
@@ -306,7 +318,7 @@ def test_a_file_that_is_gone_or_no_file_is_told_as_one_that_cannot_be_read(tmp_p
 @given(
     st.binary(max_size=300)
     | st.builds(lambda cut, form: written(RINGS, form)[:cut], st.integers(0, 9_000), st.sampled_from(FORMS)),
-    st.sampled_from(["x", *sorted(reported.SUFFIXES)]),
+    st.sampled_from(["x", *sorted(action.SUFFIXES)]),
 )
 def test_whatever_a_file_holds_it_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str
