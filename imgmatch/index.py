@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from imgmatch.actions.calibrate import SAMPLE, calibrate
 from imgmatch.actions.check import check
 from imgmatch.actions.compare import compare_in
 from imgmatch.actions.decide import decide
-from imgmatch.actions.erase import erase
+from imgmatch.actions.erase import erase, remove
 from imgmatch.actions.hash import hashed
 from imgmatch.actions.labels import decided_pairs
 from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
@@ -22,22 +20,17 @@ from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.actions.scan import scan
 from imgmatch.actions.status import status
 from imgmatch.catalog import lookups, migrations
-from imgmatch.catalog import photos as photo_rows
-from imgmatch.catalog import scans as scan_rows
-from imgmatch.catalog.erasing import Erased, remove_erased
-from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.times import to_microseconds
 from imgmatch.clustering.common import CommonCriteria
-from imgmatch.clustering.keeping import kept_current
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header
 from imgmatch.engines.parts import Parts
+from imgmatch.engines.publishing import rebuild
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 from imgmatch.imaging.limits import Limits
-from imgmatch.ingest.intake import Intake
+from imgmatch.ingest.adding import LIBRARY_SOURCE, add
 from imgmatch.matching.verification import Wanted
 from imgmatch.model import Depth, ScanResult
 from imgmatch.numeric import use_one_thread
@@ -69,15 +62,12 @@ if TYPE_CHECKING:
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
 
-LIBRARY_SOURCE = "library"
-"""The source that photos added by a program, not by a scan, are filed under."""
-
 
 class Index:
     """An index folder: photos of accounts, searchable.
 
-    Reading (:meth:`check`, :meth:`check_many`, :meth:`counts`) is safe from several threads, and while another
-    process writes. One process writes at a time.
+    Any number of threads and processes may read and write at once: writers take turns, readers wait for nobody. What
+    must not be done twice at once, such as to scan one source, is refused to the second.
 
         with Index.open("index", create=True) as index:
             index.add([NewPhoto.at("a17/1.jpg", account="a17")])
@@ -187,10 +177,8 @@ class Index:
         except (IndexTooNewError, NotAnIndexError) as error:
             raise type(error)(f"index {self.path}: {error}") from None
         if version < migrations.VERSION or self._header.format < FORMAT_VERSION:
-            with self.layout.lock():
-                self.catalog.migrate()
-                self._header = replace(self.layout.header(), format=FORMAT_VERSION)
-                self.layout.write_header(self._header)
+            self.catalog.migrate()
+            self._header = self.layout.change_header(lambda header: replace(header, format=FORMAT_VERSION))
 
     def _refuse_unknown_names(self) -> None:
         unknown = [name for name in self._header.hashers if name not in registry.HASHERS]
@@ -202,7 +190,8 @@ class Index:
     @property
     def parts(self) -> Parts:
         """What it is made of."""
-        return Parts(self.layout, self._header, self.catalog, self.searcher, self.features, self.pool)
+        engines = self.searcher, self.features
+        return Parts(self.layout, self._header, self.catalog, *engines, self.pool, self._settings)
 
     @property
     def path(self) -> Path:
@@ -367,9 +356,12 @@ class Index:
         Raises:
             MissingExtraError: what reads a source is not installed.
             SourceError: a source cannot be read at all; sources are opened before anything is written.
+            IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
         """
-        return scan(self, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead)
+        return scan(
+            self.parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
+        )
 
     def rings(
         self,
@@ -458,7 +450,7 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
-        return erase(self, account=account, photo_id=photo_id, before=before)
+        return erase(self.parts, account=account, photo_id=photo_id, before=before)
 
     def calibrate(
         self,
@@ -498,7 +490,8 @@ class Index:
     ) -> ScanResult:
         """Add photos, replace changed ones, and leave unchanged ones alone.
 
-        Written batch by batch: a kill loses at most the batch in hand, and the same call again goes on from there.
+        Written batch by batch, so that others may write meanwhile: a kill loses at most the batch in hand, and the same
+        call again goes on from there.
 
         Args:
             photos: photos, and lines a source could not use (they are filed with the skipped ones).
@@ -507,33 +500,10 @@ class Index:
             progress: hears how many photos are done with, and of every skipped one.
 
         Raises:
-            IndexLockedError: another process is writing.
+            IndexLockedError: somebody else adds photos under this source.
             IndexUnusableError: it cannot be written.
         """
-        started = time.perf_counter()
-        removed = 0
-        with self.writing():
-            with self.catalog.write() as session:
-                scan = scan_rows.begin_scan(session, source)
-            codebook = self._header.codebook if self._settings.features else None
-            intake = Intake(self.catalog, self.pool, scan, progress, codebook)
-            intake.run(photos)
-            counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
-            with self.catalog.write() as session:
-                if prune:
-                    removed = photo_rows.prune_photos(session, scan)
-                remove_orphans(session)
-                scan_rows.finish_scan(session, scan, counted | {"removed": removed})
-            self._publish()
-        return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
-
-    def _publish(self) -> None:
-        """Write engine files without what the catalog has lost, and with what is new where that is worth it."""
-        header = self.layout.header()
-        for searcher in (self.searcher, self.features):
-            if not searcher.is_current(header):
-                header = searcher.publish(header)
-        self._header = header
+        return add(self.parts, photos, source=source, prune=prune, progress=progress)
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
         """Remove photos from the catalog and every engine file; returns how many.
@@ -547,20 +517,7 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
-        if sum(one is not None for one in (account, photo_id, before)) != 1:
-            raise ValueError("name an account, a photo_id or a moment")
-        erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
-        with self.writing():
-            with self.catalog.write() as session:
-                with kept_current(session, self.parts.hasher, account):
-                    removed = remove_erased(session, erased)
-                    remove_orphans(session)
-                if before is None:
-                    scan_rows.remove_skips(session, account=account, photo_id=photo_id)
-                scan_rows.drop_empty_sources(session)
-            self._publish()
-            self.catalog.compact()
-        return removed
+        return remove(self.parts, account=account, photo_id=photo_id, before=before)
 
     def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
         """Make the engine files anew from the catalog alone.
@@ -571,20 +528,8 @@ class Index:
         Raises:
             IndexUnusableError: they cannot be written.
         """
-        with self.writing():
-            header = self.searcher.rebuild(self.layout.header(), progress)
-            self._header = self.features.rebuild(header, progress)
+        self._header = rebuild(self.parts, progress)
         return self.status()
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the writer's lock; may be nested.
-
-        Raises:
-            IndexLockedError: another process holds it.
-        """
-        with self.layout.lock():
-            yield
 
     def close(self) -> None:
         """End the workers and close the catalog."""

@@ -447,10 +447,17 @@ def test_one_opened_index_sees_what_another_process_scans(tmp_path: Path) -> Non
         assert seen[-1] == 15
 
 
-def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+def test_photos_of_one_source_are_added_by_one_at_a_time_and_those_of_others_meanwhile(tmp_path: Path) -> None:
     with Index.create(tmp_path / "index") as one, Index.open(tmp_path / "index") as two:
-        with one.writing(), pytest.raises(IndexLockedError, match="another process is writing"):
-            two.add([])
+
+        def adding() -> Iterator[NewPhoto]:
+            with ThreadPoolExecutor(1) as threads:
+                with pytest.raises(IndexLockedError, match=r"scan:library is under way; process .* holds it since"):
+                    threads.submit(two.add, []).result()
+                threads.submit(two.add, [], source="other").result()
+            yield from ()
+
+        one.add(adding())
         two.add([])
 
 

@@ -75,7 +75,7 @@ def calibrate(
         rule = replace(rule, accept=_threshold(scores, sampled, false_per_1000))
     if labelled or false_per_1000 is not None:
         slope, shift = rule.calibration.tolist()
-        with parts.folder.lock(), parts.catalog.write() as session:
+        with parts.catalog.write() as session:
             store_calibration(session, Calibration(slope, shift, rule.accept, fitted))
     expected = float((1 - scores[scores >= rule.accept]).sum()) / max(sampled, 1)
     if checks is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,30 +17,62 @@ from imgmatch.catalog.erasing import (
     features_of,
     mentions,
     names_of,
+    remove_erased,
 )
 from imgmatch.catalog.features import features_by_id, pieces_in_use
+from imgmatch.catalog.orphans import has_orphans, remove_orphans
+from imgmatch.catalog.scans import drop_empty_sources, remove_skips
 from imgmatch.catalog.times import to_microseconds
+from imgmatch.clustering.keeping import kept_current
 from imgmatch.engines.postings import Postings
+from imgmatch.engines.publishing import publish
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import NotFoundError
 from imgmatch.model import Erasure
 
-_PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
-
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
+    from pathlib import Path
 
-    from imgmatch.index import Index
+    from imgmatch.catalog.session import Session
+    from imgmatch.engines.parts import Parts
+
+_PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
+
+_ERASED_AT_ONCE = 500
+"""Photos removed in one transaction."""
+
+_LOOKED_AT_AGAIN = 5
+
+
+class _Gone:
+    """What was removed: what is to be looked for afterwards."""
+
+    def __init__(self) -> None:
+        self.photos: set[str] = set()
+        self.accounts: set[str] = set()
+        self.digests: set[bytes] = set()
+        self.features: dict[int, tuple[bytes, bytes]] = {}
+
+    def note(self, session: Session, erased: Erased) -> None:
+        photos, accounts = names_of(session, erased)
+        self.photos |= photos
+        self.accounts |= accounts
+        self.digests |= digests_of(session, erased)
+        self.features |= features_of(session, erased)
 
 
 def erase(
-    index: Index, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+    parts: Parts, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
 ) -> Erasure:
     """Remove photos from the catalog and the engine files, then search the files.
 
+    Others may read and write meanwhile. Where somebody reads an older state of the catalog for so long that its pages
+    cannot be cleared, the traces that are left in them are counted.
+
     Args:
-        index: where they are.
+        parts: of the index they are in.
         account: all photos of this account,
         photo_id: or this photo,
         before: or all photos first seen before this moment, which has a time zone; there may be none.
@@ -49,46 +82,85 @@ def erase(
         ValueError: not one of these was given.
         IndexUnusableError: the index cannot be written.
     """
-    erased = Erased(account, photo_id, None if before is None else to_microseconds(before))
-    with index.writing():
-        with index.catalog.read() as connection:
-            if before is None and not mentions(connection, erased):
-                named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
-                raise NotFoundError(f"index {index.path} has no {named}")
-            gone, owners = names_of(connection, erased)
-            digests = digests_of(connection, erased)
-            features = features_of(connection, erased)
-        removed = index.remove(account=account, photo_id=photo_id, before=before)
-        with index.catalog.read() as connection:
-            lost = features.keys() - features_by_id(connection, features).keys()
-            left = mentions(connection, erased)
-            owners -= accounts_in_use(connection, owners)
-        pieces = {piece for row in lost for blob in features[row] for piece in pieces_of(blob)}
-        searched_for, files, traces = _searched(index, digests, pieces)
-        left += _in_engine(index, lost)
+    erased = _erased(account, photo_id, before)
+    with parts.catalog.read() as session:
+        if before is None and not mentions(session, erased):
+            named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
+            raise NotFoundError(f"index {parts.folder.root} has no {named}")
+    gone = _removed(parts, erased)
+    with parts.catalog.read() as session:
+        lost = gone.features.keys() - features_by_id(session, gone.features).keys()
+        left = mentions(session, erased)
+        used = accounts_in_use(session, gone.accounts)
+    pieces = {piece for row in lost for blob in gone.features[row] for piece in pieces_of(blob)}
+    searched_for, files, traces = _searched(parts, gone.digests, pieces)
     return Erasure(
         account=account,
         photo_id=photo_id,
-        photos=removed,
+        photos=len(gone.photos),
         searched_for=searched_for,
         files_searched=files,
-        traces=traces + left,
-        gone_photos=gone.union([] if photo_id is None else [photo_id]),
-        gone_accounts=owners.union([] if account is None else [account]),
+        traces=traces + left + _in_engine(parts, lost),
+        gone_photos=frozenset(gone.photos.union([] if photo_id is None else [photo_id])),
+        gone_accounts=frozenset((gone.accounts - used).union([] if account is None else [account])),
     )
 
 
-def _searched(index: Index, digests: set[bytes], pieces: set[bytes]) -> tuple[int, int, int]:
+def remove(
+    parts: Parts, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+) -> int:
+    """As :func:`erase`, without looking for traces and without complaint where there is nothing; how many photos went.
+
+    Raises:
+        ValueError: not one of these was given.
+        IndexUnusableError: the index cannot be written.
+    """
+    return len(_removed(parts, _erased(account, photo_id, before)).photos)
+
+
+def _erased(account: str | None, photo_id: str | None, before: datetime | None) -> Erased:
+    if sum(one is not None for one in (account, photo_id, before)) != 1:
+        raise ValueError("name an account, a photo_id or a moment")
+    return Erased(account, photo_id, None if before is None else to_microseconds(before))
+
+
+def _removed(parts: Parts, erased: Erased) -> _Gone:
+    """Remove photos, some in each transaction, then make sure that no file has them any more."""
+    gone, some = _Gone(), replace(erased, at_once=_ERASED_AT_ONCE)
+    left = True
+    while left:
+        with parts.catalog.write() as session, kept_current(session, parts.hasher, erased.account):
+            gone.note(session, some)
+            removed = remove_erased(session, some)
+            remove_orphans(session)
+            left = removed == _ERASED_AT_ONCE or has_orphans(session)
+    with parts.catalog.write() as session:
+        if erased.before is None:
+            remove_skips(session, account=erased.account, photo_id=erased.photo_id)
+        drop_empty_sources(session)
+    publish(parts)
+    parts.catalog.compact()
+    return gone
+
+
+def _searched(parts: Parts, digests: set[bytes], pieces: set[bytes]) -> tuple[int, int, int]:
     """How many of these no photo has any more, how many files were read, and how often one of them was found there."""
-    files = [entry for entry in sorted(index.path.iterdir()) if entry.is_file() and entry.stat().st_size]
-    found = [found_in(file, digests | pieces) for file in files]
-    met = set[bytes]().union(*found)
+    met = [found for file in sorted(parts.folder.root.iterdir()) if (found := _met(file, digests | pieces)) is not None]
+    every = set[bytes]().union(*met)
     # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not its
     # own. What is in use is found; so only of what is found it need be asked.
-    with index.catalog.read() as connection:
-        used = digests_in_use(connection, digests & met) | pieces_in_use(connection, pieces & met)
+    with parts.catalog.read() as session:
+        used = digests_in_use(session, digests & every) | pieces_in_use(session, pieces & every)
     own = (digests | pieces) - used
-    return len(own), len(files), sum(len(each & own) for each in found)
+    return len(own), len(met), sum(len(each & own) for each in met)
+
+
+def _met(file: Path, needles: set[bytes]) -> set[bytes] | None:
+    """Which of these are in the file; ``None`` where there is nothing to search, or it was dropped by who publishes."""
+    try:
+        return found_in(file, needles) if file.is_file() and file.stat().st_size else None
+    except FileNotFoundError:
+        return None
 
 
 def pieces_of(blob: bytes) -> set[bytes]:
@@ -97,11 +169,17 @@ def pieces_of(blob: bytes) -> set[bytes]:
     return {blob[start : start + _PIECE] for start in range(min(len(blob) // 2, max(last, 0)), last + 1, _EVERY)}
 
 
-def _in_engine(index: Index, rows: Collection[int]) -> int:
+def _in_engine(parts: Parts, rows: Collection[int]) -> int:
     """How many points of these pictures the engine file of features still holds."""
-    snapshot = index.header.features
-    if snapshot is None:
-        return 0
-    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
     erased = np.fromiter(rows, np.int64)
-    return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
+    for left in reversed(range(_LOOKED_AT_AGAIN)):  # another may be published, and this one dropped, at any moment
+        snapshot = parts.folder.header().features
+        if snapshot is None:
+            break
+        try:
+            postings = Postings.open(parts.folder.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+            return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
+        except ValueError:
+            if not left:
+                raise
+    return 0

@@ -7,7 +7,9 @@ from dataclasses import fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+from imgmatch.catalog.scans import SCAN
 from imgmatch.errors import SourceError
+from imgmatch.ingest.adding import add
 from imgmatch.ingest.intake import WORK
 from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from imgmatch.index import Index
+    from imgmatch.engines.parts import Parts
     from imgmatch.model import Skipped
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
 
 
 def scan(  # noqa: PLR0913 -- each is an option of the command
-    index: Index,
+    parts: Parts,
     sources: Sequence[str | PathLike[str] | Source],
     *,
     root: Path | None = None,
@@ -43,7 +45,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     """Add or update the photos of every source, one after another.
 
     Args:
-        index: where to.
+        parts: of the index they are added to.
         sources: folders, manifests, archives or single photos, by path or URL, or opened already.
         root: refuse photos outside this folder.
         prune: remove photos of these sources that are gone from them.
@@ -56,18 +58,20 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     Raises:
         MissingExtraError: what reads a source is not installed.
         SourceError: a source cannot be read at all; sources are opened before anything is written.
+        IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
     """
     with ExitStack() as stack:
         connections = stack.enter_context(Remote()) if remote is None else remote
         opened = _opened(sources, root, connections)
-        stack.enter_context(index.writing())
+        for source in opened:  # all of them, before anything is written
+            stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
         results = []
         for source in opened:
             photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
-            results.append(index.add(photos, source=source.key, prune=prune, progress=count))
+            results.append(add(parts, photos, source=source.key, prune=prune, progress=count))
             count.end_part(WORK)
     return _sum(results)
 

@@ -12,7 +12,6 @@ from imgmatch.catalog.banks import forget_bank_origins
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.decisions import forget_decided_photos
 from imgmatch.catalog.kept_rings import rings_naming
-from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.reports import forget_reported
 
 if TYPE_CHECKING:
@@ -31,14 +30,20 @@ class Erased:
         account: all photos of this account.
         photo_id: this photo.
         before: all photos first seen before this moment, in microseconds since 1970, UTC.
+        at_once: of these so many at the most, of all that are there; ``None`` takes all.
     """
 
     account: str | None = None
     photo_id: str | None = None
     before: int | None = None
+    at_once: int | None = None
 
     def rows(self) -> Select[tuple[int]]:
         """Row ids of its photos."""
+        photos = schema.photos.c
+        return self._all().order_by(photos.id).limit(self.at_once) if self.at_once is not None else self._all()
+
+    def _all(self) -> Select[tuple[int]]:
         photos, accounts = schema.photos.c, schema.accounts.c
         query = select(photos.id).join(schema.accounts, accounts.id == photos.account_id)
         if self.before is not None:
@@ -62,8 +67,6 @@ def remove_erased(session: Session, erased: Erased) -> int:
     for photo_id in [erased.photo_id] if erased.photo_id is not None else ids:
         forget_decided_photos(session, account=None, photo_id=photo_id)
         forget_bank_origins(session, account=None, photo_id=photo_id)
-    if erased.before is None:
-        return remove_photos(session, account=erased.account, photo_id=erased.photo_id)
     return session.sql.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
 
 

@@ -106,6 +106,13 @@ def ensure_held(session: Session, lease: Lease) -> None:
         raise LeaseLostError(f"{lease.name} was taken over by another process, or gave no sign of life for too long")
 
 
+def drop_dead_leases(session: Session) -> None:
+    """Forget leases that anybody may take over."""
+    for name in list(session.sql.scalars(select(schema.leases.c.name))):
+        if _holder(session, name) is None:
+            session.sql.execute(delete(schema.leases).where(schema.leases.c.name == name))
+
+
 def _is(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     return schema.leases.c.name == lease.name, schema.leases.c.token == lease.token
 

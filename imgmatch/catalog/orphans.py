@@ -7,37 +7,52 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, select
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import ColumnElement
 
     from imgmatch.catalog.session import Session
 
+AT_ONCE = 2_000
+"""Rows looked at in one transaction."""
 
-def remove_orphans(session: Session) -> dict[str, int]:
+
+def remove_orphans(session: Session, at_once: int = AT_ONCE) -> dict[str, int]:
     """Remove fingerprints and features that neither a photo nor a bank has any more, and accounts without photos.
 
-    Only rows that have lost a use since the last time are looked at; a killed scan leaves its own to the next.
+    Only rows that have lost a use since the last time are looked at, and so many of them at the most: others are left
+    to whoever comes next, as are those of a scan that was killed.
 
     Returns:
         how many rows of each table are gone.
     """
+    noted = schema.orphans.c
+    rows: dict[str, list[int]] = {table: [] for table in _uses()}
+    for kind, row in session.sql.execute(select(noted.kind, noted.row).limit(at_once)):
+        rows[kind].append(row)
+    return {kind: sum(_drop(session, kind, chunk) for chunk in chunks(rows[kind])) for kind in rows}
+
+
+def has_orphans(session: Session) -> bool:
+    """Whether there are rows left to look at."""
+    return session.sql.execute(select(schema.orphans.c.row).limit(1)).first() is not None
+
+
+def _uses() -> dict[str, tuple[ColumnElement[bool], ...]]:
+    """What a row of each table is used by."""
     photos, banked, links = schema.photos.c, schema.bank_pictures.c, schema.photo_fingerprints.c
-    prints, features, accounts = schema.fingerprints, schema.features, schema.accounts
-    gone = {
-        "fingerprints": _dropped(
-            session, prints, (links.fingerprint_id == prints.c.id, banked.fingerprint_id == prints.c.id)
-        ),
-        "features": _dropped(
-            session, features, (photos.pixels == features.c.pixels, banked.pixels == features.c.pixels)
-        ),
-        "accounts": _dropped(session, accounts, (photos.account_id == accounts.c.id,)),
+    prints, features, accounts = schema.fingerprints.c, schema.features.c, schema.accounts.c
+    return {
+        "fingerprints": (links.fingerprint_id == prints.id, banked.fingerprint_id == prints.id),
+        "features": (photos.pixels == features.pixels, banked.pixels == features.pixels),
+        "accounts": (photos.account_id == accounts.id,),
     }
-    session.sql.execute(delete(schema.orphans))
+
+
+def _drop(session: Session, kind: str, rows: list[int]) -> int:
+    table, noted = schema.metadata.tables[kind], schema.orphans
+    unused = (~exists().where(use) for use in _uses()[kind])
+    gone = session.sql.execute(delete(table).where(table.c.id.in_(rows), *unused)).rowcount
+    session.sql.execute(delete(noted).where(noted.c.kind == kind, noted.c.row.in_(rows)))
     return gone
-
-
-def _dropped(session: Session, table: Table, uses: tuple[ColumnElement[bool], ...]) -> int:
-    noted = select(schema.orphans.c.row).where(schema.orphans.c.kind == table.name)
-    unused = (~exists().where(use) for use in uses)
-    return session.sql.execute(delete(table).where(table.c.id.in_(noted), *unused)).rowcount

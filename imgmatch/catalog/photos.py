@@ -116,35 +116,41 @@ def _link(session: Session, records: Sequence[PhotoRecord], rows: Mapping[str, i
         session.sql.execute(insert(schema.photo_fingerprints), links)
 
 
-def mark_seen(session: Session, scan: ScanKey, met: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]) -> None:
-    """Note photos whose picture is unchanged: the scan has met them, and their line may say new things.
+def mark_seen(session: Session, scan: ScanKey, seen: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]) -> None:
+    """Note photos whose picture is unchanged: the scan has seen them, and their line may say new things.
 
-    Each comes with its ``seen_at`` in microseconds and the state of its file.
+    Each comes with its ``seen_at`` in microseconds and the state of its file. Those that somebody has removed or
+    changed since they were looked up are left as they are.
     """
-    if not met:
+    there = _still(session, [known.id for known, *_ in seen])
+    same = [one for one in seen if there.get(one[0].id) == (one[1].photo_id, one[0].sha256)]
+    if not same:
         return
-    accounts = store_accounts(session, ((photo, seen_at) for _, photo, seen_at, _ in met))
-    values = [_place(scan, photo, seen_at, file, accounts) | {"row": known.id} for known, photo, seen_at, file in met]
+    accounts = store_accounts(session, ((photo, seen_at) for _, photo, seen_at, _ in same))
+    values = [_place(scan, photo, seen_at, file, accounts) | {"row": known.id} for known, photo, seen_at, file in same]
     session.sql.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
 
 
-def mark_line_seen(session: Session, scan: ScanKey, row_ids: Sequence[int]) -> None:
-    """Note photos whose line was met while their file could not be used: what is known of them stays."""
+def _still(session: Session, row_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
+    """The ``photo_id`` and the digest of the bytes that these rows have now: SQLite uses the ids of gone ones again."""
+    table = schema.photos.c
+    found: dict[int, tuple[str, bytes]] = {}
     for chunk in chunks(row_ids):
-        session.sql.execute(update(schema.photos).where(schema.photos.c.id.in_(chunk)).values(scan_id=scan.scan_id))
+        rows = session.sql.execute(select(table.id, table.photo_id, table.sha256).where(table.id.in_(chunk)))
+        found |= {row_id: (photo_id, sha256) for row_id, photo_id, sha256 in rows}
+    return found
 
 
-def prune_photos(session: Session, scan: ScanKey) -> int:
-    """Remove this source's photos that the scan has not met; returns how many."""
+def mark_line_seen(session: Session, scan: ScanKey, photo_ids: Sequence[str]) -> None:
+    """Note photos of this source whose line was seen while their file could not be used: what is known stays."""
     table = schema.photos
-    gone = (table.c.source_id == scan.source_id) & (table.c.scan_id != scan.scan_id)
-    return session.sql.execute(delete(table).where(gone)).rowcount
+    for chunk in chunks(photo_ids):
+        mine = (table.c.source_id == scan.source_id) & table.c.photo_id.in_(chunk)
+        session.sql.execute(update(table).where(mine).values(scan_id=scan.scan_id))
 
 
-def remove_photos(session: Session, *, account: str | None = None, photo_id: str | None = None) -> int:
-    """Remove an account's photos, or one photo; returns how many."""
+def prune_photos(session: Session, scan: ScanKey, at_once: int) -> int:
+    """Remove photos of this source that the scan has not seen, so many at the most; returns how many."""
     table = schema.photos
-    if account is not None:
-        owner = select(schema.accounts.c.id).where(schema.accounts.c.account == account).scalar_subquery()
-        return session.sql.execute(delete(table).where(table.c.account_id == owner)).rowcount
-    return session.sql.execute(delete(table).where(table.c.photo_id == photo_id)).rowcount
+    gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
+    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount

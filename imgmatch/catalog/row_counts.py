@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select, text
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.chunks import chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from imgmatch.catalog.session import Session
 
@@ -68,14 +69,19 @@ def row_count(session: Session, kind: str, part: str | None = None) -> int:
     return session.sql.scalar(query if part is None else query.where(table.part == part)) or 0
 
 
-def tombstones(session: Session, kind: str, part: str, through: int) -> list[int]:
-    """Row ids up to ``through`` that the table ``kind`` had under ``part`` and has lost; engine files may hold them."""
+def tombstones(session: Session, kind: str, part: str | None, through: int) -> list[int]:
+    """Row ids up to ``through`` that the table ``kind`` had and has lost; engine files may hold them.
+
+    Only of those under ``part``, if one is given: a hasher of fingerprints, a codebook of features.
+    """
     table = schema.tombstones.c
-    query = select(table.row).where(table.kind == kind, table.part == part, table.row <= through)
+    query = select(table.row).where(table.kind == kind, table.row <= through)
+    query = query if part is None else query.where(table.part == part)
     return list(session.sql.scalars(query.order_by(table.row)))
 
 
-def forget_tombstones(session: Session, kind: str, through: int) -> None:
-    """No engine file holds lost rows of this kind up to ``through`` any more."""
+def forget_tombstones(session: Session, kind: str, rows: Collection[int]) -> None:
+    """No engine file holds these rows any more; others may have been lost since they were asked for."""
     table = schema.tombstones
-    session.sql.execute(delete(table).where(table.c.kind == kind, table.c.row <= through))
+    for chunk in chunks(rows):
+        session.sql.execute(delete(table).where(table.c.kind == kind, table.c.row.in_(chunk)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, insert, literal, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.leases import drop_dead_leases
 from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
 from imgmatch.catalog.times import now
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.rows import SkipRecord
     from imgmatch.catalog.session import Session
+
+
+SCAN = "scan:"
+"""What the name of a lease begins with, before the key of the source that is scanned."""
 
 
 def begin_scan(session: Session, source_key: str) -> ScanKey:
@@ -34,16 +39,19 @@ def _source_id(session: Session, key: str) -> int:
 
 
 def finish_scan(session: Session, scan: ScanKey, counts: Mapping[str, int]) -> None:
-    """Note that the scan has met all of its source, and forget what it skipped in earlier scans but not in this one."""
-    session.sql.execute(
-        update(schema.scans).where(schema.scans.c.id == scan.scan_id).values(finished_at=now(), counts=dict(counts))
-    )
-    gone = (schema.skipped.c.source_id == scan.source_id) & (schema.skipped.c.scan_id != scan.scan_id)
-    session.sql.execute(delete(schema.skipped).where(gone))
+    """Note that the scan has seen all of its source."""
+    table = schema.scans
+    session.sql.execute(update(table).where(table.c.id == scan.scan_id).values(finished_at=now(), counts=dict(counts)))
     # What an interrupted scan of this source left undone is done now.
-    table = schema.scans.c
-    undone = (table.source_id == scan.source_id) & (table.id < scan.scan_id) & table.finished_at.is_(None)
-    session.sql.execute(delete(schema.scans).where(undone))
+    undone = (table.c.source_id == scan.source_id) & (table.c.id < scan.scan_id) & table.c.finished_at.is_(None)
+    session.sql.execute(delete(table).where(undone))
+
+
+def prune_skips(session: Session, scan: ScanKey, at_once: int) -> int:
+    """Forget what was skipped in earlier scans of this source but not in this one, so many at the most; how many."""
+    table = schema.skipped
+    gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
+    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
 
 
 def known_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
@@ -92,9 +100,11 @@ def forget_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) ->
 
 
 def keep_skips(session: Session, scan: ScanKey, row_ids: Sequence[int]) -> None:
-    """Note that photos skipped before were met again, unchanged."""
+    """Note that photos skipped before were seen again, unchanged."""
+    table = schema.skipped
     for chunk in chunks(row_ids):
-        session.sql.execute(update(schema.skipped).where(schema.skipped.c.id.in_(chunk)).values(scan_id=scan.scan_id))
+        mine = (table.c.source_id == scan.source_id) & table.c.id.in_(chunk)
+        session.sql.execute(update(table).where(mine).values(scan_id=scan.scan_id))
 
 
 def remove_skips(session: Session, *, account: str | None, photo_id: str | None) -> int:
@@ -105,10 +115,12 @@ def remove_skips(session: Session, *, account: str | None, photo_id: str | None)
 
 
 def drop_empty_sources(session: Session) -> None:
-    """Forget sources that nothing in the catalog came from: a path can name an account."""
+    """Forget sources that nothing came from, unless they are being scanned: a path can name an account."""
+    drop_dead_leases(session)
     sources = schema.sources.c
     with_photos = exists().where(schema.photos.c.source_id == sources.id)
     with_skips = exists().where(schema.skipped.c.source_id == sources.id)
-    empty = select(sources.id).where(~with_photos, ~with_skips)
+    scanned = exists().where(schema.leases.c.name == literal(SCAN).concat(sources.key))
+    empty = select(sources.id).where(~with_photos, ~with_skips, ~scanned)
     session.sql.execute(delete(schema.scans).where(schema.scans.c.source_id.in_(empty)))
     session.sql.execute(delete(schema.sources).where(sources.id.in_(empty)))

@@ -234,7 +234,7 @@ def explain(error: DatabaseError | sqlite3.Error, path: Path) -> ImgmatchError:
     if "disk is full" in said or "disk i/o error" in said:
         return IndexFullError(f"{where}: cannot write, the disk is full or failing ({said})")
     if "readonly" in said or "read-only" in said or "unable to open" in said:
-        return IndexReadOnlyError(f"{where}: cannot be written ({said})")
+        return IndexReadOnlyError(f"{where} cannot be written ({said})")
     if "locked" in said or "busy" in said:
         return IndexLockedError(f"{where}: another process is writing ({said})")
     if isinstance(error, OperationalError) and "no such table" not in said:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import secrets
 import threading
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from imgmatch.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 from imgmatch.engines.header import Header, Snapshot
 
@@ -38,6 +40,9 @@ FEATURES = "features"
 
 ALLOWED_BESIDE = {"README.md", ".gitignore"}
 """Files a folder may hold and still become an index."""
+
+_PATIENCE = 60.0
+"""Seconds to wait for who makes the index or changes its header, which takes much less."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -49,7 +54,7 @@ class Layout:
         self.root = root
         self._header = root / HEADER
         self._lock = FileLock(root / LOCK, thread_local=False)
-        self._thread = threading.RLock()
+        self._thread = threading.Lock()
 
     def exists(self) -> bool:
         """Whether there is an index here.
@@ -67,11 +72,11 @@ class Layout:
 
         Raises:
             NotAnIndexError: the path is a file, or a folder of something else.
-            IndexLockedError: another process is making it.
+            IndexLockedError: another process has been making it for too long.
             IndexReadOnlyError: it cannot be written.
         """
         self._prepare()
-        with self.lock():
+        with self._exclusive():
             if not self.exists():
                 make_catalog()
                 self.write_header(header)
@@ -113,26 +118,57 @@ class Layout:
         except OSError:  # a file, or a folder we may not look into
             return False
 
-    def write_header(self, header: Header) -> None:
-        """Replace ``index.json`` in one step."""
-        text = json.dumps(asdict(header), indent=2) + "\n"
-        self._replace(self._header, lambda path: path.write_text(text, encoding="utf-8"))
+    def change_header(self, change: Callable[[Header], Header]) -> Header:
+        """Replace ``index.json`` in one step by what ``change`` makes of it; others wait meanwhile."""
+        with self._exclusive():
+            header = change(self.header())
+            self.write_header(header)
+        return header
 
-    def publish(self, header: Header, snapshot: Snapshot, write: Callable[[Path], None]) -> Header:
+    def write_header(self, header: Header) -> None:
+        """Replace ``index.json`` in one step, whatever it is now."""
+        text = json.dumps(asdict(header), indent=2) + "\n"
+        new = self._written(self._header, lambda path: path.write_text(text, encoding="utf-8"))
+        self._replace(self._header, new)
+
+    def publish(
+        self,
+        snapshot: Snapshot,
+        write: Callable[[Path], None],
+        agreed: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
+    ) -> Header:
         """Write the next generation's engine file, point the header at it, then drop older files.
 
-        ``snapshot.file`` is named here. Readers that hold the old generation keep what they have loaded.
+        Readers that hold the old generation keep what they have loaded.
+
+        Args:
+            snapshot: what is written; its file is named here.
+            write: writes it where it is told to.
+            agreed: entered once the file is whole, around what makes it count: here the caller makes sure that it is
+                still its turn.
         """
+        new = self._written(self.root / f"{self._stem(snapshot)}.{secrets.token_hex(4)}", write)
+        try:
+            with agreed():
+                header = self.change_header(lambda header: self._named(header, snapshot, new))
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+        self._drop_others(header)
+        return header
+
+    def _stem(self, snapshot: Snapshot) -> str:
+        of = snapshot.of if snapshot.of in self.header().hashers else FEATURES
+        return f"{of}.{snapshot.engine}"
+
+    def _named(self, header: Header, snapshot: Snapshot, new: Path) -> Header:
+        """The header with this snapshot in the next generation, whose file has its name from now on."""
         generation = header.generation + 1
+        name = f"{self._stem(snapshot)}.{generation}"
+        self._replace(self.root / name, new)
         field = "snapshot" if snapshot.of in header.hashers else "features"
-        name = f"{snapshot.of if field == 'snapshot' else FEATURES}.{snapshot.engine}.{generation}"
-        self._replace(self.root / name, write)
-        named = replace(snapshot, file=name)
-        changes: dict[str, Any] = {"generation": generation, field: named}
-        published = replace(header, **changes)
-        self.write_header(published)
-        self._drop_others(published)
-        return published
+        changes: dict[str, Any] = {"generation": generation, field: replace(snapshot, file=name)}
+        return replace(header, **changes)
 
     def snapshot_path(self, snapshot: Snapshot) -> Path:
         """Where an engine file lies; never outside the folder, whatever the header says."""
@@ -147,43 +183,41 @@ class Layout:
                 with contextlib.suppress(OSError):  # a reader on Windows may hold it open; the next publish drops it
                     entry.unlink()
 
-    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
+    def _written(self, path: Path, write: Callable[[Path], object]) -> Path:
+        """A whole file beside ``path``, on the disk."""
         new = path.with_name(path.name + ".new")
         with self._explained():
             try:
                 write(new)
                 _sync(new)
-                new.replace(path)
-                _sync(self.root)
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
+        return new
+
+    def _replace(self, path: Path, new: Path) -> None:
+        with self._explained():
+            new.replace(path)
+            _sync(self.root)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the writer's lock; may be nested. The system frees it if the process dies.
-
-        Raises:
-            IndexLockedError: another process, or another thread of this one, holds it.
-            IndexReadOnlyError: the folder cannot be written.
-        """
-        if not self._thread.acquire(blocking=False):
-            raise IndexLockedError(f"another thread is writing to index {self.root}; try again later")
-        try:
+    def _exclusive(self) -> Iterator[None]:
+        """Wait until nobody else makes the index or changes its header; the system lets the next one in if we die."""
+        with self._thread:
             self._acquire()
             try:
                 yield
             finally:
                 self._lock.release()
-        finally:
-            self._thread.release()
 
     def _acquire(self) -> None:
         with self._explained():
             try:
-                self._lock.acquire(blocking=False)
+                self._lock.acquire(timeout=_PATIENCE)
             except Timeout:
-                raise IndexLockedError(f"another process is writing to index {self.root}; try again later") from None
+                raise IndexLockedError(
+                    f"another process has been changing the header of index {self.root} for too long"
+                ) from None
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgmatch import registry
 from imgmatch.catalog.base import Catalog
 from imgmatch.describing.runner import Runner
+from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -27,6 +28,7 @@ class Parts:
         fingerprints: the engine of the first hasher's fingerprints.
         features: the engine of local features.
         runner: describes photos.
+        settings: what is computed of a photo.
     """
 
     folder: Layout
@@ -35,6 +37,7 @@ class Parts:
     fingerprints: FingerprintSearcher
     features: FeatureSearcher
     runner: Runner
+    settings: Settings
 
     @property
     def hasher_name(self) -> str:

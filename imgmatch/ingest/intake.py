@@ -27,8 +27,8 @@ from imgmatch.sources.states import UNKNOWN_STATE, file_state, unchanged_state
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from imgmatch.catalog.base import Catalog
-    from imgmatch.describing.runner import Runner
+    from imgmatch.catalog.leases import Lease
+    from imgmatch.engines.parts import Parts
     from imgmatch.progress import Progress
 
 BATCH = 256
@@ -84,26 +84,25 @@ class _Pending:
     """What waits to be written."""
 
     records: list[PhotoRecord] = field(default_factory=list)
-    met: list[tuple[KnownPhoto, NewPhoto, int, FileState]] = field(default_factory=list)
-    stayed: list[int] = field(default_factory=list)
+    seen: list[tuple[KnownPhoto, NewPhoto, int, FileState]] = field(default_factory=list)
+    lines_seen: list[str] = field(default_factory=list)
     skips: list[SkipRecord] = field(default_factory=list)
     kept_skips: list[int] = field(default_factory=list)
     photo_ids: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.met) + len(self.skips) + len(self.kept_skips)
+        return len(self.records) + len(self.seen) + len(self.skips) + len(self.kept_skips)
 
 
 class Intake:
     """One scan's way into the catalog."""
 
-    def __init__(
-        self, catalog: Catalog, runner: Runner, scan: ScanKey, progress: Progress, codebook: str | None = None
-    ) -> None:
-        """``codebook`` is that of the features the runner computes; ``None`` where it computes none."""
-        self._codebook = codebook
-        self._catalog = catalog
-        self._runner = runner
+    def __init__(self, parts: Parts, scan: ScanKey, progress: Progress, lease: Lease | None = None) -> None:
+        """With a ``lease``, nothing more is written once that is lost."""
+        self._codebook = parts.codebook if parts.settings.features else None  # of the features the runner computes
+        self._catalog = parts.catalog
+        self._runner = parts.runner
+        self._lease = lease
         self._scan = scan
         self._progress = progress
         self._done = 0
@@ -141,9 +140,9 @@ class Intake:
             # What was written while the last batch was sorted is seen in the catalog from here on, not before.
             self._in_hand.difference_update(self._written)
             self._written.clear()
-            with self._catalog.read() as connection:
-                known = photo_rows.known_photos(connection, ids)
-                skips = scan_rows.known_skips(connection, self._scan, ids)
+            with self._catalog.read() as session:
+                known = photo_rows.known_photos(session, ids)
+                skips = scan_rows.known_skips(session, self._scan, ids)
             metadata = metadata_of_photos(
                 photo for photo in photos if photo.photo_id in known or photo.photo_id in skips
             )
@@ -224,7 +223,7 @@ class Intake:
         self._pending.photo_ids.append(photo.photo_id)
         # A file copied anew has a later time; it was first seen when it was first seen.
         seen_at = known.seen_at if photo.seen_at is None else to_microseconds(photo.seen_at)
-        self._pending.met.append((known, photo, seen_at, file))
+        self._pending.seen.append((known, photo, seen_at, file))
 
     def _skip(
         self,
@@ -237,8 +236,8 @@ class Intake:
         self._progress.skipped(skipped)
         if photo is not None:
             self._pending.photo_ids.append(photo.photo_id)
-        if known is not None:
-            self._pending.stayed.append(known.id)
+            if known is not None:
+                self._pending.lines_seen.append(photo.photo_id)
         self._pending.skips.append(
             SkipRecord(
                 photo_id=photo.photo_id if photo else None,
@@ -257,7 +256,7 @@ class Intake:
         self._pending.kept_skips.append(skip.id)
         self._pending.photo_ids.append(photo.photo_id)
         if known is not None:
-            self._pending.stayed.append(known.id)
+            self._pending.lines_seen.append(photo.photo_id)
 
     def _count(self, what: str) -> None:
         self.counts[what] += 1
@@ -270,15 +269,15 @@ class Intake:
 
     def _write(self) -> None:
         pending, self._pending = self._pending, _Pending()
-        with self._catalog.write() as connection:
+        with self._catalog.write(self._lease) as session:
             usable = [record.photo.photo_id for record in pending.records]
-            usable += [photo.photo_id for _, photo, _, _ in pending.met]
-            scan_rows.forget_skips(connection, self._scan, usable)
-            photo_rows.store_photos(connection, self._scan, pending.records)
-            photo_rows.mark_seen(connection, self._scan, pending.met)
-            photo_rows.mark_line_seen(connection, self._scan, pending.stayed)
-            scan_rows.store_skips(connection, self._scan, pending.skips)
-            scan_rows.keep_skips(connection, self._scan, pending.kept_skips)
+            usable += [photo.photo_id for _, photo, _, _ in pending.seen]
+            scan_rows.forget_skips(session, self._scan, usable)
+            photo_rows.store_photos(session, self._scan, pending.records)
+            photo_rows.mark_seen(session, self._scan, pending.seen)
+            photo_rows.mark_line_seen(session, self._scan, pending.lines_seen)
+            scan_rows.store_skips(session, self._scan, pending.skips)
+            scan_rows.keep_skips(session, self._scan, pending.kept_skips)
         self._written += pending.photo_ids
 
 

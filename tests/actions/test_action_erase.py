@@ -119,7 +119,7 @@ def test_nothing_of_an_erased_account_is_left_in_any_file(index: Index) -> None:
     assert all(holding(index, secret) for secret in own)
     looked_for = own | pieces(index, f"{VICTIM}-own")
     assert len(looked_for) > 4 + 2
-    erasure = erase(index, account=VICTIM)
+    erasure = erase(index.parts, account=VICTIM)
     assert (erasure.account, erasure.photo_id, erasure.photos) == (VICTIM, None, 2)
     assert erasure.traces == 0
     assert erasure.searched_for == len(looked_for)  # what the thief has as well is not the victim's alone
@@ -130,7 +130,7 @@ def test_nothing_of_an_erased_account_is_left_in_any_file(index: Index) -> None:
 
 def test_an_identical_photo_on_another_account_stays(index: Index, tmp_path: Path) -> None:
     shared = tmp_path / "photos" / VICTIM / "shared.jpg"
-    erase(index, account=VICTIM)
+    erase(index.parts, account=VICTIM)
     assert [match.photo.account for match in index.check(shared)] == [THIEF]
     assert holding(index, hashlib.sha256(shared.read_bytes()).digest()) == ["catalog.sqlite3"]
     with Index.open(index.path) as again:
@@ -139,7 +139,7 @@ def test_an_identical_photo_on_another_account_stays(index: Index, tmp_path: Pat
 
 def test_one_photo_can_be_erased_and_the_rest_of_the_account_stays(index: Index, tmp_path: Path) -> None:
     own = secrets(index, f"{VICTIM}-own")
-    erasure = erase(index, photo_id=f"{VICTIM}-own")
+    erasure = erase(index.parts, photo_id=f"{VICTIM}-own")
     assert (erasure.photos, erasure.traces) == (1, 0)
     assert all(not holding(index, needle) for needle in (*own, f"{VICTIM}-own".encode(), b"own.jpg"))
     accounts = [match.photo.account for match in index.check(tmp_path / "photos" / VICTIM / "shared.jpg")]
@@ -155,14 +155,14 @@ def test_what_is_not_there_cannot_be_erased_and_the_index_stays_as_it_is(
 ) -> None:
     before = index.header
     with pytest.raises(NotFoundError, match=message) as raised:
-        erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
+        erase(index.parts, account=named.get("account"), photo_id=named.get("photo_id"))
     assert raised.value.exit_code == 1
     assert index.header == before
 
 
 def test_an_account_known_only_by_a_photo_that_was_skipped_can_be_erased(index: Index) -> None:
     index.add([Skipped("ghost/1.jpg", SkipReason.UNREADABLE, "no picture", "ghost-account")], source="elsewhere")
-    erasure = erase(index, account="ghost-account")
+    erasure = erase(index.parts, account="ghost-account")
     assert (erasure.photos, erasure.traces) == (0, 0)
     assert holding(index, b"ghost-account") == []
 
@@ -171,7 +171,7 @@ def test_a_reader_that_still_has_the_photo_in_hand_finds_it_no_more(index: Index
     own = tmp_path / "photos" / VICTIM / "own.jpg"
     with Index.open(index.path) as reader:
         assert reader.check(own).accounts == 1
-        assert erase(index, account=VICTIM).traces == 0
+        assert erase(index.parts, account=VICTIM).traces == 0
         assert reader.check(own).accounts == 0
 
 
@@ -183,7 +183,7 @@ def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(i
     before = b"".join(path.read_bytes() for path in index.path.iterdir())
     assert sum(needle in before for needle in needles) > 0.9 * len(needles)  # but for those that a page cuts in two
     points = points_in_engine(index)
-    assert erase(index, account=VICTIM).traces == 0
+    assert erase(index.parts, account=VICTIM).traces == 0
     for path in index.path.iterdir():
         content = path.read_bytes()
         assert not [needle for needle in needles if needle in content], path.name
@@ -193,9 +193,9 @@ def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(i
 
 def test_a_picture_somebody_else_shows_keeps_its_features_until_that_goes_as_well(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-shared")
-    assert erase(index, photo_id=f"{VICTIM}-shared").searched_for == 0
+    assert erase(index.parts, photo_id=f"{VICTIM}-shared").searched_for == 0
     assert row in points_in_engine(index)
-    erasure = erase(index, account=THIEF)
+    erasure = erase(index.parts, account=THIEF)
     assert (erasure.photos, erasure.traces) == (1, 0)
     assert erasure.searched_for > 4
     assert row not in points_in_engine(index)
@@ -210,18 +210,18 @@ def test_a_piece_of_features_left_in_a_file_is_reported_as_a_trace(index: Index,
     piece = found[min(at, len(found) - 1)]
     (index.path / "phash.notes").write_bytes(b"before" + piece + b"after")
     (index.path / "left.tmp").write_bytes(b"before" + piece + b"after")  # of nobody: no publishing drops it
-    assert erase(index, photo_id=f"{VICTIM}-own").traces == 1
+    assert erase(index.parts, photo_id=f"{VICTIM}-own").traces == 1
 
 
 def test_points_left_in_the_engine_file_are_reported_as_traces(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-own")
-    erase(index, photo_id=f"{VICTIM}-own")
+    erase(index.parts, photo_id=f"{VICTIM}-own")
     stale = IvfParts(registry.codebook(index.header.codebook), (), 0).grown([(row, unpack(record))], row)
     snapshot = index.header.features
     assert snapshot is not None
     stale.save(index.layout.snapshot_path(snapshot))
-    assert in_engine(index, [row]) == len(unpack(record)) > 50
-    assert in_engine(index, [row + 1_000]) == 0
+    assert in_engine(index.parts, [row]) == len(unpack(record)) > 50
+    assert in_engine(index.parts, [row + 1_000]) == 0
 
 
 @given(st.integers(0, 300) | st.integers(0, 4_000))
@@ -256,7 +256,7 @@ def test_what_a_copy_of_the_erased_photo_has_in_common_with_it_is_no_trace_of_it
     assert common or copy is recompressed
     looked_for = len(secrets(index, f"{VICTIM}-own") - secrets(index, f"{THIEF}-copy"))
     looked_for += len(pieces(index, f"{VICTIM}-own") - common)
-    erasure = erase(index, photo_id=f"{VICTIM}-own")
+    erasure = erase(index.parts, photo_id=f"{VICTIM}-own")
     assert (erasure.traces, erasure.searched_for) == (0, looked_for)
     assert mine[0] not in points_in_engine(index)
 
@@ -271,7 +271,7 @@ def test_decisions_banks_and_reports_forget_what_is_erased_and_the_picture_stays
     keep_report(index.parts, find_rings(index.parts))
     assert {ring.bank for ring in find_rings(index.parts).rings} == {"known-stolen"}
     named = {"account": VICTIM} if by == "account" else {"photo_id": pair[0]}
-    erasure = erase(index, account=named.get("account"), photo_id=named.get("photo_id"))
+    erasure = erase(index.parts, account=named.get("account"), photo_id=named.get("photo_id"))
     assert (erasure.traces, erasure.photos) == (0, 2 if by == "account" else 1)
     for needle in (pair[0].encode(), b"own.jpg", *([VICTIM.encode()] if by == "account" else [])):
         assert holding(index, needle) == [], needle
@@ -289,7 +289,7 @@ def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp
         with Index.create(tmp_path / f"index{number}", depth=depth, thumbnails=thumbnails) as index:
             index.add([taken(file)])
             own = secrets(index, f"{VICTIM}-own")
-            erasure = erase(index, account=VICTIM)
+            erasure = erase(index.parts, account=VICTIM)
             assert (erasure.photos, erasure.traces, erasure.searched_for >= 4) == (1, 0, True)
             assert all(not holding(index, needle) for needle in own)
 
@@ -300,22 +300,22 @@ def gone(erasure: Erasure) -> tuple[set[str], set[str]]:
 
 
 def test_an_erasure_tells_which_photos_and_accounts_are_gone_for_what_lies_outside_the_index(index: Index) -> None:
-    one = erase(index, photo_id=f"{VICTIM}-own")
+    one = erase(index.parts, photo_id=f"{VICTIM}-own")
     assert gone(one) == ({f"{VICTIM}-own"}, set())  # of the account one is left
-    last = erase(index, photo_id=f"{VICTIM}-shared")
+    last = erase(index.parts, photo_id=f"{VICTIM}-shared")
     assert gone(last) == ({f"{VICTIM}-shared"}, {VICTIM})
-    named = erase(index, account=THIEF)
+    named = erase(index.parts, account=THIEF)
     assert gone(named) == ({f"{THIEF}-shared"}, {THIEF})
-    rest = erase(index, before=WHEN + timedelta(days=1))
+    rest = erase(index.parts, before=WHEN + timedelta(days=1))
     assert gone(rest) == ({f"{OTHER}-x"}, {OTHER})
-    none = erase(index, before=WHEN + timedelta(days=1))
+    none = erase(index.parts, before=WHEN + timedelta(days=1))
     assert gone(none) == (set(), set())
 
 
 def test_of_an_account_erased_in_part_only_the_photos_are_gone(index: Index, tmp_path: Path) -> None:
     old = tmp_path / "photos" / VICTIM / "own.jpg"
     index.add([replace(taken(old), photo_id="old", seen_at=WHEN - timedelta(days=9))])
-    erasure = erase(index, before=WHEN)
+    erasure = erase(index.parts, before=WHEN)
     assert gone(erasure) == ({"old"}, set())
 
 
@@ -325,5 +325,5 @@ def test_what_is_known_only_from_a_decision_or_a_skipped_photo_is_gone_under_its
     decide(index.parts, Verdict.DISMISS, pair=(f"{VICTIM}-own", f"{THIEF}-shared"), by="ana")
     index.add([taken(tmp_path / "photos" / OTHER / "x.jpg")], prune=True)
     index.add([Skipped("ghost/1.jpg", SkipReason.UNREADABLE, "no picture", "ghost-account")], source="elsewhere")
-    assert gone(erase(index, account="ghost-account")) == (set(), {"ghost-account"})
-    assert gone(erase(index, photo_id=f"{THIEF}-shared")) == ({f"{THIEF}-shared"}, set())
+    assert gone(erase(index.parts, account="ghost-account")) == (set(), {"ghost-account"})
+    assert gone(erase(index.parts, photo_id=f"{THIEF}-shared")) == ({f"{THIEF}-shared"}, set())

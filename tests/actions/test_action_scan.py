@@ -30,11 +30,11 @@ def test_several_sources_are_counted_together(index: Index, tmp_path: Path) -> N
     (tmp_path / "two" / "m.csv").write_text("account,photo\nc,b/1.jpg\n")
     (tmp_path / "three.jpg").write_bytes(photos.jpeg(photos.picture(3, SIZE)))
     sources = [tmp_path / "one", tmp_path / "two", tmp_path / "two" / "m.csv", tmp_path / "three.jpg"]
-    result = scan(index, sources)
+    result = scan(index.parts, sources)
     assert (result.added, result.skipped) == (4, 1)
     [match] = index.check(tmp_path / "three.jpg")
     assert (match.photo.account, match.photo.photo) == ("three", "three.jpg")
-    result = scan(index, sources)
+    result = scan(index.parts, sources)
     assert (result.added, result.unchanged, result.skipped) == (0, 4, 1)
 
 
@@ -42,20 +42,20 @@ def test_nothing_is_written_when_one_source_cannot_be_read_at_all(index: Index, 
     photos.write_accounts(tmp_path, {"a": {"1.jpg": photos.picture(9, SIZE)}})
     before = index.counts()
     with pytest.raises(SourceError, match="does not exist"):
-        scan(index, [tmp_path, tmp_path / "none"])
+        scan(index.parts, [tmp_path, tmp_path / "none"])
     assert index.counts() == before
 
 
 def test_the_same_source_twice_is_scanned_twice_and_changes_nothing(index: Index, tmp_path: Path) -> None:
     photos.write_accounts(tmp_path, {"twice": {"1.jpg": photos.picture(10, SIZE)}})
-    result = scan(index, [tmp_path, tmp_path], prune=True)
+    result = scan(index.parts, [tmp_path, tmp_path], prune=True)
     assert (result.added, result.unchanged, result.removed) == (1, 1, 0)
 
 
 def test_photos_outside_the_root_are_skipped(index: Index, tmp_path: Path) -> None:
     photos.write_accounts(tmp_path, {"in": {"1.jpg": photos.picture(11, SIZE)}, "out": {"1.jpg": photos.picture(12)}})
     (tmp_path / "in" / "m.csv").write_text("account,photo\na,1.jpg\nb,../out/1.jpg\n")
-    result = scan(index, [tmp_path / "in" / "m.csv"], root=tmp_path / "in")
+    result = scan(index.parts, [tmp_path / "in" / "m.csv"], root=tmp_path / "in")
     assert (result.added, result.skipped) == (1, 1)
 
 
@@ -67,6 +67,6 @@ def test_progress_counts_once_everything_that_all_sources_have(index: Index, tmp
     )
     (tmp_path / "again.csv").write_text("account,photo\nheard,heard/1.jpg\n")
     heard, since = Heard(), datetime(2020, 1, 1, tzinfo=UTC)
-    scan(index, [tmp_path / "m.csv", tmp_path / "again.csv"], progress=heard, since=since)
+    scan(index.parts, [tmp_path / "m.csv", tmp_path / "again.csv"], progress=heard, since=since)
     assert heard.steps == [("photos", done, None) for done in (1, 2, 3, 4, 4, 5, 5)]
     assert len(heard.skips) == 2

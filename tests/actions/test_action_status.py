@@ -30,7 +30,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
     pictures = {f"a{number}": {"1.jpg": photos.picture(number, (96, 120))} for number in range(3)}
     photos.write_accounts(tmp_path / "photos", pictures | {"flat": {"1.jpg": photos.flat()}})
     with Index.create(tmp_path / "index") as index:
-        scan(index, [tmp_path / "photos"])
+        scan(index.parts, [tmp_path / "photos"])
         yield index
 
 
@@ -122,6 +122,6 @@ def test_a_new_index_is_empty_and_has_no_snapshot_yet(tmp_path: Path) -> None:
 def test_an_index_of_fingerprints_alone_has_no_features(tmp_path: Path) -> None:
     photos.write_accounts(tmp_path / "photos", {"a": {"1.jpg": photos.picture(1, (96, 120))}})
     with Index.create(tmp_path / "index", depth=Depth.FINGERPRINT) as index:
-        scan(index, [tmp_path / "photos"])
+        scan(index.parts, [tmp_path / "photos"])
         found = status(index.parts)
     assert (found.photos, found.features, found.snapshot, found.features_snapshot) == (1, 0, "ok", "ok")

@@ -140,7 +140,7 @@ def described(index: Index, query: Query) -> NDArray[np.uint8]:
 
 def store(index: Index, hasher: str, codes: NDArray[np.uint8]) -> None:
     """One photo and one account for every fingerprint, straight into the tables."""
-    with index.writing(), index.catalog.write() as session:
+    with index.catalog.write() as session:
         tables = (schema.accounts, schema.photos, schema.fingerprints)
         firsts = [1 + (session.sql.scalar(select(func.max(table.c.id))) or 0) for table in tables]
         source = session.sql.scalar(select(func.min(schema.sources.c.id)))

@@ -84,8 +84,7 @@ def upkeep(place: Path) -> dict[str, Any]:
 
         asking = threading.Thread(target=keep_asking)
         asking.start()
-        with writer.writing():
-            publishing = milliseconds(lambda: writer.features.publish(writer.header))
+        publishing = milliseconds(lambda: writer.features.publish(writer.header))
         over.set()
         asking.join()
         catching_up = milliseconds(lambda: found.append(is_found(reader, query, account)))
@@ -160,12 +159,11 @@ def store(index: Index, records: list[bytes], count: int) -> None:
     pool = [unpack(record) for record in records]
     lists = np.concatenate([one.lists for one in pool])
     codes = np.concatenate([one.codes for one in pool])
-    with index.writing():
-        for start in range(0, count, AT_ONCE):
-            size = min(AT_ONCE, count - start)
-            rows = drawn(rng, lists, codes, size)
-            with index.catalog.write() as session:
-                store_block(session, rng, rows, 10_000_000 + start)
+    for start in range(0, count, AT_ONCE):
+        size = min(AT_ONCE, count - start)
+        rows = drawn(rng, lists, codes, size)
+        with index.catalog.write() as session:
+            store_block(session, rng, rows, 10_000_000 + start)
 
 
 def drawn(rng: np.random.Generator, lists: NDArray[np.uint16], codes: NDArray[np.uint8], size: int) -> list[bytes]:

@@ -86,7 +86,7 @@ def measured(place: Path, names: dict[str, list[str]], warm: Sequence[Path]) -> 
 def rate(index: Index, manifest: Path, count: int) -> float:
     started = time.perf_counter()
     with Remote(RemoteOptions(allow_private=True)) as remote:
-        result = scan(index, [manifest], remote=remote)
+        result = scan(index.parts, [manifest], remote=remote)
     seconds = time.perf_counter() - started
     if result.added + result.unchanged < 0.98 * count:
         raise RuntimeError(f"the scan went wrong: {result}")

@@ -205,7 +205,7 @@ def run(folder: Path, scale: float) -> dict[str, Any]:
         before: list[Accounts] = []
         for number, manifest in enumerate(world.manifests):
             tonight.write_bytes(manifest.read_bytes())
-            scanned = scan(index, [tonight], prune=True)
+            scanned = scan(index.parts, [tonight], prune=True)
             say(f"night {number + 1}: scanned in {scanned.seconds:.0f} s")
             report, figures = night(index, world, number, excused)
             figures |= {"scan_seconds": round(scanned.seconds), "skipped_by_scan": scanned.skipped}

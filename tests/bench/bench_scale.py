@@ -225,8 +225,7 @@ def published(place: Path, real: Sequence[Path]) -> dict[str, Any]:
 
         asking = threading.Thread(target=keep_asking)
         asking.start()
-        with writer.writing():
-            writing = milliseconds(lambda: writer.searcher.publish(writer.header))
+        writing = milliseconds(lambda: writer.searcher.publish(writer.header))
         time.sleep(2)  # until the reader has met the new generation
         over.set()
         asking.join()

@@ -188,7 +188,7 @@ class Bench:
         with self._index(workers) as index:
             warm_up(index, self._warm)
             cpu, started = cpu_seconds(), time.perf_counter()
-            result = scan(index, [self._manifest])
+            result = scan(index.parts, [self._manifest])
             wall, spent = time.perf_counter() - started, cpu_seconds()
             if result.added < 0.99 * len(self._photos):
                 raise RuntimeError(f"the scan went wrong: {result}")
@@ -199,14 +199,14 @@ class Bench:
         """From making the index to its being published, starting the workers included."""
         started = time.perf_counter()
         with self._index(workers) as index:
-            scan(index, [self._manifest])
+            scan(index.parts, [self._manifest])
         return time.perf_counter() - started
 
     def rescanned(self) -> float:
         """Seconds of a second scan of the same manifest."""
         with self._index(2) as index:
-            scan(index, [self._manifest])
-            return min(scan(index, [self._manifest]).seconds for _ in range(3))
+            scan(index.parts, [self._manifest])
+            return min(scan(index.parts, [self._manifest]).seconds for _ in range(3))
 
 
 def write_manifest(path: Path, photos: Sequence[Path]) -> Path:
@@ -300,11 +300,11 @@ def many_photos(folder: Path) -> list[Path]:
 def scan_for_memory(manifest: Path, place: Path) -> dict[str, Any]:
     """One scan in this process, and what it held at its peak."""
     with Index.create(place, workers=2, depth=Depth.FINGERPRINT) as index:
-        result = scan(index, [manifest])
+        result = scan(index.parts, [manifest])
         workers = worker_pids()
         worker_peak = max((peak for pid in workers if (peak := peak_mib(pid)) is not None), default=None)
         parent_peak = peak_mib()
-        rescan = min(scan(index, [manifest]).seconds for _ in range(2))
+        rescan = min(scan(index.parts, [manifest]).seconds for _ in range(2))
         rescan_peak = peak_mib()
         engine = index.header.snapshot
     return {

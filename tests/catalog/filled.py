@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import delete, select
 
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
+from imgmatch.catalog import schema
 from imgmatch.catalog.rows import FileState, PhotoRecord
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.times import to_microseconds
@@ -89,3 +91,12 @@ def run_unprivileged(code: str, *args: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def remove_photos(session: Session, *, account: str | None = None, photo_id: str | None = None) -> int:
+    """Remove an account's photos, or one photo, and nothing else; returns how many."""
+    table = schema.photos
+    if account is not None:
+        owner = select(schema.accounts.c.id).where(schema.accounts.c.account == account).scalar_subquery()
+        return session.sql.execute(delete(table).where(table.c.account_id == owner)).rowcount
+    return session.sql.execute(delete(table).where(table.c.photo_id == photo_id)).rowcount

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, store
+from filled import bits, opened, photo, remove_photos, store
 from pictured import HASHER, feature_pictures, feature_row, pixels, showing
 from sqlalchemy import select
 
@@ -12,7 +12,6 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.photos import remove_photos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

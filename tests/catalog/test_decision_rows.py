@@ -3,12 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, store
+from filled import bits, opened, photo, remove_photos, store
 
 from imgmatch.catalog import decisions as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.decisions import DecidedPhoto
-from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:

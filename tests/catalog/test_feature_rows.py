@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, store
+from filled import bits, opened, photo, remove_photos, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -16,7 +16,7 @@ from imgmatch.catalog.erasing import Erased, features_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.lookups import counts, photos_showing
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.photos import known_photos, remove_photos
+from imgmatch.catalog.photos import known_photos
 from imgmatch.catalog.row_counts import tombstones
 
 if TYPE_CHECKING:

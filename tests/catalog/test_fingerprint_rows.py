@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from filled import bits, opened, photo, store
+from filled import bits, opened, photo, remove_photos, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
@@ -12,7 +12,6 @@ from sqlalchemy import delete, func, select
 from imgmatch.catalog import fingerprints as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.photos import remove_photos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

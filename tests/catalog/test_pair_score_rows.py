@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import opened, store
+from filled import opened, remove_photos, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictured import feature_row, showing
@@ -22,7 +22,6 @@ from imgmatch.catalog.pair_scores import (
     store_pair_scores,
     store_search_watermark,
 )
-from imgmatch.catalog.photos import remove_photos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filled import begin, bits, opened, photo, store
+from filled import begin, bits, opened, photo, remove_photos, store
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -94,7 +94,7 @@ def test_a_thousand_photos_are_stored_replaced_and_known(catalog: SqliteCatalog)
         assert set(column(session, "quality")) == {3}
 
 
-def test_a_photo_met_again_takes_what_its_line_says_now(catalog: SqliteCatalog) -> None:
+def test_a_photo_seen_again_takes_what_its_line_says_now(catalog: SqliteCatalog) -> None:
     record = photo(1, "a1", name="Lena")
     store(catalog, [record])
     moved = replace(record.photo, account="a2", label="new label", path=Path("/elsewhere/1.jpg"), name="Mia")
@@ -116,18 +116,18 @@ def test_pruning_removes_what_this_source_no_longer_has_and_nothing_else(catalog
     with catalog.write() as session:
         scan = begin(session, "s")
         rows.store_photos(session, scan, [photo(2)])
-        rows.mark_line_seen(session, scan, [known(catalog, photo(4)).id])
-        assert rows.prune_photos(session, scan) == 2
+        rows.mark_line_seen(session, scan, ["p4", "p5"])
+        assert [rows.prune_photos(session, scan, 1) for _ in range(3)] == [1, 1, 0]
         assert column(session, "photo_id") == ["p2", "p4", "p5"]
 
 
 def test_removing_takes_an_accounts_photos_or_one_and_their_links(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1, "a"), photo(2, "a"), photo(3, "b"), photo(4, "b")])
     with catalog.write() as session:
-        assert rows.remove_photos(session, account="a") == 2
-        assert rows.remove_photos(session, photo_id="p3") == 1
-        assert rows.remove_photos(session, account="nobody") == 0
-        assert rows.remove_photos(session, photo_id="nothing") == 0
+        assert remove_photos(session, account="a") == 2
+        assert remove_photos(session, photo_id="p3") == 1
+        assert remove_photos(session, account="nobody") == 0
+        assert remove_photos(session, photo_id="nothing") == 0
         assert column(session, "photo_id") == ["p4"]
         links = select(func.count()).select_from(schema.photo_fingerprints)
         assert session.sql.scalar(links) == 2
@@ -138,7 +138,7 @@ def test_only_accounts_without_photos_are_dropped(catalog: SqliteCatalog) -> Non
     with catalog.write() as session:
         remove_orphans(session)
         assert set(session.sql.scalars(select(schema.accounts.c.account))) == {"a", "b"}
-        rows.remove_photos(session, account="a")
+        remove_photos(session, account="a")
         remove_orphans(session)
         assert list(session.sql.scalars(select(schema.accounts.c.account))) == ["b"]
 

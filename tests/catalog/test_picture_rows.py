@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, store
+from filled import bits, opened, photo, remove_photos, store
 from pictured import HASHER, feature_row, pixels, showing
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.pictures import PictureFile, files_of_pictures, fingerprints_of_pictures
 
 if TYPE_CHECKING:

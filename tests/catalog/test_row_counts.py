@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import DAY_ONE, begin, opened, photo, store
+from filled import DAY_ONE, begin, opened, photo, remove_photos, store
 from pictured import HASHER, feature_row, pixels, showing
 from sqlalchemy import delete, func, select, text
 
@@ -193,9 +193,8 @@ class Walk:
 
     def prune(self, session: Session) -> None:
         scan = begin(session, self.chance.choice("st"))
-        known = photo_rows.known_photos(session, self.photo_ids())
-        photo_rows.mark_line_seen(session, scan, [found.id for found in known.values()])
-        photo_rows.prune_photos(session, scan)
+        photo_rows.mark_line_seen(session, scan, self.photo_ids())
+        photo_rows.prune_photos(session, scan, PHOTOS)
 
     def meet(self, session: Session) -> None:
         """Photos are met again, and may have gone to another account."""
@@ -208,9 +207,9 @@ class Walk:
 
     def remove(self, session: Session) -> None:
         if self.chance.random() < 0.5:
-            photo_rows.remove_photos(session, account=self.chance.choice(ACCOUNTS))
+            remove_photos(session, account=self.chance.choice(ACCOUNTS))
         else:
-            photo_rows.remove_photos(session, photo_id=self.photo_ids()[0])
+            remove_photos(session, photo_id=self.photo_ids()[0])
 
     def erase(self, session: Session) -> None:
         moment = to_microseconds(DAY_ONE) + self.chance.randrange(PHOTOS // 2) * 86_400_000_000
@@ -254,7 +253,7 @@ def test_whatever_is_written_rows_are_counted_right_and_just_what_nothing_uses_i
         walk.remove_orphans(session)
         assert walk.removed > 5
         for account in ACCOUNTS:
-            photo_rows.remove_photos(session, account=account)
+            remove_photos(session, account=account)
         session.sql.execute(delete(schema.bank_pictures))
         checked_removal(session)
         assert counted(session) == {}
@@ -266,7 +265,7 @@ def test_what_is_rolled_back_is_not_counted(catalog: SqliteCatalog) -> None:
     def broken() -> None:
         with catalog.write() as session:
             photo_rows.store_photos(session, begin(session), [showing(2, "b", picture="y")])
-            photo_rows.remove_photos(session, photo_id="p1")
+            remove_photos(session, photo_id="p1")
             raise KeyboardInterrupt
 
     with catalog.read() as session:
@@ -285,7 +284,7 @@ def test_ties_that_go_with_their_features_are_counted_off(catalog: SqliteCatalog
         pairs = [(low, high) for low in rows for high in rows if low < high]
         store_pair_scores(session, [PairScore(*pair, 1.0, False, 0, None, None, None) for pair in pairs])  # noqa: FBT003 -- as rows come
         assert row_count(session, "pair_scores") == 6
-        photo_rows.remove_photos(session, photo_id="p1")
+        remove_photos(session, photo_id="p1")
         checked_removal(session)
         assert row_count(session, "pair_scores") == 3
         store_features(session, [FeatureRow(pixels(2), OTHER_BOOK, b"anew", None)])  # which drops the row of before
@@ -300,7 +299,7 @@ def test_every_row_that_was_removed_is_noted_under_its_hasher_or_codebook_until_
     with catalog.write() as session:
         x, y = feature_row(session, "x"), feature_row(session, "y")
         for account in "ab":
-            photo_rows.remove_photos(session, account=account)
+            remove_photos(session, account=account)
         assert checked_removal(session) == {"fingerprints": 4, "features": 2, "accounts": 2}
         assert noted(session, "features") == {BOOK: {x}, OTHER_BOOK: {y}}
         assert {hasher: len(rows) for hasher, rows in noted(session, "fingerprints").items()} == {
@@ -309,9 +308,9 @@ def test_every_row_that_was_removed_is_noted_under_its_hasher_or_codebook_until_
         }
         assert sum(remove_orphans(session).values()) == 0
         assert tombstones(session, "features", BOOK, x - 1) == []
-        forget_tombstones(session, "features", x)
+        forget_tombstones(session, "features", [x])
         assert noted(session, "features") == {BOOK: set(), OTHER_BOOK: {y}}
-        forget_tombstones(session, "features", LAST)
+        forget_tombstones(session, "features", [y, x])
         assert noted(session, "features") == {BOOK: set(), OTHER_BOOK: set()}
         assert sum(map(len, noted(session, "fingerprints").values())) == 4
 
@@ -332,7 +331,7 @@ def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: SqliteC
     store(catalog, [showing(1, "a", picture="x")])
     with catalog.write() as session:
         before = {kind: ids(session, kind) for kind in UNUSED}
-        photo_rows.remove_photos(session, photo_id="p1")
+        remove_photos(session, photo_id="p1")
     store(catalog, [showing(2, "a", picture="x")])
     with catalog.write() as session:
         assert sum(checked_removal(session).values()) == 0
@@ -342,7 +341,7 @@ def test_a_row_noted_as_unused_that_is_used_again_by_then_stays(catalog: SqliteC
 def test_what_comes_after_a_row_is_counted_without_what_came_before(catalog: SqliteCatalog) -> None:
     store(catalog, [showing(number, picture=number) for number in range(9)])
     with catalog.write() as session:
-        photo_rows.remove_photos(session, photo_id="p5")
+        remove_photos(session, photo_id="p5")
         remove_orphans(session)
         for row in range(-1, 20):
             prints, features = schema.fingerprints.c, schema.features.c

@@ -80,7 +80,7 @@ def test_a_duplicate_line_does_not_stand_for_the_photo_it_repeats(catalog: Sqlit
         assert rows.known_skips(session, scan, ["p1"])["p1"].reason == "unreadable"
 
 
-def test_a_finished_scan_forgets_what_earlier_ones_skipped_in_its_source_only(catalog: SqliteCatalog) -> None:
+def test_what_earlier_scans_skipped_in_this_source_only_is_forgotten_in_parts(catalog: SqliteCatalog) -> None:
     kept, again = replace(SKIP, photo_id="p2", label="kept"), replace(SKIP, photo_id="p3", label="again")
     with catalog.write() as session:
         rows.store_skips(session, begin(session, "other"), [replace(SKIP, label="other source")])
@@ -89,7 +89,7 @@ def test_a_finished_scan_forgets_what_earlier_ones_skipped_in_its_source_only(ca
         scan = begin(session)
         rows.keep_skips(session, scan, [rows.known_skips(session, scan, ["p2"])["p2"].id])
         rows.store_skips(session, scan, [again])
-        rows.finish_scan(session, scan, {})
+        assert [rows.prune_skips(session, scan, 1) for _ in range(3)] == [1, 1, 0]
         assert labels(session) == ["again", "kept", "other source"]
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import opened, photo, run_unprivileged, store
+from filled import opened, photo, remove_photos, run_unprivileged, store
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.lookups import counts
-from imgmatch.catalog.photos import remove_photos
 from imgmatch.catalog.sqlite import SqliteCatalog, explain
 from imgmatch.errors import (
     IndexDamagedError,

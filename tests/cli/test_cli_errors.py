@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import photos
 import pytest
 from terminal import IS_ROOT, can_drop_rights, command, imgmatch
 
+from imgmatch import open_sources
+from imgmatch.catalog.scans import SCAN
 from imgmatch.cli.main import run
 from imgmatch.index import Index
 
@@ -92,11 +95,19 @@ def test_a_damaged_catalog_ends_with_four(tmp_path: Path, capsys: pytest.Capture
     assert str(tmp_path / "index") in capsys.readouterr().err
 
 
-def test_while_another_process_writes_a_scan_ends_with_four_and_a_check_goes_on(home: Path) -> None:
-    with Index.open(home / "index") as index, index.writing():
+def test_while_another_process_scans_a_source_a_second_scan_ends_with_four_and_a_check_goes_on(home: Path) -> None:
+    with (
+        open_sources([home / "photos"]) as (source,),
+        Index.open(home / "index") as index,
+        index.catalog.lease(f"{SCAN}{source.key}"),
+    ):
         scan = imgmatch("scan", home / "photos", "--index", home / "index")
         assert scan.code == 4
-        assert scan.err == f"imgmatch: another process is writing to index {home / 'index'}; try again later\n"
+        assert re.fullmatch(
+            rf"imgmatch: index {home / 'index'}: {SCAN}{source.key} is under way; process {os.getpid()} on \S+ holds it"
+            r" since \S+; try again later\n",
+            scan.err,
+        )
         check = imgmatch("check", home / "q.jpg", "--index", home / "index", "--format", "jsonl")
         assert (check.code, check.lines[0]["accounts"]) == (0, 1)
 

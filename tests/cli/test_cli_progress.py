@@ -123,9 +123,9 @@ def test_photos_are_counted_ahead_only_where_somebody_sees_it(home: Path) -> Non
     """Standard error is no terminal here."""
     source = Countable()
     with Index.open(home / "index", create=True) as index:
-        scan(index, [source])
+        scan(index.parts, [source])
         assert not source.counted
-        scan(index, [source], count_ahead=True)
+        scan(index.parts, [source], count_ahead=True)
     assert source.counted
     assert not is_shown(quiet=False)
     assert not is_shown(quiet=True)

@@ -34,6 +34,8 @@ from imgmatch.progress import SILENT, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.catalog.leases import Lease
+
 BOOK = registry.DEFAULT_CODEBOOK
 AT_ONCE = 6  # pictures of one seed
 
@@ -318,9 +320,9 @@ class Counting(FeatureSearcher):
 
     rebuilt = 0
 
-    def rebuild(self, header: Header, progress: Progress = SILENT) -> Header:
+    def rebuild(self, header: Header, progress: Progress = SILENT, lease: Lease | None = None) -> Header:
         self.rebuilt += 1
-        return super().rebuild(header, progress)
+        return super().rebuild(header, progress, lease)
 
 
 def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(
@@ -437,8 +439,10 @@ def test_rows_that_come_while_it_catches_up_are_taken_in_once(shelf: Shelf) -> N
     last = shelf.searcher.current().through
     shelf.add(2, 3)  # between its look at the last row and its reading of the records
     searcher = shelf.searcher
-    held = searcher._caught_up(searcher.current(), shelf.layout.header(), last)  # noqa: SLF001 -- only here is the gap
-    empty = searcher._caught_up(IvfParts(shipped(), (), 0), shelf.layout.header(), last)  # noqa: SLF001 -- see above
+    header, nothing = shelf.layout.header(), IvfParts(shipped(), (), 0)
+    with shelf.catalog.read() as session:
+        held = searcher._caught_up(session, searcher.current(), header, last)  # noqa: SLF001 -- only here is the gap
+        empty = searcher._caught_up(session, nothing, header, last)  # noqa: SLF001 -- see above
     assert [(len(one), one.through) for one in (held, empty)] == [(3 * AT_ONCE, 3 * AT_ONCE)] * 2
 
 

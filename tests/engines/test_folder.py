@@ -6,8 +6,9 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,10 @@ from imgmatch.engines.snapshots import save_arrays
 from imgmatch.engines.sync import load_fingerprints
 from imgmatch.errors import (
     IndexFullError,
-    IndexLockedError,
     IndexNotFoundError,
     IndexReadOnlyError,
     IndexUnusableError,
+    LeaseLostError,
     NotAnIndexError,
 )
 
@@ -134,9 +135,8 @@ def test_an_index_half_made_can_be_made(tmp_path: Path) -> None:
 
 
 def test_publishing_names_the_next_generation_and_drops_the_one_before(layout: Layout) -> None:
-    header = NEW
     for generation in (1, 2, 3):
-        header = layout.publish(header, replace(NEXT, through=generation), write(str(generation)))
+        header = layout.publish(replace(NEXT, through=generation), write(str(generation)))
         name = f"phash.linear.{generation}"
         assert header == layout.header()
         assert (header.generation, header.snapshot) == (generation, replace(NEXT, file=name, through=generation))
@@ -148,7 +148,7 @@ def test_publishing_leaves_files_of_others_alone(layout: Layout) -> None:
     others = {"README.md", *OWN_FILES, "phasher", "pdq"}
     for name in others:
         (layout.root / name).touch()
-    layout.publish(NEW, NEXT, write("1"))
+    layout.publish(NEXT, write("1"))
     assert names(layout) == {HEADER, "phash.linear.1"} | others
 
 
@@ -159,14 +159,14 @@ def test_publishing_leaves_files_of_others_alone(layout: Layout) -> None:
 def test_a_write_that_fails_leaves_the_old_generation_and_says_why(
     layout: Layout, number: int, told: type[IndexUnusableError]
 ) -> None:
-    header = layout.publish(NEW, NEXT, write("old"))
+    header = layout.publish(NEXT, write("old"))
 
     def half(path: Path) -> None:
         path.write_text("ne")
         raise OSError(number, os.strerror(number))
 
     with pytest.raises(told, match="index"):
-        layout.publish(header, NEXT, half)
+        layout.publish(NEXT, half)
     assert layout.header() == header
     assert names(layout) == {HEADER, "phash.linear.1"}
 
@@ -185,7 +185,7 @@ def publish(layout):
     size = 100 * (header.generation + 1)
     codes = numpy.full((size, 32), header.generation + 1, numpy.uint8)
     write = partial(save_arrays, parts=[(numpy.arange(size), codes)])
-    layout.publish(header, Snapshot("phash", "linear", "", size, size), write)
+    layout.publish(Snapshot("phash", "linear", "", size, size), write)
 """
 PUBLISH_WITHOUT_END = """
 layout = Layout(Path(sys.argv[1]))
@@ -244,7 +244,7 @@ def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_w
         size = 100 * (header.generation + 1)
         arrays = np.arange(size), np.full((size, 32), header.generation + 1, np.uint8)
         save = partial(save_arrays, parts=[arrays])
-        layout.publish(header, Snapshot("phash", "linear", "", size, size), save)
+        layout.publish(Snapshot("phash", "linear", "", size, size), save)
     with run(PUBLISH + PUBLISH_AND_DIE_AT_EVERY_LINE, tmp_path) as process:
         assert process.wait(60) == 0
     lines = sorted((root for root in tmp_path.iterdir() if root.name != "start"), key=lambda root: int(root.name))
@@ -254,7 +254,7 @@ def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_w
     assert set(found) == {2, 3}
     for root in lines:
         layout = Layout(root)
-        header = layout.publish(layout.header(), NEXT, write("after the kill"))
+        header = layout.publish(NEXT, write("after the kill"))
         assert header.snapshot is not None
         assert names(layout) == {HEADER, header.snapshot.file}
 
@@ -272,21 +272,31 @@ def test_kills_at_random_moments_never_leave_half_a_generation(layout: Layout) -
         assert whole_generation(layout) >= before
 
 
-# -- the lock ---------------------------------------------------------------------------------------------------
+# -- one at a time ----------------------------------------------------------------------------------------------
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from imgmatch.engines.folder import Layout
-with Layout(Path(sys.argv[1])).lock():
+from filelock import FileLock
+with FileLock(Path(sys.argv[1]) / "lock"):
     print("held", flush=True)
     time.sleep(60)
+"""
+
+COUNT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from imgmatch.engines.folder import Layout
+layout = Layout(Path(sys.argv[1]))
+for _ in range(20):
+    layout.change_header(lambda header: replace(header, generation=header.generation + 1))
 """
 
 
 @pytest.fixture
 def holder(layout: Layout) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lock."""
+    """Another process that is changing the header."""
     with run(HOLD, layout.root) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -294,57 +304,54 @@ def holder(layout: Layout) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def locked(layout: Layout) -> bool:
-    try:
-        with layout.lock():
-            return False
-    except IndexLockedError:
-        return True
+def test_who_changes_the_header_waits_for_another_process_and_goes_on_when_that_dies(
+    layout: Layout, holder: subprocess.Popen[str]
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        changed = threads.submit(layout.change_header, lambda header: replace(header, generation=7))
+        with pytest.raises(TimeoutError):
+            changed.result(0.2)
+        assert layout.header() == NEW  # reading waits for nobody
+        holder.kill()
+        assert changed.result(60).generation == layout.header().generation == 7
 
 
-def test_a_second_process_is_told_that_another_one_writes(layout: Layout, holder: subprocess.Popen[str]) -> None:
-    assert holder.poll() is None
-    with pytest.raises(IndexLockedError, match="another process"), layout.lock():
-        pass
+def test_no_change_of_the_header_is_lost_whoever_makes_it(layout: Layout) -> None:
+    processes = [run(COUNT, layout.root) for _ in range(3)]
+
+    def count(_: int) -> None:
+        layout.change_header(lambda header: replace(header, generation=header.generation + 1))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(40)))
+    for process in processes:
+        with process:
+            assert process.wait(60) == 0
+    assert layout.header().generation == 100
 
 
-def test_a_kill_of_the_holder_frees_the_lock(layout: Layout, holder: subprocess.Popen[str]) -> None:
-    assert locked(layout)
-    holder.kill()
-    holder.wait()
-    assert not locked(layout)
-
-
-def test_reading_and_publishing_by_the_holder_need_no_lock(layout: Layout, holder: subprocess.Popen[str]) -> None:
-    assert holder.poll() is None
-    assert layout.header() == NEW
-
-
-def test_the_lock_is_free_after_use_and_after_an_error(layout: Layout) -> None:
-    with layout.lock():
-        pass
-    with pytest.raises(KeyError), layout.lock():
+def test_a_change_that_fails_lets_the_next_one_in(layout: Layout) -> None:
+    def fail(_: Header) -> Header:
         raise KeyError
-    assert not locked(Layout(layout.root))
+
+    with pytest.raises(KeyError):
+        layout.change_header(fail)
+    assert layout.change_header(lambda header: header) == NEW
 
 
-def test_the_lock_may_be_nested_and_is_held_to_the_end_of_the_outermost(layout: Layout) -> None:
-    other = Layout(layout.root)
-    with layout.lock():
-        with layout.lock():
-            assert locked(other)
-        assert locked(other)
-    assert not locked(other)
+def test_what_nobody_agrees_to_any_more_is_not_published(layout: Layout) -> None:
+    first = layout.publish(NEXT, write("old"))
 
+    @contextmanager
+    def disagreed() -> Iterator[None]:
+        raise LeaseLostError("taken over")
+        yield
 
-def test_a_second_thread_is_told_that_another_one_writes(layout: Layout) -> None:
-    found: list[bool] = []
-    with layout.lock():
-        thread = threading.Thread(target=lambda: found.append(locked(layout)))
-        thread.start()
-        thread.join()
-    assert found == [True]
-    assert not locked(layout)
+    with pytest.raises(LeaseLostError):
+        layout.publish(NEXT, write("new"), disagreed)
+    assert layout.header() == first
+    assert names(layout) == {HEADER, "phash.linear.1"}
+    assert (layout.root / "phash.linear.1").read_text() == "old"
 
 
 # -- read-only --------------------------------------------------------------------------------------------------
@@ -359,14 +366,11 @@ os.getuid() or (os.setgid(65534), os.setuid(65534))
 layout = Layout(Path(sys.argv[1]))
 header = layout.header()
 print(header.generation)
-def hold():
-    with layout.lock():
-        pass
 for write in (
-    hold,
+    lambda: layout.change_header(lambda header: header),
     lambda: layout.create(header),
     lambda: layout.write_header(header),
-    lambda: layout.publish(header, Snapshot("phash", "linear", "", 0, 0), lambda path: path.touch()),
+    lambda: layout.publish(Snapshot("phash", "linear", "", 0, 0), lambda path: path.touch()),
     lambda: Layout(layout.root / "below").create(header),
 ):
     try:

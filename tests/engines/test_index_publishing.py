@@ -13,8 +13,8 @@ from test_index import in_file, on, save
 
 from imgmatch.actions.status import status
 from imgmatch.catalog import schema
+from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.photos import remove_photos
 from imgmatch.index import Index
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_what_a_killed_process_did_not_publish_any_more_is_left_out_by_the_next_
     with Index.open(tmp_path / "index") as index:
         gone = features_of(index, "150")
         with index.catalog.write() as session:  # as a scan ends, and is killed before it publishes
-            remove_photos(session, account="150")
+            remove_erased(session, Erased(account="150"))
             remove_orphans(session)
         assert names(index, 150) == set()
         assert index.add(many(large)[:1], source="s").unchanged == 1

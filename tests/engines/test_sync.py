@@ -27,6 +27,7 @@ from imgmatch.progress import SILENT, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.catalog.leases import Lease
     from imgmatch.engines.base import Codes, Hits
 
 WIDE = 110  # bits: random fingerprints are about 128 apart, so this finds some pairs and not others
@@ -256,9 +257,9 @@ class Counting(FingerprintSearcher):
 
     rebuilt = 0
 
-    def rebuild(self, header: Header, progress: Progress = SILENT) -> Header:
+    def rebuild(self, header: Header, progress: Progress = SILENT, lease: Lease | None = None) -> Header:
         self.rebuilt += 1
-        return super().rebuild(header, progress)
+        return super().rebuild(header, progress, lease)
 
 
 def test_a_snapshot_is_current_while_it_holds_nothing_lost_and_lacks_at_most_one_part_in_a_hundred(

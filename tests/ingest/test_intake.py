@@ -48,7 +48,7 @@ class Place:
     def scan(self, source: Path | None = None, *, prune: bool = False) -> ScanResult:
         heard = Heard()
         self.skipped = heard.skips
-        return scan(self.index, [source or self.folder], prune=prune, progress=heard)
+        return scan(self.index.parts, [source or self.folder], prune=prune, progress=heard)
 
     def accounts_with(self, seed: int) -> set[str]:
         result = self.index.check(photos.jpeg(photos.picture(seed, SMALL)))
@@ -145,7 +145,7 @@ def first_seen(index: Index) -> list[int]:
 def scanned(folder: Path, home: Path, depth: Depth) -> dict[str, int]:
     """What a scan of a folder at some depth comes to, in an index of its own."""
     with Index.open(home / "deep", create=True, depth=depth) as index:
-        return counts(scan(index, [folder]))
+        return counts(scan(index.parts, [folder]))
 
 
 def test_a_photo_with_features_is_not_even_opened_again_whatever_the_depth(place: Place, tmp_path: Path) -> None:
@@ -370,14 +370,14 @@ def test_a_photo_that_took_too_long_is_tried_again_by_the_next_scan(tmp_path: Pa
     photos.picture(1, (3000, 3000)).save(path, compress_level=0)
     with Index.create(tmp_path / "index", limits=Limits(seconds=0.01)) as index:
         heard = Heard()
-        result = scan(index, [path.parent], progress=heard)
+        result = scan(index.parts, [path.parent], progress=heard)
         assert counts(result) == {"skipped": 1}
         assert heard.skips[0].reason in {
             SkipReason.TIMED_OUT,
             SkipReason.CRASHED,
         }  # the pool's clock, or the worker's own
     with Index.open(tmp_path / "index") as index:
-        assert counts(scan(index, [path.parent])) == {"added": 1}
+        assert counts(scan(index.parts, [path.parent])) == {"added": 1}
         assert index.counts()["skipped"] == 0
 
 
@@ -399,7 +399,7 @@ def test_every_item_is_a_step_of_progress(place: Place) -> None:
     manifest = place.manifest("a,1.jpg", "a,1.jpg", "b,none.jpg", "bad")
     for _ in range(2):
         heard = Heard()
-        scan(place.index, [manifest], progress=heard)
+        scan(place.index.parts, [manifest], progress=heard)
         assert heard.steps == [("photos", done, None) for done in (1, 2, 3, 4, 4)]
 
 

@@ -50,24 +50,24 @@ def manifest(home: Path) -> Path:
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
     with Index.create(tmp_path / "index") as index:
-        scan(index, [manifest(tmp_path)])
+        scan(index.parts, [manifest(tmp_path)])
         assert len(find_rings(index.parts).rings) == 2
         return index
 
 
 def test_old_photos_are_erased_from_every_file_and_do_not_come_back(index: Index, tmp_path: Path) -> None:
     before = datetime.now(UTC) - timedelta(days=100)
-    erasure = erase(index, before=before)
+    erasure = erase(index.parts, before=before)
     assert (erasure.photos, erasure.traces) == (3, 0)
     assert erasure.searched_for > 4
     assert index.counts()["accounts"] == 1
     assert find_rings(index.parts).rings == ()
-    again = scan(index, [tmp_path / "list.csv"], since=before)
+    again = scan(index.parts, [tmp_path / "list.csv"], since=before)
     assert (again.added, again.unchanged) == (0, 1)
-    assert (erase(index, before=before).photos, len(index)) == (0, 1)
+    assert (erase(index.parts, before=before).photos, len(index)) == (0, 1)
 
 
 def test_a_scan_that_prunes_by_its_period_removes_what_is_too_old(index: Index, tmp_path: Path) -> None:
-    result = scan(index, [tmp_path / "list.csv"], prune=True, since=datetime.now(UTC) - timedelta(days=100))
+    result = scan(index.parts, [tmp_path / "list.csv"], prune=True, since=datetime.now(UTC) - timedelta(days=100))
     assert (result.unchanged, result.removed) == (1, 3)
     assert find_rings(index.parts).rings == ()

@@ -197,11 +197,11 @@ def test_a_second_scan_of_an_archive_reads_no_photo_and_a_changed_one_only_those
 ) -> None:
     one, two = (photos.jpeg(photos.picture(seed, (96, 120))) for seed in (11, 12))
     path = write(tmp_path / name, {"a/1.jpg": one, "b/1.jpg": two, "b/2.jpg": b"junk"})
-    first = scan(index, [path])
+    first = scan(index.parts, [path])
     assert (first.added, first.skipped) == (2, 1)
     assert {match.photo.account for match in index.check(two)} >= {"b"}
-    again = scan(index, [path])
+    again = scan(index.parts, [path])
     assert (again.unchanged, again.skipped) == (2, 1)
     write(path, {"a/1.jpg": one, "b/1.jpg": one + b"\0"})
-    changed = scan(index, [path], prune=True)
+    changed = scan(index.parts, [path], prune=True)
     assert (changed.unchanged, changed.updated, changed.removed) == (1, 1, 0)

@@ -63,7 +63,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 def scanned(index: Index, source: str | Path, *, prune: bool = False, progress: Progress = SILENT) -> dict[str, int]:
     with Remote(QUICK) as remote:
-        result = scan(index, [source], prune=prune, progress=progress, remote=remote)
+        result = scan(index.parts, [source], prune=prune, progress=progress, remote=remote)
     return counts(result)
 
 

@@ -50,7 +50,7 @@ class Scans:
         heard = Heard()
         self.skipped = heard.skips
         with Remote(options) as remote:
-            return scan(self._index, [source], prune=prune, progress=heard, remote=remote)
+            return scan(self._index.parts, [source], prune=prune, progress=heard, remote=remote)
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Publishing: engine files are written anew by one process at a time, while others read and write the catalog."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from imgmatch.progress import SILENT
+
+if TYPE_CHECKING:
+    from imgmatch.engines.header import Header
+    from imgmatch.engines.parts import Parts
+    from imgmatch.progress import Progress
+
+PUBLICATION = "publication"
+"""The lease that is held meanwhile; whoever wants it waits its turn."""
+
+
+def publish(parts: Parts) -> None:
+    """Write engine files without what the catalog has lost, and with what is new where that is worth it.
+
+    Raises:
+        IndexUnusableError: they cannot be written.
+    """
+    engines = (parts.fingerprints, parts.features)
+    if all(engine.is_current(parts.folder.header()) for engine in engines):
+        return
+    with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
+        header = parts.folder.header()
+        for engine in engines:
+            if not engine.is_current(header):  # another one may have published meanwhile
+                header = engine.publish(header, lease)
+
+
+def rebuild(parts: Parts, progress: Progress = SILENT) -> Header:
+    """Make the engine files anew from the catalog alone.
+
+    Args:
+        parts: of the index.
+        progress: hears how many ``fingerprints``, then ``features``, are read of how many.
+
+    Raises:
+        IndexUnusableError: they cannot be written.
+    """
+    with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
+        header = parts.fingerprints.rebuild(parts.folder.header(), progress, lease)
+        return parts.features.rebuild(header, progress, lease)
