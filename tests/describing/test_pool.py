@@ -29,7 +29,7 @@ pytestmark = pytest.mark.serial
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PHOTOS = [photos.jpeg(photos.picture(seed, (160, 200))) for seed in range(8)]
-QUICK = Settings(("pdq",))
+QUICK = Settings(("pdq",), features=False)
 
 
 def job(photo: bytes | Path) -> Job:
@@ -204,7 +204,7 @@ def test_a_worker_killed_while_it_starts_is_started_again(expected: list[Reply],
 
 @linux
 def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[int]) -> None:
-    with WorkerPool(1, Settings(("pdq",), Limits(seconds=1))) as pool:
+    with WorkerPool(1, replace(QUICK, limits=Limits(seconds=1))) as pool:
         replies = pool.describe(PHOTOS * 4, job)
         found = [next(replies)[1]]
         (worker,) = own_workers() - others
@@ -225,7 +225,7 @@ def test_a_hung_worker_is_ended_even_if_the_photo_does_not_fit_in_the_pipe(
     expected: list[Reply], others: set[int]
 ) -> None:
     large = PHOTOS[0] + bytes(5_000_000)
-    with WorkerPool(1, Settings(("pdq",), Limits(seconds=1))) as pool:
+    with WorkerPool(1, replace(QUICK, limits=Limits(seconds=1))) as pool:
         answers(pool, PHOTOS)
         (worker,) = own_workers() - others
         os.kill(worker, signal.SIGSTOP)
@@ -436,7 +436,7 @@ from imgmatch.describing.settings import Settings
 photo = sys.stdin.buffer.read()
 print("started", flush=True)
 with WorkerPool(2, Settings(("pdq",), Limits(seconds=1.5))) as pool:
-    replies = pool.describe([photo] * 500, Job)
+    replies = pool.describe([photo] * 300, Job)
     next(replies)
     print("running", flush=True)
     print({type(reply).__name__ for _, reply in replies}, flush=True)
