@@ -54,7 +54,7 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     version_before = version_at(asked.before, folder)
     before, decisions = answers_before(folder, version_before, world)
     own = Version("before, again", version_before.code) if asked.itself else Version("after", asked.code.resolve())
-    side = Side(own, folder / "after")
+    side = Side(own, folder / ("again" if asked.itself else "checkout"))
     run_side(side, world, decisions)
     found = compared(before, side.answers)
     (folder / "differences.txt").write_text("\n".join([*table(found), *listed(found)]) + "\n", encoding="utf-8")

@@ -126,7 +126,10 @@ def measured(version: Version, home: Path, planted: Pairs, photos: int) -> tuple
         take_as_joined(home)
     say(f"  {version.name}: nothing new")
     quiet = [rings(version, home) for _ in range(REPEATS)]
-    figures["nothing new"] = {"seconds": spread(ran.seconds for ran in quiet), **told(quiet[-1], planted)}
+    figures["nothing new"] = told(quiet[-1], planted) | {
+        "seconds": spread(ran.seconds for ran in quiet),
+        "cpu_seconds": spread(ran.cpu_seconds for ran in quiet),
+    }
     count = max(photos // SHARE, SHARE)
     planted = planted + fill(home / "index", count, REAL, planted=count // SHARE)
     say(f"  {version.name}: {count:,} new photos")
@@ -163,7 +166,8 @@ def told(ran: Ran, planted: Pairs) -> dict[str, Any]:
     ring = ring_of(ran)
     found = sum(ring.get(copy, copy) == ring.get(original, original) for copy, original in planted)
     return {
-        "seconds_of_last": round(ran.seconds, 2),
+        "seconds": round(ran.seconds, 2),
+        "cpu_seconds": round(ran.cpu_seconds, 2),
         "peak_mib": ran.peak_mib and round(ran.peak_mib),
         "rings": len(set(ring.values())),
         "planted": len(planted),

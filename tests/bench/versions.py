@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import tarfile
@@ -36,6 +37,7 @@ class Ran:
         output: its standard output.
         errors: its standard error.
         seconds: from its start to its end.
+        cpu_seconds: what it and the processes it started and waited for took of the cores.
         peak_mib: the most memory it held itself, without processes it started; ``None`` where the system does not say.
         timed_out: it was ended because it took too long.
     """
@@ -44,6 +46,7 @@ class Ran:
     output: str
     errors: str
     seconds: float
+    cpu_seconds: float
     peak_mib: float | None
     timed_out: bool = False
 
@@ -60,7 +63,7 @@ class Version:
         command = [sys.executable, "-m", "imgmatch", *map(str, arguments)]
         env = {**os.environ, "PYTHONPATH": str(self.code), "PYTHONSAFEPATH": "1"}
         output, errors = cwd / "stdout", cwd / "stderr"
-        started, peak, timed_out = time.perf_counter(), None, False
+        started, busy, peak, timed_out = time.perf_counter(), _children_seconds(), None, False
         with output.open("wb") as out, errors.open("wb") as err:
             process = subprocess.Popen(command, stdout=out, stderr=err, env=env, cwd=cwd)
             while process.poll() is None:
@@ -71,13 +74,19 @@ class Version:
                 time.sleep(_LOOK_SECONDS)
         seconds = time.perf_counter() - started
         said, complained = (file.read_text(encoding="utf-8", errors="replace") for file in (output, errors))
-        return Ran(process.returncode, said, complained, seconds, peak, timed_out)
+        return Ran(process.returncode, said, complained, seconds, _children_seconds() - busy, peak, timed_out)
 
     def described(self) -> str:
         """The commit of a checkout, with a plus where files were changed; else the name of the folder."""
         command = ["git", "-C", str(self.code), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip() or self.code.name
+
+
+def _children_seconds() -> float:
+    """Processor time of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def version_at(commit: str, folder: Path) -> Version:
