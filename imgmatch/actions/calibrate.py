@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize
 
 from imgmatch.actions.check import check
 from imgmatch.catalog.calibrations import Calibration, latest_calibration, store_calibration
@@ -110,6 +109,8 @@ def _log_odds(parts: Parts, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDAr
 
 def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Slope and shift of a logistic line (Platt, 1999), held to those that ship by ``TRUST``."""
+    from scipy.optimize import minimize  # noqa: PLC0415 -- half a second that no other verb needs
+
     if min(copies.sum(), (~copies).sum()) < LEAST_OF_EACH:
         raise ConflictError(
             f"{copies.sum()} pairs of copies and {(~copies).sum()} of strangers are usable; "
