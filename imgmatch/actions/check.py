@@ -8,6 +8,7 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.describing.messages import job_of
 from imgmatch.matching.checking import Checker
+from imgmatch.model import NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.parts import Parts
     from imgmatch.features.pair_model import Rule
     from imgmatch.matching.verification import Wanted
-    from imgmatch.model import CheckResult, NamedPhoto
+    from imgmatch.model import CheckResult
 
 _CHECKED_AT_ONCE = 64
 
@@ -36,5 +37,7 @@ def check(
     with parts.catalog.read() as session:
         features = row_count(session, "features") > 0  # where no photo has any, the query needs none
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
-    for batch in chunks(described, _CHECKED_AT_ONCE):
+    # A batch goes without the bytes of its photos: what was fetched or unpacked need not be held until it is answered.
+    named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
+    for batch in chunks(named, _CHECKED_AT_ONCE):
         yield from checker.answers(batch, wanted, rule)

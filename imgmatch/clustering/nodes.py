@@ -74,7 +74,7 @@ def in_orientations(hasher: Hasher, bits: NDArray[np.uint8]) -> NDArray[np.uint8
     That is what a hasher gives which cannot turn fingerprints: of its copies only those the right way up are found.
     """
     try:
-        return hasher.turned(bits)
+        return hasher.estimated_orientations(bits)
     except NotImplementedError:
         return bits[None]
 

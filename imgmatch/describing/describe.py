@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.describing.messages import Asked, Description, Job, Reply, Same, Stored, Viewed
+from imgmatch.describing.messages import Description, Job, QueryFeatures, Reply, StoredFeatures, Unchanged, Viewed
 from imgmatch.errors import PhotoError
 from imgmatch.features import record
 from imgmatch.features.codebook import shipped
@@ -31,7 +31,7 @@ what that rule is for, pictures that match others by chance, is told by the spre
 LEAST_DETAIL = 0.23
 """Spread of detail below which a picture is a flag, an icon or a plain drawing (BENCHMARKS.md, "copies")."""
 
-LEAST_POINTS = 12
+LEAST_FEATURES = 12
 """A flat picture with fewer local features than this cannot be searched by them either."""
 
 _PIXEL_DIGEST_BYTES = 16
@@ -66,7 +66,7 @@ class Describer:
         data = self._bytes(job)
         sha256 = hashlib.sha256(data).digest()
         if sha256 == job.known_sha256:
-            return Same()
+            return Unchanged()
         if job.view is not None:
             shown = view(data, self._limits, job.view)
             return Viewed(shown.jpeg, shown.width, shown.height, sha256)
@@ -75,9 +75,11 @@ class Describer:
         pdq, quality, detail = self._pdq.measured(picture.grey)
         flat = _flatness(quality, detail)
         asked = (
-            Asked(picture.large, extract_query(picture.grey, picture.large)) if job.query and with_features else None
+            QueryFeatures(picture.large, extract_query(picture.grey, picture.large))
+            if job.query and with_features
+            else None
         )
-        if flat is not None and (asked is None or len(asked.features) < LEAST_POINTS):
+        if flat is not None and (asked is None or len(asked.features) < LEAST_FEATURES):
             raise PhotoError(SkipReason.FLAT, flat)
         return Description(
             sha256=sha256,
@@ -93,9 +95,9 @@ class Describer:
             asked=asked,
         )
 
-    def _stored(self, grey: Grey) -> Stored:
+    def _stored(self, grey: Grey) -> StoredFeatures:
         thumbnail = record.thumbnail(grey) if self._settings.thumbnails else b""
-        return Stored(record.pack(extract(grey), shipped()), thumbnail)
+        return StoredFeatures(record.pack(extract(grey), shipped()), thumbnail)
 
     def _bytes(self, job: Job) -> bytes:
         if isinstance(job.photo, bytes):

@@ -42,7 +42,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredFeatures:
     """What the catalog keeps of a photo's local features.
 
     Attributes:
@@ -55,7 +55,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryFeatures:
     """What a query is searched and verified with.
 
     Attributes:
@@ -95,12 +95,12 @@ class Description:
     fingerprints: Mapping[str, bytes]
     orientations: Mapping[str, bytes] = field(default_factory=dict)
     flat: str | None = None
-    stored: Stored | None = None
-    asked: Asked | None = None
+    stored: StoredFeatures | None = None
+    asked: QueryFeatures | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class Unchanged:
     """The file's bytes are the ones already known."""
 
 
@@ -121,7 +121,7 @@ class Viewed:
     sha256: bytes
 
 
-Reply = Description | Same | Viewed | Failure
+Reply = Description | Unchanged | Viewed | Failure
 
 
 def job_of(photo: NamedPhoto, *, query: bool = False, features: bool = True) -> Job | Failure:
@@ -172,7 +172,7 @@ def reply_message(reply: Reply) -> tuple[dict[str, Any], bytes]:
     match reply:
         case Failure(reason, detail):
             return {"skip": reason.value, "detail": detail}, b""
-        case Same():
+        case Unchanged():
             return {"same": True}, b""
         case Viewed(jpeg, width, height, sha256):
             return {"view": [width, height], "sha256": sha256.hex()}, jpeg
@@ -211,7 +211,7 @@ def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
     if "skip" in head:
         return Failure(SkipReason(head["skip"]), head["detail"])
     if "same" in head:
-        return Same()
+        return Unchanged()
     if "view" in head:
         width, height = head["view"]
         return Viewed(body, width, height, bytes.fromhex(head["sha256"]))
@@ -226,15 +226,15 @@ def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
         fingerprints={name: bytes.fromhex(bits) for name, bits in head["fingerprints"].items()},
         orientations={name: bytes.fromhex(bits) for name, bits in head["orientations"].items()},
         flat=head["flat"],
-        stored=None if stored is None else Stored(*_cut(body, stored)),
+        stored=None if stored is None else StoredFeatures(*_cut(body, stored)),
         asked=None if asked is None else _asked(asked, body[sum(stored or ()) :]),
     )
 
 
-def _asked(shape: list[Any], body: bytes) -> Asked:
+def _asked(shape: list[Any], body: bytes) -> QueryFeatures:
     height, width, count, *shares = shape
     picture, points, descriptors = _cut(body, (height * width, count * 16, count * 128))
-    return Asked(
+    return QueryFeatures(
         np.frombuffer(picture, np.uint8).reshape(height, width),
         Features(
             np.frombuffer(points, np.float32).reshape(count, 4),

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from imgmatch.describing.messages import Job
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 
 CHUNK = 16
 """Jobs handed to a worker at once."""
+
+HELD_BYTES = 256 << 20
+"""While photos that are read ahead as bytes hold so many, no more are read."""
 
 _WATCH_SECONDS = 0.1
 
@@ -64,19 +66,23 @@ class WorkerPool:
         Raises:
             ImgmatchError: the pool is closed, or was while photos were waiting.
         """
-        source = iter(items)
-        running: deque[tuple[list[Item], Future[list[Reply]]]] = deque()
-        ahead = 2 * len(self._workers) + 1 + spare // CHUNK
+        chunks = _chunks(items, job_of)
+        running: deque[tuple[list[Item], int, Future[list[Reply]]]] = deque()
+        ahead, held = 2 * len(self._workers) + 1 + spare // CHUNK, 0
         try:
             while True:
-                while len(running) < ahead and (chunk := list(islice(source, CHUNK))):
-                    running.append((chunk, self._submit([job_of(item) for item in chunk])))
+                while len(running) < ahead and held < HELD_BYTES and (chunk := next(chunks, None)) is not None:
+                    of_chunk, jobs = chunk
+                    size = sum(map(_held, jobs))
+                    running.append((of_chunk, size, self._submit(jobs)))
+                    held += size
                 if not running:
                     return
-                chunk, future = running.popleft()
-                yield from zip(chunk, _result(future), strict=True)
+                done, size, future = running.popleft()
+                yield from zip(done, _result(future), strict=True)
+                held -= size
         finally:
-            for _, future in running:
+            for _, _, future in running:
                 future.cancel()
 
     def warm_up(self) -> None:
@@ -121,6 +127,29 @@ class WorkerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _chunks(
+    items: Iterable[Item], job_of: Callable[[Item], Job | Failure]
+) -> Iterator[tuple[list[Item], list[Job | Failure]]]:
+    """Items and their jobs, in chunks that are shorter where photos are large."""
+    chunk: list[Item] = []
+    jobs: list[Job | Failure] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        jobs.append(job_of(item))
+        size += _held(jobs[-1])
+        if len(chunk) == CHUNK or size >= HELD_BYTES // CHUNK:
+            yield chunk, jobs
+            chunk, jobs, size = [], [], 0
+    if chunk:
+        yield chunk, jobs
+
+
+def _held(job: Job | Failure) -> int:
+    """Bytes of a photo that are in memory."""
+    return len(job.photo) if isinstance(job, Job) and isinstance(job.photo, bytes) else 0
 
 
 def _result(future: Future[list[Reply]]) -> list[Reply]:

@@ -35,7 +35,7 @@ START_SECONDS = 60.0
 AHEAD = 4
 """Jobs sent before their turn, so that the worker never waits for the pool."""
 
-AHEAD_BYTES = 4096
+PIPE_BYTES = 4096
 """What may be on its way to a worker that has not read it yet: more could fill its pipe while its reply fills ours, and
 both would wait for ever."""
 
@@ -82,7 +82,7 @@ class WorkerProcess:
             while len(replies) < len(jobs) and not self._late:
                 while waiting and len(on_the_way) < AHEAD:
                     size = message_bytes(*waiting[0])
-                    if on_the_way and sum(on_the_way) + size > AHEAD_BYTES:
+                    if on_the_way and sum(on_the_way) + size > PIPE_BYTES:
                         break
                     self._expect(self._settings.limits.seconds)
                     write_message(stdin, *waiting.popleft())

@@ -76,12 +76,12 @@ class Hasher(Protocol):
         """
         ...
 
-    def turned(self, codes: Codes) -> Codes:
+    def estimated_orientations(self, codes: Codes) -> Codes:
         """Estimate row ``i`` of ``orientations`` from fingerprints alone; (n, 32) gives (8, n, 32).
 
         Row 0 is ``codes`` itself. Other rows may be off by a few bits.
 
         Raises:
-            NotImplementedError: the hash does not carry enough to be turned.
+            NotImplementedError: the hash does not carry enough for that.
         """
         ...

@@ -12,7 +12,7 @@ import numpy as np
 
 from imgmatch.hashers.base import HasherProfile
 from imgmatch.hashers.lanczos import shrunk
-from imgmatch.hashers.turns import TURNS
+from imgmatch.hashers.turns import TURNS_BACK
 
 if TYPE_CHECKING:
     from imgmatch.hashers.base import Codes, Grey
@@ -44,15 +44,17 @@ class DHash:
         lying = shrunk(grey, _SIZE + 1, _SIZE)
         # Turned by a quarter, the columns of this one become the rows that are compared.
         standing = shrunk(grey, _SIZE, _SIZE + 1)
-        return np.stack([_rises(turn(standing if turn.transposed else lying)) for turn in TURNS])
+        return np.stack([_rises(turn(standing if turn.transposed else lying)) for turn in TURNS_BACK])
 
-    def turned(self, codes: Codes) -> Codes:
+    def estimated_orientations(self, codes: Codes) -> Codes:
         """Not possible.
 
         Raises:
             NotImplementedError: always; half of the orientations need steps from top to bottom.
         """
-        raise NotImplementedError("dhash compares neighbours left to right only, so its fingerprints cannot be turned")
+        raise NotImplementedError(
+            "dhash compares neighbours left to right only, so its fingerprints give no other orientation"
+        )
 
 
 def _rises(picture: Grey) -> Codes:

@@ -16,7 +16,7 @@ from imgmatch.hashers import spectrum
 from imgmatch.hashers.base import HasherProfile
 from imgmatch.hashers.detail import detail
 from imgmatch.hashers.shrink import across, cut, down
-from imgmatch.hashers.turns import TURNS
+from imgmatch.hashers.turns import TURNS_BACK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,13 +78,13 @@ class Pdq:
         """Hash the picture brought back from each orientation, exactly; returns shape (8, 32)."""
         return spectrum.codes(_transform(_samples_of_all(grey)))
 
-    def turned(self, codes: Codes) -> Codes:
+    def estimated_orientations(self, codes: Codes) -> Codes:
         """Estimate the orientations from fingerprints alone; (n, 32) gives (8, n, 32).
 
         Of 1,000 photos the estimates are 15 bits off on average and more than 31 in one of twelve: PDQ does not sample
         a picture and its mirror image at the same points.
         """
-        return spectrum.turned(codes)
+        return spectrum.estimated_orientations(codes)
 
 
 def _samples(grey: Grey | Plane) -> Plane:
@@ -111,7 +111,7 @@ def _samples_of_all(grey: Grey | Plane) -> Plane:
                 mirrored[turn.backwards][turn.upside_down].T
                 if turn.transposed
                 else mirrored[turn.upside_down][turn.backwards]
-                for turn in TURNS
+                for turn in TURNS_BACK
             ]
         )
     )

@@ -22,7 +22,7 @@ _PRODUCT = 90_000
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class RowBand:
     """A few neighbouring pixels of the small side, and the stretch of the large side they look at.
 
     Attributes:
@@ -36,7 +36,7 @@ class Band:
     weights: Plane
 
 
-Side = tuple[Band, ...]
+Side = tuple[RowBand, ...]
 """The matrix of one side, cut into bands; its targets follow one another from 0."""
 
 
@@ -47,7 +47,7 @@ def cut(matrix: Plane) -> Side:
         rows = matrix[start : start + _BAND_ROWS]
         used = np.flatnonzero(rows.any(axis=0))
         source = slice(int(used[0]), int(used[-1]) + 1)
-        bands.append(Band(source, slice(start, start + len(rows)), np.ascontiguousarray(rows[:, source])))
+        bands.append(RowBand(source, slice(start, start + len(rows)), np.ascontiguousarray(rows[:, source])))
     return tuple(bands)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.hashers.turns import TURNS
+from imgmatch.hashers.turns import TURNS_BACK
 
 if TYPE_CHECKING:
     from imgmatch.hashers.base import Codes
@@ -22,10 +22,10 @@ SIZE = 16
 
 _ODD = np.arange(SIZE) % 2 == 1
 _NEGATED = np.stack(
-    [(_ODD[:, np.newaxis] & turn.upside_down) ^ (_ODD[np.newaxis, :] & turn.backwards) for turn in TURNS]
+    [(_ODD[:, np.newaxis] & turn.upside_down) ^ (_ODD[np.newaxis, :] & turn.backwards) for turn in TURNS_BACK]
 )
 _SIGNS = np.where(_NEGATED, -1.0, 1.0)
-_FLIPPED_BITS = np.packbits(_NEGATED.reshape(len(TURNS), -1), axis=1)
+_FLIPPED_BITS = np.packbits(_NEGATED.reshape(len(TURNS_BACK), -1), axis=1)
 
 
 def codes(spectra: Plane) -> Codes:
@@ -38,12 +38,12 @@ def codes(spectra: Plane) -> Codes:
     return np.packbits(flat > median[..., np.newaxis], axis=-1)
 
 
-def turned_spectra(spectrum: Plane) -> Plane:
+def orientations_of_spectra(spectrum: Plane) -> Plane:
     """The transform of the picture brought back from each of the eight orientations; (16, 16) gives (8, 16, 16)."""
-    return np.stack([spectrum.T if turn.transposed else spectrum for turn in TURNS]) * _SIGNS
+    return np.stack([spectrum.T if turn.transposed else spectrum for turn in TURNS_BACK]) * _SIGNS
 
 
-def turned(codes: Codes) -> Codes:
+def estimated_orientations(codes: Codes) -> Codes:
     """The same from the bits alone; (n, 32) gives (8, n, 32).
 
     A coefficient with its sign changed falls on the other side of a median of 0. The true median is a little off 0,
@@ -51,5 +51,5 @@ def turned(codes: Codes) -> Codes:
     """
     grids = np.unpackbits(codes, axis=1).reshape(-1, SIZE, SIZE)
     transposed = np.packbits(grids.swapaxes(1, 2).reshape(-1, SIZE * SIZE), axis=1)
-    upright = np.stack([transposed if turn.transposed else codes for turn in TURNS])
+    upright = np.stack([transposed if turn.transposed else codes for turn in TURNS_BACK])
     return upright ^ _FLIPPED_BITS[:, np.newaxis, :]

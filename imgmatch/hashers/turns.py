@@ -46,7 +46,7 @@ def _back_from(orientation: Orientation) -> Turn:
     )
 
 
-TURNS: tuple[Turn, ...] = tuple(_back_from(orientation) for orientation in ORIENTATIONS)
+TURNS_BACK: tuple[Turn, ...] = tuple(_back_from(orientation) for orientation in ORIENTATIONS)
 """The way back from each of ``model.ORIENTATIONS``, in that order."""
 
 
@@ -59,4 +59,4 @@ def oriented(picture: NDArray[Value]) -> list[NDArray[Value]]:
     Returns:
         Eight views of ``picture``; ``[i]`` is the upright picture if ``picture`` shows it in orientation ``i``.
     """
-    return [turn(picture) for turn in TURNS]
+    return [turn(picture) for turn in TURNS_BACK]

@@ -44,9 +44,9 @@ class WHash:
 
     def orientations(self, grey: Grey) -> Codes:
         """Hash the picture brought back from each orientation; returns shape (8, 32)."""
-        return self.turned(self.fingerprint(grey)[np.newaxis])[:, 0]
+        return self.estimated_orientations(self.fingerprint(grey)[np.newaxis])[:, 0]
 
-    def turned(self, codes: Codes) -> Codes:
+    def estimated_orientations(self, codes: Codes) -> Codes:
         """Turn the tiles; (n, 32) gives (8, n, 32). Tiles are square, so nothing is lost."""
         tiles = np.unpackbits(codes, axis=1).reshape(-1, _SIZE, _SIZE)
         return np.stack([np.packbits(turned.reshape(-1, _SIZE * _SIZE), axis=1) for turned in oriented(tiles)])

@@ -54,7 +54,7 @@ def _with_heif() -> bool:
 
 
 _HEIF = _with_heif()
-FORMATS = (*(name for name in _NAMES if name in Image.OPEN), *(("HEIF",) if _HEIF else ()))
+READ_FORMATS = (*(name for name in _NAMES if name in Image.OPEN), *(("HEIF",) if _HEIF else ()))
 """Pillow's names of the formats that are tried."""
 
 
@@ -64,7 +64,7 @@ def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
     Raises:
         PhotoError: it is HEIC and the extra is missing.
         PIL.Image.DecompressionBombError: it declares more than twice the pixels of ``limits``.
-        PIL.UnidentifiedImageError: it is none of ``FORMATS``.
+        PIL.UnidentifiedImageError: it is none of ``READ_FORMATS``.
     """
     head = file.read(12)
     file.seek(0)
@@ -73,4 +73,4 @@ def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
     # Some decoders take memory for the whole picture as they open it. Pillow looks before they do, and refuses what is
     # twice this size; picture.check_declared draws the line itself.
     Image.MAX_IMAGE_PIXELS = limits.pixels
-    return Image.open(file, formats=FORMATS)
+    return Image.open(file, formats=READ_FORMATS)

@@ -18,7 +18,7 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.describing.messages import Description, Job, Reply, Same
+from imgmatch.describing.messages import Description, Job, Reply, Unchanged
 from imgmatch.errors import PhotoError
 from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason
 from imgmatch.sources.fetching import fetched_ahead, metadata_of_photos
@@ -192,7 +192,7 @@ class Intake:
             cut_off = isinstance(work.content, bytes) and reply.reason is SkipReason.UNREADABLE
             file = None if cut_off else work.file
             self._skip(_skipped(work.photo, reply.reason, reply.detail), work.photo, file, work.known)
-        elif isinstance(reply, Same) and work.known is not None and work.file is not None:
+        elif isinstance(reply, Unchanged) and work.known is not None and work.file is not None:
             self._meet(work.known, work.photo, work.file)
         elif isinstance(reply, Description) and work.file is not None:
             self._count("updated" if work.known else "added")

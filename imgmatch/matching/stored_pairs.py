@@ -29,7 +29,7 @@ from imgmatch.matching.verification import known_picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from imgmatch.describing.messages import Asked
+    from imgmatch.describing.messages import QueryFeatures
     from imgmatch.features.pair_model import Rule
     from imgmatch.features.verify import Verified
     from imgmatch.model import Outline
@@ -98,7 +98,7 @@ def stored_features(record: bytes, codebook: str) -> Features:
     return Features(stored.points, descriptors, stored.width, stored.height)
 
 
-def asking(row: int, known: FeatureRow, turned: NDArray[np.uint8], asked: Asked | None = None) -> Asking:
+def asking(row: int, known: FeatureRow, turned: NDArray[np.uint8], asked: QueryFeatures | None = None) -> Asking:
     """A stored picture to look others up for, from what is kept of it, or as it was read again."""
     if asked is not None:
         return Asking(row, asked.features, asked.picture, turned, again=True)

@@ -32,7 +32,7 @@ class State(Protocol):
         """In ns since 1970, or a hash."""
 
 
-Known = TypeVar("Known", bound=State)
+KnownState = TypeVar("KnownState", bound=State)
 
 
 def file_state(path: Path) -> tuple[int, int]:
@@ -53,7 +53,9 @@ def file_state(path: Path) -> tuple[int, int]:
     return status.st_size, min(max(status.st_mtime_ns, -_LAST_NS), _LAST_NS)
 
 
-def unchanged_state(metadata: RemoteMetadata | PhotoError | None, states: Iterable[Known | None]) -> Known | None:
+def unchanged_state(
+    metadata: RemoteMetadata | PhotoError | None, states: Iterable[KnownState | None]
+) -> KnownState | None:
     """Which of ``states`` a remote photo is still in; ``None`` if only fetching it will tell.
 
     Raises:

@@ -149,7 +149,7 @@ def measure(case: Case, photos: Codes) -> dict[str, Any]:
     list(banded_join(words_of(codes[:2_000]), None, case.radius, JoinOptions()))  # compiles, or reads what is compiled
     list(banded_join(words_of(codes[:1_000]), words_of(codes[:500]), case.radius, JoinOptions()))
     if case.kind == "turned":
-        codes = registry.hasher(case.data).turned(codes)
+        codes = registry.hasher(case.data).estimated_orientations(codes)
     return by_us(case, codes, new)
 
 

@@ -135,7 +135,7 @@ def chained(index: Index) -> list[Accounts]:
         blocks = list(read_fingerprints(session, "pdq"))
         ids = np.concatenate([ids for ids, _ in blocks])
         bits = np.concatenate([bits for _, bits in blocks])
-        pairs = near_pairs(registry.hasher("pdq").turned(bits), PEER_BITS)
+        pairs = near_pairs(registry.hasher("pdq").estimated_orientations(bits), PEER_BITS)
         graph = coo_array((np.ones(len(pairs), np.int8), (pairs.left, pairs.right)), shape=(len(ids), len(ids)))
         _, labels = connected_components(graph, directed=False)
         account_of: dict[int, set[str]] = {}

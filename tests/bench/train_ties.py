@@ -129,7 +129,7 @@ class Night:
         self._others = others
         self._known = [known_picture(one.record, one.thumbnail) for one in pictures]
         self._bits = np.frombuffer(b"".join(one.bits for one in pictures), np.uint8).reshape(len(pictures), -1)
-        self._turned = registry.hasher(HASHER).turned(self._bits)
+        self._turned = registry.hasher(HASHER).estimated_orientations(self._bits)
         self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
         records = [(row, one.features) for row, one in enumerate(self._known)]
         self._engine = IvfParts(self._codebook, (), -1).grown(records, len(records))

@@ -43,7 +43,7 @@ def fingerprint(picture: int, variant: int) -> bytes:
     """Variants of one picture lie in a row, 12 bits from one to the next; every third is mirrored or turned."""
     bits = np.unpackbits(np.random.default_rng(picture).integers(0, 256, 32, dtype=np.uint8))
     bits[: 12 * variant] ^= 1
-    turned = PHash().turned(np.packbits(bits)[None])
+    turned = PHash().estimated_orientations(np.packbits(bits)[None])
     return bytes(turned[(0, 0, 4, 0, 0, 3)[variant], 0].tobytes())
 
 

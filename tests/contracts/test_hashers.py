@@ -26,7 +26,7 @@ HASHERS = {name: registry.hasher(name) for name in registry.HASHERS}
 def turns(hasher: Hasher) -> bool:
     """Whether fingerprints of this hasher can be turned without their pictures."""
     try:
-        hasher.turned(np.zeros((0, 32), dtype=np.uint8))
+        hasher.estimated_orientations(np.zeros((0, 32), dtype=np.uint8))
     except NotImplementedError:
         return False
     return True
@@ -134,7 +134,7 @@ def test_a_turned_picture_is_found_in_the_row_of_its_orientation(
 def test_turned_fingerprints_are_near_those_of_the_turned_picture(name: str) -> None:
     for seed in range(10):
         rows = HASHERS[name].orientations(drawn(seed))
-        gaps = distances(HASHERS[name].turned(rows[:1])[:, 0], rows)
+        gaps = distances(HASHERS[name].estimated_orientations(rows[:1])[:, 0], rows)
         assert gaps.max() <= 60
         assert gaps.mean() <= 30
 
@@ -143,17 +143,17 @@ def test_turned_fingerprints_are_near_those_of_the_turned_picture(name: str) -> 
 @given(name=st.sampled_from(TURNABLE), which=st.integers(0, 7), seed=st.integers(0, 10**6))
 def test_turning_fingerprints_forth_and_back_changes_nothing(name: str, which: int, seed: int) -> None:
     codes = np.random.default_rng(seed).integers(0, 256, (5, 32), dtype=np.uint8)
-    turned = HASHERS[name].turned(codes)
+    turned = HASHERS[name].estimated_orientations(codes)
     assert turned.shape == (8, 5, 32)
     assert np.array_equal(turned[0], codes)
     # Only the quarter turns without a mirror are not their own way back.
     back = {1: 3, 3: 1}.get(which, which)
-    assert np.array_equal(HASHERS[name].turned(turned[which])[back], codes)
+    assert np.array_equal(HASHERS[name].estimated_orientations(turned[which])[back], codes)
 
 
 @pytest.mark.parametrize("name", TURNABLE)
 def test_no_fingerprints_turn_into_eight_times_none(name: str) -> None:
-    assert HASHERS[name].turned(np.zeros((0, 32), dtype=np.uint8)).shape == (8, 0, 32)
+    assert HASHERS[name].estimated_orientations(np.zeros((0, 32), dtype=np.uint8)).shape == (8, 0, 32)
 
 
 @pytest.mark.parametrize("scale", [0.4, 0.75, 1.5])

@@ -11,7 +11,7 @@ import photos
 import pytest
 
 from imgmatch import registry
-from imgmatch.describing.messages import Description, Job, Reply, Same, Viewed, reply_message
+from imgmatch.describing.messages import Description, Job, Reply, Unchanged, Viewed, reply_message
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError, UnknownNameError
@@ -76,7 +76,7 @@ def test_replies_come_in_the_order_of_the_items_each_with_its_own(runner: Runner
 
 def test_what_cannot_be_used_is_a_failure_in_its_place_and_the_rest_goes_on(runner: Runner, tmp_path: Path) -> None:
     found = replies(runner, every_kind(tmp_path))
-    kinds = [Description, Description, Failure, Description, Description, *[Failure] * 4, Viewed, Same]
+    kinds = [Description, Description, Failure, Description, Description, *[Failure] * 4, Viewed, Unchanged]
     assert [type(reply) for reply in found] == kinds
     reasons = [reply.reason for reply in found if isinstance(reply, Failure)]
     assert reasons == [

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
-from imgmatch.describing.messages import Description, Job, Same
+from imgmatch.describing.messages import Description, Job, Unchanged
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
@@ -61,7 +61,7 @@ def test_a_file_and_its_bytes_are_described_alike(tmp_path: Path) -> None:
 def test_bytes_that_are_known_already_are_not_decoded() -> None:
     damaged = b"no picture at all"
     known = hashlib.sha256(damaged).digest()
-    assert Describer(Settings()).describe(Job(damaged, known)) == Same()
+    assert Describer(Settings()).describe(Job(damaged, known)) == Unchanged()
     assert isinstance(Describer(Settings()).describe(Job(damaged, bytes(32))), Failure)
 
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.describing.messages import (
-    Asked,
     Description,
     Job,
+    QueryFeatures,
     Reply,
-    Same,
-    Stored,
+    StoredFeatures,
+    Unchanged,
     Viewed,
     job_message,
     job_of,
@@ -46,18 +46,18 @@ JOBS = st.builds(
 )
 
 
-def asked_about(count: int) -> Asked:
+def asked_about(count: int) -> QueryFeatures:
     """What a query of so many points is searched with."""
     rng = np.random.default_rng(count)
     features = Features(
         rng.random((count, 4), np.float32), rng.integers(0, 256, (count, 128), dtype=np.uint8), 1.0, 0.7
     )
-    return Asked(rng.integers(0, 256, (7, 10), dtype=np.uint8), features)
+    return QueryFeatures(rng.integers(0, 256, (7, 10), dtype=np.uint8), features)
 
 
 REPLIES: st.SearchStrategy[Reply] = st.one_of(
     st.builds(Failure, st.sampled_from(SkipReason), st.text()),
-    st.just(Same()),
+    st.just(Unchanged()),
     st.builds(
         Description,
         sha256=DIGESTS,
@@ -69,7 +69,7 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
         fingerprints=PRINTS,
         orientations=PRINTS,
         flat=st.none() | st.text(),
-        stored=st.none() | st.builds(Stored, st.binary(max_size=60), st.binary(max_size=60)),
+        stored=st.none() | st.builds(StoredFeatures, st.binary(max_size=60), st.binary(max_size=60)),
         asked=st.none() | st.integers(0, 5).map(asked_about),
     ),
     st.builds(Viewed, st.binary(max_size=60), st.integers(1, 480), st.integers(1, 480), DIGESTS),

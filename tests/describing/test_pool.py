@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -461,3 +462,12 @@ def test_no_reason_is_lost_when_many_photos_fail(pool: WorkerPool) -> None:
     bad = [b"text", photos.png(photos.flat((5, 5))), photos.jpeg(photos.flat()), b""] * 20
     reasons = Counter(reply.reason for reply in answers(pool, bad) if isinstance(reply, Failure))
     assert reasons == {SkipReason.UNREADABLE: 40, SkipReason.TOO_SMALL: 20, SkipReason.FLAT: 20}
+
+
+def test_large_photos_are_read_fewer_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgmatch.describing.pool.HELD_BYTES", 3 * len(PHOTOS[0]))
+    endless = count()
+    with WorkerPool(2, Settings(features=False)) as pool:
+        begun = pool.describe(endless, lambda _: Job(PHOTOS[0]))
+        assert [next(begun)[0] for _ in range(6)] == list(range(6))
+        assert next(endless) <= 10

@@ -37,4 +37,4 @@ def test_pictures_hash_as_in_imagehash(grey: Grey) -> None:
 
 def test_fingerprints_alone_cannot_be_turned() -> None:
     with pytest.raises(NotImplementedError, match="left to right only"):
-        DHASH.turned(np.zeros((1, 32), dtype=np.uint8))
+        DHASH.estimated_orientations(np.zeros((1, 32), dtype=np.uint8))

@@ -24,5 +24,5 @@ def test_every_bit_is_the_one_of_imagehash(grey: Grey) -> None:
 
 def test_turned_fingerprints_are_those_of_the_turned_tiles() -> None:
     tiles = np.kron(noise(0, 16, 16), np.ones((16, 16), dtype=np.uint8))
-    turned = WHASH.turned(WHASH.fingerprint(tiles)[np.newaxis])[:, 0]
+    turned = WHASH.estimated_orientations(WHASH.fingerprint(tiles)[np.newaxis])[:, 0]
     assert np.array_equal(turned[1], WHASH.fingerprint(np.ascontiguousarray(np.rot90(tiles))))

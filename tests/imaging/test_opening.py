@@ -45,5 +45,5 @@ def test_damaged_heic_is_unreadable_with_and_without_the_extra() -> None:
 
 
 def test_every_format_that_is_tried_has_a_decoder() -> None:
-    assert set(opening.FORMATS) <= set(Image.OPEN)
-    assert {"JPEG", "PNG", "GIF", "WEBP"} <= set(opening.FORMATS)
+    assert set(opening.READ_FORMATS) <= set(Image.OPEN)
+    assert {"JPEG", "PNG", "GIF", "WEBP"} <= set(opening.READ_FORMATS)

@@ -64,7 +64,11 @@ class Kept:
     def asking(self, name: str, **changed: object) -> Asking:
         row = self.rows[name]
         known = replace(self.known[row], **changed)  # type: ignore[arg-type]
-        return asking(row, known, self.index.parts.hasher.turned(np.frombuffer(self.bits[row], np.uint8)[None])[:, 0])
+        return asking(
+            row,
+            known,
+            self.index.parts.hasher.estimated_orientations(np.frombuffer(self.bits[row], np.uint8)[None])[:, 0],
+        )
 
     def claim(self, name: str, *, mirrored: bool, **changed: object) -> Claim:
         row = self.rows[name]
