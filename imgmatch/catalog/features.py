@@ -97,6 +97,14 @@ def read_records(session: Session, codebook: str, after: int = 0) -> Iterator[li
         after = rows[-1][0]
 
 
+def existing_features(session: Session, ids: Collection[int]) -> set[int]:
+    """Which of these row ids are still there."""
+    table = schema.features.c
+    return {
+        row for chunk in chunks(sorted(ids)) for row in session.sql.scalars(select(table.id).where(table.id.in_(chunk)))
+    }
+
+
 def features_by_id(session: Session, ids: Collection[int]) -> dict[int, FeatureRow]:
     """The features under these row ids, where they are still there."""
     table = schema.features.c

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
+from imgmatch.catalog.features import existing_features
 from imgmatch.catalog.times import now
 from imgmatch.model import Outline
 
@@ -52,10 +53,16 @@ class PairScore:
 
 
 def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
-    """Keep these; of what is known of a pair already, the better score stays."""
+    """Keep these; of what is known of a pair already, the better score stays.
+
+    A pair of which one picture was removed since it was judged is left out.
+    """
     table = schema.pair_scores
+    there = existing_features(session, {row for score in scores for row in (score.low, score.high)})
     best: dict[tuple[int, int], PairScore] = {}
     for score in scores:
+        if not {score.low, score.high} <= there:
+            continue
         known = best.get((score.low, score.high))
         if known is None or score.log_odds > known.log_odds:
             best[score.low, score.high] = score

@@ -51,6 +51,12 @@ def kept(session: Session) -> list[PairScore]:
     return list(read_pair_scores(session))
 
 
+def test_a_pair_of_which_a_picture_was_removed_since_it_was_judged_is_left_out(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        store_pair_scores(session, [tie(1, PICTURES + 1), tie(PICTURES + 1, PICTURES + 2), tie(1, 2)])
+        assert kept(session) == [tie(1, 2)]
+
+
 def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: SqliteCatalog) -> None:
     far = PairScore(2, 3, -40.0, mirrored=True, rotation=0, overlap_low=None, overlap_high=None, agreement=None)
     with catalog.write() as session:
