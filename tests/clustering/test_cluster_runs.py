@@ -219,6 +219,23 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
     assert find_rings(planter.index.parts).searched.pictures == 0
 
 
+def test_a_run_that_is_ended_at_any_of_its_works_is_taken_up_by_the_next(planter: Planter) -> None:
+    plant_crops(planter, range(2))
+    planter.scan()
+    for work in ("fingerprints joined", "pictures searched", "groups made"):
+
+        def stop(done: str, share: float, until: str = work) -> None:
+            del share
+            if done == until:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            find_rings(planter.index.parts, progress=Heard(stop))
+    resumed = find_rings(planter.index.parts)
+    assert len(resumed.rings) == 2
+    assert found(find_rings(planter.index.parts, search=False)) == found(resumed)
+
+
 def test_what_is_heard_of_a_runs_progress_ends_with_all_of_it(planter: Planter) -> None:
     plant_crops(planter, range(2))
     planter.scan()
