@@ -10,9 +10,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imgmatch.cli.main import run
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pytest
 
 IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
 
@@ -63,6 +67,13 @@ def imgmatch(
         timeout=120,
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def imgmatch_here(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Done:
+    """Run a command to its end in this process: a process of its own takes a second to start."""
+    capsys.readouterr()
+    code = run([*map(str, arguments)])
+    return Done(code, *capsys.readouterr())
 
 
 def can_drop_rights() -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
-from terminal import IS_ROOT, can_drop_rights, command, imgmatch
+from terminal import IS_ROOT, can_drop_rights, command, imgmatch, imgmatch_here
 
 from imgmatch import open_sources
 from imgmatch.catalog.scans import SCAN
@@ -115,7 +115,7 @@ def test_while_another_process_scans_a_source_a_second_scan_ends_with_four_and_a
 @pytest.mark.skipif(not can_drop_rights(), reason="modes of files do not count for this user")
 def test_an_index_that_may_only_be_read_can_be_checked_but_not_scanned(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    assert imgmatch("scan", home / "photos", "--index", folder).code == 0
+    assert run(["scan", str(home / "photos"), "--index", str(folder)]) == 0
     for path in folder.iterdir():
         path.chmod(0o444)
     folder.chmod(0o555)
@@ -150,7 +150,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_ends_a_scan_with_four_and_nothing_that_was_written_is_lost(
-    small_disk: Path, tmp_path: Path
+    small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = small_disk / "index"
     picture = photos.jpeg(photos.picture(1, SIZE))
@@ -160,7 +160,7 @@ def test_a_full_disk_ends_a_scan_with_four_and_nothing_that_was_written_is_lost(
     # The third batch brings more than fits.
     lines += [f"a{number},{number % 12}.jpg,{'x' * (8_000 if number > 512 else 9)}" for number in range(760)]
     (tmp_path / "manifest.csv").write_text("\n".join(lines))
-    full = imgmatch("scan", tmp_path / "manifest.csv", "--index", folder, "--workers", "1", *QUICK)
+    full = imgmatch_here(capsys, "scan", tmp_path / "manifest.csv", "--index", folder, "--workers", "1", *QUICK)
     assert full.code == 4, full.err
     assert full.err.startswith(f"imgmatch: index {folder}: ")
     assert "disk" in full.err
@@ -171,24 +171,29 @@ def test_a_full_disk_ends_a_scan_with_four_and_nothing_that_was_written_is_lost(
         assert index.check(picture).status == "match"
 
 
-def test_a_disk_full_from_the_start_ends_with_four(small_disk: Path, tmp_path: Path) -> None:
+def test_a_disk_full_from_the_start_ends_with_four(
+    small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photos.write_accounts(tmp_path / "photos", {"a": {"1.jpg": photos.picture(1, SIZE)}})
     with (small_disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         while filler.write(bytes(4096)):
             pass
-    done = imgmatch("scan", tmp_path / "photos", "--index", small_disk / "index")
+    done = imgmatch_here(capsys, "scan", tmp_path / "photos", "--index", small_disk / "index")
     assert done.code == 4, done.err
     assert done.err.count("\n") == 1
     (small_disk / "filler").unlink()
-    again = imgmatch("scan", tmp_path / "photos", "--index", small_disk / "index")
+    again = imgmatch_here(capsys, "scan", tmp_path / "photos", "--index", small_disk / "index")
     assert again.code == 0, again.err
 
 
 # -- 130: interrupted -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter on Windows")
-def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home: Path, tmp_path: Path) -> None:
+def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [f"a{n},{home / 'photos' / f'a{n % 3}' / '1.jpg'},p{n}" for n in range(LINES)]
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("\n".join(["account,photo,photo_id", *lines]))
@@ -209,7 +214,7 @@ def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(home
     assert (scan.returncode, out) == (130, b"")
     assert err.strip() == b"imgmatch: interrupted"
     kept = written(folder)
-    again = imgmatch("scan", manifest, "--index", folder, "--format", "json", *QUICK)
+    again = imgmatch_here(capsys, "scan", manifest, "--index", folder, "--format", "json", *QUICK)
     assert again.code == 0
     assert json.loads(again.out)["unchanged"] == kept
     assert json.loads(again.out)["added"] == LINES - kept
@@ -311,13 +316,16 @@ def test_a_demo_in_a_folder_of_something_else_is_refused(tmp_path: Path, capsys:
 # -- photos that are something else -----------------------------------------------------------------------------------
 
 
-def test_whatever_lies_at_a_photos_path_is_told_and_the_rest_is_checked(home: Path, tmp_path: Path) -> None:
+def test_whatever_lies_at_a_photos_path_is_told_and_the_rest_is_checked(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "socket.jpg"))
         names = ["loop.jpg", "pipe.jpg", "socket.jpg", "gone.jpg", "x" * 300 + ".jpg", "q.jpg/x.jpg"]
-        done = imgmatch(
+        done = imgmatch_here(
+            capsys,
             "check",
             *[tmp_path / name for name in names],
             home / "q.jpg",
