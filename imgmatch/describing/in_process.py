@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from imgmatch.describing.messages import Reply
+    from imgmatch.describing.runner import Item
     from imgmatch.describing.settings import Settings
     from imgmatch.model import Failure
-
-Item = TypeVar("Item")
 
 
 class InProcessRunner:

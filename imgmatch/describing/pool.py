@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from imgmatch.describing.messages import Job
 from imgmatch.describing.process import CLOSED, WorkerProcess
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from imgmatch.describing.messages import Reply
+    from imgmatch.describing.runner import Item
     from imgmatch.describing.settings import Settings
     from imgmatch.model import Failure
 
@@ -29,8 +30,6 @@ HELD_BYTES = 256 << 20
 """While photos that are read ahead as bytes hold so many, no more are read."""
 
 _WATCH_SECONDS = 0.1
-
-Item = TypeVar("Item")
 
 
 class WorkerPool:

@@ -45,7 +45,7 @@ class ManifestSource:
         self._read = read
         self._folder = str(Path(self.key).parent)
         self._name = Path(url_path(self.key) if self._copy else self.key).name
-        # A night's scan of many sources should fail now, not in the small hours: the first row proves the header.
+        # A scan of many sources should fail now, not after hours: the first row proves the header.
         rows = self._rows()
         next(rows, None)
         rows.close()

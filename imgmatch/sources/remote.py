@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from imgmatch import registry
 from imgmatch.errors import ImgmatchError, MissingExtraError
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from imgmatch.sources.retrying import Result
     from imgmatch.sources.store import RemoteStore
-
-Result = TypeVar("Result")
 
 _CLOSED = "the connections were closed while photos were on their way"
 _CLOSING_SECONDS = 5.0
