@@ -1,4 +1,4 @@
-"""Calibrate scores on an operator's own decisions, and foretell how often a check will be wrong in this index."""
+"""Calibrate scores on an operator's own decisions, and forecast how often a check will be wrong in this index."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def calibrate(
     false_per_1000: float | None = None,
     sample: int = SAMPLE,
 ) -> Forecast:
-    """Fit the scores to ``pairs``, if there are any, and foretell the false answers of this index.
+    """Fit the scores to ``pairs``, if there are any, and forecast the false answers of this index.
 
     Args:
         parts: of the index where it is kept, and whose photos are checked against each other.

@@ -26,7 +26,7 @@ _BROKEN = (ValueError, KeyError, TypeError, RecursionError, MemoryError, csv.Err
 
 
 class UnreadableReportError(ImgmatchError):
-    """A file is a report, or looks like one, and what it shows cannot be told."""
+    """A file is a report, or looks like one, and cannot be read."""
 
 
 class ShownReport(Protocol):

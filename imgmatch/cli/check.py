@@ -98,7 +98,7 @@ class _Seen:
             yield result
 
     def exit_code(self, *, fail_on_match: bool) -> int:
-        """A match is told first; a run in which nothing could be read has failed."""
+        """A match comes first; a run in which nothing could be read has failed."""
         if fail_on_match and self.matching:
             return options.EXIT_MATCH
         if self.unreadable:

@@ -39,7 +39,7 @@ def erase(
 ) -> int:
     """Remove an account, a photo or old photos everywhere, then search every file for traces.
 
-    What is still in its source comes back with the next scan, unless that is told how long to keep (--keep-days).
+    What is still in its source comes back with the next scan, unless that scan has a retention period (--keep-days).
 
     Reports lie outside the index. With --reports those that still show an erased photo, or an account that has no photo
     left, are named and left as they are: deleting them is for you to decide.

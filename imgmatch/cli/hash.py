@@ -54,8 +54,8 @@ def hash_(
     from imgmatch.formats.records import hash_record
     from imgmatch.formats.table import hash_lines
 
-    wanted = hashers or tuple(sorted(DEFAULT_HASHERS))
-    columns = ("photo", *wanted, "quality", "width", "height", "format", "reason")
+    computed = hashers or tuple(sorted(DEFAULT_HASHERS))
+    columns = ("photo", *computed, "quality", "width", "height", "format", "reason")
     seen = skipped = 0
 
     def watched(results: Iterable[Hashed]) -> Iterator[Hashed]:
@@ -69,7 +69,7 @@ def hash_(
 
     remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
     asked = named_photos(options.photo_arguments(photos), root=root, remote=remote)
-    results = hash_photos(asked, wanted, workers=workers)
+    results = hash_photos(asked, computed, workers=workers)
     write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
     if skipped:
         return options.EXIT_SOME_SKIPPED if skipped < seen else 1

@@ -1,4 +1,4 @@
-"""The door of the command line: commands are loaded when they are called, errors are told once."""
+"""The door of the command line: commands are loaded when they are called, errors are reported once."""
 
 from __future__ import annotations
 
@@ -88,21 +88,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
-    except Exception as error:  # noqa: BLE001 -- the one place where errors are told
-        code = _told(error)
+    except Exception as error:  # noqa: BLE001 -- the one place where errors are reported
+        code = _reported(error)
     log.event("finished", exit_code=code, seconds=round(time.perf_counter() - started, 3))
     log.plain()
     return code
 
 
-def _told(error: Exception) -> int:
-    """Tell of an error once; returns the exit code."""
+def _reported(error: Exception) -> int:
+    """Report an error once; returns the exit code."""
     match error:
         case ImgmatchError():
-            _tell(str(error))
+            _say(str(error))
             return error.exit_code
         case click.exceptions.Abort():
-            _tell("interrupted")
+            _say("interrupted")
             return EXIT_INTERRUPTED
         case click.ClickException():
             if log.is_json():
@@ -114,7 +114,7 @@ def _told(error: Exception) -> int:
             _drop_output()
             return 0
         case OSError():  # of a file beside the index: the output, a list, a folder
-            _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+            _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
             _drop_output()
             return 1
         case _:
@@ -129,11 +129,11 @@ def _bug(error: Exception) -> int:
         log.say(str(error), level=logging.CRITICAL, traceback=trace)
     else:
         click.echo(trace, err=True, nl=False)
-    _tell("this is a bug in imgmatch; please report the lines above")
+    _say("this is a bug in imgmatch; please report the lines above")
     return EXIT_BUG
 
 
-def _tell(message: str) -> None:
+def _say(message: str) -> None:
     log.say(message if log.is_json() else f"imgmatch: {message}", level=logging.ERROR)
 
 

@@ -99,10 +99,10 @@ class SkipList:
         """See that the file is written, and say what was skipped and why."""
         if self._file is not None:
             self._file.flush()
-        if not quiet and not log.is_json():  # then each was told as it came
-            self._tell()
+        if not quiet and not log.is_json():  # then each was logged as it came
+            self._summarize()
 
-    def _tell(self) -> None:
+    def _summarize(self) -> None:
         for skipped in self._first:
             line = f" (line {skipped.line})" if skipped.line is not None else ""
             click.echo(clean(f"skipped {skipped.photo}{line}: {skipped.reason}: {skipped.detail}"), err=True)

@@ -57,7 +57,7 @@ COLUMNS = (
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
-    help="What a tie by local features scores at least.  [default: the rule's own]",
+    help="What a pair by local features scores at least.  [default: the pair model's own]",
 )
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option
@@ -83,8 +83,8 @@ def rings(
 ) -> int:
     """Show accounts tied together by photos they share, the largest ring first, and who had a photo first.
 
-    New photos are first looked up among all by their local features; what is found is kept, so that each night looks
-    up only what is new.
+    New photos are first looked up among all by their local features; what is found is kept, so that each run looks up
+    only what is new.
     """
     from imgmatch import Index
 
@@ -107,17 +107,22 @@ def rings(
                 out.writelines(rings_pages(index, index_path, shown, progress))
         else:
             out.write(_text(shown, form, new=new))
-        out.flush()  # what cannot be written is told, not lost when the file is closed
+        out.flush()  # what cannot be written is an error here, not lost when the file is closed
         if new:  # only now: a report that nobody could read is not the last one
             index.keep_report(report)
-    write_metrics(metrics_file, "rings", _values(report))
-    log.event("rings", **_values(report))
-    _tell(shown, form, quiet=quiet)
+    _report_figures(report, metrics_file)
+    _note_what_is_not_shown(shown, form, quiet=quiet)
     return 0
 
 
+def _report_figures(report: RingsReport, metrics_file: Path | None) -> None:
+    """What a run came to in numbers, for programs."""
+    values = _values(report)
+    write_metrics(metrics_file, "rings", values)
+    log.event("rings", **values)
+
+
 def _values(report: RingsReport) -> dict[str, float | dict[str, float]]:
-    """What a night came to, in numbers."""
     from imgmatch.model import Change
 
     changed: dict[str, float] = {str(change): sum(change in ring.changes for ring in report.rings) for change in Change}
@@ -150,7 +155,7 @@ def _text(report: RingsReport, form: str, *, new: bool) -> str:
             return rings_table(report, options.terminal_width(), new=new)
 
 
-def _tell(report: RingsReport, form: str, *, quiet: bool) -> None:
+def _note_what_is_not_shown(report: RingsReport, form: str, *, quiet: bool) -> None:
     searched = report.searched
     if searched.unreadable:
         options.note(

@@ -1,4 +1,4 @@
-"""A check as one HTML page that needs nothing else: the pictures of every match side by side, and laid over each other.
+"""A check as one HTML page that needs nothing else: the pictures of every match side by side, and aligned.
 
 This brings Jinja2 and NumPy: import it where a page is asked for, not before.
 """

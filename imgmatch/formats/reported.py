@@ -1,7 +1,7 @@
 """Reports of rings read back: which accounts and photos a file that was written long ago still shows.
 
 A report lies where it was put, outside the index, and whoever can write there may have changed it: what is read here is
-anybody's. Nothing of it is run, no pattern is searched for that could take long, and what cannot be read is told.
+anybody's. Nothing of it is run, no pattern is searched for that could take long, and what cannot be read is an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGE_DATA = '<script type="application/json" id="reported">'
-"""Where a page begins to tell a program what it shows; no name can bring this, as ``<`` is escaped in all of them."""
+"""Where a page begins to say to a program what it shows; no name can bring this, as ``<`` is escaped in all of them."""
 
 KIND = "rings"
 
@@ -92,11 +92,11 @@ def _page(content: bytes) -> Shows:
     while at >= 0:
         start = at + len(PAGE_DATA)
         end = content.index(_SCRIPT_END, start)
-        told = json.loads(content[start:end])
-        if told["imgmatch"] != KIND:
+        data = json.loads(content[start:end])
+        if data["imgmatch"] != KIND:
             raise ValueError("no page of rings")
-        accounts |= _texts(told["accounts"])
-        photos |= _texts(told["photos"])
+        accounts |= _texts(data["accounts"])
+        photos |= _texts(data["photos"])
         at = content.find(PAGE_DATA.encode(), end)
     return Shows(frozenset(accounts), frozenset(photos))
 

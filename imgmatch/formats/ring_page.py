@@ -88,15 +88,15 @@ def _counts(report: RingsReport) -> list[tuple[int, str]]:
     accounts = {member.account for ring in rings for member in ring.accounts}
     groups = [group for ring in rings for group in ring.groups]
     changed = Counter(change for ring in rings for change in ring.changes)
-    told = [
+    counted = [
         (len(rings), _many(len(rings), "ring")),
         (len(accounts), _many(len(accounts), "account")),
         (len(groups), _many(len(groups), "shared picture")),
         (sum(len(group.photos) for group in groups), "photos"),
     ]
-    told += [(changed[change], _CHANGES[change]) for change in _CHANGES if changed[change]]
-    told += [(len(report.gone), "gone")] if report.gone else []
-    return told
+    counted += [(changed[change], _CHANGES[change]) for change in _CHANGES if changed[change]]
+    counted += [(len(report.gone), "gone")] if report.gone else []
+    return counted
 
 
 _CHANGES = {

@@ -57,8 +57,8 @@ class Copy:
 class GroupCard:
     """One shared picture; ``fresh`` are the pictures no card before it has brought, as pairs of id and base 64.
 
-    ``carriers`` are the accounts that have it, with the time each first showed it: told of a picture that ties nobody
-    only, and no more than ``MOST_CARRIERS`` of them.
+    ``carriers`` are the accounts that have it, with the time each first showed it: only of a picture that ties
+    nobody, and no more than ``MOST_CARRIERS`` of them.
     """
 
     id: str
@@ -196,14 +196,14 @@ def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
 
 
 def commands(kind: str, subject: str, index: str | None) -> tuple[str, ...]:
-    """How a shell is told a decision; none where the id has what no command line could be trusted with."""
+    """The commands that decide on it; none where the id has what no command line could be trusted with."""
     if clean(subject) != subject or clean(index or "") != (index or ""):
         return ()
     place = f" --index {shlex.quote(index)}" if index else ""
     # With an equals sign an id that begins with a dash is no option.
     what = shlex.quote(subject)
-    told = f"--{kind}={what}" if subject.startswith("-") else f"--{kind} {what}"
-    return tuple(f"imgmatch decide {verdict} {told} --by NAME{place}" for verdict in ("confirm", "dismiss", "common"))
+    named = f"--{kind}={what}" if subject.startswith("-") else f"--{kind} {what}"
+    return tuple(f"imgmatch decide {verdict} {named} --by NAME{place}" for verdict in ("confirm", "dismiss", "common"))
 
 
 def _mark(member: RingAccount, ring: Ring, joined: frozenset[str]) -> str:

@@ -60,7 +60,7 @@ class IndexStatus:
         accounts: accounts with at least one photo.
         fingerprints: distinct fingerprints, of all hashers.
         features: distinct pictures whose local features are kept.
-        ties: pairs of pictures that nights have judged.
+        ties: pairs of pictures that runs have judged.
         decisions: what moderators have said so far.
         bank_pictures: known pictures.
         skipped: photos and lines that could not be used when their source was last read.

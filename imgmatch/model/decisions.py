@@ -36,7 +36,7 @@ class Decision:
         kind: what it is about: ``pair``, ``group`` or ``ring``.
         subject: the ids of it; ``None`` once what they name was erased.
         by: who said so.
-        reason: why, if it was told.
+        reason: why, if it was said.
         photos: how many photos it is about.
     """
 
@@ -67,7 +67,7 @@ class Forecast:
         accept: score from which a check calls a candidate a copy.
         pairs: labelled pairs the scores are calibrated on; 0 for what ships.
         unusable: labelled pairs of which a photo could not be read, or which share nothing that could be scored.
-        sampled: stored photos that were checked against the others to foretell this.
+        sampled: stored photos that were checked against the others for this.
         false_per_1000_checks: answers to expect that are wrong, by the scores they are given.
         checks: checks a night.
         false_a_night: the same for these.

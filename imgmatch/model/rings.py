@@ -34,7 +34,7 @@ class Group:
         common: carried by so many over so long a time (a default avatar), or known to be, that it ties nobody.
         evidence: how each of ``photos`` stands to the medoid, in the same order.
         diameter: bits that the fingerprints of two of them may be apart at the most, by their distances to the medoid;
-            of those whose fingerprints tell.
+            of those whose fingerprints are near enough to count.
         bank: the list of known pictures it is on.
         decision: what a moderator said of it last; ``None`` if nothing yet.
     """
@@ -130,7 +130,7 @@ class RingsReport:
         common: pictures that too many carry to tie anybody, or that are known to.
         gone: rings of the last report of whose accounts none is in a ring any more.
         since: when the last report was made; ``None`` where there is none.
-        expected_false: ties between photos and their groups that are wrong, as many as their scores let expect.
+        expected_false: photos that are wrongly in their groups, as many as their scores let expect.
         searched: what the search for copies of new pictures did.
     """
 
