@@ -14,26 +14,18 @@ from imgmatch.actions.decide import decide
 from imgmatch.actions.erase import erase, remove
 from imgmatch.actions.hash import hashed
 from imgmatch.actions.labels import decided_pairs
+from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts
 from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
 from imgmatch.actions.queries import named_photo, named_photos
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.actions.scan import scan
 from imgmatch.actions.status import status
-from imgmatch.catalog import lookups, migrations
+from imgmatch.catalog import lookups
 from imgmatch.clustering.common import CommonCriteria
-from imgmatch.describing.runner import open_runner
-from imgmatch.describing.settings import Settings
-from imgmatch.engines.folder import Layout
-from imgmatch.engines.header import FORMAT_VERSION, Header
-from imgmatch.engines.parts import Parts
 from imgmatch.engines.publishing import rebuild
-from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
-from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
-from imgmatch.imaging.limits import Limits
 from imgmatch.ingest.adding import LIBRARY_SOURCE, add
 from imgmatch.matching.verification import Wanted
 from imgmatch.model import Depth, ScanResult
-from imgmatch.numeric import use_one_thread
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -44,6 +36,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from imgmatch.actions.queries import Query
+    from imgmatch.engines.parts import Parts
+    from imgmatch.imaging.limits import Limits
     from imgmatch.model import (
         CheckResult,
         Comparison,
@@ -75,15 +69,9 @@ class Index:
                 print(match.photo.account, match.evidence.score)
     """
 
-    def __init__(self, layout: Layout, header: Header, workers: int, settings: Settings) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Use :meth:`open` or :meth:`create`."""
-        self.layout = layout
-        self._header = header
-        self._settings = settings
-        self.catalog = registry.open_catalog(layout.root)
-        self.searcher = FingerprintSearcher(layout, self.catalog)
-        self.features = FeatureSearcher(layout, self.catalog)
-        self.pool = open_runner(registry.DEFAULT_RUNNER, workers, settings)
+        self._parts = parts
 
     @classmethod
     def create(
@@ -114,16 +102,7 @@ class Index:
             IndexUnusableError: it cannot be made here.
             ValueError: no hasher is given.
         """
-        if not hashers:
-            raise ValueError("an index needs at least one hasher")
-        registry.check_names(hashers, engine)
-        layout = Layout(Path(path))
-        if not layout.exists():
-            catalog = registry.open_catalog(layout.root)
-            try:
-                layout.create(Header(FORMAT_VERSION, hashers, engine, registry.DEFAULT_CODEBOOK), catalog.migrate)
-            finally:
-                catalog.close()
+        make_index(Path(path), hashers, engine)
         return cls.open(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
 
     @classmethod
@@ -153,55 +132,19 @@ class Index:
             IndexTooNewError: a newer imgmatch wrote it.
             IndexDamagedError: its catalog is gone or cannot be read.
         """
-        layout = Layout(Path(path))
-        if create and not layout.exists():
+        if create and not is_index(Path(path)):
             return cls.create(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
-        header = layout.header()
-        settings = Settings(header.hashers, limits or Limits(), features=depth is Depth.FULL, thumbnails=thumbnails)
-        use_one_thread()
-        index = cls(layout, header, workers, settings)
-        try:
-            index._bring_up_to_date()
-        except BaseException:
-            index.close()
-            raise
-        return index
-
-    def _bring_up_to_date(self) -> None:
-        self._refuse_unknown_names()
-        if not self.catalog.exists():
-            raise IndexDamagedError(f"index {self.path}: its catalog is gone")
-        try:
-            version = self.catalog.version()
-            migrations.refuse_newer(version)
-        except (IndexTooNewError, NotAnIndexError) as error:
-            raise type(error)(f"index {self.path}: {error}") from None
-        if version < migrations.VERSION or self._header.format < FORMAT_VERSION:
-            self.catalog.migrate()
-            self._header = self.layout.change_header(lambda header: replace(header, format=FORMAT_VERSION))
-
-    def _refuse_unknown_names(self) -> None:
-        unknown = [name for name in self._header.hashers if name not in registry.HASHERS]
-        unknown += [self._header.engine] if self._header.engine not in registry.ENGINES else []
-        unknown += [self._header.codebook] if self._header.codebook not in registry.CODEBOOKS else []
-        if unknown:
-            raise IndexTooNewError(f"index {self.path} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")
-
-    @property
-    def parts(self) -> Parts:
-        """What it is made of."""
-        engines = self.searcher, self.features
-        return Parts(self.layout, self._header, self.catalog, *engines, self.pool, self._settings)
+        return cls(open_parts(Path(path), workers=workers, limits=limits, depth=depth, thumbnails=thumbnails))
 
     @property
     def path(self) -> Path:
         """The folder."""
-        return self.layout.root
+        return self._parts.folder.root
 
     @property
-    def header(self) -> Header:
-        """What ``index.json`` says now."""
-        return self.layout.header()
+    def parts(self) -> Parts:
+        """What it is made of, for tools that work beneath the verbs."""
+        return self._parts
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -230,7 +173,7 @@ class Index:
             what was found; a photo that cannot be read is a result with a reason, not an error.
         """
         wanted = Wanted(account, limit, related, min_score, max_distance)
-        (result,) = check(self.parts, [named_photo(photo)], wanted)
+        (result,) = check(self._parts, [named_photo(photo)], wanted)
         return result
 
     def check_many(
@@ -261,7 +204,7 @@ class Index:
             SourceError: a folder, a manifest or an archive cannot be read at all.
         """
         wanted = Wanted(account, limit, related, min_score, max_distance)
-        return check(self.parts, named_photos(photos, root=root), wanted)
+        return check(self._parts, named_photos(photos, root=root), wanted)
 
     def compare(self, query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
         """The evidence for two photos being copies of one picture, as if the second were in this index.
@@ -277,7 +220,7 @@ class Index:
         Raises:
             PhotoError: one of them cannot be used; the message names it.
         """
-        return compare_in(self.parts, query, stored, max_distance=max_distance)
+        return compare_in(self._parts, query, stored, max_distance=max_distance)
 
     def hash(self, photos: Iterable[Query], *, root: Path | None = None) -> Iterator[Hashed]:
         """The fingerprints and quality of each photo, in order; a folder, manifest or archive stands for its photos.
@@ -291,7 +234,7 @@ class Index:
         Raises:
             SourceError: a folder, a manifest or an archive cannot be read at all.
         """
-        return hashed(self.pool, named_photos(photos, root=root))
+        return hashed(self._parts.runner, named_photos(photos, root=root))
 
     def view(self, photos: Iterable[Query], *, side: int = SIDE) -> Iterator[Picture]:
         """Each photo as it can be shown, in order.
@@ -300,7 +243,7 @@ class Index:
             photos: files, or the bytes of some.
             side: pixels of the longer side at the most.
         """
-        return viewed(self.pool, map(named_photo, photos), side)
+        return viewed(self._parts.runner, map(named_photo, photos), side)
 
     def pictures(self, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
         """Stored photos as they can be shown, by ``photo_id``: from their files, or else the thumbnails that are kept.
@@ -309,7 +252,7 @@ class Index:
             photo_ids: of the photos; one that is not in the index is left out.
             side: pixels of the longer side at the most.
         """
-        return stored_pictures(self.parts, photo_ids, side=side)
+        return stored_pictures(self._parts, photo_ids, side=side)
 
     def status(self, *, verify: bool = False) -> IndexStatus:
         """How much the index holds, what it is made of, and whether its engine files are there and complete.
@@ -317,11 +260,11 @@ class Index:
         Args:
             verify: read the engine files from end to end, and compare their checksums.
         """
-        return status(self.parts, verify=verify)
+        return status(self._parts, verify=verify)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
-        with self.catalog.read() as session:
+        with self._parts.catalog.read() as session:
             return lookups.counts(session)
 
     def __len__(self) -> int:
@@ -360,7 +303,7 @@ class Index:
             IndexUnusableError: the index cannot be written.
         """
         return scan(
-            self.parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
+            self._parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
         )
 
     def rings(
@@ -393,7 +336,7 @@ class Index:
         common = common if common_accounts is None else replace(common, accounts=common_accounts)
         common = common if common_days is None else replace(common, days=common_days)
         return find_rings(
-            self.parts, max_distance=max_distance, min_score=min_score, common=common, search=search, progress=progress
+            self._parts, max_distance=max_distance, min_score=min_score, common=common, search=search, progress=progress
         )
 
     def keep_report(self, report: RingsReport) -> None:
@@ -405,7 +348,7 @@ class Index:
         Raises:
             IndexUnusableError: it cannot be written.
         """
-        keep_report(self.parts, report)
+        keep_report(self._parts, report)
 
     def decide(
         self,
@@ -433,7 +376,7 @@ class Index:
             ValueError: not one of ``ring``, ``group`` and ``pair`` was given.
             IndexUnusableError: the index cannot be written.
         """
-        return decide(self.parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
+        return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
 
     def erase(
         self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
@@ -450,7 +393,7 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
-        return erase(self.parts, account=account, photo_id=photo_id, before=before)
+        return erase(self._parts, account=account, photo_id=photo_id, before=before)
 
     def calibrate(
         self,
@@ -477,8 +420,8 @@ class Index:
             ConflictError: there are too few pairs of one kind.
             IndexUnusableError: the index cannot be written.
         """
-        labelled = [*pairs, *(decided_pairs(self.parts) if decisions else ())]
-        return calibrate(self.parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
+        labelled = [*pairs, *(decided_pairs(self._parts) if decisions else ())]
+        return calibrate(self._parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
 
     def add(
         self,
@@ -503,7 +446,7 @@ class Index:
             IndexLockedError: somebody else adds photos under this source.
             IndexUnusableError: it cannot be written.
         """
-        return add(self.parts, photos, source=source, prune=prune, progress=progress)
+        return add(self._parts, photos, source=source, prune=prune, progress=progress)
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
         """Remove photos from the catalog and every engine file; returns how many.
@@ -517,7 +460,7 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
-        return remove(self.parts, account=account, photo_id=photo_id, before=before)
+        return remove(self._parts, account=account, photo_id=photo_id, before=before)
 
     def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
         """Make the engine files anew from the catalog alone.
@@ -528,13 +471,12 @@ class Index:
         Raises:
             IndexUnusableError: they cannot be written.
         """
-        self._header = rebuild(self.parts, progress)
+        rebuild(self._parts, progress)
         return self.status()
 
     def close(self) -> None:
         """End the workers and close the catalog."""
-        self.pool.close()
-        self.catalog.close()
+        close_parts(self._parts)
 
     def __enter__(self) -> Self:
         return self

@@ -65,7 +65,7 @@ class Planter:
 
     def clear(self) -> None:
         """Leave the index empty, for the next test."""
-        with self.index.catalog.write() as session:
+        with self.index.parts.catalog.write() as session:
             for table in reversed(schema.metadata.sorted_tables):
                 if table is not schema.versions:
                     session.sql.execute(table.delete())

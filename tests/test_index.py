@@ -274,7 +274,7 @@ def test_an_answer_may_be_followed_by_a_write_before_the_next(tmp_path: Path) ->
         index.add([on("a", shared)])
         for result in index.check_many([shared, shared]):
             assert result.status is Status.MATCH
-            index.catalog.compact()
+            index.parts.catalog.compact()
             assert not (index.path / "catalog.sqlite3-wal").stat().st_size
 
 
@@ -294,7 +294,7 @@ def test_every_engine_answers_as_the_oracle_does(index: Index, home: Path, tmp_p
     queries = [photos.jpeg(photos.picture(SHARED), quality) for quality in (5, 20, 90)]
     queries += [photos.jpeg(photos.picture(LONELY).rotate(5)), photos.jpeg(photos.picture(50))]
     with Index.create(tmp_path / "index", engine=engine) as other:
-        assert other.header.engine == engine
+        assert other.parts.folder.header().engine == engine
         other.add(world(home / "photos"))
         for distance in (0, 10, 31, 100, 140, 256):
             theirs = [list(other.check_many(queries, max_distance=distance))]
@@ -306,7 +306,7 @@ def test_every_hasher_can_be_the_one_that_is_searched(tmp_path: Path, name: str)
     hashers = (name, *(other for other in registry.DEFAULT_HASHERS if other != name))
     shared = photos.picture(SHARED)
     with Index.create(tmp_path / "index", hashers=hashers) as index:
-        assert index.header.hashers == hashers
+        assert index.parts.folder.header().hashers == hashers
         index.add(
             [on("a", save(tmp_path / "1.png", shared)), on("b", save(tmp_path / "2.png", photos.picture(LONELY)))]
         )
@@ -350,7 +350,7 @@ def test_an_index_rebuilt_without_its_engine_files_answers_as_before(tmp_path: P
     with Index.open(folder) as index:
         assert index.check(query) == before  # caught up from the catalog
         assert index.rebuild().snapshot == "ok"
-        snapshot = index.header.snapshot
+        snapshot = index.parts.folder.header().snapshot
         assert snapshot is not None
         assert (folder / snapshot.file).is_file()
     with Index.open(folder) as index:
@@ -373,14 +373,14 @@ def test_a_scan_that_only_meets_what_it_knows_publishes_what_a_killed_one_left(t
     first, second = world(tmp_path)[:2]
     with Index.create(folder) as index:
         index.add([first])
-        published = index.header
+        published = index.parts.folder.header()
         index.add([first])
-        assert index.header == published
+        assert index.parts.folder.header() == published
         index.add([first, second])
-        index.layout.write_header(published)  # as if the kill had come between the last batch and the engine file
+        index.parts.folder.write_header(published)  # as if the kill had come between the last batch and the engine file
     with Index.open(folder) as index:
         index.add([first, second])
-        snapshot = index.header.snapshot
+        snapshot = index.parts.folder.header().snapshot
         assert snapshot is not None
         assert snapshot.size == 2
 
@@ -414,8 +414,9 @@ def test_what_a_killed_scan_left_of_replaced_photos_is_swept_by_the_next(tmp_pat
         assert index.counts()["fingerprints"] == 4
         index.add(new)
         assert index.counts()["fingerprints"] == 2
-        assert index.header.snapshot is not None
-        assert index.header.snapshot.size == 1
+        snapshot = index.parts.folder.header().snapshot
+        assert snapshot is not None
+        assert snapshot.size == 1
 
 
 def test_a_library_and_a_scan_keep_their_photos_apart_when_pruning(tmp_path: Path) -> None:
@@ -473,9 +474,9 @@ def test_there_is_no_index_until_one_is_made(tmp_path: Path) -> None:
 def test_creating_where_there_is_an_index_opens_it(tmp_path: Path) -> None:
     Index.create(tmp_path / "index", hashers=("pdq",), engine="linear").close()
     with Index.create(tmp_path / "index") as again:
-        assert (again.header.hashers, again.header.engine) == (("pdq",), "linear")
+        assert (again.parts.folder.header().hashers, again.parts.folder.header().engine) == (("pdq",), "linear")
     with Index.open(tmp_path / "index", create=True) as again:
-        assert again.header.hashers == ("pdq",)
+        assert again.parts.folder.header().hashers == ("pdq",)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -556,29 +557,29 @@ def test_a_closed_index_leaves_no_process_and_no_log_behind(tmp_path: Path) -> N
 def kept(index: Index) -> dict[bytes, tuple[int, bool]]:
     """Row id and whether there is a thumbnail, by pixels, of the features in the catalog."""
     table = schema.features.c
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         rows = session.sql.execute(select(table.pixels, table.id, table.thumbnail.is_not(None)))
         return {pixels: (row, bool(small)) for pixels, row, small in rows}
 
 
 def shown(index: Index) -> set[bytes]:
     """The pixels of all photos."""
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return set(session.sql.scalars(select(schema.photos.c.pixels)))
 
 
 def in_file(index: Index) -> dict[int, int]:
     """How many points of each picture the published engine file of features holds."""
-    snapshot = index.header.features
+    snapshot = index.parts.folder.header().features
     assert snapshot is not None
-    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+    postings = Postings.open(index.parts.folder.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
     return Counter(row for piece in postings.pieces() for row in (piece.ids >> GEOMETRY_BITS).tolist())
 
 
 def best(index: Index, seed: int) -> int:
     """The row of the features an engine finds first for a crop of a picture; 0 for none that stands out."""
     grey = np.asarray(photos.picture(seed).convert("L"))[100:500, 80:400]
-    (found,) = index.features.search([extract_query(grey, grey)], 2)
+    (found,) = index.parts.features.search([extract_query(grey, grey)], 2)
     return found[0].row if found and found[0].votes > 4 else 0
 
 
@@ -601,7 +602,7 @@ def test_every_picture_has_features_and_a_thumbnail_and_is_found_by_a_part_of_it
 
 
 def with_pixels(index: Index, new: list[NewPhoto]) -> list[tuple[NewPhoto, bytes]]:
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         rows = session.sql.execute(select(schema.photos.c.photo_id, schema.photos.c.pixels))
         pixels = {photo_id: digest for photo_id, digest in rows}  # noqa: C416 -- rows are not pairs
     return [(photo, pixels[photo.photo_id]) for photo in new]
@@ -629,7 +630,7 @@ def test_photos_scanned_for_fingerprints_alone_get_features_by_the_next_full_sca
 def in_catalog(index: Index) -> dict[str, list[tuple[object, ...]]]:
     """Photos, but for the scan that met them last, and fingerprints."""
     photos_columns = [column for column in schema.photos.columns if column.name != "scan_id"]
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return {
             "photos": [tuple(row) for row in session.sql.execute(select(*photos_columns).order_by(schema.photos.c.id))],
             "fingerprints": [tuple(row) for row in session.sql.execute(select(schema.fingerprints))],
@@ -690,7 +691,7 @@ def test_features_by_another_codebook_are_made_anew_by_the_next_scan(tmp_path: P
     new = world(tmp_path)
     with Index.create(tmp_path / "index") as index:
         index.add(new)
-        with index.catalog.write() as session:
+        with index.parts.catalog.write() as session:
             rows = features_by_id(session, [row for row, _ in kept(index).values()]).values()
             store_features(session, [replace(row, codebook="of yesterday") for row in rows])
         old = {row for row, _ in kept(index).values()}
@@ -746,20 +747,20 @@ def test_an_index_of_the_first_format_is_brought_up_to_date_and_gets_features_by
     query = np.frombuffer(bytes(range(256)), np.uint8).reshape(8, 32)
     with Index.create(folder, depth=Depth.FINGERPRINT) as index:
         index.add(new)
-        rows, answer = in_catalog(index), index.searcher.search(query, 140).ids.tolist()
+        rows, answer = in_catalog(index), index.parts.fingerprints.search(query, 140).ids.tolist()
         assert answer
     back_to_format_1(folder)
     snapshot_file = json.loads((folder / "index.json").read_text())["snapshot"]["file"]
     with Index.open(folder) as index:
-        header = index.header
+        header = index.parts.folder.header()
         assert (header.format, header.codebook, header.features) == (FORMAT_VERSION, registry.DEFAULT_CODEBOOK, None)
-        assert (header.snapshot is not None, index.catalog.version()) == (True, migrations.VERSION)
+        assert (header.snapshot is not None, index.parts.catalog.version()) == (True, migrations.VERSION)
         assert (folder / snapshot_file).is_file()
-        assert load_fingerprints(index.layout, header) is not None
-        assert (in_catalog(index), index.searcher.search(query, 140).ids.tolist()) == (rows, answer)
+        assert load_fingerprints(index.parts.folder, header) is not None
+        assert (in_catalog(index), index.parts.fingerprints.search(query, 140).ids.tolist()) == (rows, answer)
         assert (kept(index), best(index, LONELY)) == ({}, 0)
     with Index.open(folder) as index:
-        assert index.header == header  # once is enough
+        assert index.parts.folder.header() == header  # once is enough
         assert tally(index.add(new)) == (0, 6, 0, 0, 0)
         assert kept(index).keys() == shown(index)
         assert best(index, LONELY)

@@ -60,9 +60,9 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
     bare: Index, max_distance: int | None
 ) -> None:
     wanted = Wanted(max_distance=max_distance)
-    checker = Checker(bare.catalog, bare.searcher, bare.features, bare.header)
+    checker = Checker(bare.parts.catalog, bare.parts.fingerprints, bare.parts.features, bare.parts.folder.header())
     named = [named_photo(query) for query in queries()]
-    described = list(bare.pool.describe(named, lambda photo: job_of(photo, query=True)))
+    described = list(bare.parts.runner.describe(named, lambda photo: job_of(photo, query=True)))
     assert any(isinstance(reply, Description) and reply.asked is not None for _, reply in described)
     assert list(check(bare.parts, named, wanted)) == checker.answers(described, wanted, None)
     assert [len(result) > 0 for result in check(bare.parts, named[:2], wanted)] == [True, max_distance != 2]
@@ -78,7 +78,7 @@ def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_
                 yield item, reply
 
     for opened in (bare, full):
-        with Looking(1, Settings(opened.header.hashers, Limits())) as runner:
+        with Looking(1, Settings(opened.parts.folder.header().hashers, Limits())) as runner:
             parts = replace(opened.parts, runner=runner)
             [result] = check(parts, [named_photo(photos.png(photos.picture(LONELY)))], Wanted())
         assert result.accounts == 1

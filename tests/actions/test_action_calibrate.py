@@ -44,7 +44,7 @@ def test_without_pairs_nothing_is_changed_and_the_false_answers_are_foretold(ind
     assert (forecast.accept, forecast.pairs, forecast.unusable) == (rules.shipped().accept, 0, 0)
     assert (forecast.sampled, forecast.checks) == (COUNT, 1000)
     assert forecast.false_a_night == pytest.approx(forecast.false_per_1000_checks, abs=0.01)
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         assert latest_calibration(session) is None
 
 
@@ -55,7 +55,7 @@ def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> N
     assert (forecast.pairs, forecast.unusable) == (2 * COUNT, 0)
     after = index.check(CROPS[0], min_score=0)
     assert after.matches[0].evidence.score < before.matches[0].evidence.score
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         kept = latest_calibration(session)
     assert kept is not None
     assert kept.pairs == 2 * COUNT
@@ -69,7 +69,7 @@ def test_too_few_pairs_of_one_kind_are_refused(index: Index) -> None:
 def test_the_bar_is_set_by_the_false_answers_that_are_wanted(index: Index) -> None:
     forecast = calibrate(index.parts, false_per_1000=0.001)
     assert forecast.false_per_1000_checks <= 0.001
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         kept = latest_calibration(session)
     assert kept is not None
     assert (round(kept.accept, 4), kept.pairs) == (forecast.accept, 0)

@@ -44,14 +44,14 @@ def decided(planter: Planter, kind: str, verdict: Verdict, reason: str | None = 
 
 
 def banked(index: Index) -> list[tuple[str, str | None]]:
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return [(picture.bank, picture.account) for picture in read_banks(session)]
 
 
 def written(index: Index) -> list[list[tuple[object, ...]]]:
     """All rows of the two tables of decisions."""
     queries = ("SELECT * FROM decisions ORDER BY id", "SELECT * FROM decision_photos ORDER BY 1, 2, 3")
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return [[tuple(row) for row in session.sql.exec_driver_sql(query)] for query in queries]
 
 

@@ -67,7 +67,7 @@ def holding(index: Index, needle: bytes) -> list[str]:
 def secrets(index: Index, photo_id: str) -> set[bytes]:
     """All that was computed from one photo."""
     photo = schema.photos.c
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         row, sha256, pixels = session.sql.execute(
             select(photo.id, photo.sha256, photo.pixels).where(photo.photo_id == photo_id)
         ).one()
@@ -82,7 +82,7 @@ def features(index: Index, photo_id: str) -> tuple[int, bytes, bytes]:
     """Row, record and thumbnail of the features of one photo."""
     table, photo = schema.features.c, schema.photos.c
     query = select(table.id, table.record, table.thumbnail).join(schema.photos, photo.pixels == table.pixels)
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         row, record, thumbnail = session.sql.execute(query.where(photo.photo_id == photo_id)).one()
     return row, record, thumbnail
 
@@ -97,15 +97,15 @@ def ids_and_codes(index: Index, record: bytes, row: int) -> set[bytes]:
     stored = unpack(record)
     ids = ((row << GEOMETRY_BITS) + geometry(stored.points)).astype("<i8")
     found = {number.tobytes() for number in ids} | {bytes(code) for code in stored.codes}
-    assert index.header.features is not None
+    assert index.parts.folder.header().features is not None
     return found
 
 
 def points_in_engine(index: Index) -> dict[int, int]:
     """How many points of each picture the engine file of features holds."""
-    snapshot = index.header.features
+    snapshot = index.parts.folder.header().features
     assert snapshot is not None
-    postings = Postings.open(index.layout.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
+    postings = Postings.open(index.parts.folder.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
     return Counter(row for piece in postings.pieces() for row in (piece.ids >> GEOMETRY_BITS).tolist())
 
 
@@ -153,11 +153,11 @@ def test_one_photo_can_be_erased_and_the_rest_of_the_account_stays(index: Index,
 def test_what_is_not_there_cannot_be_erased_and_the_index_stays_as_it_is(
     index: Index, named: dict[str, str], message: str
 ) -> None:
-    before = index.header
+    before = index.parts.folder.header()
     with pytest.raises(NotFoundError, match=message) as raised:
         erase(index.parts, account=named.get("account"), photo_id=named.get("photo_id"))
     assert raised.value.exit_code == 1
-    assert index.header == before
+    assert index.parts.folder.header() == before
 
 
 def test_an_account_known_only_by_a_photo_that_was_skipped_can_be_erased(index: Index) -> None:
@@ -216,10 +216,10 @@ def test_a_piece_of_features_left_in_a_file_is_reported_as_a_trace(index: Index,
 def test_points_left_in_the_engine_file_are_reported_as_traces(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-own")
     erase(index.parts, photo_id=f"{VICTIM}-own")
-    stale = IvfParts(registry.codebook(index.header.codebook), (), 0).grown([(row, unpack(record))], row)
-    snapshot = index.header.features
+    stale = IvfParts(registry.codebook(index.parts.folder.header().codebook), (), 0).grown([(row, unpack(record))], row)
+    snapshot = index.parts.folder.header().features
     assert snapshot is not None
-    stale.save(index.layout.snapshot_path(snapshot))
+    stale.save(index.parts.folder.snapshot_path(snapshot))
     assert in_engine(index.parts, [row]) == len(unpack(record)) > 50
     assert in_engine(index.parts, [row + 1_000]) == 0
 

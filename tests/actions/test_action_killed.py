@@ -67,7 +67,7 @@ def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
         .join(schema.fingerprints, prints.id == links.fingerprint_id),
         "skipped": select(skipped.account, skipped.label, skipped.line, skipped.reason, skipped.detail),
     }
-    with Index.open(folder) as index, index.catalog.read() as session:
+    with Index.open(folder) as index, index.parts.catalog.read() as session:
         return {
             name: sorted((tuple(row) for row in session.sql.execute(query)), key=repr)
             for name, query in queries.items()

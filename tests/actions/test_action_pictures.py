@@ -49,7 +49,7 @@ def test_a_file_that_is_gone_or_changed_gives_the_thumbnail_and_says_so(
     picture = stored_pictures(index.parts, ["p"])["p"]
     assert picture.note is not None
     assert picture.note.startswith("the file has changed" if what == "changed" else "the file cannot be read")
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         kept = session.sql.exec_driver_sql("SELECT thumbnail FROM features").scalar()
     if kept is None:
         assert (picture.jpeg, "no thumbnail" in picture.note) == (None, True)
@@ -64,7 +64,7 @@ def test_queries_are_shown_in_order_and_those_that_cannot_say_why(index: Index) 
         NamedPhoto("b", b"junk"),
         NamedPhoto("c", Failure(SkipReason.REFUSED, "outside")),
     ]
-    first, second, third = viewed(index.pool, asked)
+    first, second, third = viewed(index.parts.runner, asked)
     assert first.width == SIDE
     assert (second.jpeg, third.jpeg, third.note) == (None, None, "refused: outside")
     assert second.note is not None

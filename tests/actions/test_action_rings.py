@@ -89,7 +89,7 @@ def chain(index: Index, links: int, step: int) -> None:
     """Give the photos of an index fingerprints that each lie ``step`` bits from the next, and further from the rest."""
     rng = np.random.default_rng(5)
     bits = np.unpackbits(rng.integers(0, 256, 32, dtype=np.uint8))
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         for link in range(links):
             bits[link * step : (link + 1) * step] ^= 1
             [row] = intern_fingerprints(session, "phash", [np.packbits(bits).tobytes()]).values()
@@ -203,7 +203,7 @@ def test_fingerprints_that_nobody_carries_any_more_are_not_looked_at(planter: Pl
     planter.plant("a", shot(1), 1)
     planter.index.add(planter.planted)
     near_nobody = (bytes(32), b"\1" + bytes(31), b"\3" + bytes(31))
-    with planter.index.catalog.write() as session:
+    with planter.index.parts.catalog.write() as session:
         intern_fingerprints(session, "phash", near_nobody)
     assert found(find_rings(planter.index.parts)) == RingsReport((), ())
 

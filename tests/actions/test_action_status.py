@@ -46,7 +46,7 @@ def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Inde
 
 @pytest.mark.parametrize("which", ["snapshot", "features"])
 def test_a_missing_and_a_damaged_snapshot_are_told_until_it_is_rebuilt(index: Index, which: str) -> None:
-    path = index.path / getattr(index.header, which).file
+    path = index.path / getattr(index.parts.folder.header(), which).file
     whole = path.read_bytes()
     for damaged in (b"x" * 100, b"", whole[:-1], whole[:-30], whole[: len(whole) // 2]):
         path.write_bytes(damaged)
@@ -70,7 +70,7 @@ def health(index: Index, which: str, *, verify: bool) -> tuple[str, str]:
 
 @pytest.mark.parametrize("which", ["snapshot", "features"])
 def test_an_altered_byte_is_told_where_files_are_read_from_end_to_end(index: Index, which: str) -> None:
-    path = index.path / getattr(index.header, which).file
+    path = index.path / getattr(index.parts.folder.header(), which).file
     whole = path.read_bytes()
     last = whole.index(b"PK\1\2") - 1  # the directory follows on the last code
     path.write_bytes(whole[:last] + bytes([whole[last] ^ 1]) + whole[last + 1 :])
@@ -82,17 +82,17 @@ def test_an_altered_byte_is_told_where_files_are_read_from_end_to_end(index: Ind
 
 @pytest.mark.parametrize("verify", [True, False])
 def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *, verify: bool) -> None:
-    header = index.header
+    header = index.parts.folder.header()
     assert header.snapshot is not None
     assert header.features is not None
     prints, features = (replace(snapshot, size=4) for snapshot in (header.snapshot, header.features))
-    index.layout.write_header(replace(header, snapshot=prints, features=features))
+    index.parts.folder.write_header(replace(header, snapshot=prints, features=features))
     found = status(index.parts, verify=verify)
     assert (found.snapshot, found.features_snapshot) == ("damaged", "damaged")
 
 
 def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         photo_id = every_photo_id(session)[0]
         store_pair_scores(session, [PairScore(1, 2, -40.0, False, 0, None, None, None)])  # noqa: FBT003 -- as rows come
         append_decision(session, verdict="confirm", kind="group", subject=photo_id, by="ann", reason=None, photos=[])

@@ -10,7 +10,7 @@ import io
 import random
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -97,7 +97,7 @@ def build(place: Path, queries: list[Query]) -> dict[str, Any]:
     """An index of the real photos, the planted fingerprints, and random ones."""
     with Index.create(place, workers=2, depth=Depth.FINGERPRINT) as index:
         index.add([NewPhoto.at(query.original, account=f"real-{n}") for n, query in enumerate(queries)])
-        hasher = index.header.hashers[0]
+        hasher = index.parts.folder.header().hashers[0]
         random_codes = np.random.default_rng(SEED).integers(0, 256, (SYNTHETIC, 32), dtype=np.uint8)
         planted = plant(index, queries[:ORACLE_QUERIES])
         random_codes[:: SYNTHETIC // len(planted)][: len(planted)] = planted
@@ -105,7 +105,7 @@ def build(place: Path, queries: list[Query]) -> dict[str, Any]:
         writing = milliseconds(lambda: store(index, hasher, random_codes))
         rebuilding = milliseconds(index.rebuild)
         counted = index.counts()
-        engine = index.header.snapshot
+        engine = index.parts.folder.header().snapshot
     return {
         "photos": counted["photos"],
         "synthetic": SYNTHETIC,
@@ -132,15 +132,15 @@ def plant(index: Index, queries: Iterable[Query]) -> NDArray[np.uint8]:
 
 def described(index: Index, query: Query) -> NDArray[np.uint8]:
     """The searched fingerprints of all orientations of a query, shape (8, 32)."""
-    ((_, reply),) = index.pool.describe([query], lambda item: Job(item.data, query=True))
+    ((_, reply),) = index.parts.runner.describe([query], lambda item: Job(item.data, query=True))
     if not isinstance(reply, Description):
         raise TypeError(f"{query.original} could not be described: {reply}")
-    return np.frombuffer(reply.orientations[index.header.hashers[0]], np.uint8).reshape(-1, 32)
+    return np.frombuffer(reply.orientations[index.parts.folder.header().hashers[0]], np.uint8).reshape(-1, 32)
 
 
 def store(index: Index, hasher: str, codes: NDArray[np.uint8]) -> None:
     """One photo and one account for every fingerprint, straight into the tables."""
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         tables = (schema.accounts, schema.photos, schema.fingerprints)
         firsts = [1 + (session.sql.scalar(select(func.max(table.c.id))) or 0) for table in tables]
         source = session.sql.scalar(select(func.min(schema.sources.c.id)))
@@ -217,11 +217,11 @@ class TimedPool(WorkerPool):
 def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
     """Times of checks, one by one and together, and whether they found what the oracle finds."""
     opening = time.perf_counter()
-    index = Index.open(place, depth=Depth.FINGERPRINT)
-    index.pool.close()
-    index.pool = pool = TimedPool(1, Settings(index.header.hashers, Limits(), features=False))
-    with index:
-        index.searcher.current()
+    usual = Index.open(place, depth=Depth.FINGERPRINT).parts
+    usual.runner.close()
+    pool = TimedPool(1, Settings(usual.header.hashers, Limits(), features=False))
+    with Index(replace(usual, runner=pool)) as index:
+        index.parts.fingerprints.current()
         opened = time.perf_counter() - opening
         say("checking photos one by one")
         turned = [described(index, query) for query in queries]  # also lets the worker meet every size of picture
@@ -235,14 +235,14 @@ def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
             describing.append(pool.waited * 1000)
             found += any(match.photo.account == f"real-{number}" for match in result)
         searching = [
-            milliseconds(partial(index.searcher.search, rows, index.parts.hasher.profile.max_distance))
+            milliseconds(partial(index.parts.fingerprints.search, rows, index.parts.hasher.profile.max_distance))
             for rows in turned
         ]
         batch = [query.data for query in queries[:BATCH]]
         pool.waited = 0.0
         together = milliseconds(lambda: list(index.check_many(batch)))
         say("asking the oracle")
-        index.searcher.current().save(written := place.with_name("oracle"))
+        index.parts.fingerprints.current().save(written := place.with_name("oracle"))
         ids, codes = map_arrays(written)
         return {
             "open_seconds": round(opened, 3),
@@ -269,7 +269,7 @@ def against_oracle(index: Index, oracle: LinearEngine, queries: list[Query]) -> 
     equal, matches = 0, 0
     for query in queries:
         hits = oracle.search(described(index, query), index.parts.hasher.profile.max_distance)
-        with index.catalog.read() as session:
+        with index.parts.catalog.read() as session:
             expected = {
                 (account, near.distance)
                 for fingerprint, near in nearest(hits).items()

@@ -84,7 +84,7 @@ def upkeep(place: Path) -> dict[str, Any]:
 
         asking = threading.Thread(target=keep_asking)
         asking.start()
-        publishing = milliseconds(lambda: writer.features.publish(writer.header))
+        publishing = milliseconds(lambda: writer.parts.features.publish(writer.parts.folder.header()))
         over.set()
         asking.join()
         catching_up = milliseconds(lambda: found.append(is_found(reader, query, account)))
@@ -135,12 +135,12 @@ def build(place: Path, photos: int) -> dict[str, Any]:
     with Index.create(place, workers=2) as index:
         real = random.Random(SEED).sample(photos_in("portraits", "phone"), REAL)
         scanned = index.add([NewPhoto.at(path, account=path.stem + path.parent.name) for path in real])
-        with index.catalog.read() as session:
+        with index.parts.catalog.read() as session:
             records = list(session.sql.scalars(select(schema.features.c.record)))
         say(f"writing {photos:,} drawn photos")
         writing = milliseconds(lambda: store(index, records, photos - len(index)))
         rebuilding = milliseconds(index.rebuild)
-        header = index.header
+        header = index.parts.folder.header()
         counted = index.counts()
     sizes = {name: (place / name).stat().st_size for name in sorted(header.files)}
     return {
@@ -162,7 +162,7 @@ def store(index: Index, records: list[bytes], count: int) -> None:
     for start in range(0, count, AT_ONCE):
         size = min(AT_ONCE, count - start)
         rows = drawn(rng, lists, codes, size)
-        with index.catalog.write() as session:
+        with index.parts.catalog.write() as session:
             store_block(session, rng, rows, 10_000_000 + start)
 
 

@@ -192,7 +192,7 @@ def hashes(index: Index, copies: Sequence[Copy]) -> dict[str, list[bool | None]]
 
 
 def described(index: Index, paths: Sequence[Path], *, query: bool) -> list[Description | None]:
-    replies = index.pool.describe(paths, lambda path: Job(path, query=query))
+    replies = index.parts.runner.describe(paths, lambda path: Job(path, query=query))
     return [reply if isinstance(reply, Description) else None for _, reply in replies]
 
 

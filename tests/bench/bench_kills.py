@@ -188,8 +188,8 @@ def answers_of(index: Path, asked: list[Path]) -> list[list[Any]]:
 
 def current(index: Path) -> bool:
     with Index.open(index) as opened:
-        header = opened.header
-        return opened.searcher.is_current(header) and opened.features.is_current(header)
+        header = opened.parts.folder.header()
+        return opened.parts.fingerprints.is_current(header) and opened.parts.features.is_current(header)
 
 
 if __name__ == "__main__":

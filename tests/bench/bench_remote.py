@@ -74,7 +74,7 @@ def measured(place: Path, names: dict[str, list[str]], warm: Sequence[Path]) -> 
         for kind, found in names.items():
             manifest = written(place / f"{kind}.csv", found)
             with Index.create(place / f"{kind}{number}", workers=WORKERS) as index:
-                for _ in index.pool.describe(warm, Job):
+                for _ in index.parts.runner.describe(warm, Job):
                     pass
                 rates[kind].append(rate(index, manifest, len(found)))
                 if kind == "http":

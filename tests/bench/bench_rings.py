@@ -131,7 +131,7 @@ def told(report: RingsReport, changes: Mapping[str, Any], before: Sequence[Accou
 
 def chained(index: Index) -> list[Accounts]:
     """What fingerprints alone tie: PDQ in eight orientations, chained into components."""
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         blocks = list(read_fingerprints(session, "pdq"))
         ids = np.concatenate([ids for ids, _ in blocks])
         bits = np.concatenate([bits for _, bits in blocks])

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -99,7 +100,7 @@ def rebuilt(place: Path) -> dict[str, Any]:
 def sizes(place: Path) -> dict[str, Any]:
     with Index.open(place) as index:
         photos = len(index)
-        header = index.header
+        header = index.parts.folder.header()
     catalog = (place / "catalog.sqlite3").stat().st_size
     engine = sum((place / name).stat().st_size for name in header.files)
     return {
@@ -112,12 +113,13 @@ def sizes(place: Path) -> dict[str, Any]:
 def asked(place: Path, pictures: Path) -> dict[str, Any]:
     """Opening, memory and checks."""
     started = time.perf_counter()
-    with Index.open(place) as index:
-        index.searcher.current()
-        opened = time.perf_counter() - started
-        memory = {"opened_resident_mib": resident_mib(), "opened_anonymous_mib": anonymous_mib()}
-        index.pool.close()
-        index.pool = pool = TimedPool(1, Settings(index.header.hashers))
+    usual = Index.open(place).parts
+    usual.fingerprints.current()
+    opened = time.perf_counter() - started
+    memory = {"opened_resident_mib": resident_mib(), "opened_anonymous_mib": anonymous_mib()}
+    usual.runner.close()
+    pool = TimedPool(1, Settings(usual.header.hashers))
+    with Index(replace(usual, runner=pool)) as index:
         queries = sorted(pictures.glob("*.jpg"))[: QUERIES + 10]
         totals, describing, found = [], [], 0
         for number, query in enumerate(queries):
@@ -147,17 +149,18 @@ def asked(place: Path, pictures: Path) -> dict[str, Any]:
 
 def peers(index: Index) -> dict[str, Any]:
     """FAISS's own index over the same codes, which copies them, and SQLite's own count."""
-    _, codes = index.searcher.current()._parts[0].contents()  # noqa: SLF001 -- the codes as they are mapped
+    _, codes = index.parts.fingerprints.current()._parts[0].contents()  # noqa: SLF001 -- the codes as they are mapped
     queries = [np.ascontiguousarray(codes[at : at + 8]) for at in range(0, 200, 8)]
     ours = spread(
-        milliseconds(partial(index.searcher.search, rows, index.parts.hasher.profile.max_distance)) for rows in queries
+        milliseconds(partial(index.parts.fingerprints.search, rows, index.parts.hasher.profile.max_distance))
+        for rows in queries
     )
     flat = faiss.IndexBinaryFlat(256)
     copying = milliseconds(lambda: flat.add(np.ascontiguousarray(codes)))
     theirs = spread(
         milliseconds(partial(flat.range_search, rows, index.parts.hasher.profile.max_distance + 1)) for rows in queries
     )
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         counting = milliseconds(lambda: session.sql.scalar(select(func.count()).select_from(schema.photos)))
     return {
         "search_alone_ms": ours,
@@ -225,7 +228,7 @@ def published(place: Path, real: Sequence[Path]) -> dict[str, Any]:
 
         asking = threading.Thread(target=keep_asking)
         asking.start()
-        writing = milliseconds(lambda: writer.searcher.publish(writer.header))
+        writing = milliseconds(lambda: writer.parts.fingerprints.publish(writer.parts.folder.header()))
         time.sleep(2)  # until the reader has met the new generation
         over.set()
         asking.join()
@@ -245,8 +248,8 @@ def removed(place: Path, path: Path) -> dict[str, Any]:
     seconds = milliseconds(lambda: subprocess.run(command, check=True, capture_output=True))
     with Index.open(place) as index:
         still = any(match.photo.account == f"real-{path.stem}" for match in index.check(path))
-        compacting = milliseconds(index.catalog.compact)
-        current = index.searcher.is_current(index.header)
+        compacting = milliseconds(index.parts.catalog.compact)
+        current = index.parts.fingerprints.is_current(index.parts.folder.header())
     return {
         "erase_with_proof_seconds": round(seconds / 1000, 1),
         "of_that_compacting_about": round(compacting / 1000, 1),

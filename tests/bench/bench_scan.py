@@ -219,7 +219,7 @@ def write_manifest(path: Path, photos: Sequence[Path]) -> Path:
 
 def warm_up(index: Index, photos: Sequence[Path]) -> None:
     """Start every worker and let it meet the sizes of picture to come; nothing is written."""
-    for _ in index.pool.describe(photos, Job):
+    for _ in index.parts.runner.describe(photos, Job):
         pass
 
 
@@ -306,7 +306,7 @@ def scan_for_memory(manifest: Path, place: Path) -> dict[str, Any]:
         parent_peak = peak_mib()
         rescan = min(scan(index.parts, [manifest]).seconds for _ in range(2))
         rescan_peak = peak_mib()
-        engine = index.header.snapshot
+        engine = index.parts.folder.header().snapshot
     return {
         "photos": result.added,
         "parent_peak_mib": parent_peak and round(parent_peak, 2),

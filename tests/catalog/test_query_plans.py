@@ -44,7 +44,7 @@ def listening(index: Index) -> Iterator[Asked]:
     def hear(_: object, __: object, statement: str, *___: object) -> None:
         asked.append(statement)
 
-    catalog = cast("SqliteCatalog", index.catalog)
+    catalog = cast("SqliteCatalog", index.parts.catalog)
     engines = catalog._reading, catalog._writing  # noqa: SLF001 -- nothing else hears what is asked
     for engine in engines:
         event.listen(engine, "before_cursor_execute", hear)

@@ -82,7 +82,7 @@ def test_an_index_made_by_a_newer_version_is_refused(tmp_path: Path, capsys: pyt
 def test_a_catalog_made_by_a_newer_version_is_refused_and_the_index_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Index.create(tmp_path / "index") as index, index.catalog.write() as session:
+    with Index.create(tmp_path / "index") as index, index.parts.catalog.write() as session:
         session.sql.exec_driver_sql("INSERT INTO versions VALUES (99)")
     assert run(["status", "--index", str(tmp_path / "index")]) == 4
     assert f"index {tmp_path / 'index'}: its catalog has version 99" in capsys.readouterr().err
@@ -99,7 +99,7 @@ def test_while_another_process_scans_a_source_a_second_scan_ends_with_four_and_a
     with (
         open_sources([home / "photos"]) as (source,),
         Index.open(home / "index") as index,
-        index.catalog.lease(f"{SCAN}{source.key}"),
+        index.parts.catalog.lease(f"{SCAN}{source.key}"),
     ):
         scan = imgmatch("scan", home / "photos", "--index", home / "index")
         assert scan.code == 4

@@ -32,7 +32,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
             (home / f"{photo_id}.jpg").write_bytes(photos.jpeg(photos.picture(picture, SIZE)))
             planted.append(NewPhoto.at(home / f"{photo_id}.jpg", account=account, photo_id=photo_id))
         index.add(planted)
-        with index.catalog.write() as session:
+        with index.parts.catalog.write() as session:
             add_to_bank(session, KNOWN_STOLEN, ["p7", "p1"], "phash")
         index.remove(account="e")
         index.remove(account="f")
@@ -40,7 +40,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 
 def read(index: Index, split: Mapping[bytes, frozenset[str]] | None = None) -> Nodes:
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return read_nodes(session, "phash", split or {})
 
 
@@ -59,13 +59,13 @@ def test_each_picture_with_features_leads_to_its_node_also_one_that_only_a_bank_
     assert sorted(nodes.pictures.values()) == [0, 1, 2, 3]
     assert list(nodes.pictures) == sorted(nodes.pictures)
     assert {row: nodes.features[node] for row, node in nodes.pictures.items()} == {row: row for row in nodes.pictures}
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         assert features_by_id(session, nodes.pictures).keys() == set(nodes.pictures)
 
 
 def test_a_fingerprint_that_no_photo_and_no_bank_has_is_no_node(index: Index) -> None:
     before = read(index)
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         intern_fingerprints(session, "phash", [b"\x5a" * 32])
     assert read(index).fingerprints.tolist() == before.fingerprints.tolist()
 

@@ -51,7 +51,7 @@ def lines(report: RingsReport) -> list[str]:
 
 def contents(index: Index) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return {
             name: [tuple(row) for row in session.sql.execute(table.select())]
             for name, table in schema.metadata.tables.items()
@@ -196,7 +196,7 @@ def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_fro
     plant_crops(planter, range(5))
     undisturbed = planter.rings()
     assert len(undisturbed.rings) == 5
-    with planter.index.catalog.write() as session:
+    with planter.index.parts.catalog.write() as session:
         for table in (schema.pair_scores, schema.feature_searches):
             session.sql.execute(table.delete())
 

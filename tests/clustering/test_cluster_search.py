@@ -82,7 +82,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 @pytest.fixture
 def searched(opened: Index, tmp_path: Path) -> Iterator[Searching]:
     yield Searching(tmp_path, opened)
-    with opened.catalog.write() as session:
+    with opened.parts.catalog.write() as session:
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.versions:
                 session.sql.execute(table.delete())
@@ -163,7 +163,7 @@ def test_progress_is_heard_of_and_how_far_was_searched_is_kept_batch_by_batch(
     assert searched.search().pictures == 5
     assert searched.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
     with searched.index.parts.catalog.read() as session:
-        rule = rule_name(searched.index.header.codebook)
+        rule = rule_name(searched.index.parts.folder.header().codebook)
         assert search_watermark(session, rule) == max(searched.nodes().pictures)
 
 
@@ -174,7 +174,7 @@ def test_a_search_that_was_killed_goes_on_where_it_was(searched: Searching) -> N
         searched.plant(name, image)
         rows = list(searched.nodes().pictures)
     with searched.index.parts.catalog.write() as session:
-        store_search_watermark(session, rule_name(searched.index.header.codebook), rows[1])
+        store_search_watermark(session, rule_name(searched.index.parts.folder.header().codebook), rows[1])
     assert searched.search().pictures == 1
     assert searched.copies() == {(0, 2)}
 

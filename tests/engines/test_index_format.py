@@ -109,11 +109,11 @@ def test_an_index_made_by_the_code_holds_only_the_files_described(index: Index) 
     patterns = [re.sub("[A-Z]{2,}", "*", name) for name in first_column("Contents")]
     for entry in index.path.iterdir():
         assert any(fnmatchcase(entry.name, pattern) for pattern in patterns), entry.name
-    prints, features = index.header.snapshot, index.header.features
+    prints, features = index.parts.folder.header().snapshot, index.parts.folder.header().features
     assert prints is not None
     assert features is not None
-    assert prints.file == f"{prints.of}.{prints.engine}.{index.header.generation - 1}"
-    assert features.file == f"features.{features.engine}.{index.header.generation}"
+    assert prints.file == f"{prints.of}.{prints.engine}.{index.parts.folder.header().generation - 1}"
+    assert features.file == f"features.{features.engine}.{index.parts.folder.header().generation}"
 
 
 def test_a_header_made_by_the_code_has_only_the_fields_described(index: Index) -> None:
@@ -135,13 +135,13 @@ def test_an_engine_file_is_read_as_described_with_nothing_but_numpy(engine: str,
 
 
 def test_the_engine_file_of_features_is_read_as_described_with_nothing_but_numpy(index: Index) -> None:
-    snapshot = index.header.features
+    snapshot = index.parts.folder.header().features
     assert snapshot is not None
     with (index.path / snapshot.file).open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive}
     assert sorted(arrays) == sorted(first_column("The engine file of features"))
     assert arrays["pictures"].tolist() == [snapshot.size] == [2]
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         query = select(schema.features.c.id, schema.features.c.record)
         records = {row: record for row, record in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
     points = {row: int.from_bytes(record[2:4], "little") for row, record in records.items()}

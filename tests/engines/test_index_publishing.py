@@ -43,15 +43,16 @@ def many(folder: Path) -> list[NewPhoto]:
 
 def files(index: Index) -> set[tuple[str, int]]:
     """The engine files, each with the number by which the system knows it."""
-    header = index.header
+    header = index.parts.folder.header()
     return {(name, (index.path / name).stat().st_ino) for name in header.files}
 
 
 def sizes(index: Index) -> tuple[int, int]:
     """How many rows both engine files say they hold."""
-    assert index.header.snapshot is not None
-    assert index.header.features is not None
-    return index.header.snapshot.size, index.header.features.size
+    header = index.parts.folder.header()
+    assert header.snapshot is not None
+    assert header.features is not None
+    return header.snapshot.size, header.features.size
 
 
 def names(index: Index, seed: int) -> set[str]:
@@ -62,7 +63,7 @@ def features_of(index: Index, account: str) -> int:
     """The row of the features of this account's photo."""
     query = select(schema.features.c.id).join(schema.photos, schema.photos.c.pixels == schema.features.c.pixels)
     query = query.join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         row: int = session.sql.scalars(query.where(schema.accounts.c.account == account)).one()
         return row
 
@@ -73,7 +74,7 @@ def hashes_of(index: Index, account: str) -> bytes:
     query = select(prints.bits).join(schema.photo_fingerprints, links.fingerprint_id == prints.id)
     query = query.join(schema.photos, schema.photos.c.id == links.photo_id)
     query = query.join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         query = query.where(schema.accounts.c.account == account, prints.hasher == "phash")
         bits: bytes = session.sql.scalars(query).one()
         return bits
@@ -85,10 +86,10 @@ def test_one_more_photo_in_a_hundred_writes_no_engine_file_and_is_found_neverthe
     shutil.copytree(large / "index", tmp_path / "index")
     one, two = (on(f"new {seed}", save(tmp_path / f"{seed}.jpg", photos.picture(seed, (96, 120)))) for seed in (7, 8))
     with Index.open(tmp_path / "index") as index:
-        before, header = files(index), index.header
+        before, header = files(index), index.parts.folder.header()
         assert (names(index, 7), sizes(index)) == (set(), (101, 101))
         index.add([one])
-        assert (files(index), index.header) == (before, header)
+        assert (files(index), index.parts.folder.header()) == (before, header)
         assert (names(index, 7), names(index, 150)) == ({"new 7"}, {"150"})
     with Index.open(tmp_path / "index") as index:
         assert (names(index, 7), names(index, 150)) == ({"new 7"}, {"150"})
@@ -113,7 +114,7 @@ def test_pruning_writes_engine_files_without_the_pruned_and_they_are_not_found(
         assert index.add([photo for photo in new if photo.account != "150"], source="s", prune=True).removed == 1
         assert sizes(index) == (100, 100)
         assert gone not in in_file(index)
-        snapshot = index.header.snapshot
+        snapshot = index.parts.folder.header().snapshot
         assert snapshot is not None
         assert prints not in (index.path / snapshot.file).read_bytes()
         assert len(list(index.path.glob("*.*.*"))) == 2
@@ -137,7 +138,7 @@ def test_what_a_killed_process_did_not_publish_any_more_is_left_out_by_the_next_
     shutil.copytree(large / "index", tmp_path / "index")
     with Index.open(tmp_path / "index") as index:
         gone = features_of(index, "150")
-        with index.catalog.write() as session:  # as a scan ends, and is killed before it publishes
+        with index.parts.catalog.write() as session:  # as a scan ends, and is killed before it publishes
             remove_erased(session, Erased(account="150"))
             remove_orphans(session)
         assert names(index, 150) == set()

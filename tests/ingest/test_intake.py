@@ -66,7 +66,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 def place(opened: Index, tmp_path: Path) -> Iterator[Place]:
     (tmp_path / "photos").mkdir()
     yield Place(tmp_path / "photos", opened)
-    with opened.catalog.write() as session:
+    with opened.parts.catalog.write() as session:
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.versions:
                 session.sql.execute(table.delete())
@@ -138,7 +138,7 @@ def test_a_file_from_the_far_future_or_the_far_past_is_a_photo_like_any_other(pl
 
 
 def first_seen(index: Index) -> list[int]:
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         return list(session.sql.scalars(select(schema.photos.c.seen_at).order_by(schema.photos.c.photo_id)))
 
 
@@ -159,11 +159,11 @@ def test_a_photo_with_features_is_not_even_opened_again_whatever_the_depth(place
 def test_a_touched_photo_with_features_is_read_but_not_decoded_again(place: Place) -> None:
     path = place.photo("a/1.jpg", 1)
     place.scan()
-    with place.index.catalog.write() as session:
+    with place.index.parts.catalog.write() as session:
         session.sql.execute(update(schema.photos).values(quality=3))  # decoding it would say otherwise
     touch(path, 60)
     assert counts(place.scan()) == {"unchanged": 1}
-    with place.index.catalog.read() as session:
+    with place.index.parts.catalog.read() as session:
         assert session.sql.scalars(select(schema.photos.c.quality)).all() == [3]
 
 
@@ -239,7 +239,7 @@ def test_other_columns_are_kept_with_the_account_and_the_latest_wins(place: Plac
     columns = "account,photo,country,phone"
     place.scan(place.manifest("a,1.jpg,FR,1", columns=columns))
     place.scan(place.manifest("a,1.jpg,DE,", columns=columns))
-    with place.index.catalog.read() as session:
+    with place.index.parts.catalog.read() as session:
         assert session.sql.scalars(select(schema.accounts.c.attributes)).all() == [{"country": "DE", "phone": "1"}]
 
 

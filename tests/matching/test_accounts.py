@@ -73,7 +73,7 @@ def test_a_match_says_which_list_of_known_pictures_its_photo_is_on(index: Index,
     for account, picture in pictures.items():
         (tmp_path / f"{account}.jpg").write_bytes(photos.jpeg(picture))
         index.add([NewPhoto.at(tmp_path / f"{account}.jpg", account=account, photo_id=account)])
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         add_to_bank(session, KNOWN_COMMON, ["a"], "phash")
     found = [
         (match.photo.account, match.photo.bank) for name in "ab" for match in index.check(tmp_path / f"{name}.jpg")
@@ -87,7 +87,7 @@ def test_a_known_picture_that_no_account_carries_any_more_is_a_match_without_an_
     picture = photos.picture(7, (480, 600))
     (tmp_path / "1.jpg").write_bytes(photos.jpeg(picture))
     index.add([NewPhoto.at(tmp_path / "1.jpg", account="gone", photo_id="p7")])
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         add_to_bank(session, KNOWN_STOLEN, ["p7"], "phash")
     for asked in (picture.resize((300, 375)), picture.crop((70, 90, 430, 500))):
         (before,) = index.check(photos.jpeg(asked))
@@ -108,7 +108,7 @@ def test_the_evidence_for_a_known_picture_is_the_same_when_no_account_carries_it
     picture = photos.picture(8, (480, 600))
     (tmp_path / "1.jpg").write_bytes(photos.jpeg(picture))
     index.add([NewPhoto.at(tmp_path / "1.jpg", account="left", photo_id="p8")])
-    with index.catalog.write() as session:
+    with index.parts.catalog.write() as session:
         add_to_bank(session, KNOWN_STOLEN, ["p8"], "phash")
     asked = [photos.jpeg(picture), photos.jpeg(picture.resize((300, 375)), 60)]
     before = [match.evidence for photo in asked for match in index.check(photo)]

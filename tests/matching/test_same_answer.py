@@ -219,11 +219,11 @@ def test_a_check_gives_the_same_answer_from_one_segment_and_from_ten_and_so_do_r
 def split(index: Index) -> None:
     """Let both engines hold in ten segments what they hold."""
     fingerprints, features = index.parts.fingerprints, index.parts.features
-    with index.catalog.read() as session:
+    with index.parts.catalog.read() as session:
         records = [row for block in read_records(session, BOOK.name) for row in block]
-        blocks = list(read_fingerprints(session, index.header.hashers[0]))
+        blocks = list(read_fingerprints(session, index.parts.folder.header().hashers[0]))
     ids, codes = (np.concatenate([block[which] for block in blocks]) for which in (0, 1))
-    kind = registry.engine(index.header.engine)
+    kind = registry.engine(index.parts.folder.header().engine)
     parts = [kind(ids[span], codes[span]) for span in spans(len(ids))]
     fingerprints._held = Parts(kind, tuple(parts), fingerprints.current().through)  # noqa: SLF001 -- as if grown so
     pieces = [[(row, unpack(record)) for row, record in records[span]] for span in spans(len(records))]
@@ -242,7 +242,7 @@ def test_two_photos_compare_the_same_in_any_number_of_threads(index: Index) -> N
     asked = [reply for _, reply in index.parts.runner.describe(queries, partial(job_of, query=True))]
     stored = [reply for _, reply in index.parts.runner.describe(others, job_of)]
     pairs = [(one, two) for one in asked for two in stored]
-    verifier = Verifier(BOOK.name, index.header.hashers[0])
+    verifier = Verifier(BOOK.name, index.parts.folder.header().hashers[0])
 
     def evidence(pair: tuple[Reply, Reply]) -> str:
         one, two = pair

@@ -82,7 +82,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         for name, picture in FILES.items():
             (folder / f"{name}.jpg").write_bytes(photos.jpeg(picture, 90))
             index.add([NewPhoto.at(folder / f"{name}.jpg", account=name)])
-        with index.catalog.read() as session:
+        with index.parts.catalog.read() as session:
             features, stored, accounts = schema.features.c, schema.photos.c, schema.accounts.c
             query = (
                 select(accounts.account, features.id)
@@ -91,7 +91,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
             )
             rows = {name: row for name, row in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
             known = features_by_id(session, rows.values())
-            bits = fingerprints_of_features(session, index.header.hashers[0], rows.values())
+            bits = fingerprints_of_features(session, index.parts.folder.header().hashers[0], rows.values())
         assert [rows[name] for name in FILES] == sorted(rows.values())
         yield Kept(index, folder, rows, known, bits)
 
@@ -208,13 +208,13 @@ def test_stored_features_are_searched_for_with_their_places_and_what_their_codes
     assert 0 < len(features.points) == len(features.descriptors) <= 100
     assert features.descriptors.dtype == np.uint8
     assert (features.height / features.width) == pytest.approx(600 / 480, rel=0.01)
-    found = kept.index.features.search([features], 3)[0]
+    found = kept.index.parts.features.search([features], 3)[0]
     assert found[0].row == kept.rows["whole"]
 
 
 def test_a_picture_that_was_read_again_is_asked_for_with_all_that_was_read(kept: Kept) -> None:
     row = kept.rows["whole"]
-    ((_, reply),) = kept.index.pool.describe([0], lambda _: Job(kept.folder / "whole.jpg", query=True))
+    ((_, reply),) = kept.index.parts.runner.describe([0], lambda _: Job(kept.folder / "whole.jpg", query=True))
     assert isinstance(reply, Description)
     assert reply.asked is not None
     turned = np.frombuffer(reply.orientations["phash"], np.uint8).reshape(8, 32)
