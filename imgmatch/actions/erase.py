@@ -20,6 +20,7 @@ from imgmatch.catalog.erasing import (
     remove_erased,
 )
 from imgmatch.catalog.features import features_by_id, pieces_in_use
+from imgmatch.catalog.lookups import fingerprints_of_photos
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.scans import drop_empty_sources, remove_skips
 from imgmatch.catalog.times import to_microseconds
@@ -55,12 +56,14 @@ class _Gone:
         self.digests: set[bytes] = set()
         self.features: dict[int, tuple[bytes, bytes]] = {}
 
-    def note(self, session: Session, erased: Erased) -> None:
+    def note(self, session: Session, erased: Erased) -> frozenset[str]:
+        """Note what is removed next; returns the ids of the photos."""
         photos, accounts = names_of(session, erased)
         self.photos |= photos
         self.accounts |= accounts
         self.digests |= digests_of(session, erased)
         self.features |= features_of(session, erased)
+        return photos
 
 
 def erase(
@@ -129,8 +132,9 @@ def _removed(parts: Parts, erased: Erased) -> _Gone:
     gone, some = _Gone(), replace(erased, at_once=_ERASED_AT_ONCE)
     left = True
     while left:
-        with parts.catalog.write() as session, kept_current(session, parts.hasher, erased.account):
-            gone.note(session, some)
+        with parts.catalog.write() as session, kept_current(session, parts.hasher, erased.account) as touched:
+            photos = gone.note(session, some)
+            touched.update(fingerprints_of_photos(session, parts.hasher_name, photos))
             removed = remove_erased(session, some)
             remove_orphans(session)
             left = removed == _ERASED_AT_ONCE or has_orphans(session)

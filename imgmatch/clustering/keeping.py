@@ -71,8 +71,11 @@ def refresh(session: Session, hasher: Hasher, fingerprints: Collection[int]) -> 
 
 
 @contextmanager
-def kept_current(session: Session, hasher: Hasher, account: str | None = None) -> Iterator[None]:
+def kept_current(session: Session, hasher: Hasher, account: str | None = None) -> Iterator[set[int]]:
     """Make anew, at the end of the block, the groups and rings that what is removed in it has left out of date.
+
+    Others that were out of date before are left to the next run, but for those that the block adds to what it is given:
+    fingerprints, by their row ids, of which nothing may be kept as it was.
 
     Args:
         session: one that may write.
@@ -80,8 +83,10 @@ def kept_current(session: Session, hasher: Hasher, account: str | None = None) -
         account: what is said of rings must not name it any more.
     """
     before = set(stale_fingerprints(session))
-    yield
-    refresh(session, hasher, set(stale_fingerprints(session)) - before)
+    touched = set[int]()
+    yield touched
+    stale = set(stale_fingerprints(session))
+    refresh(session, hasher, (stale - before) | (stale & touched))
     naming = set() if account is None else kept_rings.rings_naming(session, account)
     if naming:
         rename_rings(session, naming)
