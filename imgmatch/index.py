@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from imgmatch.actions.queries import Query
+    from imgmatch.actions.queries import PhotoLike
     from imgmatch.engines.parts import Parts
     from imgmatch.imaging.limits import Limits
     from imgmatch.model import (
@@ -150,7 +150,7 @@ class Index:
 
     def check(
         self,
-        photo: Query,
+        photo: PhotoLike,
         *,
         account: str | None = None,
         limit: int = 20,
@@ -178,7 +178,7 @@ class Index:
 
     def check_many(
         self,
-        photos: Iterable[Query],
+        photos: Iterable[PhotoLike],
         *,
         account: str | None = None,
         limit: int = 20,
@@ -206,7 +206,7 @@ class Index:
         wanted = Wanted(account, limit, related, min_score, max_distance)
         return check(self._parts, named_photos(photos, root=root), wanted)
 
-    def compare(self, query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+    def compare(self, query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:
         """The evidence for two photos being copies of one picture, as if the second were in this index.
 
         Its hasher, its depth and its calibration count; :func:`imgmatch.compare` needs no index and judges as a new
@@ -222,7 +222,7 @@ class Index:
         """
         return compare_in(self._parts, query, stored, max_distance=max_distance)
 
-    def hash(self, photos: Iterable[Query], *, root: Path | None = None) -> Iterator[Hashed]:
+    def hash(self, photos: Iterable[PhotoLike], *, root: Path | None = None) -> Iterator[Hashed]:
         """The fingerprints and quality of each photo, in order; a folder, manifest or archive stands for its photos.
 
         Its hashers are those of this index; :func:`imgmatch.hash_photos` needs none.
@@ -236,7 +236,7 @@ class Index:
         """
         return hashed(self._parts.runner, named_photos(photos, root=root))
 
-    def view(self, photos: Iterable[Query], *, side: int = SIDE) -> Iterator[Picture]:
+    def view(self, photos: Iterable[PhotoLike], *, side: int = SIDE) -> Iterator[Picture]:
         """Each photo as it can be shown, in order.
 
         Args:

@@ -17,13 +17,13 @@ from imgmatch.matching.verification import Verifier, calibrated
 from imgmatch.model import Comparison
 
 if TYPE_CHECKING:
-    from imgmatch.actions.queries import Query
+    from imgmatch.actions.queries import PhotoLike
     from imgmatch.describing.runner import Runner
     from imgmatch.engines.parts import Parts
     from imgmatch.model import NamedPhoto
 
 
-def compare(query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+def compare(query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:
     """Compare two photos without an index: as a check of a new one would.
 
     Raises:
@@ -34,7 +34,7 @@ def compare(query: Query, stored: Query, *, max_distance: int | None = None) -> 
         return _compared(runner, query, stored, Verifier(registry.DEFAULT_CODEBOOK, hasher), hasher, max_distance)
 
 
-def compare_in(parts: Parts, query: Query, stored: Query, *, max_distance: int | None = None) -> Comparison:
+def compare_in(parts: Parts, query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:
     """Compare two photos as a check of this index would: by its hasher, at its depth, as it was last calibrated.
 
     Raises:
@@ -48,8 +48,8 @@ def compare_in(parts: Parts, query: Query, stored: Query, *, max_distance: int |
 
 def _compared(
     runner: Runner,
-    query: Query,
-    stored: Query,
+    query: PhotoLike,
+    stored: PhotoLike,
     verifier: Verifier,
     hasher: str,
     max_distance: int | None,

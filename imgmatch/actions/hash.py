@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from imgmatch.actions.queries import Query
+    from imgmatch.actions.queries import PhotoLike
     from imgmatch.describing.runner import Runner
     from imgmatch.model import NamedPhoto
 
 
 def hash_photos(
-    photos: Iterable[Query],
+    photos: Iterable[PhotoLike],
     hashers: tuple[str, ...] = registry.DEFAULT_HASHERS,
     *,
     workers: int = 1,

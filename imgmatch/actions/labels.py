@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_OF_ONE = 20
 """Pairs taken from one group of one decision: a large one must not drown the rest."""
 
-COLUMNS = ("query", "stored", "copy")
+PAIR_COLUMNS = ("query", "stored", "copy")
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -38,9 +38,11 @@ def read_pairs(file: str | PathLike[str]) -> tuple[list[Labelled], list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             rows = csv.DictReader(text)
-            missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
+            missing = [column for column in PAIR_COLUMNS if column not in (rows.fieldnames or ())]
             if missing:
-                raise SourceError(f"{path}: line 1: no column {missing[0]}; a file of pairs has {', '.join(COLUMNS)}")
+                raise SourceError(
+                    f"{path}: line 1: no column {missing[0]}; a file of pairs has {', '.join(PAIR_COLUMNS)}"
+                )
             for row in rows:
                 label = _WORDS.get((row["copy"] or "").strip().lower())
                 if label is None or not row["query"] or not row["stored"]:

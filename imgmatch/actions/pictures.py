@@ -19,7 +19,7 @@ from imgmatch.model import Failure, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imgmatch.actions.queries import Query
+    from imgmatch.actions.queries import PhotoLike
     from imgmatch.catalog.rows import PhotoFile
     from imgmatch.describing.messages import Reply
     from imgmatch.describing.runner import Runner
@@ -30,7 +30,7 @@ SIDE = 480
 """Longer side of what is shown, in pixels."""
 
 
-def view_photos(photos: Iterable[Query], *, side: int = SIDE) -> Iterator[Picture]:
+def view_photos(photos: Iterable[PhotoLike], *, side: int = SIDE) -> Iterator[Picture]:
     """Each photo as it can be shown, in order, without an index; its longer side has ``side`` pixels at the most."""
     with open_runner(registry.DEFAULT_RUNNER, 1, Settings()) as runner:
         yield from viewed(runner, map(named_photo, photos), side)

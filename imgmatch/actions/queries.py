@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from imgmatch.sources.retrying import RemoteOptions
 
-STANDARD_INPUT = "-"
+UNNAMED = "-"
+"""What bytes are called that came without a name, as of standard input."""
 
-Query = str | os.PathLike[str] | bytes | NamedPhoto
+PhotoLike = str | os.PathLike[str] | bytes | NamedPhoto
 """A file or a URL, the bytes of a file, or a photo under a name of its own."""
 
 
-def named_photo(photo: Query) -> NamedPhoto:
+def named_photo(photo: PhotoLike) -> NamedPhoto:
     """``photo`` under its path or URL, or ``-`` where it came as bytes; a file is not looked at here.
 
     Raises:
@@ -31,7 +32,7 @@ def named_photo(photo: Query) -> NamedPhoto:
     if isinstance(photo, NamedPhoto):
         return photo
     if isinstance(photo, bytes):
-        return NamedPhoto(STANDARD_INPUT, photo)
+        return NamedPhoto(UNNAMED, photo)
     if isinstance(photo, str) and is_url(photo):
         with Remote() as connections:
             return query_photo(photo, remote=connections)
@@ -39,7 +40,7 @@ def named_photo(photo: Query) -> NamedPhoto:
 
 
 def named_photos(
-    queries: Iterable[Query], *, root: Path | None = None, remote: RemoteOptions | None = None
+    queries: Iterable[PhotoLike], *, root: Path | None = None, remote: RemoteOptions | None = None
 ) -> Iterator[NamedPhoto]:
     """Every photo the queries stand for, in order, under the name it is shown by.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgmatch.model import CheckResult
 
-COLUMNS = (
+CHECK_COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
     "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
 )  # fmt: skip
@@ -77,7 +77,9 @@ def check(
         else:
             del shown  # or it would be held in memory
             results = seen.watched(found)
-            write_stream(results, form, check_record, check_rows, COLUMNS, lambda result: check_table(result, width))
+            write_stream(
+                results, form, check_record, check_rows, CHECK_COLUMNS, lambda result: check_table(result, width)
+            )
     if seen.unreadable:
         options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
     return seen.exit_code(fail_on_match=fail_on_match)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgmatch.model import RingsReport
 
-COLUMNS = (
+RING_COLUMNS = (
     "ring",
     "changes",
     "group",
@@ -150,7 +150,7 @@ def _text(report: RingsReport, form: str, *, new: bool) -> str:
         case "jsonl":
             return "".join(map(as_json_line, records))
         case "csv":
-            return "".join(as_csv((row for ring in report.rings for row in ring_rows(ring)), COLUMNS))
+            return "".join(as_csv((row for ring in report.rings for row in ring_rows(ring)), RING_COLUMNS))
         case _:
             return rings_table(report, options.terminal_width(), new=new)
 

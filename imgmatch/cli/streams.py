@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
     from imgmatch.formats.records import Record
 
-Result = TypeVar("Result")
+Streamed = TypeVar("Streamed")
 
 
 def write_stream(
-    results: Iterable[Result],
+    results: Iterable[Streamed],
     form: str,
-    record: Callable[[Result], Record],
-    rows: Callable[[Result], Sequence[Record]],
+    record: Callable[[Streamed], Record],
+    rows: Callable[[Streamed], Sequence[Record]],
     columns: Sequence[str],
-    table: Callable[[Result], str],
+    table: Callable[[Streamed], str],
 ) -> None:
     """Print each result in any format; only ``json``, one document, waits for the last."""
     match form:

@@ -12,6 +12,7 @@ from terminal import Done, imgmatch
 
 from imgmatch.actions.demo import MARKER
 from imgmatch.demo.world import RING_PLANS
+from imgmatch.formats.reported import reader
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +41,20 @@ def test_every_planted_ring_is_found_exactly_and_it_is_said_where_to_look(world:
     assert (done.code, done.err) == (0, "")
     assert "4 photos skipped (damaged, empty or flat). 6 of 6 planted rings found exactly.\n" in done.out
     assert f"  imgmatch rings --index {world / 'index'} --format jsonl\n" in done.out
+
+
+def test_the_rings_are_written_as_a_page_and_it_is_said_where(world: Path, done: Done) -> None:
+    page = world / "rings.html"
+    assert f"The rings as a page, with their photos: {page}\n" in done.out
+    content = page.read_bytes()
+    read, is_report = reader(content[:1000], ".html")
+    assert is_report
+    assert read is not None
+    shows = read(content)
+    rings = imgmatch("rings", "--index", world / "index", "--format", "jsonl").lines
+    assert len(rings) == len(RING_PLANS)
+    assert shows is not None
+    assert {member["account"] for ring in rings for member in ring["accounts"]} <= shows.accounts
 
 
 def test_there_is_no_ring_but_those_planted_and_the_first_account_had_its_photo_first(

@@ -11,7 +11,7 @@ import photos
 import pytest
 
 from imgmatch.cli.main import run
-from imgmatch.cli.rings import COLUMNS
+from imgmatch.cli.rings import RING_COLUMNS
 from imgmatch.index import Index
 from imgmatch.model import Change
 
@@ -72,7 +72,7 @@ def test_a_crop_ties_accounts_and_the_evidence_is_in_every_format(nights: Nights
     assert "partial" in kinds.values()
     assert json.loads(nights("rings", "--format", "jsonl")) == ring
     rows = list(csv.DictReader(io.StringIO(nights("rings", "--format", "csv"))))
-    assert [tuple(row) for row in rows] == [COLUMNS, COLUMNS]
+    assert [tuple(row) for row in rows] == [RING_COLUMNS, RING_COLUMNS]
     assert [(row["account"], row["first"], row["kind"]) for row in rows] == [
         ("a", "true", kinds["a"]),
         ("b", "false", kinds["b"]),

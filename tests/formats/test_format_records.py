@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from imgmatch.cli.rings import COLUMNS
+from imgmatch.cli.rings import RING_COLUMNS
 from imgmatch.formats import records
 from imgmatch.model import (
     Change,
@@ -162,7 +162,7 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
     assert [row["first"] for row in rows] == [True, False]
     of_group = {"ring": "r1", "changes": "new grown", "group": "p1", "bank": None, "decision": None}
     assert rows[1] == second_photo | of_group | {"name": None, "first": False}
-    assert list(rows[1]) == list(COLUMNS)
+    assert list(rows[1]) == list(RING_COLUMNS)
 
 
 def test_a_decision_has_the_fields_of_the_design_in_their_order() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imgmatch.actions import reports as action
 from imgmatch.actions.reports import UnreadableReportError
-from imgmatch.cli.rings import COLUMNS
+from imgmatch.cli.rings import RING_COLUMNS
 from imgmatch.cli.rings import _text as written_by_rings
 from imgmatch.formats import reported
 from imgmatch.formats.reported import Shows, as_cells, reader
@@ -330,4 +330,4 @@ def test_whatever_a_file_holds_it_is_read_or_refused(
 
 
 def test_the_columns_a_sheet_is_known_by_are_among_those_that_rings_writes() -> None:
-    assert set(COLUMNS) >= reported._COLUMNS  # noqa: SLF001
+    assert set(RING_COLUMNS) >= reported._COLUMNS  # noqa: SLF001
