@@ -1,1 +1,1 @@
-"""What imgmatch does, one file a deed: no printing, no command line, nothing of HTTP."""
+"""What imgmatch does: one verb, one file; each takes the parts of an index and knows no command line and no HTTP."""

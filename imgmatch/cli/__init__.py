@@ -1,4 +1,4 @@
-"""The command line: one command, one file; each opens an index, calls one action and formats what it returns."""
+"""The command line: one command, one file; each parses, calls one verb of the library and formats what it returns."""
 
 from imgmatch.cli.main import main
 
