@@ -198,6 +198,8 @@ def test_a_worker_killed_in_the_middle_costs_one_photo_only(expected: list[Reply
 def test_a_worker_killed_while_it_starts_is_started_again(expected: list[Reply], others: set[int]) -> None:
     with WorkerPool(1, QUICK) as pool:
         pool.warm_up()
+        # For a moment a process that has just been started has no command line yet.
+        wait_until("the worker is there", lambda: bool(own_workers() - others))
         (worker,) = own_workers() - others
         os.kill(worker, signal.SIGKILL)
         assert answers(pool, PHOTOS) == expected
@@ -401,8 +403,8 @@ def test_ctrl_c_reaches_the_pool_and_leaves_its_workers_alive() -> None:
         script.stdin.write(PHOTOS[0])
         script.stdin.close()
         assert script.stdout.readline() == b"warming up\n"
+        wait_until("a worker is there", lambda: bool(workers_of(script.pid)))
         warmed = workers_of(script.pid)
-        assert warmed
         time.sleep(0.05)
         os.killpg(script.pid, signal.SIGINT)  # as a terminal does, while the worker still loads its libraries
         assert script.stdout.readline() == b"interrupted\n"
@@ -419,8 +421,8 @@ def test_workers_end_with_a_pool_that_was_killed() -> None:
         script.stdin.write(PHOTOS[0])
         script.stdin.close()
         script.stdout.readline()
+        wait_until("a worker is there", lambda: bool(workers_of(script.pid)))
         workers = workers_of(script.pid)
-        assert workers
         script.kill()
     wait_until("the workers have ended", lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
