@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import say
+from common import PHOTOS, say
 from versions import Version, VersionError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Side:
         say(f"  {self.version.name}, {step}: {ran.seconds:.0f} s")
         if ran.exit_code not in EXPECTED_CODES:
             raise VersionError(f"{self.version.name}, {step}: exit code {ran.exit_code}\n{ran.errors}")
-        records = _records(ran.output)
+        records = _records(ran.output.replace(str(PHOTOS), "PHOTOS"))
         if not records and ran.exit_code == 1:
             records = [{"error": ran.errors.replace(str(self.home), "HOME").strip()}]
         self.answers[step] = {"exit_code": ran.exit_code, "records": records, "seconds": round(ran.seconds, 2)}
