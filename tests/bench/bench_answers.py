@@ -56,6 +56,7 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     own = Version("before, again", version_before.code) if asked.itself else Version("after", asked.code.resolve())
     side = Side(own, folder / ("again" if asked.itself else "checkout"))
     run_side(side, world, decisions)
+    (folder / f"{side.home.name}.json").write_text(json.dumps(side.answers), encoding="utf-8")
     found = compared(before, side.answers)
     (folder / "differences.txt").write_text("\n".join([*table(found), *listed(found)]) + "\n", encoding="utf-8")
     say("\n".join([*table(found), *listed(found, SHOWN)]))
