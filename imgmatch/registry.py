@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.base import Catalog
     from imgmatch.describing.runner import Runner
     from imgmatch.describing.settings import Settings
-    from imgmatch.engines.base import FingerprintEngine
+    from imgmatch.engines.base import FeatureEngine, FingerprintEngine
     from imgmatch.features.codebook import Codebook
     from imgmatch.hashers.base import Hasher
     from imgmatch.sources.base import Source
@@ -68,6 +68,10 @@ STORES: Mapping[str, str] = {
     "gs": "imgmatch.sources.buckets:BucketStore",
 }
 """What reads URLs, by their scheme."""
+
+FEATURE_ENGINES: Mapping[str, str] = {"ivf": "imgmatch.engines.ivf:IvfEngine"}
+
+DEFAULT_FEATURE_ENGINE = "ivf"
 
 CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
 """A codebook never changes under its name: codes written with it stay readable."""
@@ -136,6 +140,15 @@ def store(scheme: str) -> type[RemoteStore]:
         UnknownNameError: nothing does.
     """
     return cast("type[RemoteStore]", _load("store", STORES, scheme))
+
+
+def feature_engine(name: str) -> type[FeatureEngine]:
+    """The class of the engine of features of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    return cast("type[FeatureEngine]", _load("engine of features", FEATURE_ENGINES, name))
 
 
 def codebook(name: str) -> Codebook:

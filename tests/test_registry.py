@@ -18,13 +18,19 @@ def test_every_hasher_is_where_the_table_says_and_goes_by_its_name(name: str) ->
 
 @pytest.mark.parametrize("name", sorted(registry.ENGINES))
 def test_every_engine_is_where_the_table_says(name: str) -> None:
-    engine = registry.engine(name)(np.arange(2), np.zeros((2, 32), np.uint8))
+    engine = registry.engine(name).empty().appended((np.arange(2), np.zeros((2, 32), np.uint8)), 1)
     assert len(engine) == 2
+
+
+@pytest.mark.parametrize("name", sorted(registry.FEATURE_ENGINES))
+def test_every_engine_of_features_is_where_the_table_says(name: str) -> None:
+    assert len(registry.feature_engine(name).empty(registry.codebook(registry.DEFAULT_CODEBOOK))) == 0
 
 
 def test_defaults_stand_in_the_tables_and_pdq_is_always_kept() -> None:
     assert set(registry.DEFAULT_HASHERS) <= set(registry.HASHERS)
     assert registry.DEFAULT_ENGINE in registry.ENGINES
+    assert registry.DEFAULT_FEATURE_ENGINE in registry.FEATURE_ENGINES
     assert "pdq" in registry.DEFAULT_HASHERS
 
 

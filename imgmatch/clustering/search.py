@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.leases import Lease
     from imgmatch.clustering.asking import SearchCounts
     from imgmatch.clustering.options import ClusteringOptions
-    from imgmatch.engines.ivf import Candidate
+    from imgmatch.engines.base import Candidate
     from imgmatch.engines.parts import Parts
     from imgmatch.matching.stored_pairs import Asking
     from imgmatch.progress import Progress

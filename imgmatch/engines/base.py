@@ -1,23 +1,35 @@
-"""What every engine of fingerprints gives."""
+"""The contracts of engines: of fingerprints, and of local features.
+
+An engine is derived from the catalog and knows row ids and bits, nothing of photos. It never changes: what adds or
+removes gives a new engine, so that any number of threads may search one while another is made. ``tests/contracts``
+holds every engine of the registry to its contract.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgmatch.model import FINGERPRINT_BYTES
+from imgmatch.features.record import Stored
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
+
+    from imgmatch.features.codebook import Codebook
+    from imgmatch.features.extract import Features
 
 Ids = NDArray[np.int64]
 """Shape (n,), dtype int64."""
 
 Codes = NDArray[np.uint8]
 """Fingerprints, shape (n, 32), dtype uint8."""
+
+RowsT_contra = TypeVar("RowsT_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +52,114 @@ class Hits:
         order = np.lexsort((ids, distances, queries))
         return cls(queries[order], ids[order], distances[order])
 
+    @classmethod
+    def none(cls) -> Self:
+        """No hits."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+
     def __len__(self) -> int:
         return len(self.ids)
 
 
-class FingerprintEngine(Protocol):
-    """A set of (id, fingerprint) that never changes once built, so that any number of threads may search it."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A picture that shares features with a query, not yet verified.
 
-    def __init__(self, ids: Ids, codes: Codes) -> None:
-        """Build from ``ids``, shape (n,), distinct and not negative, and ``codes``, shape (n, 32); neither may change.
+    Attributes:
+        row: its row id.
+        votes: the weight of the features they share.
+        mirrored: whether the mirrored query won them.
+    """
 
-        Both may be mapped from a file: what can be searched where it lies is not copied.
-        """
+    row: int
+    votes: float
+    mirrored: bool
+
+
+class Engine(Protocol[RowsT_contra]):
+    """What engines of fingerprints and of features have in common."""
+
+    @property
+    def watermark(self) -> int:
+        """Every row with an id up to this one has been looked at: it is held, or it was not there to be held."""
         ...
 
     def __len__(self) -> int: ...
 
+    def appended(self, rows: RowsT_contra, watermark: int) -> Self:
+        """With more rows, whose ids it does not hold yet, and with every row looked at up to ``watermark``.
+
+        Raises:
+            ValueError: ``watermark`` is lower than it was: rows between the two would be skipped, or held twice.
+        """
+        ...
+
+    def removed(self, ids: Ids) -> Self:
+        """Without these rows, of which it holds each: they are found no more, and not saved."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write one file that it can be opened from; the watermark is kept by whoever names the file."""
+        ...
+
+
+class FingerprintEngine(Engine[tuple[Ids, Codes]], Protocol):
+    """A set of fingerprints under row ids, not negative, which are appended as ids, (n,), and codes, (n, 32)."""
+
+    @classmethod
+    def empty(cls) -> Self:
+        """One that holds nothing and has looked at nothing."""
+        ...
+
+    @classmethod
+    def open(cls, path: Path, watermark: int, *, verify: bool = True) -> Self:
+        """What was saved; its checksums are compared unless ``verify`` is off.
+
+        The file must not change while the engine is in use; it may be deleted.
+
+        Raises:
+            ValueError: it is missing, damaged or of another kind.
+        """
+        ...
+
     def search(self, queries: Codes, max_distance: int) -> Hits:
-        """Every stored fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
-        ...
-
-    def contents(self) -> tuple[Ids, Codes]:
-        """What it was built from."""
+        """Every fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
         ...
 
 
-def checked(ids: Ids, codes: Codes) -> tuple[Ids, Codes]:
-    """The arguments of a constructor as contiguous arrays.
+class FeatureEngine(Engine[Sequence[tuple[int, Stored]]], Protocol):
+    """The local features of a set of pictures, which are appended as row ids with their records."""
+
+    @classmethod
+    def empty(cls, codebook: Codebook) -> Self:
+        """One that holds nothing and has looked at nothing, for records coded by ``codebook``."""
+        ...
+
+    @classmethod
+    def open(cls, codebook: Codebook, path: Path, watermark: int, *, verify: bool = True) -> Self:
+        """What was saved, with records coded by ``codebook``; unless ``verify`` is off, it is read from end to end.
+
+        The file must be there, unchanged, as long as the engine is saved or searched for the first time.
+
+        Raises:
+            ValueError: it is missing, damaged or of another kind. Without ``verify`` a search or :meth:`save` may say
+                so later.
+        """
+        ...
+
+    def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
+        """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored.
+
+        A function of the query and the set of records alone, however they came in.
+        """
+        ...
+
+
+def refuse_lower(watermark: int, reached: int) -> None:
+    """Refuse to move a watermark back.
 
     Raises:
-        ValueError: their shapes do not fit.
+        ValueError: ``watermark`` is lower than ``reached``.
     """
-    ids = np.ascontiguousarray(ids, dtype=np.int64)
-    codes = np.ascontiguousarray(codes, dtype=np.uint8)
-    if ids.ndim != 1 or codes.shape != (len(ids), FINGERPRINT_BYTES):
-        raise ValueError(f"ids of shape {ids.shape} do not fit fingerprints of shape {codes.shape}")
-    return ids, codes
+    if watermark < reached:
+        raise ValueError(f"rows up to {reached} were looked at already, not up to {watermark}")

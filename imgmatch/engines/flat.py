@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import faiss
 import numpy as np
 
-from imgmatch.engines.base import Codes, Hits, Ids, checked
+from imgmatch.engines.base import Codes, Hits, Ids
+from imgmatch.engines.segments import Segments
+from imgmatch.engines.snapshots import checked_arrays
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -23,7 +25,10 @@ _WORTH_THREADS = 2_000_000
 
 @contextmanager
 def _threads_for(distances: int) -> Iterator[None]:
-    """One thread for little work, the caller's number of threads for much."""
+    """One thread for little work, the caller's number of threads for much.
+
+    The number is the calling thread's own in OpenMP, not the process's: no other thread sees it change.
+    """
     allowed = faiss.omp_get_max_threads()
     if distances < _WORTH_THREADS:
         faiss.omp_set_num_threads(1)
@@ -33,11 +38,11 @@ def _threads_for(distances: int) -> Iterator[None]:
         faiss.omp_set_num_threads(allowed)
 
 
-class FlatEngine:
+class FlatSegment:
     """What ``IndexBinaryFlat`` searches by, over codes that stay where they are: that index would copy them."""
 
     def __init__(self, ids: Ids, codes: Codes) -> None:
-        self._ids, self._codes = checked(ids, codes)
+        self._ids, self._codes = checked_arrays(ids, codes)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -45,7 +50,7 @@ class FlatEngine:
     def search(self, queries: Codes, max_distance: int) -> Hits:
         """Every stored fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
         if max_distance < 0 or len(queries) == 0 or len(self) == 0:
-            return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+            return Hits.none()
         with _threads_for(len(self) * len(queries)):
             rows, places, distances = self._within(np.ascontiguousarray(queries), max_distance)
         return Hits.sorted(rows, self._ids[places], distances)
@@ -65,6 +70,12 @@ class FlatEngine:
         places = faiss.rev_swig_ptr(found.labels, hits).astype(np.int64)
         return rows, places, faiss.rev_swig_ptr(found.distances, hits).astype(np.int32)
 
-    def contents(self) -> tuple[Ids, Codes]:
+    def arrays(self) -> tuple[Ids, Codes]:
         """What it was built from."""
         return self._ids, self._codes
+
+
+class FlatEngine(Segments):
+    """Segments that are searched so."""
+
+    kind = FlatSegment

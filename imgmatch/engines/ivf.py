@@ -9,14 +9,14 @@ in the catalog: nothing is trained and no photo is read again.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
+from imgmatch.engines.base import Candidate, refuse_lower
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
-from imgmatch.engines.postings import I64, Postings, melted, piece_of, save_postings
+from imgmatch.engines.postings import I64, Postings, compacted, piece_of, save_postings
 from imgmatch.engines.votes import Votes
 from imgmatch.features.codebook import F32, Codebook, floats
 
@@ -41,22 +41,7 @@ CUT = 0.55
 """Largest squared distance of unit descriptors that counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A picture that received votes.
-
-    Attributes:
-        row: its row id.
-        votes: their weight.
-        mirrored: whether the mirrored query won them.
-    """
-
-    row: int
-    votes: float
-    mirrored: bool
-
-
-class Ivf:
+class IvfSegment:
     """A set of codes that never changes, so that any number of threads may search it; built when it is first asked."""
 
     def __init__(self, codebook: Codebook, postings: Postings) -> None:
@@ -96,57 +81,72 @@ class Ivf:
         return distances, ids
 
 
-class IvfParts:
-    """Parts searched together. Unchanging itself: :meth:`grown` gives a new one.
+class IvfEngine:
+    """Segments searched together; see :class:`imgmatch.engines.base.FeatureEngine`."""
 
-    Attributes:
-        through: row ids up to this one have been looked at.
-    """
-
-    def __init__(self, codebook: Codebook, parts: tuple[Ivf, ...], through: int) -> None:
+    def __init__(
+        self, codebook: Codebook, segments: tuple[IvfSegment, ...] = (), watermark: int = 0, removed: int = 0
+    ) -> None:
+        """``removed`` of the pictures that the segments count are gone."""
         self._codebook = codebook
-        self._parts = parts
-        self.through = through
+        self._segments = segments
+        self._watermark = watermark
+        self._removed = removed
 
     @classmethod
-    def load(cls, codebook: Codebook, path: Path, through: int, *, verify: bool = True) -> Self:
+    def empty(cls, codebook: Codebook) -> Self:
+        """One that holds nothing and has looked at nothing."""
+        return cls(codebook)
+
+    @classmethod
+    def open(cls, codebook: Codebook, path: Path, watermark: int, *, verify: bool = True) -> Self:
         """Build from a file; without ``verify`` only when it is first searched.
 
         Raises:
             ValueError: it is missing or damaged.
         """
-        part = Ivf(codebook, Postings.open(path, codebook.lists))
+        segment = IvfSegment(codebook, Postings.open(path, codebook.lists))
         if verify:
-            part.build()
-        return cls(codebook, (part,), through)
+            segment.build()
+        return cls(codebook, (segment,), watermark)
+
+    @property
+    def watermark(self) -> int:
+        """Every row with an id up to this one has been looked at."""
+        return self._watermark
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
+        return sum(len(segment) for segment in self._segments) - self._removed
 
-    def grown(self, records: Sequence[tuple[int, Stored]], through: int) -> Self:
-        """With the records of more pictures, each under its row id, and looked at up to ``through``."""
-        parts = list(self._parts)
-        if records:
+    def appended(self, rows: Sequence[tuple[int, Stored]], watermark: int) -> Self:
+        """With the records of more pictures, each under its row id, and looked at up to ``watermark``.
+
+        Raises:
+            ValueError: the watermark is lower than it was.
+        """
+        refuse_lower(watermark, self._watermark)
+        segments = list(self._segments)
+        if rows:
             lists = self._codebook.lists
-            parts.append(Ivf(self._codebook, Postings((piece_of(records, lists),), len(records), lists)))
-        # As a counter carries: each picture is melted few times, and few parts are left. What is on disk is left be.
-        while len(parts) > 1 and parts[-2].postings.path is None and len(parts[-2]) <= len(parts[-1]):
-            parts[-2:] = [self._melted(parts[-2:])]
-        return type(self)(self._codebook, tuple(parts), through)
+            segments.append(IvfSegment(self._codebook, Postings((piece_of(rows, lists),), len(rows), lists)))
+        # As a counter carries: each picture is compacted few times, and few segments are left. What is on disk stays.
+        while len(segments) > 1 and segments[-2].postings.path is None and len(segments[-2]) <= len(segments[-1]):
+            segments[-2:] = [IvfSegment(self._codebook, compacted([one.postings for one in segments[-2:]]))]
+        return type(self)(self._codebook, tuple(segments), watermark, self._removed)
 
-    def _melted(self, parts: Sequence[Ivf]) -> Ivf:
-        return Ivf(self._codebook, melted([part.postings for part in parts]))
+    def removed(self, ids: I64) -> Self:
+        """Without these pictures, of which it holds each; what is searched then is built anew."""
+        segments = [IvfSegment(self._codebook, segment.postings.without(ids)) for segment in self._segments]
+        return type(self)(self._codebook, tuple(segments), self._watermark, self._removed + len(ids))
 
-    def save(self, path: Path, without: I64 | None = None) -> None:
-        """Write all parts as one file, but for the pictures with the row ids ``without``, which are known here."""
-        gone = np.empty(0, np.int64) if without is None else without
-        postings = [part.postings.without(gone) if len(gone) else part.postings for part in self._parts]
-        save_postings(path, postings, self._codebook.lists, len(self) - len(gone))
+    def save(self, path: Path) -> None:
+        """Write all segments as one file, without what was removed."""
+        save_postings(path, [segment.postings for segment in self._segments], self._codebook.lists, len(self))
 
     def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
         """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored."""
         asked = [query for query in queries if len(query)]
-        if not asked or not self._parts:
+        if not asked or not self._segments:
             return [[] for _ in queries]
         sides = [(query, query.mirrored()) for query in asked]
         vectors = floats(np.concatenate([side.descriptors for both in sides for side in both]))
@@ -170,7 +170,7 @@ class IvfParts:
 
     def _some_nearest(self, vectors: F32) -> Neighbours:
         far, lists = self._codebook.nearest(vectors, PROBES)
-        return nearest_codes(self._parts, vectors, far, lists, count=NEIGHBOURS, cut=CUT)
+        return nearest_codes(self._segments, vectors, far, lists, count=NEIGHBOURS, cut=CUT)
 
 
 def _rows_between(found: Neighbours, start: int, end: int) -> Neighbours:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgmatch.engines.base import Codes, Hits, Ids, checked
+from imgmatch.engines.base import Codes, Hits, Ids
+from imgmatch.engines.segments import Segments
+from imgmatch.engines.snapshots import checked_arrays
 
 
-class LinearEngine:
+class LinearSegment:
     """Exclusive or and a count of bits, one query at a time."""
 
     def __init__(self, ids: Ids, codes: Codes) -> None:
-        self._ids, self._codes = checked(ids, codes)
+        self._ids, self._codes = checked_arrays(ids, codes)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -26,9 +28,15 @@ class LinearEngine:
             ids.append(self._ids[near])
             distances.append(bits[near])
         if not rows:
-            return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+            return Hits.none()
         return Hits.sorted(np.concatenate(rows), np.concatenate(ids), np.concatenate(distances))
 
-    def contents(self) -> tuple[Ids, Codes]:
+    def arrays(self) -> tuple[Ids, Codes]:
         """What it was built from."""
         return self._ids, self._codes
+
+
+class LinearEngine(Segments):
+    """Segments that are searched so."""
+
+    kind = LinearSegment

@@ -63,14 +63,19 @@ class Postings:
     """Codes that never change: kept in memory, or read from their file when they are asked for."""
 
     def __init__(
-        self, pieces: Sequence[Piece], pictures: int, lists: int, path: Path | None = None, gone: I64 | None = None
+        self,
+        pieces: Sequence[Piece],
+        pictures: int,
+        lists: int,
+        path: Path | None = None,
+        tombstones: I64 | None = None,
     ) -> None:
         """``pieces`` in memory, or ``path`` of a file; ``pictures`` counts those without any point as well.
 
-        Points of the pictures whose row ids are ``gone`` are left out.
+        Points of the pictures whose row ids are among ``tombstones`` are left out.
         """
         self._pieces = tuple(pieces)
-        self._gone = gone
+        self._tombstones = tombstones
         self.path = path
         self.pictures = pictures
         self.lists = lists
@@ -83,11 +88,12 @@ class Postings:
         """
         pieces = self._pieces if self.path is None else _read_pieces(self.path, self.lists)
         for piece in pieces:
-            yield piece if self._gone is None else _without(piece, self._gone)
+            yield piece if self._tombstones is None else _without(piece, self._tombstones)
 
-    def without(self, gone: I64) -> Postings:
+    def without(self, rows: I64) -> Postings:
         """The same, but for the points of the pictures with these row ids; they are counted still."""
-        return Postings(self._pieces, self.pictures, self.lists, self.path, gone)
+        tombstones = rows if self._tombstones is None else np.union1d(self._tombstones, rows)
+        return Postings(self._pieces, self.pictures, self.lists, self.path, tombstones)
 
     @classmethod
     def open(cls, path: Path, lists: int) -> Postings:
@@ -106,13 +112,13 @@ class Postings:
         return cls((), int(counted[0]), lists, path)
 
 
-def _without(piece: Piece, gone: I64) -> Piece:
-    kept = ~np.isin(piece.ids >> GEOMETRY_BITS, gone)
+def _without(piece: Piece, tombstones: I64) -> Piece:
+    kept = ~np.isin(piece.ids >> GEOMETRY_BITS, tombstones)
     of = np.repeat(np.arange(len(piece.sizes)), piece.sizes)[kept]
     return Piece(np.bincount(of, minlength=len(piece.sizes)), piece.ids[kept], piece.codes[kept])
 
 
-def melted(parts: Sequence[Postings]) -> Postings:
+def compacted(parts: Sequence[Postings]) -> Postings:
     """Parts that are in memory as one."""
     pieces = [piece for part in parts for piece in part.pieces()]
     lists = parts[0].lists

@@ -1,80 +1,119 @@
-"""An engine that grows: unchanging parts side by side, so that readers never wait for a writer."""
+"""Engines of fingerprints made of segments: unchanging sets side by side, so that readers never wait for a writer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from imgmatch.engines.base import Codes, FingerprintEngine, Hits, Ids
+from imgmatch.engines.base import Codes, Hits, Ids, refuse_lower
 from imgmatch.engines.snapshots import map_arrays, save_arrays
-from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-MOST_PARTS = 8
-"""More parts than this are melted into one; each part costs a search a little."""
+MOST_SEGMENTS = 8
+"""More segments than this are compacted into one; each costs a search a little."""
 
 
-class Parts:
-    """Parts of one kind of engine, searched together. Unchanging itself: :meth:`grown` gives a new one.
+class Segment(Protocol):
+    """A set of fingerprints that never changes."""
 
-    Attributes:
-        through: ids up to this one have been looked at.
-    """
+    def __init__(self, ids: Ids, codes: Codes) -> None:
+        """Build from ``ids``, shape (n,), distinct and not negative, and ``codes``, shape (n, 32); neither may change.
 
-    def __init__(self, kind: type[FingerprintEngine], parts: tuple[FingerprintEngine, ...], through: int) -> None:
-        self._kind = kind
-        self._parts = parts
-        self.through = through
+        Both may be mapped from a file: what can be searched where it lies is not copied.
+        """
+        ...
 
-    def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
+    def __len__(self) -> int: ...
 
-    def grown(self, ids: Ids, codes: Codes, through: int) -> Self:
-        """With more fingerprints, and looked at up to ``through``."""
-        parts = (*self._parts, self._kind(ids, codes)) if len(ids) else self._parts
-        if len(parts) > MOST_PARTS:
-            # The first part is the large one: leave it be until the rest has grown to its size.
-            keep = 1 if len(parts[0]) > sum(len(part) for part in parts[1:]) else 0
-            parts = (*parts[:keep], self._melted(parts[keep:]))
-        return type(self)(self._kind, parts, through)
+    def search(self, queries: Codes, max_distance: int) -> Hits:
+        """Every fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
+        ...
 
-    @staticmethod
-    def nothing() -> tuple[Ids, Codes]:
-        """No fingerprints."""
-        return np.empty(0, np.int64), np.empty((0, FINGERPRINT_BYTES), np.uint8)
+    def arrays(self) -> tuple[Ids, Codes]:
+        """What it was built from."""
+        ...
 
-    def save(self, path: Path, without: Ids | None = None) -> None:
-        """Write all parts as one file, but for the ids in ``without``."""
-        save_arrays(path, [part.contents() for part in self._parts], without)
+
+class Segments:
+    """Segments of one kind, searched together; see :class:`imgmatch.engines.base.FingerprintEngine`."""
+
+    kind: ClassVar[type[Segment]]
+    """What each segment is."""
+
+    def __init__(self, segments: tuple[Segment, ...] = (), watermark: int = 0, tombstones: Ids | None = None) -> None:
+        """``tombstones`` are ids in ``segments`` that are to be found no more, sorted."""
+        self._segments = segments
+        self._tombstones = np.empty(0, np.int64) if tombstones is None else tombstones
+        self._watermark = watermark
 
     @classmethod
-    def load(cls, kind: type[FingerprintEngine], path: Path, through: int, *, verify: bool = True) -> Self:
+    def empty(cls) -> Self:
+        """One that holds nothing and has looked at nothing."""
+        return cls()
+
+    @classmethod
+    def open(cls, path: Path, watermark: int, *, verify: bool = True) -> Self:
         """Use a file where it lies; its checksums are compared unless ``verify`` is off.
 
         Raises:
             ValueError: it is missing or damaged.
         """
-        return cls(kind, (kind(*map_arrays(path, verify=verify)),), through)
+        return cls((cls.kind(*map_arrays(path, verify=verify)),), watermark)
 
-    def _melted(self, parts: tuple[FingerprintEngine, ...]) -> FingerprintEngine:
-        contents = [part.contents() for part in parts]
-        return self._kind(
-            np.concatenate([ids for ids, _ in contents]), np.concatenate([codes for _, codes in contents])
-        )
+    @property
+    def watermark(self) -> int:
+        """Every row with an id up to this one has been looked at."""
+        return self._watermark
+
+    def __len__(self) -> int:
+        return sum(len(segment) for segment in self._segments) - len(self._tombstones)
+
+    def appended(self, rows: tuple[Ids, Codes], watermark: int) -> Self:
+        """With more fingerprints, ids and codes, and looked at up to ``watermark``.
+
+        Raises:
+            ValueError: ids and codes do not fit each other, or the watermark is lower than it was.
+        """
+        refuse_lower(watermark, self._watermark)
+        ids, codes = rows
+        segments = (*self._segments, self.kind(ids, codes)) if len(ids) else self._segments
+        if len(segments) > MOST_SEGMENTS:
+            # The first segment is the large one: leave it be until the rest has grown to its size.
+            keep = 1 if len(segments[0]) > sum(len(segment) for segment in segments[1:]) else 0
+            segments = (*segments[:keep], self._compacted(segments[keep:]))
+        return type(self)(segments, watermark, self._tombstones)
+
+    def _compacted(self, segments: tuple[Segment, ...]) -> Segment:
+        arrays = [segment.arrays() for segment in segments]
+        return self.kind(np.concatenate([ids for ids, _ in arrays]), np.concatenate([codes for _, codes in arrays]))
+
+    def removed(self, ids: Ids) -> Self:
+        """Without these rows, of which it holds each."""
+        return type(self)(self._segments, self._watermark, np.union1d(self._tombstones, ids))
+
+    def save(self, path: Path) -> None:
+        """Write all segments as one file, without what was removed."""
+        save_arrays(path, [segment.arrays() for segment in self._segments], self._tombstones)
 
     def search(self, queries: Codes, max_distance: int) -> Hits:
         """Every fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
-        found = [part.search(queries, max_distance) for part in self._parts]
+        found = [self._present(segment.search(queries, max_distance)) for segment in self._segments]
         if len(found) == 1:
             return found[0]
         if not found:
-            return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+            return Hits.none()
         return Hits.sorted(
             np.concatenate([hits.queries for hits in found]),
             np.concatenate([hits.ids for hits in found]),
             np.concatenate([hits.distances for hits in found]),
         )
+
+    def _present(self, hits: Hits) -> Hits:
+        if not len(self._tombstones):
+            return hits
+        kept = ~np.isin(hits.ids, self._tombstones)
+        return Hits(hits.queries[kept], hits.ids[kept], hits.distances[kept])

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgmatch.engines.base import Codes, Ids, checked
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from imgmatch.engines.base import Codes, Ids
 
 DAMAGE = (
     *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
@@ -41,9 +42,22 @@ _AT_ONCE = 1_000_000
 _Mapped = NDArray[Any]
 
 
-def save_arrays(path: Path, parts: Sequence[tuple[Ids, Codes]], without: Ids | None = None) -> None:
-    """Write the ``ids``, shape (n,), and ``codes``, shape (n, 32), of all parts, but for the ids in ``without``."""
-    gone = np.empty(0, np.int64) if without is None else without
+def checked_arrays(ids: Ids, codes: Codes) -> tuple[Ids, Codes]:
+    """Ids, shape (n,), and their fingerprints, shape (n, 32), as contiguous arrays.
+
+    Raises:
+        ValueError: their shapes do not fit.
+    """
+    ids = np.ascontiguousarray(ids, dtype=np.int64)
+    codes = np.ascontiguousarray(codes, dtype=np.uint8)
+    if ids.ndim != 1 or codes.shape != (len(ids), FINGERPRINT_BYTES):
+        raise ValueError(f"ids of shape {ids.shape} do not fit fingerprints of shape {codes.shape}")
+    return ids, codes
+
+
+def save_arrays(path: Path, parts: Sequence[tuple[Ids, Codes]], tombstones: Ids | None = None) -> None:
+    """Write the ``ids``, shape (n,), and ``codes``, shape (n, 32), of all parts, but for the ids in ``tombstones``."""
+    gone = np.empty(0, np.int64) if tombstones is None else tombstones
     kept = [~np.isin(ids, gone) for ids, _ in parts]
     count = int(sum(mask.sum() for mask in kept))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
@@ -90,7 +104,7 @@ def map_arrays(path: Path, *, verify: bool = True) -> tuple[Ids, Codes]:
         raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
     if ids.dtype != np.int64 or codes.dtype != np.uint8:
         raise ValueError(f"{path.name} is not an engine's snapshot: ids are {ids.dtype}, fingerprints {codes.dtype}")
-    return checked(ids, codes)
+    return checked_arrays(ids, codes)
 
 
 def _member(archive: zipfile.ZipFile, data: NDArray[np.uint8], name: str, *, verify: bool) -> _Mapped:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Reply
+    from imgmatch.engines.base import Candidate
     from imgmatch.engines.header import Header
-    from imgmatch.engines.ivf import Candidate
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
     from imgmatch.features.pair_model import Rule
     from imgmatch.matching.evidence import Near

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.calibrations import Calibration
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
-    from imgmatch.engines.ivf import Candidate
+    from imgmatch.engines.base import Candidate
     from imgmatch.features.pair_model import Rule
     from imgmatch.features.verify import Verified
 

@@ -19,7 +19,7 @@ from imgmatch.actions.erase import _in_engine as in_engine
 from imgmatch.actions.erase import erase, pieces_of
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
-from imgmatch.engines.ivf import IvfParts
+from imgmatch.engines.ivf import IvfEngine
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.errors import NotFoundError
@@ -216,7 +216,7 @@ def test_a_piece_of_features_left_in_a_file_is_reported_as_a_trace(index: Index,
 def test_points_left_in_the_engine_file_are_reported_as_traces(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-own")
     erase(index.parts, photo_id=f"{VICTIM}-own")
-    stale = IvfParts(registry.codebook(index.parts.folder.header().codebook), (), 0).grown([(row, unpack(record))], row)
+    stale = IvfEngine.empty(registry.codebook(index.parts.codebook)).appended([(row, unpack(record))], row)
     snapshot = index.parts.folder.header().features
     assert snapshot is not None
     stale.save(index.parts.folder.snapshot_path(snapshot))

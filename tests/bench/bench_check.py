@@ -26,7 +26,7 @@ from imgmatch.catalog import schema
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
-from imgmatch.engines.linear import LinearEngine
+from imgmatch.engines.linear import LinearSegment
 from imgmatch.engines.snapshots import map_arrays
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
@@ -258,13 +258,13 @@ def checked(place: Path, queries: list[Query]) -> dict[str, Any]:
             "batch": BATCH,
             "batch_ms_a_photo": round(together / BATCH, 3),
             "batch_beyond_describing_ms_a_photo": round((together - pool.waited * 1000) / BATCH, 3),
-            "oracle": against_oracle(index, LinearEngine(ids, codes), queries[:ORACLE_QUERIES]),
+            "oracle": against_oracle(index, LinearSegment(ids, codes), queries[:ORACLE_QUERIES]),
             "codes": codes,
             "turned": turned,
         }
 
 
-def against_oracle(index: Index, oracle: LinearEngine, queries: list[Query]) -> dict[str, Any]:
+def against_oracle(index: Index, oracle: LinearSegment, queries: list[Query]) -> dict[str, Any]:
     """For a few queries: does a check name the accounts and distances that comparing with every fingerprint gives."""
     equal, matches = 0, 0
     for query in queries:

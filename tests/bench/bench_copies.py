@@ -25,7 +25,7 @@ from imgmatch import registry
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
-from imgmatch.engines.flat import FlatEngine
+from imgmatch.engines.flat import FlatSegment
 from imgmatch.model import FINGERPRINT_BITS, Failure
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ EDITS: Mapping[str, Callable[[Image.Image], bytes]] = {
 
 def near_pairs(stored: Stored, hasher: str) -> list[Pair]:
     """Every pair of stored photos within ``LISTED`` bits in some orientation, once."""
-    hits = FlatEngine(np.arange(len(stored.names)), stored.codes(hasher)).search(stored.turned(hasher), LISTED)
+    hits = FlatSegment(np.arange(len(stored.names)), stored.codes(hasher)).search(stored.turned(hasher), LISTED)
     best: dict[tuple[int, int], int] = {}
     for row, other, distance in zip(hits.queries // 8, hits.ids, hits.distances, strict=True):
         pair = (min(int(row), int(other)), max(int(row), int(other)))

@@ -28,6 +28,7 @@ from sqlalchemy import func, select
 
 from imgmatch.catalog import schema
 from imgmatch.describing.settings import Settings
+from imgmatch.engines.snapshots import map_arrays
 from imgmatch.index import Index
 from imgmatch.model import Depth, NewPhoto
 
@@ -149,7 +150,10 @@ def asked(place: Path, pictures: Path) -> dict[str, Any]:
 
 def peers(index: Index) -> dict[str, Any]:
     """FAISS's own index over the same codes, which copies them, and SQLite's own count."""
-    _, codes = index.parts.fingerprints.current()._parts[0].contents()  # noqa: SLF001 -- the codes as they are mapped
+    snapshot = index.parts.folder.header().snapshot
+    if snapshot is None:
+        raise ValueError("nothing was published")
+    _, codes = map_arrays(index.parts.folder.snapshot_path(snapshot))
     queries = [np.ascontiguousarray(codes[at : at + 8]) for at in range(0, 200, 8)]
     ours = spread(
         milliseconds(partial(index.parts.fingerprints.search, rows, index.parts.hasher.profile.max_distance))

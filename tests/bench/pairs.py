@@ -25,7 +25,7 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
-from imgmatch.engines.ivf import IvfParts
+from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.verify import Known, Query
 from imgmatch.imaging.limits import Limits
 from imgmatch.matching.evidence import apart, turned_back
@@ -59,7 +59,7 @@ class Shelf:
     paths: list[Path]
     known: list[Known]
     bits: NDArray[np.uint8]
-    engine: IvfParts
+    engine: IvfEngine
 
     def of(self, path: Path) -> int:
         """The row of a photo, -1 where it is not stored."""
@@ -79,8 +79,8 @@ def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
                 described.append(reply)
     known = [known_picture(one.stored.record, one.stored.thumbnail) for one in described if one.stored is not None]
     bits = np.frombuffer(b"".join(one.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
-    engine = IvfParts(registry.codebook(registry.DEFAULT_CODEBOOK), (), -1)
-    engine = engine.grown([(row, one.features) for row, one in enumerate(known)], len(known))
+    engine = IvfEngine.empty(registry.codebook(registry.DEFAULT_CODEBOOK))
+    engine = engine.appended([(row, one.features) for row, one in enumerate(known)], len(known))
     return Shelf(kept, known, bits, engine)
 
 

@@ -28,7 +28,7 @@ from imgmatch import registry
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
-from imgmatch.engines.ivf import IvfParts
+from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
 from imgmatch.features.pair_model import Rule
@@ -132,7 +132,7 @@ class Night:
         self._turned = registry.hasher(HASHER).estimated_orientations(self._bits)
         self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
         records = [(row, one.features) for row, one in enumerate(self._known)]
-        self._engine = IvfParts(self._codebook, (), -1).grown(records, len(records))
+        self._engine = IvfEngine.empty(self._codebook).appended(records, len(records))
         self._describer = Describer(Settings(limits=Limits()))
 
     def ask(self, row: int) -> list[Way]:

@@ -229,7 +229,7 @@ def whole_generation(layout: Layout) -> int:
         assert header.snapshot is None
         return 0
     assert parts is not None
-    assert len(parts) == parts.through == 100 * header.generation
+    assert len(parts) == parts.watermark == 100 * header.generation
     query = np.full((1, 32), header.generation, np.uint8)
     assert len(parts.search(query, 0)) == 100 * header.generation
     return header.generation

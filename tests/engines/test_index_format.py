@@ -19,7 +19,6 @@ from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.sqlite import OWN_FILES
 from imgmatch.engines.folder import ALLOWED_BESIDE, HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
-from imgmatch.engines.segments import Parts
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto, SkipReason
 
@@ -125,8 +124,7 @@ def test_a_header_made_by_the_code_has_only_the_fields_described(index: Index) -
 @pytest.mark.parametrize("engine", sorted(registry.ENGINES))
 def test_an_engine_file_is_read_as_described_with_nothing_but_numpy(engine: str, tmp_path: Path) -> None:
     ids, codes = np.array([5, 3, 2**40]), np.random.default_rng(1).integers(0, 256, (3, 32), dtype=np.uint8)
-    kind = registry.engine(engine)
-    Parts(kind, (kind(ids, codes),), 0).save(tmp_path / "file")
+    registry.engine(engine).empty().appended((ids, codes), 0).save(tmp_path / "file")
     with (tmp_path / "file").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         assert sorted(archive) == sorted(first_column("The engine file of fingerprints"))
         assert (archive["ids"].dtype, archive["codes"].dtype) == (np.int64, np.uint8)

@@ -12,7 +12,7 @@ from codes import on_one_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.engines.ivf import CUT, NEIGHBOURS, PROBES, Ivf, IvfParts
+from imgmatch.engines.ivf import CUT, NEIGHBOURS, PROBES, IvfEngine, IvfSegment
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import Postings, piece_of
 from imgmatch.features.codebook import floats, shipped
@@ -71,12 +71,12 @@ def asked(records: Sequence[Record], seed: int) -> F32:
     return floats(vectors.astype(np.uint8))
 
 
-def segments(records: Sequence[Record], edges: Sequence[int]) -> list[Ivf]:
+def segments(records: Sequence[Record], edges: Sequence[int]) -> list[IvfSegment]:
     parts = [records[start:end] for start, end in pairwise(edges)]
-    return [Ivf(BOOK, Postings((piece_of(part, BOOK.lists),), len(part), BOOK.lists)) for part in parts]
+    return [IvfSegment(BOOK, Postings((piece_of(part, BOOK.lists),), len(part), BOOK.lists)) for part in parts]
 
 
-def nearest(parts: Sequence[Ivf], vectors: F32, at_once: int = 10_000) -> list[tuple[int, float, int]]:
+def nearest(parts: Sequence[IvfSegment], vectors: F32, at_once: int = 10_000) -> list[tuple[int, float, int]]:
     found = []
     for at in range(0, len(vectors), at_once):
         far, lists = BOOK.nearest(vectors[at : at + at_once], PROBES)
@@ -151,13 +151,13 @@ def test_candidates_among_near_copies_are_the_same_in_one_segment_in_ten_and_wri
     records = sorted(records_of(11), key=lambda one: one[0])
     query = query_of(asked(records, 11))
     assert query.descriptors.shape == (3 * POINTS, LENGTH)
-    whole = IvfParts(BOOK, (), 0).grown(records, len(records))
-    ten = IvfParts(BOOK, tuple(segments(records, np.linspace(0, len(records), 11).astype(int).tolist())), len(records))
+    whole = IvfEngine.empty(BOOK).appended(records, len(records))
+    ten = IvfEngine(BOOK, tuple(segments(records, np.linspace(0, len(records), 11).astype(int).tolist())), len(records))
     expected = whole.search([query], 25)
     assert len(expected[0]) > NEIGHBOURS
     with TemporaryDirectory() as folder:
         ten.save(Path(folder) / "file")
-        written = IvfParts.load(BOOK, Path(folder) / "file", len(records))
+        written = IvfEngine.open(BOOK, Path(folder) / "file", len(records))
         for parts in (ten, written):
             assert parts.search([query], 25) == expected
             assert parts.search([query] * 3, 25) == expected * 3

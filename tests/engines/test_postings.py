@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch.engines import postings
-from imgmatch.engines.postings import Postings, melted, piece_of, save_postings
+from imgmatch.engines.postings import Postings, compacted, piece_of, save_postings
 from imgmatch.engines.votes import GEOMETRY_BITS, Votes, geometry
 from imgmatch.features.record import Stored
 
@@ -110,8 +110,8 @@ def test_parts_of_any_split_saved_in_pieces_of_any_size_read_back_the_same(
     assert [one.pictures for one in loaded] == [len(records), len(records) + 3]
     assert sorted(found[0]) == one_by_one(records)
     assert sorted(found[1]) == sorted(one_by_one(records) + one_by_one(more))
-    assert sorted(entries(melted(parts))) == one_by_one(records)
-    assert melted(parts).pictures == len(records)
+    assert sorted(entries(compacted(parts))) == one_by_one(records)
+    assert compacted(parts).pictures == len(records)
 
 
 @settings(max_examples=60, deadline=None)
@@ -325,7 +325,7 @@ def test_sizes_whose_sum_runs_over_to_what_is_there_are_refused(tmp_path: Path) 
 LOAD_NOISE = """
 import sys, numpy
 from pathlib import Path
-from imgmatch.engines.ivf import IvfParts
+from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.codebook import shipped
 path = Path(sys.argv[1])
 whole, rng = path.read_bytes(), numpy.random.default_rng(1)
@@ -336,7 +336,7 @@ for turn in range(60):
     noisy[spot : spot + int(rng.integers(1, 60))] = rng.integers(0, 256)
     path.write_bytes(noisy.tobytes())
     try:
-        IvfParts.load(shipped(), path, 9)
+        IvfEngine.open(shipped(), path, 9)
     except ValueError:
         refused += 1
 print("alive", refused > 30)

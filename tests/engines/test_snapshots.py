@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch.engines import snapshots
-from imgmatch.engines.flat import FlatEngine
-from imgmatch.engines.linear import LinearEngine
+from imgmatch.engines.flat import FlatSegment
+from imgmatch.engines.linear import LinearSegment
 from imgmatch.engines.snapshots import map_arrays, save_arrays
 
 if TYPE_CHECKING:
@@ -125,29 +125,29 @@ def test_a_search_of_the_file_where_it_lies_finds_what_the_oracle_finds(
     with TemporaryDirectory() as folder:
         save_arrays(Path(folder) / "file", [held])
         ids, codes = map_arrays(Path(folder) / "file")
-        found = FlatEngine(ids, codes).search(asked, max_distance)
+        found = FlatSegment(ids, codes).search(asked, max_distance)
     assert not len(ids) or not ids.flags.aligned
-    assert rows(found) == rows(LinearEngine(*held).search(asked, max_distance))
+    assert rows(found) == rows(LinearSegment(*held).search(asked, max_distance))
 
 
 def test_codes_are_searched_where_they_lie_and_cannot_be_written(tmp_path: Path) -> None:
     _, codes = mapped = map_arrays(saved(tmp_path))
-    assert np.shares_memory(FlatEngine(*mapped).contents()[1], codes)
+    assert np.shares_memory(FlatSegment(*mapped).arrays()[1], codes)
     assert not any(array.flags.owndata or array.flags.writeable for array in mapped)
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 def test_what_is_mapped_stays_as_it_was_when_the_file_goes(how: str, tmp_path: Path) -> None:
     path = saved(tmp_path, 3_000)
-    engine = FlatEngine(*map_arrays(path, verify=False))
+    engine = FlatSegment(*map_arrays(path, verify=False))
     if how == "deleted":
         path.unlink()
     else:
         save_arrays(tmp_path / "other", [part(2, seed=9)])
         (tmp_path / "other").replace(path)
     asked = random_codes(1, 4)
-    assert rows(engine.search(asked, 60)) == rows(LinearEngine(*part(3_000)).search(asked, 60))
-    assert pairs(engine.contents()) == pairs(part(3_000))
+    assert rows(engine.search(asked, 60)) == rows(LinearSegment(*part(3_000)).search(asked, 60))
+    assert pairs(engine.arrays()) == pairs(part(3_000))
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------

@@ -22,14 +22,13 @@ import photos
 import pytest
 from PIL import Image, ImageOps
 
-from imgmatch import registry
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.features import read_records
 from imgmatch.catalog.fingerprints import read_fingerprints
 from imgmatch.describing.messages import Description, job_of
-from imgmatch.engines.ivf import Ivf, IvfParts
+from imgmatch.engines.flat import FlatEngine, FlatSegment
+from imgmatch.engines.ivf import IvfEngine, IvfSegment
 from imgmatch.engines.postings import Postings, piece_of
-from imgmatch.engines.segments import Parts
 from imgmatch.features.codebook import shipped
 from imgmatch.features.record import unpack
 from imgmatch.index import Index
@@ -223,12 +222,13 @@ def split(index: Index) -> None:
         records = [row for block in read_records(session, BOOK.name) for row in block]
         blocks = list(read_fingerprints(session, index.parts.folder.header().hashers[0]))
     ids, codes = (np.concatenate([block[which] for block in blocks]) for which in (0, 1))
-    kind = registry.engine(index.parts.folder.header().engine)
-    parts = [kind(ids[span], codes[span]) for span in spans(len(ids))]
-    fingerprints._held = Parts(kind, tuple(parts), fingerprints.current().through)  # noqa: SLF001 -- as if grown so
+    parts = [FlatSegment(ids[span], codes[span]) for span in spans(len(ids))]
+    watermarks = fingerprints.current().watermark, features.current().watermark
+    fingerprints._engine = FlatEngine(tuple(parts), watermarks[0])  # noqa: SLF001 -- as if appended to so
     pieces = [[(row, unpack(record)) for row, record in records[span]] for span in spans(len(records))]
-    segments = [Ivf(BOOK, Postings((piece_of(piece, BOOK.lists),), len(piece), BOOK.lists)) for piece in pieces]
-    features._held = IvfParts(BOOK, tuple(segments), features.current().through)  # noqa: SLF001 -- the same
+    postings = [Postings((piece_of(piece, BOOK.lists),), len(piece), BOOK.lists) for piece in pieces]
+    segments = [IvfSegment(BOOK, each) for each in postings]
+    features._engine = IvfEngine(BOOK, tuple(segments), watermarks[1])  # noqa: SLF001 -- the same
 
 
 def spans(count: int) -> list[slice]:

@@ -1,0 +1,211 @@
+"""What engines are made of: rows of the catalog, and what the header of an index says of their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from imgmatch import registry
+from imgmatch.catalog.features import count_features, count_features_after, last_features, read_records
+from imgmatch.catalog.fingerprints import (
+    count_fingerprints,
+    count_fingerprints_after,
+    last_fingerprint,
+    read_fingerprints,
+)
+from imgmatch.engines.base import Engine, FeatureEngine, FingerprintEngine
+from imgmatch.errors import IndexDamagedError
+from imgmatch.features.record import unpack
+from imgmatch.model import FINGERPRINT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from imgmatch.catalog.session import Session
+    from imgmatch.engines.base import Codes, Ids
+    from imgmatch.engines.header import Header, Snapshot
+    from imgmatch.features.record import Stored
+
+EngineT = TypeVar("EngineT", bound=Engine[Any])
+EngineT_co = TypeVar("EngineT_co", bound=Engine[Any], covariant=True)
+
+_APPENDED_AT_ONCE = 40_000
+"""Pictures, about 100 MB."""
+
+
+class EngineRows(Protocol[EngineT_co]):
+    """The rows of one table that an engine is made of."""
+
+    table: str
+    """Its name, as tombstones are filed under."""
+
+    verified_by_saving: bool
+    """Whether an engine that is opened without looking at all of its file says what is wrong with it when it is saved.
+    Where it does not, damage would be written with a new checksum."""
+
+    nothing: Any
+    """What is appended to move the watermark alone."""
+
+    def engine_name(self, header: Header) -> str:
+        """Which engine the index uses for them."""
+        ...
+
+    def part(self, header: Header) -> str:
+        """The hasher or codebook whose rows are taken."""
+        ...
+
+    def snapshot(self, header: Header) -> Snapshot | None:
+        """The engine file the header names."""
+        ...
+
+    def empty(self, header: Header) -> EngineT_co:
+        """An engine that holds nothing."""
+        ...
+
+    def open(self, header: Header, path: Path, watermark: int, *, verify: bool) -> EngineT_co:
+        """An engine from its file; raises ValueError where that is missing or damaged."""
+        ...
+
+    def last(self, session: Session) -> int:
+        """The highest row id there is: no row will show itself under a lower one."""
+        ...
+
+    def count(self, session: Session, part: str) -> int:
+        """How many rows there are."""
+        ...
+
+    def count_after(self, session: Session, part: str, row: int) -> int:
+        """How many rows have an id above ``row``."""
+        ...
+
+    def after(self, session: Session, part: str, row: int, read: Callable[[int], None]) -> Iterator[tuple[Any, int]]:
+        """The rows above ``row`` in order, in portions to be appended, each with the last id in it.
+
+        ``read`` hears how many have been read, as they are.
+        """
+        ...
+
+
+class FingerprintRows:
+    """The fingerprints of the first hasher."""
+
+    table = "fingerprints"
+    verified_by_saving = False
+    nothing: tuple[Ids, Codes] = (np.empty(0, np.int64), np.empty((0, FINGERPRINT_BYTES), np.uint8))
+
+    def engine_name(self, header: Header) -> str:
+        """The engine of fingerprints."""
+        return header.engine
+
+    def part(self, header: Header) -> str:
+        """The first hasher."""
+        return header.hashers[0]
+
+    def snapshot(self, header: Header) -> Snapshot | None:
+        """The engine file of fingerprints."""
+        return header.snapshot
+
+    def empty(self, header: Header) -> FingerprintEngine:
+        """An engine without fingerprints."""
+        return registry.engine(header.engine).empty()
+
+    def open(self, header: Header, path: Path, watermark: int, *, verify: bool) -> FingerprintEngine:
+        """An engine from its file."""
+        return registry.engine(header.engine).open(path, watermark, verify=verify)
+
+    def last(self, session: Session) -> int:
+        """The highest row id of any hasher."""
+        return last_fingerprint(session)
+
+    def count(self, session: Session, part: str) -> int:
+        """How many fingerprints there are."""
+        return count_fingerprints(session, part)
+
+    def count_after(self, session: Session, part: str, row: int) -> int:
+        """How many there are above ``row``."""
+        return count_fingerprints_after(session, part, row)
+
+    def after(
+        self, session: Session, part: str, row: int, read: Callable[[int], None]
+    ) -> Iterator[tuple[tuple[Ids, Codes], int]]:
+        """Those above ``row``."""
+        count = 0
+        for ids, codes in read_fingerprints(session, part, after=row):
+            yield (ids, codes), int(ids[-1])
+            count += len(ids)
+            read(count)
+
+
+class FeatureRows:
+    """The local features coded by the codebook of the index."""
+
+    table = "features"
+    verified_by_saving = True
+    nothing: Sequence[tuple[int, Stored]] = ()
+
+    def __init__(self, root: Path) -> None:
+        """``root`` is the index folder that errors name."""
+        self._root = root
+
+    def engine_name(self, header: Header) -> str:
+        """The only engine of features so far."""
+        del header
+        return registry.DEFAULT_FEATURE_ENGINE
+
+    def part(self, header: Header) -> str:
+        """The codebook."""
+        return header.codebook
+
+    def snapshot(self, header: Header) -> Snapshot | None:
+        """The engine file of features."""
+        return header.features
+
+    def empty(self, header: Header) -> FeatureEngine:
+        """An engine without pictures."""
+        return self._engine(header).empty(registry.codebook(header.codebook))
+
+    def open(self, header: Header, path: Path, watermark: int, *, verify: bool) -> FeatureEngine:
+        """An engine from its file."""
+        return self._engine(header).open(registry.codebook(header.codebook), path, watermark, verify=verify)
+
+    def _engine(self, header: Header) -> type[FeatureEngine]:
+        return registry.feature_engine(self.engine_name(header))
+
+    def last(self, session: Session) -> int:
+        """The highest row id of any codebook."""
+        return last_features(session)
+
+    def count(self, session: Session, part: str) -> int:
+        """How many pictures have features."""
+        return count_features(session, part)
+
+    def count_after(self, session: Session, part: str, row: int) -> int:
+        """How many of them lie above ``row``."""
+        return count_features_after(session, part, row)
+
+    def after(
+        self, session: Session, part: str, row: int, read: Callable[[int], None]
+    ) -> Iterator[tuple[list[tuple[int, Stored]], int]]:
+        """Those above ``row``.
+
+        Raises:
+            IndexDamagedError: a record cannot be read.
+        """
+        count, waiting = 0, []
+        for block in read_records(session, part, after=row):
+            waiting += [(one, self._unpacked(one, record)) for one, record in block]
+            count += len(block)
+            read(count)
+            if len(waiting) >= _APPENDED_AT_ONCE:
+                yield waiting, waiting[-1][0]
+                waiting = []
+        if waiting:
+            yield waiting, waiting[-1][0]
+
+    def _unpacked(self, row: int, record: bytes) -> Stored:
+        try:
+            return unpack(record)
+        except ValueError as error:
+            raise IndexDamagedError(f"index {self._root}: features {row}: {error}") from None
