@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.actions.traces import found_in
+from imgmatch.actions.traces import found_in_folder
 from imgmatch.catalog.erasing import (
     Erased,
     accounts_in_use,
@@ -34,7 +34,6 @@ from imgmatch.model import Erasure
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
-    from pathlib import Path
 
     from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
@@ -149,7 +148,7 @@ def _removed(parts: Parts, erased: Erased) -> _Gone:
 
 def _searched(parts: Parts, digests: set[bytes], pieces: set[bytes]) -> tuple[int, int, int]:
     """How many of these no photo has any more, how many files were read, and how often one of them was found there."""
-    met = [found for file in sorted(parts.folder.root.iterdir()) if (found := _met(file, digests | pieces)) is not None]
+    met = found_in_folder(parts.folder.root, digests | pieces)
     every = set[bytes]().union(*met)
     # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not its
     # own. What is in use is found; so only of what is found it need be asked.
@@ -157,14 +156,6 @@ def _searched(parts: Parts, digests: set[bytes], pieces: set[bytes]) -> tuple[in
         used = digests_in_use(session, digests & every) | pieces_in_use(session, pieces & every)
     own = (digests | pieces) - used
     return len(own), len(met), sum(len(each & own) for each in met)
-
-
-def _met(file: Path, needles: set[bytes]) -> set[bytes] | None:
-    """Which of these are in the file; ``None`` where there is nothing to search, or it was dropped by who publishes."""
-    try:
-        return found_in(file, needles) if file.is_file() and file.stat().st_size else None
-    except FileNotFoundError:
-        return None
 
 
 def pieces_of(blob: bytes) -> set[bytes]:

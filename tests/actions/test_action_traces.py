@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.actions import traces
-from imgmatch.actions.traces import found_in
+from imgmatch.actions.traces import found_in, found_in_folder
 
 
 @given(data=st.binary(max_size=200), cuts=st.lists(st.tuples(st.integers(0, 199), st.integers(8, 40)), max_size=6))
@@ -42,3 +42,17 @@ def test_a_piece_too_short_to_prove_anything_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"1234567")
     with pytest.raises(ValueError, match="8 bytes"):
         found_in(tmp_path / "file", {b"1234567"})
+
+
+def test_every_file_of_a_folder_that_is_not_empty_is_searched_by_a_process_of_its_own(tmp_path: Path) -> None:
+    one, two, none = b"first piece", b"second \n\0 piece", b"in no file"
+    (tmp_path / "b").write_bytes(b".." + one + b".." + two)
+    (tmp_path / "a").write_bytes(two)
+    (tmp_path / "c").write_bytes(b"something else")
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    assert found_in_folder(tmp_path, [one, two, none]) == [{two}, {one, two}, set()]
+    with pytest.raises(ValueError, match="prove nothing"):
+        found_in_folder(tmp_path, [b"short"])
+    with pytest.raises(OSError, match="cannot be searched"):
+        found_in_folder(tmp_path / "nowhere", [one])
