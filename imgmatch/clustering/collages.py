@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from imgmatch.clustering.components import component_labels
 from imgmatch.clustering.confirming import gathered
 
 if TYPE_CHECKING:
@@ -75,9 +74,8 @@ def _cut(
     """The parts of a star without its medoid, as stars, and the medoid; none if it does not fall apart."""
     nodes = np.array(sorted(around), dtype=np.int64)
     ends = (np.searchsorted(nodes, edges.left), np.searchsorted(nodes, edges.right))
-    graph = coo_array((np.ones(len(edges), np.int8), ends), shape=(len(nodes), len(nodes)))
-    count, labels = connected_components(graph, directed=False)
-    if (np.bincount(labels, weights[nodes], count) > 1).sum() < 2:  # noqa: PLR2004 -- pictures of a collage
+    labels = component_labels(*ends, len(nodes))
+    if (np.bincount(labels, weights[nodes]) > 1).sum() < 2:  # noqa: PLR2004 -- pictures of a collage
         return []
     parts = gathered(edges, cannot_link)
     alone = set(around).difference(*(members for _, members in parts)) | {medoid}

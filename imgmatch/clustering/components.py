@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from imgmatch.catalog.kept_groups import fingerprints_of_groups, groups_of_fingerprints
 from imgmatch.catalog.near_pairs import neighbours
 from imgmatch.catalog.pair_scores import scored_neighbours
@@ -11,6 +13,8 @@ from imgmatch.catalog.pictures import fingerprints_of_pictures, pictures_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from numpy.typing import NDArray
 
     from imgmatch.catalog.session import Session
     from imgmatch.clustering.options import ClusteringOptions
@@ -36,3 +40,19 @@ def _scored(session: Session, hasher: str, fingerprints: Collection[int], option
     rows = pictures_with(session, fingerprints)
     others = scored_neighbours(session, rows, options.least_log_odds) - rows
     return {fingerprint for _, fingerprint in fingerprints_of_pictures(session, hasher, others)}
+
+
+def component_labels(left: NDArray[np.int64], right: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The number of its connected component for each of ``size`` nodes; numbers run from 0.
+
+    Args:
+        left: one end of each edge, shape (e,), dtype int64.
+        right: the other end, likewise.
+        size: how many nodes there are.
+    """
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- a fifth of a second that a check does not wait for
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 -- the same
+
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
+    _, labels = connected_components(graph, directed=False)
+    return np.asarray(labels, np.int64)

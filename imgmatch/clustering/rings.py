@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, read_banks
 from imgmatch.clustering.changes import ring_id
+from imgmatch.clustering.components import component_labels
 from imgmatch.matching.accounts import known_photo, photo_of
 from imgmatch.model import Group, Photo, Ring, RingAccount
 
@@ -55,8 +54,7 @@ def tied(groups: Sequence[Group]) -> Iterator[list[int]]:
     size = len(groups) + len(places)
     left = np.array([number for number, _ in links])
     right = np.array([len(groups) + place for _, place in links])
-    graph = coo_array((np.ones(len(links), np.int8), (left, right)), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
+    labels = component_labels(left, right, size)
     found: dict[int, list[int]] = {}
     for number in range(len(groups)):
         found.setdefault(int(labels[number]), []).append(number)
