@@ -24,7 +24,7 @@ from imgmatch.catalog import lookups
 from imgmatch.clustering.common import CommonCriteria
 from imgmatch.engines.publishing import rebuild
 from imgmatch.ingest.adding import LIBRARY_SOURCE, add
-from imgmatch.matching.verification import Wanted
+from imgmatch.matching.verification import CheckOptions
 from imgmatch.model import Depth, ScanResult
 from imgmatch.progress import SILENT
 
@@ -167,12 +167,12 @@ class Index:
             max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own, and up to its
                 reach where the pictures can be verified.
             related: also give other shots of the same moment; they do not make a match.
-            min_score: what a copy scores at least; ``None`` takes the learned rule's own.
+            min_score: what a copy scores at least; ``None`` takes the pair model's own.
 
         Returns:
             what was found; a photo that cannot be read is a result with a reason, not an error.
         """
-        wanted = Wanted(account, limit, related, min_score, max_distance)
+        wanted = CheckOptions(account, limit, related, min_score, max_distance)
         (result,) = check(self._parts, [named_photo(photo)], wanted)
         return result
 
@@ -203,7 +203,7 @@ class Index:
         Raises:
             SourceError: a folder, a manifest or an archive cannot be read at all.
         """
-        wanted = Wanted(account, limit, related, min_score, max_distance)
+        wanted = CheckOptions(account, limit, related, min_score, max_distance)
         return check(self._parts, named_photos(photos, root=root), wanted)
 
     def compare(self, query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:

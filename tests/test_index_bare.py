@@ -18,7 +18,7 @@ from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
 from imgmatch.matching.checking import Checker
-from imgmatch.matching.verification import Wanted
+from imgmatch.matching.verification import CheckOptions
 from imgmatch.model import Depth, Status
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def queries() -> list[bytes]:
 def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_some(
     bare: Index, max_distance: int | None
 ) -> None:
-    wanted = Wanted(max_distance=max_distance)
+    wanted = CheckOptions(max_distance=max_distance)
     checker = Checker(bare.parts.catalog, bare.parts.fingerprints, bare.parts.features, bare.parts.folder.header())
     named = [named_photo(query) for query in queries()]
     described = list(bare.parts.runner.describe(named, lambda photo: job_of(photo, query=True)))
@@ -80,7 +80,7 @@ def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_
     for opened in (bare, full):
         with Looking(1, Settings(opened.parts.folder.header().hashers, Limits())) as runner:
             parts = replace(opened.parts, runner=runner)
-            [result] = check(parts, [named_photo(photos.png(photos.picture(LONELY)))], Wanted())
+            [result] = check(parts, [named_photo(photos.png(photos.picture(LONELY)))], CheckOptions())
         assert result.accounts == 1
     assert asked == [False, True]
 

@@ -14,7 +14,7 @@ from imgmatch.catalog.lookups import account_of, counts, every_photo_id, files_o
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.errors import ConflictError
 from imgmatch.features import pair_model as rules
-from imgmatch.matching.verification import Verifier, Wanted, calibrated
+from imgmatch.matching.verification import CheckOptions, Verifier, calibrated
 from imgmatch.model import Forecast, Kind, NamedPhoto, Status
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imgmatch.engines.parts import Parts
-    from imgmatch.features.pair_model import Rule
+    from imgmatch.features.pair_model import PairModel
     from imgmatch.model import Labelled
 
 LEAST_OF_EACH = 10
@@ -91,7 +91,9 @@ def calibrate(
     )
 
 
-def _log_odds(parts: Parts, rule: Rule, pairs: Sequence[Labelled]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _log_odds(
+    parts: Parts, rule: PairModel, pairs: Sequence[Labelled]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The rule's own log odds for each usable pair, and whether it is one of copies."""
     jobs = [(pair.query, job_of(pair.query, query=True)) for pair in pairs]
     jobs += [(pair.stored, job_of(pair.stored)) for pair in pairs]
@@ -127,7 +129,7 @@ def _fit(odds: NDArray[np.float64], copies: NDArray[np.bool_]) -> NDArray[np.flo
     return np.asarray(fitted.x, np.float64)
 
 
-def _answers(parts: Parts, rule: Rule, sample: int) -> tuple[NDArray[np.float64], int]:
+def _answers(parts: Parts, rule: PairModel, sample: int) -> tuple[NDArray[np.float64], int]:
     """Scores of every candidate of other accounts that some stored photos get, and how many were asked about."""
     with parts.catalog.read() as session:
         ids = every_photo_id(session)
@@ -135,7 +137,7 @@ def _answers(parts: Parts, rule: Rule, sample: int) -> tuple[NDArray[np.float64]
         files = files_of(session, chosen)
         owners = account_of(session, chosen)
     photos = [NamedPhoto(photo_id, files[photo_id].path) for photo_id in chosen]
-    wanted = Wanted(limit=_ALL, min_score=0.0)
+    wanted = CheckOptions(limit=_ALL, min_score=0.0)
     scores: list[float] = []
     asked = 0
     for result in check(parts, photos, wanted, rule=rule):

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imgmatch.engines.parts import Parts
-    from imgmatch.features.pair_model import Rule
-    from imgmatch.matching.verification import Wanted
+    from imgmatch.features.pair_model import PairModel
+    from imgmatch.matching.verification import CheckOptions
     from imgmatch.model import CheckResult
 
 _CHECKED_AT_ONCE = 64
 
 
 def check(
-    parts: Parts, photos: Iterable[NamedPhoto], wanted: Wanted, *, rule: Rule | None = None
+    parts: Parts, photos: Iterable[NamedPhoto], wanted: CheckOptions, *, rule: PairModel | None = None
 ) -> Iterator[CheckResult]:
     """The answer for each photo, in order; photos are read only a few batches ahead.
 

@@ -69,7 +69,7 @@ def options_of(
     return ClusteringOptions(
         max_distance=profile.max_distance if max_distance is None else max_distance,
         sure_distance=profile.sure_distance,
-        min_score=pair_model.shipped_ties().accept if min_score is None else min_score,
+        min_score=pair_model.shipped_for_pairs().accept if min_score is None else min_score,
         common=common or CommonCriteria(),
     )
 

@@ -12,7 +12,7 @@ from imgmatch.catalog.pictures import files_of_pictures
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import Description, Job
 from imgmatch.imaging.picture import KEPT, SMALL_SIDE
-from imgmatch.matching.stored_pairs import asking
+from imgmatch.matching.stored_pairs import stored_query
 from imgmatch.model import FINGERPRINT_BYTES, Searched
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.pictures import PictureFile
     from imgmatch.engines.parts import Parts
-    from imgmatch.matching.stored_pairs import Asking
+    from imgmatch.matching.stored_pairs import StoredQuery
 
 LARGE = KEPT * SMALL_SIDE
 """Longer side, in pixels, above which a picture is read again: it may show another one as a small part."""
@@ -47,7 +47,7 @@ class PictureAsker:
         self._parts = parts
         self._counted = counted
 
-    def ask(self, rows: Sequence[int], fingerprints: Sequence[bytes]) -> list[Asking]:
+    def ask(self, rows: Sequence[int], fingerprints: Sequence[bytes]) -> list[StoredQuery]:
         """The pictures under these row ids of features, each with its fingerprint; those that are gone are left out."""
         with self._parts.catalog.read() as session:
             known = features_by_id(session, rows)
@@ -57,7 +57,7 @@ class PictureAsker:
         large = [(row, file) for row in rows if (file := files.get(row)) is not None and file.side > LARGE]
         again = dict(self._read_again(large))
         return [
-            asking(row, known[row], turned[:, place], again[row].asked if row in again else None)
+            stored_query(row, known[row], turned[:, place], again[row].asked if row in again else None)
             for place, row in enumerate(rows)
             if row in known
         ]

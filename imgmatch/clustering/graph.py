@@ -191,7 +191,7 @@ def _unjudged(one: int, other: int, ways: tuple[Way, ...], nodes: Nodes) -> Unju
 def _scored(known: Sequence[PairScore], nodes: Nodes, options: ClusteringOptions) -> NodePairs:
     """Pairs that count, by nodes; of several between two nodes the best."""
     odds = np.array([tie.log_odds for tie in known], np.float64)
-    scores = pair_model.shipped_ties().probabilities(odds).tolist()
+    scores = pair_model.shipped_for_pairs().probabilities(odds).tolist()
     best: NodePairs = {}
     for tie, score in zip(known, scores, strict=True):
         ends = nodes.pictures[tie.low], nodes.pictures[tie.high]

@@ -14,7 +14,7 @@ from imgmatch.catalog.fingerprints import bits_by_id
 from imgmatch.catalog.pair_scores import store_pair_scores
 from imgmatch.clustering.asking import PictureAsker
 from imgmatch.clustering.search import SEARCHED_AT_ONCE
-from imgmatch.matching.stored_pairs import Claim, PairJudge
+from imgmatch.matching.stored_pairs import PairCandidate, PairJudge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,9 +56,11 @@ def judge(parts: Parts, lease: Lease, pairs: Sequence[Unjudged], counted: Search
         progress.step("pairs judged", done, len(waiting))
 
 
-def _claims(pairs: Sequence[Unjudged], known: Mapping[int, FeatureRow], bits: Mapping[int, bytes]) -> list[Claim]:
+def _claims(
+    pairs: Sequence[Unjudged], known: Mapping[int, FeatureRow], bits: Mapping[int, bytes]
+) -> list[PairCandidate]:
     return [
-        Claim(pair.other, known[pair.other], bits[pair.fingerprints[1]], mirrored, rotation)
+        PairCandidate(pair.other, known[pair.other], bits[pair.fingerprints[1]], mirrored, rotation)
         for pair in pairs
         if pair.other in known and pair.fingerprints[1] in bits
         for mirrored, rotation in pair.ways

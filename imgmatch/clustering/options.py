@@ -47,6 +47,6 @@ class ClusteringOptions:
         """What the pair model gives a pair at least that ties pictures; a little less, for rounding."""
         if self.min_score <= 0:
             return -math.inf
-        slope, shift = (float(one) for one in pair_model.shipped_ties().calibration)
+        slope, shift = (float(one) for one in pair_model.shipped_for_pairs().calibration)
         log_odds = math.inf if self.min_score >= 1 else math.log(self.min_score / (1 - self.min_score))
         return (min(log_odds, 40.0) - shift) / slope - _SLACK

@@ -23,7 +23,7 @@ from imgmatch.catalog.pair_scores import (
 from imgmatch.catalog.pictures import fingerprints_of_pictures
 from imgmatch.catalog.stale import note_stale
 from imgmatch.clustering.asking import PictureAsker
-from imgmatch.matching.stored_pairs import Claim, PairJudge, rule_name
+from imgmatch.matching.stored_pairs import PairCandidate, PairJudge, pair_model_name
 from imgmatch.matching.verification import MOST_CANDIDATES
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from imgmatch.clustering.options import ClusteringOptions
     from imgmatch.engines.base import Candidate
     from imgmatch.engines.parts import Parts
-    from imgmatch.matching.stored_pairs import Asking
+    from imgmatch.matching.stored_pairs import StoredQuery
     from imgmatch.progress import Progress
 
 SEARCHED_AT_ONCE = 128
@@ -48,13 +48,13 @@ MOST_JUDGED = 6
 """Candidates of one picture that are judged, those with most votes: who belongs to a group is compared with its medoid
 later."""
 
-_Batch = tuple[list[int], list[tuple["Asking", list[Claim]]]]
+_Batch = tuple[list[int], list[tuple["StoredQuery", list[PairCandidate]]]]
 
 
 def is_searched(parts: Parts) -> bool:
     """Whether every picture was looked up."""
     with parts.catalog.read() as session:
-        through = search_watermark(session, rule_name(parts.codebook))
+        through = search_watermark(session, pair_model_name(parts.codebook))
         return count_features_after(session, parts.codebook, through) == 0
 
 
@@ -70,7 +70,7 @@ def search_new(
         counted: where to count what was done.
         progress: hears of it.
     """
-    rule = rule_name(parts.codebook)
+    rule = pair_model_name(parts.codebook)
     with parts.catalog.write(lease) as session:
         through = begin_feature_search(session, rule)
     with parts.catalog.read() as session:
@@ -111,7 +111,7 @@ class _FeatureSearch:
                 running = thread.submit(self._claims, batch) if batch else None
                 yield done, claims
 
-    def _claims(self, batch: Sequence[int]) -> list[tuple[Asking, list[Claim]]]:
+    def _claims(self, batch: Sequence[int]) -> list[tuple[StoredQuery, list[PairCandidate]]]:
         with self._parts.catalog.read() as session:  # pictures that nobody shows any more are none
             shown = dict(fingerprints_of_pictures(session, self._parts.hasher_name, batch))
             bits = bits_by_id(session, shown.values())
@@ -123,8 +123,8 @@ class _FeatureSearch:
         return self._to_judge(asked, likely, shown)
 
     def _to_judge(
-        self, asked: Sequence[Asking], likely: Sequence[Sequence[Candidate]], shown: Mapping[int, int]
-    ) -> list[tuple[Asking, list[Claim]]]:
+        self, asked: Sequence[StoredQuery], likely: Sequence[Sequence[Candidate]], shown: Mapping[int, int]
+    ) -> list[tuple[StoredQuery, list[PairCandidate]]]:
         hasher = self._parts.hasher_name
         with self._parts.catalog.read() as session:
             of = dict(shown) | dict(fingerprints_of_pictures(session, hasher, {c.row for some in likely for c in some}))
@@ -152,7 +152,7 @@ class _FeatureSearch:
         return [(one, _made(some, known, bits, of)) for one, some in zip(asked, fresh, strict=True)]
 
     def _fresh(
-        self, asked: Asking, chosen: Sequence[Candidate], judged: Collection[tuple[int, int]]
+        self, asked: StoredQuery, chosen: Sequence[Candidate], judged: Collection[tuple[int, int]]
     ) -> list[Candidate]:
         """Those to judge. From its other side a pair shows nothing new, unless more is known of that."""
         fresh = []
@@ -170,7 +170,9 @@ def _pair(one: int, other: int) -> tuple[int, int]:
 
 def _made(
     candidates: Collection[Candidate], known: Mapping[int, FeatureRow], bits: Mapping[int, bytes], of: Mapping[int, int]
-) -> list[Claim]:
+) -> list[PairCandidate]:
     return [
-        Claim(each.row, known[each.row], bits[of[each.row]], each.mirrored) for each in candidates if each.row in known
+        PairCandidate(each.row, known[each.row], bits[of[each.row]], each.mirrored)
+        for each in candidates
+        if each.row in known
     ]

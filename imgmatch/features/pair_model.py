@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F64 = npt.NDArray[np.float64]
 
-TIES = Path(__file__).parent / "data" / "stored_pair_model.npz"
+PAIR_MODEL_FILE = Path(__file__).parent / "data" / "stored_pair_model.npz"
 """The rule for stored pictures; ties on record say which one judged them."""
 
 DEPTH = 6
@@ -28,7 +28,7 @@ DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PairModel:
     """The fitted numbers.
 
     feature, left, right: (trees, nodes) int16; a leaf leads to itself. threshold: (trees, nodes) float32, rows with a
@@ -48,7 +48,7 @@ class Rule:
     accept: float
 
     @classmethod
-    def load(cls, path: Path) -> Rule:
+    def load(cls, path: Path) -> PairModel:
         """Read an .npz written by `save`."""
         with np.load(path, allow_pickle=False) as data:
             arrays = {field.name: data[field.name] for field in fields(cls)}
@@ -86,15 +86,15 @@ def _probability(log_odds: F64) -> F64:
 
 
 @cache
-def shipped() -> Rule:
+def shipped() -> PairModel:
     """The rule that comes with the package."""
-    return Rule.load(Path(__file__).parent / "data" / "pair_model.npz")
+    return PairModel.load(Path(__file__).parent / "data" / "pair_model.npz")
 
 
 @cache
-def shipped_ties() -> Rule:
+def shipped_for_pairs() -> PairModel:
     """The rule that comes with the package for stored pictures laid over stored pictures, as a night meets them.
 
     Fitted by ``tests/bench/train_ties.py``; far stricter, because a night looks at every picture of an index.
     """
-    return Rule.load(TIES)
+    return PairModel.load(PAIR_MODEL_FILE)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from imgmatch.features.extract import Features
 
 LARGEST_DISTANCE = 0.75  # squared, of unit descriptors: pairs farther apart are chance
-LEAST_POINTS = 4
+LEAST_ALIGNED = 4
 FAR = 128.0
 """Bits between the fingerprints of two unrelated pictures: what is taken where one of them has none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredPicture:
     """A stored picture as verification sees it.
 
     Attributes:
@@ -42,8 +42,8 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What the learned rule judges, in this order. All are floats; NaN where no thumbnail was there to compare with.
+class PairFeatures:
+    """What the pair model judges, in this order. All are floats; NaN where no thumbnail was there to compare with.
 
     points: distinct points that agree. stored_rate, query_rate: their share of the points each picture has inside the
     shared part. distance: mean squared distance of their descriptors. error: see `Alignment`. stretch: ratio of axes.
@@ -83,7 +83,7 @@ class Verified:
     """
 
     alignment: Alignment
-    figures: Figures
+    figures: PairFeatures
     mirrored: bool
     outline_query: npt.NDArray[np.float64]
     outline_stored: npt.NDArray[np.float64]
@@ -113,13 +113,13 @@ class Query:
 
     def verify(
         self,
-        known: Known,
+        known: StoredPicture,
         codebook: Codebook,
         *,
         mirrored: bool,
         apart: float = FAR,
         rotation: int | None = None,
-        least: int = LEAST_POINTS,
+        least: int = LEAST_ALIGNED,
     ) -> list[Verified]:
         """The ways in which a stored picture lies in the query: by points, and frame on frame; none where none holds.
 
@@ -144,7 +144,7 @@ class Query:
         ]
 
     def _compared(
-        self, alignment: Alignment, known: Known, distances: F32, apart: float, *, mirrored: bool
+        self, alignment: Alignment, known: StoredPicture, distances: F32, apart: float, *, mirrored: bool
     ) -> Verified | None:
         features, stored = self._sides[mirrored], known.features
         matrix, agreement = alignment.matrix, None
@@ -172,7 +172,7 @@ def _figures(
     shape: Shape,
     distance: float,
     apart: float,
-) -> Figures:
+) -> PairFeatures:
     moved = features.points[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
     back = np.linalg.inv(alignment.matrix[:, :2])
     returned = (stored.points[:, :2] - alignment.matrix[:, 2]) @ back.T
@@ -191,7 +191,7 @@ def _figures(
             agreement.windows,
             agreement.bits,
         )
-    return Figures(
+    return PairFeatures(
         float(alignment.points),
         min(1.0, alignment.points / max(visible, 1)),
         min(1.0, alignment.points / max(shown, 1)),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.base import Hits
-    from imgmatch.matching.verification import Judged, Wanted
+    from imgmatch.matching.verification import CheckOptions, Judged
 
 
 @dataclass(slots=True, order=True)
@@ -43,7 +43,7 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def answer(connection: Session, name: str, query: Description, judged: Judged, wanted: Wanted) -> CheckResult:
+def answer(connection: Session, name: str, query: Description, judged: Judged, wanted: CheckOptions) -> CheckResult:
     """Look up who carries the pictures that passed and rank them by distinct accounts."""
     partial = {stored.id: (stored, judged.partial[row]) for row, stored in photos_showing(connection, judged.partial)}
     ranked = _rank(connection, query, judged, partial.values(), wanted.account)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from imgmatch.engines.base import Candidate
     from imgmatch.engines.header import Header
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
-    from imgmatch.features.pair_model import Rule
+    from imgmatch.features.pair_model import PairModel
     from imgmatch.matching.evidence import Near
-    from imgmatch.matching.verification import Wanted
+    from imgmatch.matching.verification import CheckOptions
     from imgmatch.model import NamedPhoto
 
 _NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
@@ -43,7 +43,7 @@ class Checker:
         self._header = header
 
     def answers(
-        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: Wanted, rule: Rule | None
+        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None
     ) -> list[CheckResult]:
         """The answer for each photo of a batch, described already; see ``Index.answers``."""
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
@@ -79,7 +79,7 @@ class Checker:
         found = iter(self._features.search(asked, MOST_CANDIDATES) if asked else ())
         return [next(found) if query.asked is not None else [] for query in queries]
 
-    def _verifier(self, connection: Session, rule: Rule | None) -> Verifier:
+    def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:
         if rule is None:
             rule = calibrated(rules.shipped(), latest_calibration(connection))
         return Verifier(self._header.codebook, self._header.hashers[0], rule)

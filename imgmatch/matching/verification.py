@@ -1,10 +1,10 @@
-"""From candidates to evidence: what an engine returned is laid over the query and judged by the learned rule."""
+"""From candidates to evidence: what an engine returned is compared with the query and judged by the pair model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,19 +12,22 @@ from imgmatch import registry
 from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
 from imgmatch.features import pair_model as rules
 from imgmatch.features.record import open_thumbnail, unpack
-from imgmatch.features.verify import Known, Query
+from imgmatch.features.verify import Query, StoredPicture
 from imgmatch.matching.evidence import Near, apart, evidence_of, is_related, nearest_of, turned_back
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from imgmatch.catalog.calibrations import Calibration
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.base import Candidate
-    from imgmatch.features.pair_model import Rule
+    from imgmatch.features.codebook import F32
+    from imgmatch.features.pair_model import F64, PairModel
     from imgmatch.features.verify import Verified
+
+Key = TypeVar("Key", bound=Hashable)
 
 MOST_NEAR = 40
 """Fingerprints, the nearest first, that are verified by their pictures; the rest is judged by its bits alone."""
@@ -34,14 +37,14 @@ MOST_CANDIDATES = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CheckOptions:
     """What the asker wants to see.
 
     Attributes:
         account: leave out this account's own photos.
         limit: how many accounts at the most.
         related: also show other shots of the same moment.
-        min_score: what a copy scores at least; ``None`` takes the learned rule's own.
+        min_score: what a copy scores at least; ``None`` takes the pair model's own.
         max_distance: bits in which a copy's fingerprint may differ, no more of them being looked at; ``None`` takes the
             hasher's own, and looks further where pictures can be verified.
     """
@@ -79,7 +82,7 @@ class _Claim:
 class Verifier:
     """Judges the candidates of queries."""
 
-    def __init__(self, codebook: str, hasher: str, rule: Rule | None = None) -> None:
+    def __init__(self, codebook: str, hasher: str, rule: PairModel | None = None) -> None:
         """``codebook`` and ``hasher`` by name; ``rule`` is the one that ships, unless another was fitted."""
         self._codebook = registry.codebook(codebook)
         self._hasher = hasher
@@ -92,7 +95,7 @@ class Verifier:
         query: Description,
         near: Mapping[int, Near],
         candidates: Sequence[Candidate],
-        wanted: Wanted,
+        wanted: CheckOptions,
     ) -> Judged:
         """Which of these are copies and, if they are wanted, which are other shots of the same moment.
 
@@ -138,7 +141,7 @@ class Verifier:
     def _verified(
         self, connection: Session, query: Description, claims: Iterable[_Claim]
     ) -> dict[int, tuple[float, Verified]]:
-        """Of each picture the way it lies in the query that the rule likes best, with its score."""
+        """Of each picture the way it lies in the query that the pair model likes best, with its score."""
         waiting = list(dict.fromkeys(claims))
         if query.asked is None or not waiting:
             return {}
@@ -150,27 +153,17 @@ class Verifier:
             if (row := rows.get(claim.row)) is not None
             for way in self._ways(asked, known_picture(row.record, row.thumbnail), claim)
         ]
-        return self._best(ways)
+        return best_ways(ways, self.rule.scores)
 
-    def _ways(self, asked: Query, known: Known, claim: _Claim) -> list[Verified]:
+    def _ways(self, asked: Query, known: StoredPicture, claim: _Claim) -> list[Verified]:
         rotation = None if claim.near is None else turned_back(ORIENTATIONS[claim.near.orientation])
         return asked.verify(known, self._codebook, mirrored=claim.mirrored, apart=claim.apart, rotation=rotation)
 
-    def _best(self, ways: Sequence[tuple[int, Verified]]) -> dict[int, tuple[float, Verified]]:
-        if not ways:
-            return {}
-        scores = self.rule.scores(np.stack([verified.figures.row() for _, verified in ways]))
-        best: dict[int, tuple[float, Verified]] = {}
-        for (row, verified), score in zip(ways, scores.tolist(), strict=True):
-            if row not in best or score > best[row][0]:
-                best[row] = (score, verified)
-        return best
-
     def pair(self, query: Description, stored: Description, max_distance: int) -> Evidence:
-        """The evidence for two photos, whether or not it makes them copies; see `Rule.accept` for that."""
+        """The evidence for two photos, whether or not it makes them copies; see `PairModel.accept` for that."""
         near = self._near(query, stored)
         ways = self._pair_ways(query, stored, near, max_distance)
-        verified = self._best([(0, way) for way in ways]).get(0)
+        verified = best_ways([(0, way) for way in ways], self.rule.scores).get(0)
         if verified is None:
             return self._unverified(near)
         if _is_near(query, near, max_distance):
@@ -179,9 +172,10 @@ class Verifier:
         return replace(evidence_of(verified, Kind.RELATED if related else Kind.PARTIAL), distance=near.distance)
 
     def pair_odds(self, query: Description, stored: Description, max_distance: int) -> float | None:
-        """The rule's log odds for two photos, not calibrated; ``None`` where neither lies in the other."""
+        """The pair model's log odds for two photos, not calibrated; ``None`` where neither lies in the other."""
         ways = self._pair_ways(query, stored, self._near(query, stored), max_distance)
-        return float(self.rule.log_odds(np.stack([way.figures.row() for way in ways])).max()) if ways else None
+        best = best_ways([(0, way) for way in ways], self.rule.log_odds).get(0)
+        return None if best is None else best[0]
 
     def _near(self, query: Description, stored: Description) -> Near:
         return nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
@@ -212,13 +206,33 @@ def _is_near(query: Description, near: Near, max_distance: int) -> bool:
     return near.distance <= max_distance and query.flat is None
 
 
-def calibrated(rule: Rule, calibration: Calibration | None) -> Rule:
-    """The rule as an operator's own decisions have calibrated it."""
+def best_ways(ways: Sequence[tuple[Key, Verified]], judge: Callable[[F32], F64]) -> dict[Key, tuple[float, Verified]]:
+    """Of each pair of pictures the way one lies in the other that the pair model likes best: for all who verify.
+
+    Args:
+        ways: each under what names the pair; of two that are liked the same the first counts.
+        judge: gives rows of pair features, shape (n, features), what is compared: scores, or log odds.
+
+    Returns:
+        what the best way was given, and the way; nothing under a pair that has none.
+    """
+    if not ways:
+        return {}
+    found = judge(np.stack([verified.figures.row() for _, verified in ways]))
+    best: dict[Key, tuple[float, Verified]] = {}
+    for (key, verified), value in zip(ways, found.tolist(), strict=True):
+        if key not in best or value > best[key][0]:
+            best[key] = (value, verified)
+    return best
+
+
+def calibrated(rule: PairModel, calibration: Calibration | None) -> PairModel:
+    """The pair model as an operator's own decisions have calibrated it."""
     if calibration is None:
         return rule
     return replace(rule, calibration=np.array([calibration.slope, calibration.shift]), accept=calibration.accept)
 
 
-def known_picture(record: bytes, thumbnail: bytes | None) -> Known:
+def known_picture(record: bytes, thumbnail: bytes | None) -> StoredPicture:
     """A picture as the catalog keeps it, ready to be verified."""
-    return Known(unpack(record), open_thumbnail(thumbnail) if thumbnail else None)
+    return StoredPicture(unpack(record), open_thumbnail(thumbnail) if thumbnail else None)

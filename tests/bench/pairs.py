@@ -26,7 +26,7 @@ from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfEngine
-from imgmatch.features.verify import Known, Query
+from imgmatch.features.verify import Query, StoredPicture
 from imgmatch.imaging.limits import Limits
 from imgmatch.matching.evidence import apart, turned_back
 from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
@@ -57,7 +57,7 @@ class Shelf:
     """Stored pictures with everything a check needs of them."""
 
     paths: list[Path]
-    known: list[Known]
+    known: list[StoredPicture]
     bits: NDArray[np.uint8]
     engine: IvfEngine
 

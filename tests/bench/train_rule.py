@@ -24,8 +24,8 @@ from pairs import NEAR, Found, Shelf, ask_all, shelf_of, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from imgmatch.features.pair_model import DEPTH, Rule
-from imgmatch.features.verify import Figures
+from imgmatch.features.pair_model import DEPTH, PairModel
+from imgmatch.features.verify import PairFeatures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ LEAST_HARD = 10
 RISES = {"points", "stored_rate", "query_rate", "share", "share_well", "mean", "fine", "both"}
 FALLS = {"distance", "error", "stretch", "hole", "bits", "apart"}
 BY_THUMBNAIL = ("share", "share_well", "mean", "fine", "both", "hole", "windows", "bits")
-NAMES = [field.name for field in fields(Figures)]
+NAMES = [field.name for field in fields(PairFeatures)]
 
 FALSE_ANSWERS = 1 / 2_000
 """What the default threshold is set for, in checks of photos that are not in the index; half of what is promised."""
@@ -158,7 +158,7 @@ def best_of(pairs: Pairs, odds: NDArray[np.float64], chosen: NDArray[np.bool_]) 
 
 
 def arrays_of(trees: HistGradientBoostingClassifier) -> dict[str, Any]:
-    """The nodes of all trees in the arrays of `Rule`."""
+    """The nodes of all trees in the arrays of `PairModel`."""
     nodes: list[Any] = [predictors[0].nodes for predictors in trees._predictors]  # noqa: SLF001 -- scikit-learn shows them nowhere else
     size = max(len(one) for one in nodes)
     arrays: dict[str, Any] = {
@@ -246,9 +246,9 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
     accept = max(0.5, float(np.nextafter(false[int(len(false) * FALSE_ANSWERS)], 1)))
     right = best_of(pairs, scores, pairs.copy)[~strange]
     trees = fitted(pairs.figures, pairs.copy, weights_of(pairs.figures, pairs.copy), SEED)
-    rule = Rule(**arrays_of(trees), calibration=calibration, accept=round(accept, 4))
+    rule = PairModel(**arrays_of(trees), calibration=calibration, accept=round(accept, 4))
     rule.save(out)
-    again = Rule.load(out).log_odds(pairs.figures)
+    again = PairModel.load(out).log_odds(pairs.figures)
     return {
         "pairs": len(pairs.copy),
         "copies": int(pairs.copy.sum()),

@@ -31,7 +31,7 @@ from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
-from imgmatch.features.pair_model import Rule
+from imgmatch.features.pair_model import PairModel
 from imgmatch.features.verify import Query
 from imgmatch.imaging.limits import Limits
 from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
@@ -277,8 +277,8 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
     print_recall(recall, thresholds)
     accept = float(1 / (1 + np.exp(-(slope * thresholds[ALLOWED] + shift))))
     trees = fitted(ties.figures, ties.copy, weights, SEED)
-    Rule(**arrays_of(trees), calibration=calibration, accept=accept).save(out)
-    again = Rule.load(out).log_odds(ties.figures)
+    PairModel(**arrays_of(trees), calibration=calibration, accept=accept).save(out)
+    again = PairModel.load(out).log_odds(ties.figures)
     return {
         "pictures": len(ties.every),
         "copies": len(recall.edit),

@@ -18,9 +18,9 @@ from imgmatch.clustering.judging import judge
 from imgmatch.clustering.nodes import Nodes, read_nodes
 from imgmatch.clustering.run import LEASE
 from imgmatch.clustering.search import is_searched, search_new
-from imgmatch.features.pair_model import shipped_ties
+from imgmatch.features.pair_model import shipped_for_pairs
 from imgmatch.index import Index
-from imgmatch.matching.stored_pairs import rule_name
+from imgmatch.matching.stored_pairs import pair_model_name
 from imgmatch.model import NewPhoto, Searched
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Searching:
         """Pairs of pictures, numbered as they were planted, that the pair model takes for copies."""
         order = {row: number for number, row in enumerate(self.nodes().pictures)}
         odds = np.array([tie.log_odds for tie in self.ties()])
-        passed = shipped_ties().probabilities(odds) >= shipped_ties().accept
+        passed = shipped_for_pairs().probabilities(odds) >= shipped_for_pairs().accept
         return {(order[tie.low], order[tie.high]) for tie, passes in zip(self.ties(), passed, strict=True) if passes}
 
 
@@ -163,7 +163,7 @@ def test_progress_is_heard_of_and_how_far_was_searched_is_kept_batch_by_batch(
     assert searched.search().pictures == 5
     assert searched.heard.steps == [("pictures searched", done, 5) for done in (2, 4, 5)]
     with searched.index.parts.catalog.read() as session:
-        rule = rule_name(searched.index.parts.folder.header().codebook)
+        rule = pair_model_name(searched.index.parts.folder.header().codebook)
         assert search_watermark(session, rule) == max(searched.nodes().pictures)
 
 
@@ -174,7 +174,7 @@ def test_a_search_that_was_killed_goes_on_where_it_was(searched: Searching) -> N
         searched.plant(name, image)
         rows = list(searched.nodes().pictures)
     with searched.index.parts.catalog.write() as session:
-        store_search_watermark(session, rule_name(searched.index.parts.folder.header().codebook), rows[1])
+        store_search_watermark(session, pair_model_name(searched.index.parts.folder.header().codebook), rows[1])
     assert searched.search().pictures == 1
     assert searched.copies() == {(0, 2)}
 

@@ -17,7 +17,7 @@ from imgmatch.features.align import Pairs, align, pair
 from imgmatch.features.codebook import Codebook, floats
 from imgmatch.features.extract import STORED, Features, extract, extract_query
 from imgmatch.features.record import open_thumbnail, pack, thumbnail, unpack
-from imgmatch.features.verify import Known, Query
+from imgmatch.features.verify import Query, StoredPicture
 from imgmatch.model import ORIENTATIONS, Orientation
 
 BOOK = Codebook.load(Path(features.__file__).parent / "data" / "codebook.npz")
@@ -147,7 +147,7 @@ def test_the_shared_part_has_the_same_corners_and_the_right_share_in_both_pictur
 @pytest.mark.parametrize("turn", ORIENTATIONS)
 def test_frame_on_frame_lays_every_orientation_on_its_picture(turn: Orientation) -> None:
     picture = drawn(8)
-    stored = Known(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
+    stored = StoredPicture(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
     # What has to be turned by so much to show the picture, and stretched on the way.
     back = np.rot90(picture, turn.rotation // 90)
     asked = cv2.resize(np.ascontiguousarray(back[:, ::-1] if turn.mirrored else back), (300, 260))
@@ -166,7 +166,7 @@ def test_a_crop_is_verified_with_its_place(mirrored: bool, with_thumbnail: bool)
     picture = drawn(25)
     crop = np.ascontiguousarray(picture[100:400, 80:330][:, :: -1 if mirrored else 1])
     small = open_thumbnail(thumbnail(picture)) if with_thumbnail else None
-    known = Known(unpack(pack(extract(picture), BOOK)), small)
+    known = StoredPicture(unpack(pack(extract(picture), BOOK)), small)
     (found,) = Query(crop, extract_query(crop, crop)).verify(known, BOOK, mirrored=mirrored)
     assert found.figures.overlap_stored == pytest.approx(250 * 300 / (400 * 520), rel=0.1)
     assert found.figures.overlap_query > 0.95

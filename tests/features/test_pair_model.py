@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.features.pair_model import DEPTH, Rule, shipped, shipped_ties
-from imgmatch.features.verify import Figures
+from imgmatch.features.pair_model import DEPTH, PairModel, shipped, shipped_for_pairs
+from imgmatch.features.verify import PairFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAMES = [field.name for field in fields(Figures)]
+NAMES = [field.name for field in fields(PairFeatures)]
 RISES = ("points", "stored_rate", "query_rate", "share", "share_well", "mean", "fine", "both")
 FALLS = ("distance", "error", "stretch", "hole", "bits", "apart")
 HIGH = {"points": 100, "distance": 0.8, "error": 0.06, "stretch": 2, "windows": 1, "bits": 1, "apart": 130}
@@ -28,7 +28,7 @@ ROWS = st.lists(st.floats(0, 1), min_size=len(NAMES), max_size=len(NAMES)).map(
 )
 
 
-def slow_log_odds(rule: Rule, row: np.ndarray) -> float:
+def slow_log_odds(rule: PairModel, row: np.ndarray) -> float:
     """One tree after the other, one node after the other."""
     total = rule.base
     for tree in range(len(rule.feature)):
@@ -74,15 +74,15 @@ def test_a_rule_is_read_as_it_was_written() -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "rule.npz"
         shipped().save(path)
-        again = Rule.load(path)
-    for field in fields(Rule):
+        again = PairModel.load(path)
+    for field in fields(PairModel):
         assert np.array_equal(getattr(again, field.name), getattr(shipped(), field.name)), field.name
 
 
-@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([shipped, shipped_ties]))
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([shipped, shipped_for_pairs]))
 @settings(max_examples=20, deadline=None)
 def test_log_odds_stand_for_the_probabilities_that_are_the_scores(
-    rows: list[np.ndarray], rule: Callable[[], Rule]
+    rows: list[np.ndarray], rule: Callable[[], PairModel]
 ) -> None:
     log_odds = rule().log_odds(np.stack(rows))
     probabilities = rule().probabilities(log_odds)
@@ -91,11 +91,11 @@ def test_log_odds_stand_for_the_probabilities_that_are_the_scores(
 
 
 def test_no_log_odds_stand_for_no_probabilities() -> None:
-    assert shipped_ties().probabilities(np.empty(0)).shape == (0,)
+    assert shipped_for_pairs().probabilities(np.empty(0)).shape == (0,)
 
 
 def test_the_rule_for_stored_pictures_is_another() -> None:
-    rule = shipped_ties()
-    assert rule is shipped_ties()
+    rule = shipped_for_pairs()
+    assert rule is shipped_for_pairs()
     assert not np.array_equal(rule.value, shipped().value)
     assert 0 < rule.accept < 1

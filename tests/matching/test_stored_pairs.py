@@ -22,12 +22,12 @@ from imgmatch.matching.evidence import apart
 from imgmatch.matching.stored_pairs import (
     LEAST_OUTLINED,
     NOWHERE,
-    Asking,
-    Claim,
+    PairCandidate,
     PairJudge,
-    asking,
-    rule_name,
+    StoredQuery,
+    pair_model_name,
     stored_features,
+    stored_query,
 )
 from imgmatch.model import NewPhoto
 from imgmatch.registry import DEFAULT_CODEBOOK
@@ -61,18 +61,18 @@ class Kept:
     known: dict[int, FeatureRow]
     bits: dict[int, bytes]
 
-    def asking(self, name: str, **changed: object) -> Asking:
+    def asking(self, name: str, **changed: object) -> StoredQuery:
         row = self.rows[name]
         known = replace(self.known[row], **changed)  # type: ignore[arg-type]
-        return asking(
+        return stored_query(
             row,
             known,
             self.index.parts.hasher.estimated_orientations(np.frombuffer(self.bits[row], np.uint8)[None])[:, 0],
         )
 
-    def claim(self, name: str, *, mirrored: bool, **changed: object) -> Claim:
+    def claim(self, name: str, *, mirrored: bool, **changed: object) -> PairCandidate:
         row = self.rows[name]
-        return Claim(row, replace(self.known[row], **changed), self.bits[row], mirrored)  # type: ignore[arg-type]
+        return PairCandidate(row, replace(self.known[row], **changed), self.bits[row], mirrored)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def judged(kept: Kept, one: str, other: str, *, mirrored: bool) -> PairScore:
 
 
 def score(tie: PairScore) -> float:
-    return float(rules.shipped_ties().probabilities(np.array([tie.log_odds]))[0])
+    return float(rules.shipped_for_pairs().probabilities(np.array([tie.log_odds]))[0])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_outlines_are_told_of_each_picture_corner_by_corner_whichever_was_asked_
 
 @pytest.mark.parametrize("name", ["first", "mirrored", "both", "crop", "stranger0", "stranger1"])
 def test_only_pairs_that_may_be_copies_have_outlines_and_those_lie_within_their_pictures(kept: Kept, name: str) -> None:
-    rule = rules.shipped_ties()
+    rule = rules.shipped_for_pairs()
     claims = [kept.claim(name, mirrored=way) for way in (True, False)]
     ties = PairJudge(DEFAULT_CODEBOOK, rule).judge([(kept.asking("whole"), claims)])
     assert any(tie.outline_low for tie in ties) != name.startswith("stranger")
@@ -163,7 +163,7 @@ def test_only_pairs_that_may_be_copies_have_outlines_and_those_lie_within_their_
 
 @pytest.mark.parametrize(("copy", "mirrored"), [("crop", False), ("first", False), ("mirrored", True), ("both", True)])
 def test_a_crop_is_accepted_from_either_side_and_a_stranger_refused(kept: Kept, copy: str, *, mirrored: bool) -> None:
-    accept = rules.shipped_ties().accept
+    accept = rules.shipped_for_pairs().accept
     assert score(judged(kept, "whole", copy, mirrored=mirrored)) >= accept
     assert score(judged(kept, copy, "whole", mirrored=mirrored)) >= accept
     for stranger in ("stranger0", "stranger1"):
@@ -199,7 +199,7 @@ def test_without_thumbnails_pictures_are_judged_by_their_points_alone(
     assert [tie.agreement for tie in ties] == [None, None]
     assert ties[0].overlap_high == pytest.approx(1, abs=0.05)
     assert ties[0].log_odds > ties[1].log_odds
-    assert score(ties[1]) < rules.shipped_ties().accept
+    assert score(ties[1]) < rules.shipped_for_pairs().accept
 
 
 def test_stored_features_are_searched_for_with_their_places_and_what_their_codes_stand_for(kept: Kept) -> None:
@@ -218,20 +218,20 @@ def test_a_picture_that_was_read_again_is_asked_for_with_all_that_was_read(kept:
     assert isinstance(reply, Description)
     assert reply.asked is not None
     turned = np.frombuffer(reply.orientations["phash"], np.uint8).reshape(8, 32)
-    again = asking(row, kept.known[row], turned, reply.asked)
+    again = stored_query(row, kept.known[row], turned, reply.asked)
     assert (again.again, kept.asking("whole").again) == (True, False)
     assert len(again.features.points) > len(kept.asking("whole").features.points)
     assert again.picture.size > kept.asking("whole").picture.size
     (tie,) = PairJudge(DEFAULT_CODEBOOK).judge([(again, [kept.claim("crop", mirrored=False)])])
-    assert score(tie) >= rules.shipped_ties().accept
+    assert score(tie) >= rules.shipped_for_pairs().accept
     assert apart(again.turned, kept.bits[row]) == apart(kept.asking("whole").turned, kept.bits[row]) == 0
 
 
 def test_another_rule_judges_where_one_was_fitted(kept: Kept) -> None:
-    rule = replace(rules.shipped_ties(), base=rules.shipped_ties().base + 5)
+    rule = replace(rules.shipped_for_pairs(), base=rules.shipped_for_pairs().base + 5)
     judge = PairJudge(DEFAULT_CODEBOOK, rule)
     assert judge.rule is rule
-    assert PairJudge(DEFAULT_CODEBOOK).rule is rules.shipped_ties()
+    assert PairJudge(DEFAULT_CODEBOOK).rule is rules.shipped_for_pairs()
     (tie,) = judge.judge([(kept.asking("whole"), [kept.claim("crop", mirrored=False)])])
     assert tie.log_odds == pytest.approx(judged(kept, "whole", "crop", mirrored=False).log_odds + 5, abs=0.01)
 
@@ -239,12 +239,12 @@ def test_another_rule_judges_where_one_was_fitted(kept: Kept) -> None:
 def test_the_name_of_the_rule_changes_with_its_file_and_with_the_codebook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = rule_name("book")
-    assert name == rule_name("book") != rule_name("other")
+    name = pair_model_name("book")
+    assert name == pair_model_name("book") != pair_model_name("other")
     assert name.startswith("book ")
     copy = tmp_path / "ties.npz"
-    copy.write_bytes(rules.TIES.read_bytes())
-    monkeypatch.setattr(rules, "TIES", copy)
-    assert rule_name("book") == name
+    copy.write_bytes(rules.PAIR_MODEL_FILE.read_bytes())
+    monkeypatch.setattr(rules, "PAIR_MODEL_FILE", copy)
+    assert pair_model_name("book") == name
     copy.write_bytes(copy.read_bytes() + b"\0")
-    assert rule_name("book") != name
+    assert pair_model_name("book") != name
