@@ -94,7 +94,7 @@ def calibrate(
 def _log_odds(
     parts: Parts, rule: PairModel, pairs: Sequence[Labelled]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The rule's own log odds for each usable pair, and whether it is one of copies."""
+    """The pair model's own log odds for each usable pair, and whether it is one of copies."""
     jobs = [(pair.query, job_of(pair.query, query=True)) for pair in pairs]
     jobs += [(pair.stored, job_of(pair.stored)) for pair in pairs]
     replies = [reply for _, reply in parts.runner.describe(jobs, lambda item: item[1])]

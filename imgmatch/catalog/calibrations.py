@@ -19,7 +19,7 @@ class Calibration:
     """A fit to an operator's own decisions.
 
     Attributes:
-        slope: what the rule's log odds are multiplied by.
+        slope: what the pair model's log odds are multiplied by.
         shift: what is added to them.
         accept: score from which a check calls a candidate a copy.
         pairs: labelled pairs it was fitted to; 0 where only ``accept`` was chosen.

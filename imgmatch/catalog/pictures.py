@@ -1,4 +1,4 @@
-"""What a night looks at: pictures by their fingerprints and features, and the photos that show them."""
+"""What a run looks at: pictures by their fingerprints and features, and the photos that show them."""
 
 from __future__ import annotations
 

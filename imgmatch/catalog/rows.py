@@ -1,4 +1,4 @@
-"""What passes between the catalog and the floors above it."""
+"""What passes between the catalog and the layers above it."""
 
 from __future__ import annotations
 

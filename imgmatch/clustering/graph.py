@@ -115,8 +115,8 @@ def _drawn(
     session: Session, nodes: Nodes, near: NearPairs, cannot_link: CannotLinkNodes, options: ClusteringOptions
 ) -> Graph:
     """Leave out what was dismissed or refused, gather, take collages apart, and let medoids confirm who belongs."""
-    known = [tie for tie in read_pair_scores(session, nodes.pictures) if tie.low in nodes.pictures]
-    judged = {(tie.low, tie.high) for tie in known}
+    known = [pair for pair in read_pair_scores(session, nodes.pictures) if pair.low in nodes.pictures]
+    judged = {(pair.low, pair.high) for pair in known}
     near = _chosen(near, ~cannot_link.mask(near.left, near.right))
     scored = _scored(known, nodes, options)
     loose = _is_loose(near, nodes, options.sure_distance)
@@ -190,17 +190,17 @@ def _unjudged(one: int, other: int, ways: tuple[Way, ...], nodes: Nodes) -> Unju
 
 def _scored(known: Sequence[PairScore], nodes: Nodes, options: ClusteringOptions) -> NodePairs:
     """Pairs that count, by nodes; of several between two nodes the best."""
-    odds = np.array([tie.log_odds for tie in known], np.float64)
+    odds = np.array([pair.log_odds for pair in known], np.float64)
     scores = pair_model.shipped_for_pairs().probabilities(odds).tolist()
     best: NodePairs = {}
-    for tie, score in zip(known, scores, strict=True):
-        ends = nodes.pictures[tie.low], nodes.pictures[tie.high]
+    for pair, score in zip(known, scores, strict=True):
+        ends = nodes.pictures[pair.low], nodes.pictures[pair.high]
         if score < options.min_score or ends[0] == ends[1]:
             continue
         for one, other in product(*(nodes.of_picture(end) for end in ends)):
             key = (min(one, other), max(one, other))
             if key not in best or score > best[key][1]:
-                best[key] = tie, score
+                best[key] = pair, score
     return best
 
 
@@ -208,10 +208,10 @@ def _whole(scored: NodePairs, edges: Edges, nodes: Nodes) -> Callable[[int, int]
     """What tells which share of one node is seen, and looks the same, in another; all where fingerprints tie them."""
     seen: dict[tuple[int, int], float] = {}
     for low, high in zip(edges.left.tolist(), edges.right.tolist(), strict=True):
-        tie, _ = scored[low, high]
-        in_order = nodes.fingerprints[nodes.pictures[tie.low]] == nodes.fingerprints[low]
-        alike = 1.0 if tie.agreement is None else tie.agreement
-        of_low, of_high = alike * (tie.overlap_low or 0.0), alike * (tie.overlap_high or 0.0)
+        pair, _ = scored[low, high]
+        in_order = nodes.fingerprints[nodes.pictures[pair.low]] == nodes.fingerprints[low]
+        alike = 1.0 if pair.agreement is None else pair.agreement
+        of_low, of_high = alike * (pair.overlap_low or 0.0), alike * (pair.overlap_high or 0.0)
         seen[low, high], seen[high, low] = (of_low, of_high) if in_order else (of_high, of_low)
     return lambda one, other: seen.get((one, other), 1.0)
 

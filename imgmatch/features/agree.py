@@ -1,6 +1,6 @@
 """Whether two aligned pictures show the same thing: block by block, so that a sticker spoils only its own blocks.
 
-The query is laid over the stored thumbnail and every 9x9 window with texture is compared by normalised
+The query is drawn over the stored thumbnail and every 9x9 window with texture is compared by normalised
 cross-correlation. A correlation over the whole picture would lose masked, framed and overlaid copies.
 """
 
@@ -115,7 +115,7 @@ class _Windows:
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
-    """The query laid over the thumbnail: pixels (height, width) float32 of both, mask, windows, values (k,) of them."""
+    """The query drawn over the thumbnail: pixels (height, width) float32 of both, mask, windows, their values (k,)."""
 
     stored: F32
     drawn: F32

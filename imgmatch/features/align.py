@@ -107,7 +107,7 @@ def align(query: F32, stored: F32, pairs: Pairs, least: int) -> Alignment | None
 
 
 def frame_on_frame(query: tuple[float, float], stored: tuple[float, float], rotation: int) -> npt.NDArray[np.float64]:
-    """(2, 3) float64: the whole query, turned clockwise by 0, 90, 180 or 270 degrees, laid over the whole photo.
+    """(2, 3) float64: the whole query, turned clockwise by 0, 90, 180 or 270 degrees, placed on the whole photo.
 
     query, stored: width and height in longest sides.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F64 = npt.NDArray[np.float64]
 
 PAIR_MODEL_FILE = Path(__file__).parent / "data" / "stored_pair_model.npz"
-"""The rule for stored pictures; ties on record say which one judged them."""
+"""The model for stored pictures; pair scores on record say which one gave them."""
 
 DEPTH = 6
 """No tree is deeper."""
@@ -87,14 +87,14 @@ def _probability(log_odds: F64) -> F64:
 
 @cache
 def shipped() -> PairModel:
-    """The rule that comes with the package."""
+    """The model that comes with the package."""
     return PairModel.load(Path(__file__).parent / "data" / "pair_model.npz")
 
 
 @cache
 def shipped_for_pairs() -> PairModel:
-    """The rule that comes with the package for stored pictures laid over stored pictures, as a night meets them.
+    """The model that comes with the package for stored pictures compared with stored pictures, as runs do.
 
-    Fitted by ``tests/bench/train_ties.py``; far stricter, because a night looks at every picture of an index.
+    Fitted by ``tests/bench/train_ties.py``; far stricter, because a run looks at every picture of an index.
     """
     return PairModel.load(PAIR_MODEL_FILE)

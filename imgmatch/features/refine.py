@@ -36,7 +36,7 @@ def normalise(picture: F32) -> F32:
 def correction(stored: F32, drawn: F32, mask: U8) -> F64 | None:
     """(2, 3) float64: affine, in pixels of the thumbnail, to apply after the alignment; None where it does not hold.
 
-    stored, drawn: (height, width) float32, the thumbnail and the query laid over it. mask: where the query is.
+    stored, drawn: (height, width) float32, the thumbnail and the query drawn over it. mask: where the query is.
     """
     fixed, moving = normalise(stored), normalise(drawn)
     height, width = fixed.shape

@@ -1,8 +1,8 @@
-"""Candidate to evidence: match points again in full, align, lay over each other, and write down the figures.
+"""Candidate to evidence: match points again in full, align, compare window by window, and give the pair features.
 
 The engine compares a query with ten neighbours a point; here all points of one stored picture are compared with all of
-the query, which finds pairs that the engine never saw. A picture whose fingerprint is near is also laid over the query
-frame on frame, which serves where blur or smallness have left no points.
+the query, which finds pairs that the engine never saw. A picture whose fingerprint is near is also aligned with the
+query frame on frame, which serves where blur or smallness have left no points.
 """
 
 from __future__ import annotations

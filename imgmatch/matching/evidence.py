@@ -76,7 +76,7 @@ def turned_back(turn: Orientation) -> int:
 
 
 def outline_of(corners: NDArray[np.float64]) -> Outline:
-    """Corners of shape (k, 2) as they are told and kept: within the picture, to a ten thousandth of its sides."""
+    """Corners of shape (k, 2) as they are shown and kept: within the picture, to a ten thousandth of its sides."""
     return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
 
 

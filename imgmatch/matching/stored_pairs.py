@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from imgmatch.model import Outline
 
 LEAST_AGREEING = 6
-"""Distinct points that must agree before two pictures are compared. With fewer the rule ties one pair of
+"""Distinct points that must agree before two pictures are compared. With fewer the model takes one pair of
 copies in four hundred; half of all strangers that would be compared are spared."""
 
 NOWHERE = -40.0
