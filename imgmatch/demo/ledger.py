@@ -23,7 +23,7 @@ _QUALITIES = (80, 84, 88, 88, 90, 92)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerRow:
     """One line of the manifest, with the names of its columns."""
 
     account: str
@@ -44,7 +44,7 @@ class Ledger:
 
     def __init__(self, folder: Path, rng: np.random.Generator) -> None:
         self.rng = rng
-        self.rows: list[Row] = []
+        self.rows: list[LedgerRow] = []
         self._folder = folder
         self._free_ids = list(rng.permutation(np.arange(1000, 10000)))
         self._profiles: dict[str, tuple[str, str]] = {}
@@ -71,11 +71,11 @@ class Ledger:
         image.save(packed, "JPEG", quality=_QUALITIES[self.rng.integers(len(_QUALITIES))])
         return packed.getvalue()
 
-    def add_picture(self, account: str, image: Image.Image, *, day: float) -> Row:
+    def add_picture(self, account: str, image: Image.Image, *, day: float) -> LedgerRow:
         """Writes a picture on an account, first seen ``day`` days after the opening."""
         return self.add_bytes(account, self.pack(image), day=day)
 
-    def add_bytes(self, account: str, content: bytes, *, day: float) -> Row:
+    def add_bytes(self, account: str, content: bytes, *, day: float) -> LedgerRow:
         """Writes the bytes of a file on an account, first seen ``day`` days after the opening."""
         name, land = self._profiles[account]
         number = 1 + sum(row.account == account for row in self.rows)
@@ -84,7 +84,7 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         seen_at = (_OPENING + timedelta(seconds=round(day * 86400))).strftime("%Y-%m-%dT%H:%M:%SZ")
-        row = Row(account, photo, name, seen_at, f"p{len(self.rows) + 1:04d}", land)
+        row = LedgerRow(account, photo, name, seen_at, f"p{len(self.rows) + 1:04d}", land)
         self.rows.append(row)
         return row
 
