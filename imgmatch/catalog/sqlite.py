@@ -50,8 +50,9 @@ _READERS_GONE = 60.0
 _EMPTYING_MS = 500
 """Writers have to wait while the log is being emptied: it is tried for so long, and again after a pause."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
-"""Seconds between two looks whether the file is free. SQLite's own are up to 0.1: ten writers would hardly meet one."""
+_FIRST_PAUSE, _SHORTEST_PAUSE, _IMPATIENCE = 0.01, 0.001, 0.8
+"""Seconds between two looks whether the file is free, and by what the next pause is shorter. SQLite waits longer and
+longer, up to 0.1 s: where many write without a pause, newcomers then overtake those who wait already."""
 
 _PRIMARY_CODE = 0xFF
 
@@ -179,7 +180,7 @@ def _begin_writing(connection: Connection, patience: float) -> None:
         else:
             return
         time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 -- so that two do not look in step
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = max(_IMPATIENCE * pause, _SHORTEST_PAUSE)
 
 
 def _milliseconds(seconds: float) -> int:
