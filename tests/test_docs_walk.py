@@ -73,6 +73,14 @@ def entered_by(*arguments: str) -> list[str]:
     return order
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_workers() -> Iterator[None]:
+    """A pool that the session has open already would be met later than one that the command opens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "DEFAULT_RUNNER", "processes")
+        yield
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Accounts that share a picture, and its crop."""
