@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.lookups import PHOTO_COLUMNS
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.model import Evidence, Kind
 
@@ -65,16 +66,6 @@ class KeptGroup:
 _GROUP = tuple(
     schema.groups.c[name]
     for name in ("id", "name", "medoid", "medoid_photo", "common", "diameter", "bank", "decision", "decided", "ring_id")
-)
-_PHOTO = (
-    schema.photos.c.id,
-    schema.photos.c.photo_id,
-    schema.accounts.c.account,
-    schema.accounts.c.name,
-    schema.photos.c.label,
-    schema.photos.c.seen_at,
-    schema.photos.c.sha256,
-    schema.photos.c.pixels,
 )
 _EVIDENCE = tuple(
     schema.group_photos.c[name]
@@ -178,15 +169,15 @@ def _kept(session: Session, rows: Sequence[Any]) -> Iterator[KeptGroup]:
     photos: dict[int, list[KeptPhoto]] = defaultdict(list)
     members = schema.group_photos
     joined = (
-        select(members.c.group_id, *_PHOTO, *_EVIDENCE)
+        select(members.c.group_id, *PHOTO_COLUMNS, *_EVIDENCE)
         .join(schema.photos, schema.photos.c.id == members.c.photo_row)
         .join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
         .where(members.c.group_id.in_(ids))
         .order_by(members.c.group_id, members.c.place)
     )
     for group_id, *columns in session.sql.execute(joined):
-        stored = StoredPhoto(*columns[: len(_PHOTO)])
-        photos[group_id].append(KeptPhoto(stored, _evidence(*columns[len(_PHOTO) :])))
+        stored = StoredPhoto(*columns[: len(PHOTO_COLUMNS)])
+        photos[group_id].append(KeptPhoto(stored, _evidence(*columns[len(PHOTO_COLUMNS) :])))
     for row, name, medoid, medoid_photo, common, diameter, *said, ring in rows:
         if photos[row]:
             bank, decision, decided = said

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-_PHOTO = (
+PHOTO_COLUMNS = (
     schema.photos.c.id,
     schema.photos.c.photo_id,
     schema.accounts.c.account,
@@ -30,12 +30,13 @@ _PHOTO = (
     schema.photos.c.sha256,
     schema.photos.c.pixels,
 )
+"""What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
 
 def _photos_by_fingerprint() -> Select[Any]:
     links = schema.photo_fingerprints
     return (
-        select(links.c.fingerprint_id, *_PHOTO)
+        select(links.c.fingerprint_id, *PHOTO_COLUMNS)
         .join(schema.photos, schema.photos.c.id == links.c.photo_id)
         .join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
     )
@@ -81,7 +82,7 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
     table, photos = schema.features.c, schema.photos.c
     for chunk in chunks(feature_ids):
         query = (
-            select(table.id, *_PHOTO)
+            select(table.id, *PHOTO_COLUMNS)
             .join(schema.photos, photos.pixels == table.pixels)
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)
             .where(table.id.in_(chunk))
