@@ -72,3 +72,13 @@ def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
         "assert {'numpy', 'sqlalchemy'} <= set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_index_loads_no_decoder_of_pictures_for_that_is_the_workers_part() -> None:
+    program = (
+        "import sys, imgmatch\n"
+        "imgmatch.Index\n"
+        "decoders = {'PIL', 'pillow_heif'}\n"
+        "assert not decoders & set(sys.modules), decoders & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

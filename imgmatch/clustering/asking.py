@@ -11,7 +11,7 @@ from imgmatch.catalog.features import features_by_id
 from imgmatch.catalog.pictures import files_of_pictures
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import Description, Job
-from imgmatch.imaging.picture import KEPT, SMALL_SIDE
+from imgmatch.imaging.sizes import KEPT, SMALL_SIDE
 from imgmatch.matching.stored_pairs import stored_query
 from imgmatch.model import FINGERPRINT_BYTES, Searched
 

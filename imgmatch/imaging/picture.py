@@ -18,6 +18,7 @@ from imgmatch.imaging.colour import to_rgb
 from imgmatch.imaging.files import check_size
 from imgmatch.imaging.grey import to_grey
 from imgmatch.imaging.opening import open_image
+from imgmatch.imaging.sizes import KEPT, LARGE_SIDE, SMALL_SIDE
 from imgmatch.imaging.upright import SIDEWAYS, orientation_tag, upright
 from imgmatch.model import SkipReason
 
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from imgmatch.imaging.limits import Limits
-
-SMALL_SIDE = 512
-"""Longer side of the small picture, in pixels; PDQ is defined on pictures of at most this size."""
-
-KEPT = 1.25
-"""A picture up to so many times the size wanted is left as it is: scaling by a little costs more than all that is done
-to it."""
-
-LARGE_SIDE = 1_400
-"""Longer side of the larger picture of a query: a screenshot may show the photo as a small part of it."""
 
 DECODER_BYTES = 8
 """What a decoder may need for one pixel beside the result: a progressive JPEG in four colours holds two bytes each."""
