@@ -1,4 +1,7 @@
-"""An opened index folder: the library's main door."""
+"""An opened index folder: the library's main door.
+
+Each verb is loaded when it is called: a check does not wait for what scans and groups.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.actions.calibrate import SAMPLE, calibrate
-from imgmatch.actions.check import check
-from imgmatch.actions.compare import compare_in
-from imgmatch.actions.decide import decide
-from imgmatch.actions.erase import erase, remove
-from imgmatch.actions.hash import hashed
-from imgmatch.actions.labels import decided_pairs
 from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts
-from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
-from imgmatch.actions.queries import named_photo, named_photos
-from imgmatch.actions.rings import find_rings, keep_report
-from imgmatch.actions.scan import scan
-from imgmatch.actions.status import status
-from imgmatch.catalog import lookups
-from imgmatch.clustering.common import CommonCriteria
-from imgmatch.engines.publishing import rebuild
-from imgmatch.ingest.adding import LIBRARY_SOURCE, add
-from imgmatch.matching.verification import CheckOptions
-from imgmatch.model import Depth, ScanResult
+from imgmatch.imaging.sizes import SHOWN_SIDE
+from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -50,6 +37,7 @@ if TYPE_CHECKING:
         NewPhoto,
         Picture,
         RingsReport,
+        ScanResult,
         Skipped,
         Verdict,
     )
@@ -172,6 +160,10 @@ class Index:
         Returns:
             what was found; a photo that cannot be read is a result with a reason, not an error.
         """
+        from imgmatch.actions.check import check
+        from imgmatch.actions.queries import named_photo
+        from imgmatch.matching.verification import CheckOptions
+
         wanted = CheckOptions(account, limit, related, min_score, max_distance)
         (result,) = check(self._parts, [named_photo(photo)], wanted)
         return result
@@ -203,6 +195,10 @@ class Index:
         Raises:
             SourceError: a folder, a manifest or an archive cannot be read at all.
         """
+        from imgmatch.actions.check import check
+        from imgmatch.actions.queries import named_photos
+        from imgmatch.matching.verification import CheckOptions
+
         wanted = CheckOptions(account, limit, related, min_score, max_distance)
         return check(self._parts, named_photos(photos, root=root), wanted)
 
@@ -220,6 +216,8 @@ class Index:
         Raises:
             PhotoError: one of them cannot be used; the message names it.
         """
+        from imgmatch.actions.compare import compare_in
+
         return compare_in(self._parts, query, stored, max_distance=max_distance)
 
     def hash(self, photos: Iterable[PhotoLike], *, root: Path | None = None) -> Iterator[Hashed]:
@@ -234,24 +232,32 @@ class Index:
         Raises:
             SourceError: a folder, a manifest or an archive cannot be read at all.
         """
+        from imgmatch.actions.hash import hashed
+        from imgmatch.actions.queries import named_photos
+
         return hashed(self._parts.runner, named_photos(photos, root=root))
 
-    def view(self, photos: Iterable[PhotoLike], *, side: int = SIDE) -> Iterator[Picture]:
+    def view(self, photos: Iterable[PhotoLike], *, side: int = SHOWN_SIDE) -> Iterator[Picture]:
         """Each photo as it can be shown, in order.
 
         Args:
             photos: files, or the bytes of some.
             side: pixels of the longer side at the most.
         """
+        from imgmatch.actions.pictures import viewed
+        from imgmatch.actions.queries import named_photo
+
         return viewed(self._parts.runner, map(named_photo, photos), side)
 
-    def pictures(self, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
+    def pictures(self, photo_ids: Iterable[str], *, side: int = SHOWN_SIDE) -> dict[str, Picture]:
         """Stored photos as they can be shown, by ``photo_id``: from their files, or else the thumbnails that are kept.
 
         Args:
             photo_ids: of the photos; one that is not in the index is left out.
             side: pixels of the longer side at the most.
         """
+        from imgmatch.actions.pictures import stored_pictures
+
         return stored_pictures(self._parts, photo_ids, side=side)
 
     def status(self, *, verify: bool = False) -> IndexStatus:
@@ -260,12 +266,16 @@ class Index:
         Args:
             verify: read the engine files from end to end, and compare their checksums.
         """
+        from imgmatch.actions.status import status
+
         return status(self._parts, verify=verify)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""
+        from imgmatch.catalog.lookups import counts
+
         with self._parts.catalog.read() as session:
-            return lookups.counts(session)
+            return counts(session)
 
     def __len__(self) -> int:
         return self.counts()["photos"]
@@ -302,6 +312,8 @@ class Index:
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
         """
+        from imgmatch.actions.scan import scan
+
         return scan(
             self._parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
         )
@@ -332,6 +344,9 @@ class Index:
         Raises:
             IndexLockedError: another run is under way, and there is something to write.
         """
+        from imgmatch.actions.rings import find_rings
+        from imgmatch.clustering.common import CommonCriteria
+
         common = CommonCriteria()
         common = common if common_accounts is None else replace(common, accounts=common_accounts)
         common = common if common_days is None else replace(common, days=common_days)
@@ -348,6 +363,8 @@ class Index:
         Raises:
             IndexUnusableError: it cannot be written.
         """
+        from imgmatch.actions.rings import keep_report
+
         keep_report(self._parts, report)
 
     def decide(
@@ -376,6 +393,8 @@ class Index:
             ValueError: not one of ``ring``, ``group`` and ``pair`` was given.
             IndexUnusableError: the index cannot be written.
         """
+        from imgmatch.actions.decide import decide
+
         return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
 
     def erase(
@@ -393,6 +412,8 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
+        from imgmatch.actions.erase import erase
+
         return erase(self._parts, account=account, photo_id=photo_id, before=before)
 
     def calibrate(
@@ -402,7 +423,7 @@ class Index:
         decisions: bool = False,
         checks: int | None = None,
         false_per_1000: float | None = None,
-        sample: int = SAMPLE,
+        sample: int = FORECAST_SAMPLE,
     ) -> Forecast:
         """Fit scores to what people have decided, and say how many false answers to expect from this index.
 
@@ -420,6 +441,9 @@ class Index:
             ConflictError: there are too few pairs of one kind.
             IndexUnusableError: the index cannot be written.
         """
+        from imgmatch.actions.calibrate import calibrate
+        from imgmatch.actions.labels import decided_pairs
+
         labelled = [*pairs, *(decided_pairs(self._parts) if decisions else ())]
         return calibrate(self._parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
 
@@ -446,6 +470,8 @@ class Index:
             IndexLockedError: somebody else adds photos under this source.
             IndexUnusableError: it cannot be written.
         """
+        from imgmatch.ingest.adding import add
+
         return add(self._parts, photos, source=source, prune=prune, progress=progress)
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
@@ -460,6 +486,8 @@ class Index:
             ValueError: not one of these was given.
             IndexUnusableError: it cannot be written.
         """
+        from imgmatch.actions.erase import remove
+
         return remove(self._parts, account=account, photo_id=photo_id, before=before)
 
     def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
@@ -471,6 +499,8 @@ class Index:
         Raises:
             IndexUnusableError: they cannot be written.
         """
+        from imgmatch.engines.publishing import rebuild
+
         rebuild(self._parts, progress)
         return self.status()
 

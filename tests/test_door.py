@@ -74,6 +74,17 @@ def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_an_index_loads_a_verb_when_it_is_called() -> None:
+    program = (
+        "import sys, imgmatch\n"
+        "imgmatch.Index\n"
+        "verbs = {'clustering.run', 'ingest.adding', 'actions.erase', 'actions.calibrate'}\n"
+        "found = {verb for verb in verbs if f'imgmatch.{verb}' in sys.modules}\n"
+        "assert not found, found\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_an_index_loads_no_decoder_of_pictures_for_that_is_the_workers_part() -> None:
     program = (
         "import sys, imgmatch\n"

@@ -15,7 +15,7 @@ from imgmatch.describing.messages import Description, job_of
 from imgmatch.errors import ConflictError
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.verification import CheckOptions, Verifier, calibrated
-from imgmatch.model import Forecast, Kind, NamedPhoto, Status
+from imgmatch.model import FORECAST_SAMPLE, Forecast, Kind, NamedPhoto, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,6 @@ LEAST_OF_EACH = 10
 TRUST = 0.02
 """How strongly the fit is held to what ships: as by some tens of pairs."""
 
-SAMPLE = 300
 SEED = 1
 _ALL = 1_000_000
 
@@ -43,7 +42,7 @@ def calibrate(
     *,
     checks: int | None = None,
     false_per_1000: float | None = None,
-    sample: int = SAMPLE,
+    sample: int = FORECAST_SAMPLE,
 ) -> Forecast:
     """Fit the scores to ``pairs``, if there are any, and forecast the false answers of this index.
 

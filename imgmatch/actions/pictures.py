@@ -14,6 +14,7 @@ from imgmatch.describing.messages import Job, Viewed
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.features.record import open_thumbnail
+from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.model import Failure, Picture
 
 if TYPE_CHECKING:
@@ -26,23 +27,20 @@ if TYPE_CHECKING:
     from imgmatch.engines.parts import Parts
     from imgmatch.model import NamedPhoto
 
-SIDE = 480
-"""Longer side of what is shown, in pixels."""
 
-
-def view_photos(photos: Iterable[PhotoLike], *, side: int = SIDE) -> Iterator[Picture]:
+def view_photos(photos: Iterable[PhotoLike], *, side: int = SHOWN_SIDE) -> Iterator[Picture]:
     """Each photo as it can be shown, in order, without an index; its longer side has ``side`` pixels at the most."""
     with open_runner(registry.DEFAULT_RUNNER, 1, Settings()) as runner:
         yield from viewed(runner, map(named_photo, photos), side)
 
 
-def viewed(runner: Runner, photos: Iterable[NamedPhoto], side: int = SIDE) -> Iterator[Picture]:
+def viewed(runner: Runner, photos: Iterable[NamedPhoto], side: int = SHOWN_SIDE) -> Iterator[Picture]:
     """The same by a runner that is there already."""
     for _, reply in runner.describe(photos, lambda photo: _view_job(photo, side)):
         yield _picture(reply)
 
 
-def stored_pictures(parts: Parts, photo_ids: Iterable[str], *, side: int = SIDE) -> dict[str, Picture]:
+def stored_pictures(parts: Parts, photo_ids: Iterable[str], *, side: int = SHOWN_SIDE) -> dict[str, Picture]:
     """The pictures of stored photos by ``photo_id``: from their files, or else the thumbnails that are kept.
 
     Their longer side has ``side`` pixels at the most. A photo that is not in the index is left out.

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from imgmatch.model import NewPhoto, Skipped
     from imgmatch.progress import Progress
 
-LIBRARY_SOURCE = "library"
-"""The source that photos added by a program, not by a scan, are filed under."""
-
 _REMOVED_AT_ONCE = 1_000
 """Rows removed in one transaction."""
 

@@ -3,7 +3,7 @@
 from imgmatch.errors import SkipReason
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
 from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
-from imgmatch.model.decisions import Decision, DecisionKind, Forecast, Labelled, Verdict
+from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
     FINGERPRINT_BITS,
@@ -16,6 +16,7 @@ from imgmatch.model.evidence import (
     Outline,
 )
 from imgmatch.model.photos import (
+    LIBRARY_SOURCE,
     Depth,
     Failure,
     Fetched,
@@ -33,6 +34,8 @@ from imgmatch.model.rings import Change, Gone, Group, Ring, RingAccount, RingsRe
 __all__ = [
     "FINGERPRINT_BITS",
     "FINGERPRINT_BYTES",
+    "FORECAST_SAMPLE",
+    "LIBRARY_SOURCE",
     "ORIENTATIONS",
     "Change",
     "CheckResult",

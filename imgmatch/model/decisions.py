@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from imgmatch.model.photos import NamedPhoto
 
+FORECAST_SAMPLE = 300
+"""Stored photos that are checked against the others for a forecast."""
+
 
 class Verdict(StrEnum):
     """What a moderator said."""

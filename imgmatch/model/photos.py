@@ -16,6 +16,9 @@ from imgmatch.errors import SkipReason
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+LIBRARY_SOURCE = "library"
+"""The source that photos added by a program, not by a scan, are filed under."""
+
 
 class Depth(StrEnum):
     """What is computed for each photo."""

@@ -7,7 +7,8 @@ import photos
 import pytest
 from PIL import Image
 
-from imgmatch.actions.pictures import SIDE, stored_pictures, viewed
+from imgmatch.actions.pictures import stored_pictures, viewed
+from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.index import Index
 from imgmatch.model import Failure, NamedPhoto, NewPhoto, SkipReason
 
@@ -33,7 +34,7 @@ def opened(jpeg: bytes | None) -> Image.Image:
 
 def test_a_stored_photo_is_shown_from_its_file_in_colour(index: Index) -> None:
     picture = stored_pictures(index.parts, ["p"])["p"]
-    assert (picture.width, picture.height, picture.note) == (SIDE, SIDE * 2 // 3, None)
+    assert (picture.width, picture.height, picture.note) == (SHOWN_SIDE, SHOWN_SIDE * 2 // 3, None)
     assert opened(picture.jpeg).mode == "RGB"
 
 
@@ -54,7 +55,7 @@ def test_a_file_that_is_gone_or_changed_gives_the_thumbnail_and_says_so(
     if kept is None:
         assert (picture.jpeg, "no thumbnail" in picture.note) == (None, True)
     else:
-        assert max(opened(picture.jpeg).size) == SIDE
+        assert max(opened(picture.jpeg).size) == SHOWN_SIDE
         assert "thumbnail" in picture.note
 
 
@@ -65,7 +66,7 @@ def test_queries_are_shown_in_order_and_those_that_cannot_say_why(index: Index) 
         NamedPhoto("c", Failure(SkipReason.REFUSED, "outside")),
     ]
     first, second, third = viewed(index.parts.runner, asked)
-    assert first.width == SIDE
+    assert first.width == SHOWN_SIDE
     assert (second.jpeg, third.jpeg, third.note) == (None, None, "refused: outside")
     assert second.note is not None
     assert second.note.startswith("unreadable")
