@@ -25,7 +25,8 @@ test: $(VENV)/developed
 	$(BIN)/python -m pytest -m "not serial and not slow" -n auto --dist worksteal
 
 test-slow: $(VENV)/developed
-	$(BIN)/python -m pytest -m slow $$(grep -rl --include='test_*.py' mark.slow tests)
+	$(BIN)/python -m pytest -m "slow and serial" $$(grep -rl --include='test_*.py' mark.serial tests)
+	$(BIN)/python -m pytest -m "slow and not serial" -n auto --dist worksteal $$(grep -rl --include='test_*.py' mark.slow tests)
 
 check: $(VENV)/developed
 	$(BIN)/ruff check .

@@ -67,6 +67,7 @@ def test_there_are_at_least_35_edits_and_every_family_has_some(edits: ModuleType
     assert all(name == edit.name and 1 in edit.strengths for name, edit in edits.EDITS.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE])
 def test_every_edit_gives_an_rgb_picture_of_a_usable_size_and_leaves_its_input_as_it_was(
     edits: ModuleType, size: tuple[int, int], others: list[Image.Image]
@@ -89,6 +90,7 @@ def test_a_very_large_picture_is_brought_within_the_bounds(edits: ModuleType, ot
         assert max(edits.edited(name, original, 1, 1, others).size) <= 2400, name
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_picture_and_another_seed_another_unless_the_edit_is_fixed(
     edits: ModuleType,
     others: list[Image.Image],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import photos
+import pytest
 from PIL import ImageOps
 
 import imgmatch
@@ -15,7 +16,6 @@ import imgmatch
 if TYPE_CHECKING:
     from typing import Any
 
-    import pytest
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "library.md"
 MANIFEST = """account,photo,seen_at
@@ -51,6 +51,7 @@ def examples() -> doctest.DocTest:
     return doctest.DocTestParser().get_doctest(blocks, {}, PAGE.name, str(PAGE), 0)
 
 
+@pytest.mark.slow
 def test_every_example_gives_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -260,6 +260,7 @@ def test_bytes_and_file_get_the_same_answer(index: Index, home: Path) -> None:
     assert from_bytes.matches == from_file.matches
 
 
+@pytest.mark.slow
 def test_many_photos_are_answered_in_order_each_as_if_alone(index: Index) -> None:
     queries = [photos.jpeg(photos.picture(seed)) for seed in (SHARED, 77, LONELY)] + [b"junk"]
     many = [query for _ in range(20) for query in queries]
@@ -278,6 +279,7 @@ def test_an_answer_may_be_followed_by_a_write_before_the_next(tmp_path: Path) ->
             assert not (index.path / "catalog.sqlite3-wal").stat().st_size
 
 
+@pytest.mark.slow
 def test_eight_threads_may_check_at_once(index: Index) -> None:
     queries = [photos.jpeg(photos.picture(seed), quality=70) for seed in (SHARED, LONELY, 77)]
     alone = [index.check(query) for query in queries]
@@ -289,6 +291,7 @@ def test_eight_threads_may_check_at_once(index: Index) -> None:
 # -- engines and hashers ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", sorted(registry.ENGINES))
 def test_every_engine_answers_as_the_oracle_does(index: Index, home: Path, tmp_path: Path, engine: str) -> None:
     queries = [photos.jpeg(photos.picture(SHARED), quality) for quality in (5, 20, 90)]
@@ -429,6 +432,7 @@ def test_a_library_and_a_scan_keep_their_photos_apart_when_pruning(tmp_path: Pat
         assert len(index) == 1
 
 
+@pytest.mark.slow
 def test_one_opened_index_sees_what_another_process_scans(tmp_path: Path) -> None:
     pictures = {f"u{n}": {"1.jpg": photos.picture(n % 4, (160 + n, 200))} for n in range(60)}
     photos.write_accounts(tmp_path / "photos", pictures)

@@ -39,6 +39,7 @@ def labelled(copies: int, strangers: int) -> list[Labelled]:
     return pairs + [Labelled(crops[n], whole[n], copy=False) for n in range(strangers)]
 
 
+@pytest.mark.slow
 def test_without_pairs_nothing_is_changed_and_the_false_answers_are_foretold(index: Index) -> None:
     forecast = calibrate(index.parts, checks=1000)
     assert (forecast.accept, forecast.pairs, forecast.unusable) == (rules.shipped().accept, 0, 0)
@@ -48,6 +49,7 @@ def test_without_pairs_nothing_is_changed_and_the_false_answers_are_foretold(ind
         assert latest_calibration(session) is None
 
 
+@pytest.mark.slow
 def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> None:
     before = index.check(CROPS[0])
     assert before.status is Status.MATCH

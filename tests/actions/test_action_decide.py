@@ -142,6 +142,7 @@ def test_accounts_that_carried_it_before_it_was_confirmed_are_listed(planter: Pl
     assert (who(ring), ring.bank) == (["earlier", "a", "later"], KNOWN_STOLEN)
 
 
+@pytest.mark.slow
 def test_a_check_knows_a_confirmed_picture_that_no_account_carries_any_more(planter: Planter) -> None:
     ids = plant_ring(planter)
     decided(planter, "group", CONFIRM)

@@ -112,6 +112,7 @@ def test_while_another_process_scans_a_source_a_second_scan_ends_with_four_and_a
         assert (check.code, check.lines[0]["accounts"]) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_drop_rights(), reason="modes of files do not count for this user")
 def test_an_index_that_may_only_be_read_can_be_checked_but_not_scanned(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
@@ -251,6 +252,7 @@ def test_a_bug_ends_with_three_and_says_so(tmp_path: Path) -> None:
 # -- output that cannot be written ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes are another matter on Windows")
 @pytest.mark.parametrize(
     "arguments",

@@ -131,6 +131,7 @@ def test_photos_are_counted_ahead_only_where_somebody_sees_it(home: Path) -> Non
     assert not is_shown(quiet=True)
 
 
+@pytest.mark.slow
 def test_a_rebuild_shows_on_a_terminal_how_far_it_is(home: Path) -> None:
     """First the fingerprints, then the features."""
     scanned(home, "photos")

@@ -156,6 +156,7 @@ quickly = settings(
 )
 
 
+@pytest.mark.slow
 @quickly
 @given(
     st.lists(ADDING, min_size=6, max_size=25),

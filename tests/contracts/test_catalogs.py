@@ -267,6 +267,7 @@ def enter_now(catalog: Catalog) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_lease_is_renewed_while_it_is_held(place: Place) -> None:
     with place.told("hold", "word", "held"):
         for _ in range(3):
@@ -285,6 +286,7 @@ def test_the_lease_of_a_holder_that_is_killed_is_taken_over_at_once(place: Place
     assert place.known() == {"after"}
 
 
+@pytest.mark.slow
 @UNIX
 def test_who_gave_no_sign_of_life_for_too_long_writes_nothing_any_more(place: Place) -> None:
     with place.told("hold", "too late", "held") as holder:

@@ -105,6 +105,7 @@ def test_an_engine_without_pictures_or_points_finds_nothing(kind: type[FeatureEn
             assert one.search([asked(drawn(1))] * 2, 5) == [[], []]
 
 
+@pytest.mark.slow
 def test_eight_threads_search_at_once(kind: type[FeatureEngine], whole: FeatureEngine) -> None:
     queries = [asked(drawn(seed)) for seed in range(6)]
     alone = [whole.search([query], 10) for query in queries]
@@ -189,6 +190,7 @@ def test_what_was_removed_is_found_no_more_and_not_saved(
         assert one.search([query], 100) == expected
 
 
+@pytest.mark.slow
 def test_appending_and_removing_leave_the_old_one_as_it_was(kind: type[FeatureEngine]) -> None:
     records, query = drawn_records(), asked(drawn(0))
     engine, earlier = kind.empty(BOOK), []

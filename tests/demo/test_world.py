@@ -71,6 +71,7 @@ def test_an_account_has_one_name_and_no_two_accounts_share_one(lines: Lines) -> 
     assert len(set(names.values())) == len(names)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_every_file(world: World, tmp_path: Path) -> None:
     again = draw_world(tmp_path / "again")
     assert digest(again.manifest.parent) == digest(world.manifest.parent)

@@ -33,6 +33,7 @@ def peaks_kib(pool: WorkerPool) -> list[int]:
     return [int(text.split("VmHWM:")[1].split()[0]) for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["hostile", "formats"])
 def test_every_file_is_described_or_refused_with_a_reason_and_no_worker_is_lost(folder: str, shared: Path) -> None:
     found = files(shared / folder)

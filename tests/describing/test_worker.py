@@ -153,6 +153,7 @@ def test_a_decoder_that_runs_out_of_memory_does_not_pass_for_a_damaged_picture()
         assert reply.reason is SkipReason.TOO_LARGE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mode", ["RGBA", "I;16"])
 def test_the_largest_picture_the_limits_allow_is_decoded_within_a_worker(mode: str, tmp_path: Path) -> None:

@@ -235,6 +235,7 @@ def whole_generation(layout: Layout) -> int:
     return header.generation
 
 
+@pytest.mark.slow
 @UNIX
 def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_whole(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "start")
@@ -259,6 +260,7 @@ def test_a_kill_at_any_line_of_publishing_leaves_the_old_or_the_new_generation_w
         assert names(layout) == {HEADER, header.snapshot.file}
 
 
+@pytest.mark.slow
 @UNIX
 def test_kills_at_random_moments_never_leave_half_a_generation(layout: Layout) -> None:
     moments = random.Random(7)

@@ -381,6 +381,7 @@ def test_a_reader_keeps_the_answers_of_the_generation_it_holds(shelf: Shelf, oth
     assert other.found() == shelf.in_catalog() != before
 
 
+@pytest.mark.slow
 def test_many_readers_search_while_a_writer_adds_publishes_and_rebuilds(shelf: Shelf, other: Shelf) -> None:
     shelf.add(1)
     done = threading.Event()

@@ -328,6 +328,7 @@ def test_a_page_comes_in_pieces() -> None:
     assert len(list(rings_page(many, reports.pictures(), at=reports.NOW))) > 2
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_page_with_the_pictures_as_they_are_now(tmp_path: Path) -> None:
     image = photos.picture(1)
     for account, quality in (("a", 95), ("b", 70), ("c", 50)):

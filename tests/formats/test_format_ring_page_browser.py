@@ -408,6 +408,7 @@ def test_a_phone_does_not_scroll_sideways(opened: Opener, text: str, scheme: str
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_on_paper_all_rings_stand_with_their_pictures_and_without_buttons(opened: Opener) -> None:
     far = [replace(reports.fast(), ring=f"far{number}") for number in range(40)]
     tab = opened(reports.page(replace(reports.report(), rings=(reports.large(), *far))))

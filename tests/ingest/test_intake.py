@@ -305,6 +305,7 @@ def test_a_photo_id_that_comes_twice_is_named_and_the_first_is_kept(place: Place
     assert (place.accounts_with(1), place.accounts_with(2)) == ({"a"}, set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [1, BATCH - 1, BATCH, BATCH + 40, BATCH + 100, 2 * BATCH + 100])
 def test_a_photo_id_that_comes_twice_is_named_however_far_apart(place: Place, apart: int) -> None:
     data = photos.jpeg(photos.picture(1, (40, 40)))

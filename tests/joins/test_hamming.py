@@ -43,6 +43,7 @@ def cheapest(count: int, radius: int) -> tuple[Band, ...]:
     return plan(Sizes(count, count, itself=True), radius, measured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [*range(41), 45, 50, 57, 64, 100, 255, 256])
 def test_bands_find_what_comparing_all_finds_at_every_radius(radius: int) -> None:
     codes = clustered(radius, 400, flips=radius // 2 + 6, equal=0.05)
@@ -100,6 +101,7 @@ def test_the_edges_of_tasks_and_blocks_lose_nothing(count: int, radius: int) -> 
     assert joined(banded_join, codes, codes[::7], radius) == joined(brute_join, codes, codes[::7], radius)
 
 
+@pytest.mark.slow
 def test_a_large_set_is_joined_as_by_comparing_all() -> None:
     codes = clustered(5, 20_000, flips=30, copies=0.1, equal=0.002)
     assert len(codes) ** 2 > FEW

@@ -141,6 +141,7 @@ def read_only(tmp_path: Path) -> Path:
     return tmp_path / "place"
 
 
+@pytest.mark.slow
 def test_where_the_package_cannot_be_written_kernels_are_kept_in_the_users_cache(
     read_only: Path, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_questions_have_answers_of_every_kind(index: Index) -> None:
     assert {str(match.evidence.kind) for result in results for match in result} == {"near", "partial"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 8, 16])
 def test_a_check_gives_the_same_answer_to_any_number_of_threads(
     index: Index, expected: list[str], threads: int
@@ -181,7 +182,8 @@ def test_a_check_gives_the_same_answer_whatever_number_of_threads_faiss_takes(
         assert checked(index, 64) == expected
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 8])
 def test_scanned_and_checked_by_any_number_of_workers_it_is_the_same(
     home: Path, index: Index, expected: list[str], tmp_path: Path, workers: int
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_check_gives_the_same_answer_after_a_rebuild_and_so_do_rings(
         assert rings(other) == before == rings(index)
 
 
+@pytest.mark.slow
 def test_a_check_gives_the_same_answer_from_one_segment_and_from_ten_and_so_do_rings(
     home: Path, index: Index, expected: list[str], tmp_path: Path
 ) -> None:

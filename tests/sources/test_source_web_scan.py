@@ -154,6 +154,7 @@ def test_many_photos_are_fetched_at_once_but_never_more_than_allowed(
     assert server.most_at_once == 4
 
 
+@pytest.mark.slow
 def test_photos_too_many_for_the_memory_are_handed_over_in_parts(
     server: WebServer, scans: Scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_photo_that_lacks_features_and_cannot_be_fetched_is_tried_again(server
     assert found == [{"added": 1}, {"skipped": 1}, {"updated": 1}, {"unchanged": 1}]
 
 
+@pytest.mark.slow
 def test_the_command_reads_urls_and_refuses_this_machine_unless_it_is_allowed(
     server: WebServer, tmp_path: Path
 ) -> None:
