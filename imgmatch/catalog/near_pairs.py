@@ -13,7 +13,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from imgmatch.catalog.session import Session
 
@@ -61,18 +61,16 @@ def store_near_pairs(session: Session, pairs: NearPairRows) -> None:
 def near_pairs_among(session: Session, fingerprints: Collection[int], max_distance: int) -> NearPairRows:
     """The pairs within ``max_distance`` bits of which both fingerprints are among these."""
     table = schema.near_pairs.c
-    wanted = set(fingerprints)
-    found = [
-        row
-        for chunk in chunks(sorted(wanted))
-        for row in session.sql.execute(
-            select(table.low, table.high, table.distance, table.orientation).where(
-                table.low.in_(chunk), table.distance <= max_distance
-            )
-        )
-        if row[1] in wanted
-    ]
-    return _pairs(sorted(tuple(row) for row in found))
+    query = select(table.low, table.high, table.distance, table.orientation).where(table.distance <= max_distance)
+    wanted = np.array(sorted(set(fingerprints)), np.int64)
+    parts = [np.empty((0, 4), np.int64)]
+    for chunk in chunks(wanted.tolist()):
+        rows = session.sql.execute(query.where(table.low.in_(chunk))).all()  # a gang's copies make millions
+        part = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 4)
+        parts.append(part[np.isin(part[:, 1], wanted)])
+    found = np.concatenate(parts)
+    found = found[np.lexsort((found[:, 1], found[:, 0]))]
+    return NearPairRows(found[:, 0], found[:, 1], found[:, 2].astype(np.int32), found[:, 3].astype(np.int8))
 
 
 def neighbours(session: Session, fingerprints: Collection[int], max_distance: int) -> set[int]:
@@ -81,8 +79,8 @@ def neighbours(session: Session, fingerprints: Collection[int], max_distance: in
     found: set[int] = set()
     for chunk in chunks(fingerprints):
         near = table.distance <= max_distance
-        found.update(session.sql.scalars(select(table.high).where(table.low.in_(chunk), near)))
-        found.update(session.sql.scalars(select(table.low).where(table.high.in_(chunk), near)))
+        found.update(session.sql.scalars(select(table.high).distinct().where(table.low.in_(chunk), near)))
+        found.update(session.sql.scalars(select(table.low).distinct().where(table.high.in_(chunk), near)))
     return found
 
 
@@ -96,14 +94,3 @@ def are_near(session: Session, pairs: Collection[tuple[int, int]], max_distance:
         query = select(table.low, table.high).join(wanted, same).where(table.distance <= max_distance)
         found.update((low, high) for low, high in session.sql.execute(query))
     return found
-
-
-def _pairs(rows: Iterable[tuple[int, int, int, int]]) -> NearPairRows:
-    found = list(rows)
-    columns = list(zip(*found, strict=True)) if found else [(), (), (), ()]
-    return NearPairRows(
-        np.array(columns[0], np.int64),
-        np.array(columns[1], np.int64),
-        np.array(columns[2], np.int32),
-        np.array(columns[3], np.int8),
-    )

@@ -74,6 +74,8 @@ class CannotLinkNodes:
         self._clusters = clusters
         self._held = held
         self._dismissed = dismissed
+        self.any = bool(dismissed) and bool(clusters)
+        """Whether there may be a pair at all."""
         self._marked = np.zeros(len(nodes), dtype=bool)
         self._marked[list(clusters)] = True
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from imgmatch.clustering.components import component_labels
 from imgmatch.clustering.confirming import gathered
+from imgmatch.clustering.star_cover import all_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ def uncollaged(
     weights: NDArray[np.int64],
     whole: Callable[[int, int], float],
     cannot_link: Callable[[int, int], bool],
+    hold: Callable[[int, Sequence[int]], Sequence[bool]] = all_hold,
 ) -> list[Star]:
     """The stars, those round a collage cut up, the collage left a star of its own.
 
@@ -43,6 +45,7 @@ def uncollaged(
         weights: accounts behind each node.
         whole: the share of one node that is seen, and looks the same, in another.
         cannot_link: whether two nodes must not stand in one star.
+        hold: which of the loose edges of a node with some others are true ones.
     """
     suspects = {
         member: number
@@ -60,7 +63,7 @@ def uncollaged(
             cut.append((medoid, members))
             continue
         mine = inside.where((of[inside.left] == number) & (inside.left != medoid) & (inside.right != medoid))
-        cut += _cut(medoid, around, mine, weights, cannot_link) or [(medoid, members)]
+        cut += _cut(medoid, around, mine, weights, cannot_link, hold) or [(medoid, members)]
     return sorted(cut)
 
 
@@ -70,6 +73,7 @@ def _cut(
     edges: Edges,
     weights: NDArray[np.int64],
     cannot_link: Callable[[int, int], bool],
+    hold: Callable[[int, Sequence[int]], Sequence[bool]],
 ) -> list[Star]:
     """The parts of a star without its medoid, as stars, and the medoid; none if it does not fall apart."""
     nodes = np.array(sorted(around), dtype=np.int64)
@@ -77,6 +81,6 @@ def _cut(
     labels = component_labels(*ends, len(nodes))
     if (np.bincount(labels, weights[nodes]) > 1).sum() < 2:  # noqa: PLR2004 -- pictures of a collage
         return []
-    parts = gathered(edges, cannot_link)
+    parts = gathered(edges, cannot_link, hold)
     alone = set(around).difference(*(members for _, members in parts)) | {medoid}
     return [*parts, *((node, (node,)) for node in alone)]

@@ -34,7 +34,7 @@ class CommonCriteria:
 
     accounts: int = 15
     days: float = 120.0
-    always: int = 300
+    always: int = 3_000
 
     def holds(self, photos: Collection[Photo], banks: Collection[str]) -> bool:
         """Whether a picture that these photos show, and that is on these lists, is common."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.clustering.star_cover import Edges, Star, gather
+from imgmatch.clustering.star_cover import Edges, Star, all_hold, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -106,11 +106,20 @@ def _left_over(stars: Sequence[Star], ties: Edges, cannot_link: Callable[[int, i
         added += found
 
 
-def gathered(edges: Edges, cannot_link: Callable[[int, int], bool]) -> list[Star]:
+def gathered(
+    edges: Edges,
+    cannot_link: Callable[[int, int], bool],
+    hold: Callable[[int, Sequence[int]], Sequence[bool]] = all_hold,
+) -> list[Star]:
     """Stars of two nodes or more, of nodes that have one of these edges, each node weighing the same."""
     nodes, places = np.unique(np.concatenate([edges.left, edges.right]), return_inverse=True)
-    small = Edges(places[: len(edges)], places[len(edges) :], edges.costs)
-    found = gather(small, np.ones(len(nodes), np.int64), lambda a, b: cannot_link(int(nodes[a]), int(nodes[b])))
+    small = Edges(places[: len(edges)], places[len(edges) :], edges.costs, edges.loose)
+    found, _ = gather(
+        small,
+        np.ones(len(nodes), np.int64),
+        lambda a, b: cannot_link(int(nodes[a]), int(nodes[b])),
+        lambda a, some: hold(int(nodes[a]), nodes[list(some)].tolist()),
+    )
     return [
         (int(nodes[medoid]), tuple(int(nodes[member]) for member in members))
         for medoid, members in found

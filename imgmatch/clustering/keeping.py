@@ -19,10 +19,11 @@ from imgmatch.catalog.reports import Report, ReportedRing, has_report, is_report
 from imgmatch.catalog.stale import forget_stale, note_stale, stale_fingerprints
 from imgmatch.clustering.changes import compared, identified
 from imgmatch.clustering.components import connected
-from imgmatch.clustering.graph import Unjudged, draw_graph
+from imgmatch.clustering.graph import draw, read_component
 from imgmatch.clustering.grouping import Grouper
 from imgmatch.clustering.options import ClusteringOptions
 from imgmatch.clustering.rings import as_groups, by_age, ring_of, tied
+from imgmatch.clustering.verdicts import Unjudged
 from imgmatch.model import Change
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def refresh(session: Session, hasher: Hasher, fingerprints: Collection[int]) -> 
         return Refreshed()
     options = ClusteringOptions.of(state.options)
     component = connected(session, hasher.name, fingerprints, options)
-    graph = draw_graph(session, hasher.name, options, component)
+    graph = draw(read_component(session, hasher.name, options, component), options)
     groups = Grouper(session, graph, hasher.profile, options.common).groups()
     _replace(session, groups_of_fingerprints(session, component), groups)
     forget_stale(session, component)

@@ -10,7 +10,7 @@ from imgmatch.catalog.kept_rings import accounts_in_rings, read_rings
 from imgmatch.catalog.reports import last_report
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.changes import compared, identified
-from imgmatch.clustering.graph import draw_whole_graph
+from imgmatch.clustering.graph import draw, read_everything
 from imgmatch.clustering.grouping import Grouper
 from imgmatch.clustering.keeping import with_kept
 from imgmatch.clustering.rings import as_groups, by_age, by_size, ring_of, tied
@@ -44,7 +44,7 @@ def kept_report(session: Session) -> RingsReport:
 
 def whole_report(session: Session, hasher: Hasher, options: ClusteringOptions) -> RingsReport:
     """The same, of everything the catalog holds, as if nothing had been kept but what was judged: slow."""
-    graph = draw_whole_graph(session, hasher, options)
+    graph = draw(read_everything(session, hasher, options), options)
     kept = Grouper(session, graph, hasher.profile, options.common).groups()
     groups = as_groups(session, kept)
     tying = [place for place, group in enumerate(groups) if not group.common]

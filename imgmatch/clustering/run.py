@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,20 +11,22 @@ from imgmatch.catalog.clusterings import begin_clustering, note_finished, note_j
 from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.stale import count_stale, has_new, note_all, note_new, stale_fingerprints
 from imgmatch.clustering.asking import SearchCounts
+from imgmatch.clustering.components import connected
+from imgmatch.clustering.graph import draw, read_component
 from imgmatch.clustering.joining import join_new
-from imgmatch.clustering.judging import judge
+from imgmatch.clustering.judging import Judging
 from imgmatch.clustering.keeping import refresh
 from imgmatch.clustering.nodes import read_bits
 from imgmatch.clustering.search import is_searched, search_new
 from imgmatch.joins.blocks import JoinOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from imgmatch.catalog.leases import Lease
     from imgmatch.catalog.session import Session
-    from imgmatch.clustering.graph import Unjudged
     from imgmatch.clustering.options import ClusteringOptions
+    from imgmatch.clustering.verdicts import Unjudged
     from imgmatch.engines.parts import Parts
     from imgmatch.model import Searched
     from imgmatch.progress import Progress
@@ -36,6 +39,10 @@ JOINED_AT_ONCE = 100_000
 _WRITTEN_AT_ONCE = 5_000
 _REFRESHED_AT_ONCE = 200
 """Fingerprints whose components are made anew in one transaction."""
+
+_JUDGED_TOGETHER = 3
+"""Rounds in which all that is asked is judged together, before components are gone through with a judge at hand: nearly
+all are settled by then. Of thousands of near strangers each round would settle one."""
 
 
 def is_current(parts: Parts, options: ClusteringOptions) -> bool:
@@ -64,7 +71,7 @@ def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searche
             _begin(session, parts.hasher_name, options)
         _join(parts, lease, progress)
         search_new(parts, lease, options, counted, progress)
-        _settle(parts, lease, counted, progress)
+        _settle(parts, lease, options, Judging(parts, lease, counted, progress), progress)
         with parts.catalog.write(lease) as session:
             note_finished(session)
     return counted.result()
@@ -112,18 +119,33 @@ def _gathered(blocks: Iterator[NearPairRows]) -> Iterator[NearPairRows]:
             yield NearPairRows(block.low[part], block.high[part], block.distances[part], block.orientations[part])
 
 
-def _settle(parts: Parts, lease: Lease, counted: SearchCounts, progress: Progress) -> None:
+def _settle(parts: Parts, lease: Lease, options: ClusteringOptions, judging: Judging, progress: Progress) -> None:
     """Make groups anew and judge what they ask for, until nothing is left to ask."""
     with parts.catalog.read() as session:
         rows = stale_fingerprints(session)
     asked: set[tuple[int, int]] = set()
-    while rows:
-        unjudged = _refresh_all(parts, lease, rows, progress)
-        fresh = [pair for pair in unjudged if (pair.row, pair.other) not in asked]
+    for number in count():
+        fresh = [pair for pair in _refresh_all(parts, lease, rows, progress) if (pair.row, pair.other) not in asked]
+        if not fresh:
+            return
         asked.update((pair.row, pair.other) for pair in fresh)
-        if fresh:
-            judge(parts, lease, fresh, counted, progress)
         rows = sorted({row for pair in fresh for row in pair.fingerprints})
+        if number < _JUDGED_TOGETHER:
+            judging.judge(fresh)
+        else:
+            _judge_as_asked(parts, options, rows, judging)
+
+
+def _judge_as_asked(parts: Parts, options: ClusteringOptions, rows: Sequence[int], judging: Judging) -> None:
+    """Draw the components of these fingerprints with a judge at hand, so that all is asked that will ever be."""
+    left = set(rows)
+    while left:
+        with parts.catalog.read() as session:
+            found = connected(session, parts.hasher_name, [min(left)], options)
+            component = read_component(session, parts.hasher_name, options, found)
+        draw(component, options, lambda pairs: judging.answer(pairs, options.least_log_odds))
+        judging.keep()
+        left -= found | {min(left)}
 
 
 def _refresh_all(parts: Parts, lease: Lease, rows: list[int], progress: Progress) -> list[Unjudged]:

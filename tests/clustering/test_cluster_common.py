@@ -51,8 +51,8 @@ def test_a_spread_of_just_so_many_days_is_enough() -> None:
 
 
 def test_from_so_many_accounts_on_a_picture_is_common_however_fast_it_spread() -> None:
-    assert CommonCriteria().holds(every(0.01, 300), ())
-    assert not CommonCriteria().holds(every(0.01, 299), ())
+    assert CommonCriteria().holds(every(0.01, 3_000), ())
+    assert not CommonCriteria().holds(every(0.01, 2_999), ())
     assert CommonCriteria(always=20).holds(every(0, 20), ())
 
 

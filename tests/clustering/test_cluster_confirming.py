@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 
 def edges(*pairs: Pair) -> Edges:
     left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
-    return Edges(left, right, np.full(len(pairs), FEATURES, np.int64))
+    return Edges(left, right, np.full(len(pairs), FEATURES, np.int64), np.zeros(len(pairs), bool))
 
 
 class Told:
@@ -125,7 +125,7 @@ def test_of_any_night_groups_are_true_to_their_medoids_keep_apart_and_none_is_pa
     count, near, tied, told, said = night
     costs = np.repeat([BITS, FEATURES], [len(near), len(tied)])
     both = replace(edges(*near, *tied), costs=costs.astype(np.int64))
-    stars = gather(both, np.ones(count, np.int64), told)
+    stars, _ = gather(both, np.ones(count, np.int64), told)
     asked = crossing(stars, both, count)
     assert asked == sorted(set(asked))
     confirmed = [pair for pair, yes in zip(asked, said, strict=False) if yes]

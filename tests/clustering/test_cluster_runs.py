@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
 
+import numpy as np
 import photos
 import pytest
 from hearing import Heard
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from planting import Planter, found, shot, who
 
 from imgmatch.actions.decide import decide
@@ -21,9 +21,6 @@ from imgmatch.errors import IndexLockedError
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
 from imgmatch.model import Change, Group, Kind, Ring, RingsReport, Verdict
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 BY = "ana"
 
@@ -301,3 +298,25 @@ def test_three_runs_say_exactly_what_has_changed(planter: Planter) -> None:
     silent = night(planter)
     assert (silent.rings, silent.gone) == ((), ())
     assert {ring.ring for ring in find_rings(planter.index.parts).rings} == {rings["a0"], rings["b0"]}
+
+
+def near_copy(image: Image.Image, seed: int) -> Image.Image:
+    """With grain and a few blocks of one colour: near by fingerprint, but not so near that nothing is compared."""
+    rng = np.random.default_rng(seed)
+    pixels = np.asarray(image.convert("RGB")) + rng.normal(0, 8, (image.height, image.width, 1))
+    for _ in range(3):
+        x, y = rng.integers(0, min(image.size) - 60, 2)
+        pixels[y : y + 60, x : x + 60] = rng.integers(0, 255, 3)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.slow
+def test_of_a_gangs_near_copies_few_pairs_are_compared_and_all_are_one_group(planter: Planter) -> None:
+    picture, copies = photos.picture(5, (240, 300)), 60
+    for number in range(copies):
+        planter.plant(f"a{number}", near_copy(picture, number), 0)
+    report = planter.rings()
+    ring, group = only(report)
+    assert len(ring.accounts) == copies
+    assert len(group.photos) == copies
+    assert 0 < report.searched.judged < 12 * copies  # six of each by the search alone, of 1,770 pairs

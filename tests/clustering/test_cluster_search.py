@@ -13,11 +13,11 @@ from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark, store_search_watermark
 from imgmatch.clustering import search as searching
 from imgmatch.clustering.asking import LARGE, SearchCounts
-from imgmatch.clustering.graph import Unjudged
-from imgmatch.clustering.judging import judge
+from imgmatch.clustering.judging import Judging
 from imgmatch.clustering.nodes import Nodes, read_nodes
 from imgmatch.clustering.run import LEASE
 from imgmatch.clustering.search import is_searched, search_new
+from imgmatch.clustering.verdicts import Unjudged
 from imgmatch.features.pair_model import shipped_for_pairs
 from imgmatch.index import Index
 from imgmatch.matching.stored_pairs import pair_model_name
@@ -59,7 +59,7 @@ class Searching:
 
     def judge(self, pairs: list[Unjudged], counted: SearchCounts) -> None:
         with self.index.parts.catalog.lease(LEASE) as lease:
-            judge(self.index.parts, lease, pairs, counted, self.heard)
+            Judging(self.index.parts, lease, counted, self.heard).judge(pairs)
 
     def ties(self) -> list[PairScore]:
         with self.index.parts.catalog.read() as session:
