@@ -57,7 +57,9 @@ def parse_settings(text: str) -> Settings:
 def parse_job(head: dict[str, Any], body: bytes) -> Job:
     """The job in a received message."""
     known = bytes.fromhex(head["known"]) if "known" in head else None
-    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"], head["features"])
+    photo = Path(head["path"]) if "path" in head else body
+    root = Path(head["root"]) if "root" in head else None
+    return Job(photo, known, head["query"], head["view"], head["features"], root)
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
