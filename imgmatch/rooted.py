@@ -90,6 +90,7 @@ def look_at(path: Path, root: Path | None = None) -> os.stat_result:
     if root is None:
         return path.stat()
     if not BY_DESCRIPTOR:
+        _names(path, root)
         status = path.stat()
         _check_inside(path, root, status)
         return status
@@ -117,6 +118,7 @@ def listing(path: Path, root: Path | None = None) -> Iterator[Iterator[os.DirEnt
         with os.scandir(path) as entries:
             yield entries
     elif not BY_DESCRIPTOR:
+        _names(path, root)
         _check_inside(path, root, path.stat())
         with os.scandir(path) as entries:
             _check_inside(path, root, path.stat())  # once it is open: a later link no longer matters
@@ -147,7 +149,7 @@ def _folder_of(path: Path, root: Path) -> Iterator[tuple[int, str]]:
 
 
 def _names(path: Path, root: Path) -> list[str]:
-    """The names on the way from ``root`` to ``path``."""
+    """The names on the way from ``root`` to ``path``, which leads down all the way."""
     try:
         names = list(path.relative_to(root).parts)
     except ValueError:
@@ -175,6 +177,7 @@ def _is_link(folder: int | None, name: str) -> bool:
 
 
 def _opened_by_path(path: Path, root: Path) -> int:
+    _names(path, root)
     descriptor = os.open(path, _READ)
     try:
         _check_inside(path, root, os.fstat(descriptor))
