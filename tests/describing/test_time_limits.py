@@ -80,12 +80,13 @@ def answers(limits: Limits, data: list[bytes]) -> list[Reply]:
 
 
 def test_a_photo_that_burns_ends_with_its_processor_time_though_nothing_can_interrupt_it() -> None:
-    first, burned, last = answers(Limits(seconds=1, wall_seconds=3600), [PLAIN, picture(BURNS), PLAIN])
-    assert burned == Failure(SkipReason.TIMED_OUT, "not done within 1 seconds of processor time")
+    first, burned, last = answers(Limits(seconds=0.5, wall_seconds=3600), [PLAIN, picture(BURNS), PLAIN])
+    assert burned == Failure(SkipReason.TIMED_OUT, "not done within 0.5 seconds of processor time")
     assert isinstance(first, Description)
     assert last == first
 
 
+@pytest.mark.slow
 def test_every_photo_has_a_processor_time_of_its_own() -> None:
     burned = answers(Limits(seconds=0.5, wall_seconds=3600), [picture(BURNS)] * 3)
     assert [reply.reason for reply in burned if isinstance(reply, Failure)] == [SkipReason.TIMED_OUT] * 3
