@@ -58,7 +58,7 @@ def stored_pictures(parts: Parts, photo_ids: Iterable[str], *, side: int = SHOWN
 
 
 def _view_job(photo: NamedPhoto, side: int) -> Job | Failure:
-    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, view=side)
+    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, view=side, root=photo.root)
 
 
 def _picture(reply: Reply) -> Picture:

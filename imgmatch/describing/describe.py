@@ -103,7 +103,7 @@ class Describer:
         if isinstance(job.photo, bytes):
             check_size(len(job.photo), self._limits)
             return job.photo
-        return read_photo(job.photo, self._limits)
+        return read_photo(job.photo, self._limits, job.root)
 
     def _fingerprints(self, picture: SmallPicture, pdq: Codes) -> dict[str, bytes]:
         return {

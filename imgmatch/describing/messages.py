@@ -32,6 +32,7 @@ class Job:
         query: it is asked about, not stored: give the fingerprints of all eight orientations and the richer features.
         view: nothing is computed; give the picture for a person to look at, its longer side up to so many pixels.
         features: without it no local features are computed, though the worker's settings want them.
+        root: the folder beneath which alone the file may lie, as of :class:`imgmatch.model.NewPhoto`.
     """
 
     photo: Path | bytes
@@ -39,6 +40,7 @@ class Job:
     query: bool = False
     view: int | None = None
     features: bool = True
+    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ Reply = Description | Unchanged | Viewed | Failure
 
 def job_of(photo: NamedPhoto, *, query: bool = False, features: bool = True) -> Job | Failure:
     """The work that a photo stands for."""
-    return photo.content if isinstance(photo.content, Failure) else Job(photo.content, query=query, features=features)
+    if isinstance(photo.content, Failure):
+        return photo.content
+    return Job(photo.content, query=query, features=features, root=photo.root)
 
 
 def message_bytes(head: Mapping[str, Any], body: bytes) -> int:
@@ -164,6 +168,8 @@ def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
         head["known"] = job.known_sha256.hex()
     if isinstance(job.photo, bytes):
         return head, job.photo
+    if job.root is not None:
+        head["root"] = str(job.root)
     return head | {"path": str(job.photo.absolute())}, b""  # the worker may have been started in another folder
 
 

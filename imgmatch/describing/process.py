@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from imgmatch.describing.settings import Settings
 
-START_SECONDS = 60.0
-"""A worker that has not loaded its libraries by then cannot be used."""
+START_SECONDS = 300.0
+"""A worker that has not loaded its libraries by then, be the machine ever so busy, cannot be used."""
 
 AHEAD = 4
 """Jobs sent before their turn, so that the worker never waits for the pool."""
@@ -43,6 +44,9 @@ START_TRIES = 3
 """How often a process that dies before it is ready is started anew."""
 
 CLOSED = "the worker processes were closed while photos were waiting"
+
+_SPENT = None if sys.platform == "win32" else -signal.SIGPROF
+"""The exit code of a process whose photo has used up its processor time, where the system ends it for that."""
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -84,10 +88,10 @@ class WorkerProcess:
                     size = message_bytes(*waiting[0])
                     if on_the_way and sum(on_the_way) + size > PIPE_BYTES:
                         break
-                    self._expect(self._settings.limits.seconds)
+                    self._expect(self._settings.limits.wall_seconds)
                     write_message(stdin, *waiting.popleft())
                     on_the_way.append(size)
-                self._expect(self._settings.limits.seconds)
+                self._expect(self._settings.limits.wall_seconds)
                 head, body = read_message(stdout)
                 self._expect(None)
                 on_the_way.popleft()
@@ -175,9 +179,11 @@ class WorkerProcess:
         self.close()
         if self._stopped:
             raise ImgmatchError(CLOSED)
+        limits, code = self._settings.limits, None if process is None else process.returncode
         if late:
-            return Failure(SkipReason.TIMED_OUT, f"not done within {self._settings.limits.seconds:g} seconds")
-        code = None if process is None else process.returncode
+            return Failure(SkipReason.TIMED_OUT, f"not done within {limits.wall_seconds:g} seconds, waiting included")
+        if code is not None and code == _SPENT:
+            return Failure(SkipReason.TIMED_OUT, f"not done within {limits.seconds:g} seconds of processor time")
         return Failure(SkipReason.CRASHED, f"its decoder ended the worker process (exit {code})")
 
     def stop(self) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 ALONE_FACTOR = 3
-"""A worker whose pool is gone ends itself after this many times the limit of one photo."""
+"""A worker whose pool is gone ends itself after this many times the time by the clock that one photo may take."""
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
         write_message(replies, {"ready": True})
         while True:
             head, body = read_message(jobs)
-            with _alarm(settings.limits.seconds * ALONE_FACTOR):
+            with _timed(settings.limits):
                 reply = describer.describe(parse_job(head, body))
             write_message(replies, *reply_message(reply))
 
@@ -57,7 +57,9 @@ def parse_settings(text: str) -> Settings:
 def parse_job(head: dict[str, Any], body: bytes) -> Job:
     """The job in a received message."""
     known = bytes.fromhex(head["known"]) if "known" in head else None
-    return Job(Path(head["path"]) if "path" in head else body, known, head["query"], head["view"], head["features"])
+    photo = Path(head["path"]) if "path" in head else body
+    root = Path(head["root"]) if "root" in head else None
+    return Job(photo, known, head["query"], head["view"], head["features"], root)
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -76,6 +78,9 @@ def _confine(limits: Limits) -> None:
         return
     import resource  # noqa: PLC0415 -- POSIX only
 
+    for alarm in (signal.SIGPROF, signal.SIGALRM):  # whoever started the pool may have had them ignored
+        signal.signal(alarm, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF, signal.SIGALRM})
     _limit(resource.RLIMIT_CORE, 0)
     # RLIMIT_AS counts libraries' reserved address space too; what a decoder allocates is data.
     _limit(resource.RLIMIT_DATA, limits.worker_bytes)
@@ -95,12 +100,18 @@ def _limit(which: int, value: int) -> None:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _timed(limits: Limits) -> Iterator[None]:
+    """Have the system end this process if what is done inside takes too long.
+
+    Both signals end it by default, wherever it is: a decoder that is stuck would let no Python code run.
+    """
     if sys.platform == "win32":
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, limits.seconds)
+    signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds * ALONE_FACTOR)
     yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 

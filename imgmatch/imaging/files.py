@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError
 from imgmatch.model import SkipReason
+from imgmatch.rooted import open_to_read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
     from imgmatch.imaging.limits import Limits
 
 
-def read_photo(path: Path, limits: Limits) -> bytes:
+def read_photo(path: Path, limits: Limits, root: Path | None = None) -> bytes:
     """The bytes of a regular file.
 
     Opened without waiting, so that a named pipe cannot hold the caller, and judged by the open file, so that what is
     checked is what is read.
 
+    Args:
+        path: of the file.
+        limits: how large it may be.
+        root: if given, the file is opened from this folder down, through no link.
+
     Raises:
-        PhotoError: it is missing, not a regular file, not readable, empty or too large.
+        PhotoError: it is missing, not a regular file, not readable, empty, too large, or not beneath the root.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = open_to_read(path, root)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError(SkipReason.MISSING, "there is no such file") from None
     except (OSError, ValueError) as error:

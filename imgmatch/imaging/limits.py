@@ -17,7 +17,9 @@ class Limits:
         side: the longer side, in pixels.
         frames: frames an animation declares in its header (only the first is decoded).
         min_side: the shorter side, in pixels; a smaller picture says too little.
-        seconds: wall time for reading, decoding and hashing one photo.
+        seconds: processor time for reading, decoding and hashing one photo; a busy machine does not use it up. Windows
+            cannot end a process by it: there only ``wall_seconds`` holds.
+        wall_seconds: time by the clock for the same, waiting included, such as for a dead network drive.
         worker_bytes: memory a worker process may allocate (enforced by the system where it can).
     """
 
@@ -27,4 +29,5 @@ class Limits:
     frames: int = 2_000
     min_side: int = 32
     seconds: float = 10.0
+    wall_seconds: float = 120.0
     worker_bytes: int = 1_152 * MEBIBYTE

@@ -59,7 +59,9 @@ class _Work:
 
     def job(self) -> Job | Failure:
         known = self.known.sha256 if self.known and self.complete else None
-        return self.content if isinstance(self.content, Failure) else Job(self.content, known)
+        if isinstance(self.content, Failure):
+            return self.content
+        return Job(self.content, known, root=self.photo.root)
 
     def land(self, got: Fetched | PhotoError | None) -> None:
         if isinstance(got, PhotoError):
@@ -287,7 +289,7 @@ def _state(
     """The state of a photo's file; of a remote one only if it is as it was, and ``None`` if it must be fetched."""
     try:
         if isinstance(photo.path, Path):
-            return FileState(*file_state(photo.path))
+            return FileState(*file_state(photo.path, photo.root))
         return unchanged_state(metadata, [known.file for known in before if known is not None])
     except PhotoError as error:
         return _skipped(photo, error.reason, error.detail)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.times import from_microseconds
+from imgmatch.errors import PhotoError
 from imgmatch.model import NewPhoto
+from imgmatch.rooted import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +40,6 @@ def _is_older(photo: NewPhoto, since: datetime) -> bool:
     if not isinstance(photo.path, Path):
         return False
     try:
-        return from_microseconds(photo.path.stat().st_mtime_ns // _NS_PER_US) < since
-    except (OSError, ValueError):
+        return from_microseconds(look_at(photo.path, photo.root).st_mtime_ns // _NS_PER_US) < since
+    except (OSError, ValueError, PhotoError):
         return False  # the scan says what is wrong with it

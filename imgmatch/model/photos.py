@@ -78,6 +78,8 @@ class NewPhoto:
         seen_at: when the photo was first seen, with a time zone; ``None`` takes the file's modification time.
         attributes: other columns of the manifest, kept with the account.
         line: line (or row) of the manifest it came from, counted from 1.
+        root: a folder, by its path without links, beneath which alone the file may lie; it is then opened from there
+            down, and a link on its way is refused. ``None`` follows every link.
     """
 
     account: str
@@ -88,6 +90,7 @@ class NewPhoto:
     seen_at: datetime | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     line: int | None = None
+    root: Path | None = None
 
     @classmethod
     def at(
@@ -154,16 +157,24 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, init=False)
 class NamedPhoto:
-    """A photo to look at under the name its answer carries: a file, bytes, or what kept it from being either."""
+    """A photo to look at under the name its answer carries: a file, bytes, or what kept it from being either.
+
+    Attributes:
+        name: see above.
+        content: see above.
+        root: as of :class:`NewPhoto`.
+    """
 
     name: str
     content: Path | bytes | Failure
+    root: Path | None
 
-    def __init__(self, name: str, content: Path | RemoteFile | bytes | Failure) -> None:
+    def __init__(self, name: str, content: Path | RemoteFile | bytes | Failure, root: Path | None = None) -> None:
         if not isinstance(content, (Path, bytes, Failure)):
             content = Failure(SkipReason.REFUSED, "only a scan fetches photos from elsewhere")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "content", content)
+        object.__setattr__(self, "root", root)
 
 
 @dataclass(frozen=True, slots=True)

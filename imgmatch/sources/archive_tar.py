@@ -8,7 +8,7 @@ import lzma
 import tarfile
 import weakref
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import RemoteMetadata, SkipReason
@@ -16,8 +16,7 @@ from imgmatch.sources.archive import ArchiveSource, Member
 from imgmatch.sources.base import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from imgmatch.sources.place import Place
 
@@ -26,6 +25,11 @@ _HEADER_BYTES = 1 << 20
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _NS_PER_SECOND = 10**9
+_PACKINGS: Mapping[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 _DAMAGE = (tarfile.TarError, lzma.LZMAError, zlib.error, OSError, EOFError, ValueError)
 
 
@@ -33,27 +37,26 @@ def open_tar(place: Place) -> ArchiveSource:
     """Open a tar file.
 
     Raises:
-        PhotoError: it lies outside the root.
-        SourceError: it cannot be read, is no tar file, or lies at a URL.
+        SourceError: it cannot be read, is no tar file, lies outside the root, or at a URL.
     """
-    return ArchiveSource(place, TarArchive(place.file()))
+    return ArchiveSource(place, TarArchive(place))
 
 
 class TarArchive:
     """A tar file. It is read from its beginning to its end, by one reader for the names and one for the photos.
 
     Args:
-        path: of the file, which stays open for as long as anybody holds this.
+        place: of the file, which stays open for as long as anybody holds this.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: it cannot be read, or lies outside the root.
     """
 
     scheme = "tar"
     listed = False
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._photos: BinaryIO | None = None
         next(self.members(), None)  # that it is no archive should show before any work is done
 
@@ -65,7 +68,7 @@ class TarArchive:
         """
         name = ""
         try:
-            with _unpacked(self._path) as file, tarfile.open(fileobj=_Headers(file), mode="r:") as tar:  # type: ignore[call-overload]
+            with _unpacked(self._place) as file, tarfile.open(fileobj=_Headers(file), mode="r:") as tar:  # type: ignore[call-overload]
                 while (info := tar.next()) is not None:
                     name = info.name
                     if info.size < 0 or not info.isdir():
@@ -74,7 +77,7 @@ class TarArchive:
                 _check_end(file, tar.offset)
         except _DAMAGE as error:
             after = f" after {shown(name)}" if name else ""
-            raise SourceError(f"{shown(str(self._path))}: damaged{after}: {shown(str(error))}") from error
+            raise SourceError(f"{shown(self._place.key)}: damaged{after}: {shown(str(error))}") from error
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.
@@ -84,7 +87,7 @@ class TarArchive:
         """
         try:
             if self._photos is None:
-                self._photos = _unpacked(self._path)
+                self._photos = _unpacked(self._place)
                 weakref.finalize(self, self._photos.close)
             self._photos.seek(cast("int", member.place))
             return self._photos.read(min(member.metadata.size or 0, limit + 1))
@@ -106,17 +109,17 @@ class _Headers:
         return self._file.read(size)
 
 
-def _unpacked(path: Path) -> BinaryIO:
+def _unpacked(place: Place) -> BinaryIO:
     """The archive without its packing, which its first bytes tell."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"\x1f\x8b"):
-        return cast("BinaryIO", gzip.open(path))
-    if start.startswith(b"BZh"):
-        return cast("BinaryIO", bz2.open(path))
-    if start == b"\xfd7zXZ\0":
-        return cast("BinaryIO", lzma.open(path))
-    return path.open("rb")
+    file = place.open()
+    start = file.read(6)
+    file.seek(0)
+    unpack = next((each for magic, each in _PACKINGS.items() if start.startswith(magic)), None)
+    if unpack is None:
+        return file
+    unpacked: BinaryIO = unpack(file)
+    weakref.finalize(unpacked, file.close)  # which closing the other does not do
+    return unpacked
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:

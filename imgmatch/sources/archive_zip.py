@@ -17,7 +17,6 @@ from imgmatch.sources.remote_metadata import nanoseconds, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from imgmatch.sources.place import Place
 
@@ -30,31 +29,31 @@ def open_zip(place: Place) -> ArchiveSource:
     """Open a zip file.
 
     Raises:
-        PhotoError: it lies outside the root.
-        SourceError: it cannot be read, is no zip file, or lies at a URL.
+        SourceError: it cannot be read, is no zip file, lies outside the root, or at a URL.
     """
-    return ArchiveSource(place, ZipArchive(place.file()))
+    return ArchiveSource(place, ZipArchive(place))
 
 
 class ZipArchive:
     """A zip file; its table of contents is in memory.
 
     Args:
-        path: of the file, which stays open for as long as anybody holds this.
+        place: of the file, which stays open for as long as anybody holds this.
 
     Raises:
-        SourceError: it cannot be read, or is no zip file.
+        SourceError: it cannot be read, is no zip file, or lies outside the root.
     """
 
     scheme = "zip"
     listed = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            file = place.open()
+            weakref.finalize(self, file.close)
+            self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
-            raise SourceError(f"{shown(str(path))}: not a zip archive that can be read: {shown(str(error))}") from error
-        weakref.finalize(self, self._zip.close)
+            raise SourceError(f"{shown(place.key)}: not a zip archive that can be read: {shown(str(error))}") from error
 
     def members(self) -> Iterator[Member]:
         """All files and links, in the order of the table of contents."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import sys
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.rooted import listing, look_at
 from imgmatch.sources.base import account_problem, is_utf8, shown, stem
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from imgmatch.sources.place import Place
@@ -38,7 +39,7 @@ class FolderSource:
     """All photos under a folder, in the order of their names, one directory listing in memory per level.
 
     Args:
-        place: of the folder; its guard keeps file links inside a root.
+        place: of the folder; with a root, folders are opened from there down, and links may not leave it.
 
     Raises:
         PhotoError: the folder itself lies outside the root.
@@ -48,6 +49,7 @@ class FolderSource:
         self.key = place.key
         self._folder = place.file()
         self._guard = place.guard
+        self._root = place.guard.root
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for found in self._found():
@@ -88,12 +90,14 @@ class FolderSource:
     def _first_listing(self) -> Iterator[tuple[str, _Kind]]:
         try:
             return self._listing("")
+        except PhotoError as error:
+            raise SourceError(f"The folder {self.key} cannot be read: {error.detail}") from error
         except OSError as error:
             raise SourceError(f"The folder {self.key} cannot be read: {error.strerror or error}") from error
 
     def _listing(self, label: str) -> Iterator[tuple[str, _Kind]]:
         """The entries of one directory that are worth a look, sorted by name."""
-        with os.scandir(self._folder / label) as entries:
+        with listing(self._folder / label, self._root) as entries:
             # Names and kinds only: a DirEntry takes twice the memory, and a flat folder may hold millions.
             found = [(entry.name, _kind(entry)) for entry in entries]
         wanted = [(name, kind) for name, kind in found if is_wanted(name, folder=kind is _Kind.FOLDER)]
@@ -105,9 +109,9 @@ class FolderSource:
 
         Raises:
             OSError: the link leads nowhere, or round in circles.
-            PhotoError: a socket, a pipe or a device.
+            PhotoError: a socket, a pipe or a device, or the link leaves the root.
         """
-        mode = (self._folder / label).stat().st_mode
+        mode = look_at(self._guard.admit(str(self._folder / label)), self._root).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise PhotoError(SkipReason.UNREADABLE, "This is a socket, a pipe or a device, not a file.")
         return stat.S_ISREG(mode)
@@ -116,7 +120,8 @@ class FolderSource:
         account = account_of(label, folder=False)
         # Directory links are not followed, so only a link can leave the folder, which was let through the guard.
         path = self._guard.admit(str(self._folder / label)) if link else self._folder / label
-        return NewPhoto(account, path, label, derived_photo_id(account, str(Path(self.key, label))))
+        photo_id = derived_photo_id(account, str(Path(self.key, label)))
+        return NewPhoto(account, path, label, photo_id, None, None, {}, None, self._root)
 
 
 def _kind(entry: os.DirEntry[str]) -> _Kind:

@@ -31,8 +31,8 @@ def open_csv(place: Place) -> ManifestSource:
     """Open a manifest of separated values.
 
     Raises:
-        PhotoError: it lies outside the root, or cannot be fetched whole.
-        SourceError: it cannot be read, or is no manifest.
+        PhotoError: it cannot be fetched whole.
+        SourceError: it cannot be read, lies outside the root, or is no manifest.
     """
     return ManifestSource(place, read_csv)
 

@@ -22,8 +22,8 @@ def open_jsonl(place: Place) -> ManifestSource:
     """Open a manifest of JSON objects.
 
     Raises:
-        PhotoError: it lies outside the root, or cannot be fetched whole.
-        SourceError: it cannot be read, or is no manifest.
+        PhotoError: it cannot be fetched whole.
+        SourceError: it cannot be read, lies outside the root, or is no manifest.
     """
     return ManifestSource(place, read_jsonl)
 

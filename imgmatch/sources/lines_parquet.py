@@ -26,8 +26,8 @@ def open_parquet(place: Place) -> ManifestSource:
     """Open a manifest of Parquet rows.
 
     Raises:
-        PhotoError: it lies outside the root, or cannot be fetched whole.
-        SourceError: it cannot be read, or is no manifest.
+        PhotoError: it cannot be fetched whole.
+        SourceError: it cannot be read, lies outside the root, or is no manifest.
     """
     return ManifestSource(place, read_parquet)
 

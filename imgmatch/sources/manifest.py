@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
+from imgmatch.rooted import open_regular
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
 from imgmatch.sources.remote_source import RemoteCopy
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
@@ -31,17 +33,18 @@ class ManifestSource:
 
     Raises:
         MissingExtraError: the format needs a package that is not installed.
-        PhotoError: the manifest itself lies outside the root, or cannot be fetched whole.
-        SourceError: the file cannot be read, or is no manifest.
+        PhotoError: the manifest cannot be fetched whole.
+        SourceError: the file cannot be read, lies outside the root, or is no manifest.
     """
 
     def __init__(self, place: Place, read: Reader) -> None:
         self.key = place.key
         self._remote = place.remote
         self._guard = place.guard
+        self._root = place.guard.root
         # The file of a copy is there for as long as the copy is held.
         self._copy = RemoteCopy(place.key, place.remote) if place.remote and place.is_remote else None
-        self._file = place.file() if self._copy is None else self._copy.path
+        self._open = place.open if self._copy is None else partial(open_regular, self._copy.path)
         self._read = read
         self._folder = str(Path(self.key).parent)
         self._name = Path(url_path(self.key) if self._copy else self.key).name
@@ -68,7 +71,7 @@ class ManifestSource:
 
     def _rows(self) -> Generator[Row | Skipped, None, None]:
         try:
-            with self._file.open("rb") as stream:
+            with self._open() as stream:
                 yield from self._read(stream, self._name)
         except OSError as error:
             raise SourceError(f"{shown(shown_url(self.key))} cannot be read: {error.strerror or error}") from error
@@ -98,7 +101,8 @@ class ManifestSource:
         path = lexical(self._folder, photo)
         photo_id = photo_id or derived_photo_id(account, path)
         # By position: keywords cost a tenth of the time of a whole line.
-        return NewPhoto(account, self._guard.admit(path), photo, photo_id, name or None, moment, attributes, line)
+        admitted = self._guard.admit(path)
+        return NewPhoto(account, admitted, photo, photo_id, name or None, moment, attributes, line, self._root)
 
     def _url(self, photo: str) -> str:
         return checked(photo if is_url(photo) else joined(self.key, photo))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch import registry
 from imgmatch.errors import PhotoError, SourceError
+from imgmatch.rooted import look_at
 from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
 from imgmatch.sources.place import Place
 from imgmatch.sources.remote_source import RemotePhotoSource
@@ -45,7 +46,7 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
         return _open_url(path, guard, remote)
     absolute = _absolute(path)
     try:
-        mode = _mode(guard.admit(absolute), absolute)
+        mode = _mode(guard.admit(absolute), guard.root, absolute)
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
         kind = "folder" if stat.S_ISDIR(mode) else suffix_of(absolute) or "photo"
@@ -93,9 +94,9 @@ def _absolute(path: str | Path) -> str:
     return absolute
 
 
-def _mode(path: Path, name: str) -> int:
+def _mode(path: Path, root: Path | None, name: str) -> int:
     try:
-        return path.stat().st_mode
+        return look_at(path, root).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError(f"{shown(name)} does not exist.") from error
     except OSError as error:

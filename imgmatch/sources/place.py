@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgmatch.errors import SourceError
+from imgmatch.errors import PhotoError, SourceError
+from imgmatch.rooted import open_regular
 from imgmatch.sources.base import PathGuard, shown
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.urls import is_url, shown_url
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,15 @@ class Place:
             where = shown(shown_url(self.key))
             raise SourceError(f"{where}: archives are read from this machine only; download it first.")
         return self.guard.admit(self.key)
+
+    def open(self) -> BinaryIO:
+        """The file itself, of a source that is read from this machine only, from its beginning.
+
+        Raises:
+            OSError: it cannot be opened, or is no regular file.
+            SourceError: it lies outside the root, or is a URL.
+        """
+        try:
+            return open_regular(self.file(), self.guard.root)
+        except PhotoError as error:
+            raise SourceError(f"{shown(self.key)}: {error.detail}") from error

@@ -47,7 +47,7 @@ def query_photos(argument: str, *, remote: Remote, root: Path | None = None) -> 
     elif _is_folder(argument) or suffix_of(argument):
         yield from _of_source(open_source(argument, root=root, remote=remote), str(Path(argument, "_"))[:-1])
     else:
-        yield NamedPhoto(argument, _admitted(argument, guard))
+        yield NamedPhoto(argument, _admitted(argument, guard), guard.root)
 
 
 def _is_folder(argument: str) -> bool:
@@ -108,7 +108,7 @@ def _of_source(source: Source, prefix: str) -> Iterator[NamedPhoto]:
     # A manifest says what its photos are called; within a folder or an archive the name tells where they lie.
     named_by = "" if isinstance(source, ManifestSource) else prefix
     for item, fetched in fetched_ahead(_items(source, named_by)):
-        yield NamedPhoto(item.name, _content(item, fetched))
+        yield NamedPhoto(item.name, _content(item, fetched), item.photo.root if item.photo else None)
 
 
 def _items(source: Source, prefix: str) -> Iterator[_Item]:

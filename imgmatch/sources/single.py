@@ -32,7 +32,7 @@ class SinglePhotoSource:
         if problem := account_problem(account):
             raise SourceError(f"The photo cannot be named by its file: {problem}")
         self.key = place.key
-        self._photo = NewPhoto(account, place.file(), name, derived_photo_id(account, place.key))
+        self._photo = NewPhoto(account, place.file(), name, derived_photo_id(account, place.key), root=place.guard.root)
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         yield self._photo

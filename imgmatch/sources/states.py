@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imgmatch.errors import PhotoError
 from imgmatch.model import SkipReason
+from imgmatch.rooted import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,14 +36,18 @@ class State(Protocol):
 KnownState = TypeVar("KnownState", bound=State)
 
 
-def file_state(path: Path) -> tuple[int, int]:
+def file_state(path: Path, root: Path | None = None) -> tuple[int, int]:
     """Size and modification time of a regular file, in bytes and ns.
 
+    Args:
+        path: of the file.
+        root: if given, it is looked at from this folder down, through no link.
+
     Raises:
-        PhotoError: it is missing, cannot be looked at, or is something else.
+        PhotoError: it is missing, cannot be looked at, is something else, or is not beneath the root.
     """
     try:
-        status = path.stat()
+        status = look_at(path, root)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError(SkipReason.MISSING, "there is no such file") from None
     except (OSError, ValueError) as error:

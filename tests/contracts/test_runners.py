@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count, islice
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -86,6 +87,21 @@ def test_what_cannot_be_used_is_a_failure_in_its_place_and_the_rest_goes_on(runn
         SkipReason.TOO_SMALL,
         SkipReason.FLAT,
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_a_photo_beneath_a_root_is_read_through_no_link(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "root" / "a").mkdir(parents=True)
+    (tmp_path / "1.jpg").write_bytes(FILES[0])
+    (tmp_path / "root" / "a" / "1.jpg").write_bytes(FILES[0])
+    (tmp_path / "root" / "link.jpg").symlink_to("../1.jpg")
+    (tmp_path / "root" / "door").symlink_to("..")
+    root = (tmp_path / "root").resolve()
+    inside, *outside = replies(
+        runner, [Job(root / name, root=root) for name in ("a/1.jpg", "link.jpg", "door/1.jpg", "../1.jpg")]
+    )
+    assert isinstance(inside, Description)
+    assert [reply.reason for reply in outside if isinstance(reply, Failure)] == [SkipReason.REFUSED] * 3
 
 
 def test_every_runner_gives_the_same_replies_to_the_byte(tmp_path: Path) -> None:

@@ -36,14 +36,8 @@ HEADS = st.dictionaries(
 PRINTS = st.dictionaries(st.text(max_size=8), st.binary(max_size=40), max_size=3)
 DIGESTS = st.binary(min_size=32, max_size=32)
 PATHS = st.binary(min_size=1, max_size=60).map(lambda raw: Path("/", os.fsdecode(raw)))  # any bytes a system may hold
-JOBS = st.builds(
-    Job,
-    PATHS | st.binary(max_size=300),
-    st.none() | DIGESTS,
-    st.booleans(),
-    st.none() | st.integers(1, 480),
-    st.booleans(),
-)
+WANTED = (st.none() | DIGESTS, st.booleans(), st.none() | st.integers(1, 480), st.booleans())
+JOBS = st.builds(Job, PATHS, *WANTED, st.none() | PATHS) | st.builds(Job, st.binary(max_size=300), *WANTED)
 
 
 def asked_about(count: int) -> QueryFeatures:
@@ -133,6 +127,8 @@ def test_a_failure_says_its_reason_and_its_detail_if_it_has_one() -> None:
 def test_a_named_photo_stands_for_a_job_or_for_the_failure_it_came_with() -> None:
     failure = Failure(SkipReason.REFUSED, "outside")
     assert job_of(NamedPhoto("a", failure)) is failure
+    root = Path("/photos")
+    assert job_of(NamedPhoto("a", root / "1.jpg", root)) == Job(root / "1.jpg", root=root)
     assert job_of(NamedPhoto("a", b"bytes"), query=True) == Job(b"bytes", query=True)
     assert job_of(NamedPhoto("a", b"bytes"), query=True, features=False) == Job(b"bytes", query=True, features=False)
     assert Job(b"bytes").features

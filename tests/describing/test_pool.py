@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from watching import own_workers, wait_until, workers_of
 
 from imgmatch.describing.messages import Description, Job, Reply
 from imgmatch.describing.pool import CHUNK, WorkerPool
@@ -24,7 +25,7 @@ from imgmatch.imaging.limits import Limits
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.serial
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -41,37 +42,10 @@ def answers(pool: WorkerPool, items: list[bytes]) -> list[Reply]:
     return [reply for _, reply in pool.describe(items, job)]
 
 
-def workers_of(pid: int) -> list[int]:
-    """The ids of the worker processes started by process ``pid``, zombies included."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                command = (entry / "cmdline").read_bytes()
-                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-            except OSError:  # it has ended meanwhile
-                continue
-            if parent == pid and (b"imgmatch.describing.worker" in command or state == "Z"):
-                found.append(int(entry.name))
-    return found
-
-
-def own_workers() -> set[int]:
-    return set(workers_of(os.getpid()))
-
-
 @pytest.fixture
 def others() -> set[int]:
     """Workers that are not those of the test's own pool."""
     return own_workers()
-
-
-def wait_until(what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +181,7 @@ def test_a_worker_killed_while_it_starts_is_started_again(expected: list[Reply],
 
 @linux
 def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[int]) -> None:
-    with WorkerPool(1, replace(QUICK, limits=Limits(seconds=1))) as pool:
+    with WorkerPool(1, replace(QUICK, limits=Limits(wall_seconds=1))) as pool:
         replies = pool.describe(PHOTOS * 4, job)
         found = [next(replies)[1]]
         (worker,) = own_workers() - others
@@ -219,7 +193,7 @@ def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[
         found += [reply for _, reply in replies]
     assert list_after == expected
     assert found == expected * 4
-    assert stuck[0] == Failure(SkipReason.TIMED_OUT, "not done within 1 seconds")
+    assert stuck[0] == Failure(SkipReason.TIMED_OUT, "not done within 1 seconds, waiting included")
     assert stuck[1:] == expected[1:]
 
 
@@ -228,7 +202,7 @@ def test_a_hung_worker_is_ended_even_if_the_photo_does_not_fit_in_the_pipe(
     expected: list[Reply], others: set[int]
 ) -> None:
     large = PHOTOS[0] + bytes(5_000_000)
-    with WorkerPool(1, replace(QUICK, limits=Limits(seconds=1))) as pool:
+    with WorkerPool(1, replace(QUICK, limits=Limits(wall_seconds=1))) as pool:
         answers(pool, PHOTOS)
         (worker,) = own_workers() - others
         os.kill(worker, signal.SIGSTOP)
@@ -438,7 +412,7 @@ from imgmatch.describing.settings import Settings
 
 photo = sys.stdin.buffer.read()
 print("started", flush=True)
-with WorkerPool(2, Settings(("pdq",), Limits(seconds=1.5))) as pool:
+with WorkerPool(2, Settings(("pdq",), Limits(wall_seconds=1.5))) as pool:
     replies = pool.describe([photo] * 300, Job)
     next(replies)
     print("running", flush=True)

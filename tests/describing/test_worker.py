@@ -79,7 +79,7 @@ def room(mebibytes: int) -> Limits:
 
 
 def test_settings_arrive_as_they_were_sent() -> None:
-    settings = Settings(("dhash", "pdq"), Limits(pixels=5, seconds=0.25, worker_bytes=7))
+    settings = Settings(("dhash", "pdq"), Limits(pixels=5, seconds=0.25, wall_seconds=0.5, worker_bytes=7))
     assert parse_settings(as_text(settings)) == settings
 
 
@@ -118,14 +118,19 @@ def test_a_worker_lives_through_ctrl_c() -> None:
 
 
 @posix
-def test_a_worker_whose_pool_is_gone_ends_a_photo_that_hangs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limits", "ended_by"),
+    [(Limits(seconds=0.002), "SIGPROF"), (Limits(wall_seconds=0.002), "SIGALRM")],
+    ids=["processor", "clock"],
+)
+def test_a_worker_whose_pool_is_gone_ends_a_photo_that_hangs(limits: Limits, ended_by: str, tmp_path: Path) -> None:
     slow = tmp_path / "slow.jpg"
     slow.write_bytes(photos.jpeg(photos.picture(1).resize((6000, 6000)), 90))
-    with started(Limits(seconds=0.002)) as worker:
+    with started(limits) as worker:
         for _ in range(3):
             worker.send(Job(slow))
         worker.stdin.close()
-        assert worker.process.wait(20) == -signal.SIGALRM
+        assert worker.process.wait(20) == -signal.Signals[ended_by]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
