@@ -42,10 +42,12 @@ class Refreshed:
     Attributes:
         component: row ids of the fingerprints whose groups were.
         unjudged: what is to be judged before they are what a run would give; the next run will.
+        named: how many groups the rings have that were made anew with them.
     """
 
     component: frozenset[int] = frozenset()
     unjudged: tuple[Unjudged, ...] = ()
+    named: int = 0
 
 
 def refresh(session: Session, hasher: Hasher, fingerprints: Collection[int]) -> Refreshed:
@@ -65,10 +67,10 @@ def refresh(session: Session, hasher: Hasher, fingerprints: Collection[int]) -> 
     component = connected(session, hasher.name, fingerprints, options)
     graph = draw(read_component(session, hasher.name, options, component), options)
     groups = Grouper(session, graph, hasher.profile, options.common).groups()
-    _replace(session, groups_of_fingerprints(session, component), groups)
+    named = _replace(session, groups_of_fingerprints(session, component), groups)
     forget_stale(session, component)
     note_stale(session, {row for pair in graph.unjudged for row in pair.fingerprints})
-    return Refreshed(frozenset(component), tuple(graph.unjudged))
+    return Refreshed(frozenset(component), tuple(graph.unjudged), named)
 
 
 @contextmanager
@@ -93,20 +95,19 @@ def kept_current(session: Session, hasher: Hasher, account: str | None = None) -
         rename_rings(session, naming)
 
 
-def _replace(session: Session, old: Collection[int], groups: Sequence[KeptGroup]) -> None:
-    """Let groups take the place of others, and make the rings anew that either tie."""
+def _replace(session: Session, old: Collection[int], groups: Sequence[KeptGroup]) -> int:
+    """Let groups take the place of others, and make the rings anew that either tie; how many groups those have."""
     rings = kept_rings.rings_of_groups(session, old)
     remove_groups(session, old)
     ids = store_groups(session, groups)
     tying = [(row, group) for row, group in zip(ids, groups, strict=True) if not group.common]
     accounts = {kept.photo.account for _, group in tying for kept in group.photos}
-    if rings or tying:
-        rename_rings(session, rings, accounts, [row for row, _ in tying])
+    return rename_rings(session, rings, accounts, [row for row, _ in tying]) if rings or tying else 0
 
 
 def rename_rings(
     session: Session, rings: Collection[int], accounts: Collection[str] = (), groups: Collection[int] = ()
-) -> None:
+) -> int:
     """Make rings anew from the groups that tie them, and say what has become of them since the last report.
 
     What is said of a ring depends on those that share accounts with it in the report: these are made anew as well, and
@@ -117,6 +118,9 @@ def rename_rings(
         rings: row ids.
         accounts: those in ``groups``.
         groups: row ids of those that tie no ring yet.
+
+    Returns:
+        how many groups the rings have.
     """
     reached = set(rings)
     reported: dict[str, ReportedRing] = {}
@@ -135,6 +139,7 @@ def rename_rings(
     made_at = has_report(session)
     last = None if made_at is None else Report(made_at, tuple(reported[name] for name in sorted(reported)))
     _store_rings(session, kept, last)
+    return len(kept)
 
 
 def _store_rings(session: Session, kept: Sequence[KeptGroup], last: Report | None) -> None:

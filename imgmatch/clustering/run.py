@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,8 @@ JOINED_AT_ONCE = 100_000
 
 _WRITTEN_AT_ONCE = 5_000
 _REFRESHED_AT_ONCE = 200
-"""Fingerprints whose components are made anew in one transaction."""
+"""Fingerprints whose components are made anew in one transaction; where they are of one large ring, which is made anew
+with each, as many as that has groups."""
 
 _JUDGED_TOGETHER = 3
 """Rounds in which all that is asked is judged together, before components are gone through with a judge at hand: nearly
@@ -153,12 +154,12 @@ def _refresh_all(parts: Parts, lease: Lease, rows: list[int], progress: Progress
     done: set[int] = set()
     unjudged: list[Unjudged] = []
     left = iter(rows)
-    while batch := [
-        row for _, row in zip(range(_REFRESHED_AT_ONCE), (row for row in left if row not in done), strict=False)
-    ]:
+    size = _REFRESHED_AT_ONCE
+    while batch := list(islice((row for row in left if row not in done), size)):
         with parts.catalog.write(lease) as session:
             refreshed = refresh(session, parts.hasher, batch)
         done |= refreshed.component | set(batch)
         unjudged += refreshed.unjudged
+        size = max(_REFRESHED_AT_ONCE, refreshed.named)
         progress.step("groups made", min(len(done), len(rows)), len(rows))
     return unjudged
