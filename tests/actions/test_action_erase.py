@@ -15,9 +15,10 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.actions.decide import decide
-from imgmatch.actions.erase import _in_engine as in_engine
-from imgmatch.actions.erase import erase, pieces_of
+from imgmatch.actions.erase import erase
+from imgmatch.actions.proof import points_in_engine as in_engine
 from imgmatch.actions.rings import find_rings, keep_report
+from imgmatch.actions.sought import pieces_of
 from imgmatch.catalog import schema
 from imgmatch.engines.ivf import IvfEngine
 from imgmatch.engines.postings import Postings

@@ -11,12 +11,12 @@ from imgmatch.actions import traces
 from imgmatch.actions.traces import found_in, found_in_folder
 
 
-@given(data=st.binary(max_size=200), cuts=st.lists(st.tuples(st.integers(0, 199), st.integers(8, 40)), max_size=6))
+@given(data=st.binary(max_size=200), cuts=st.lists(st.tuples(st.integers(0, 199), st.integers(6, 40)), max_size=6))
 def test_pieces_are_found_wherever_they_stand_as_a_plain_search_finds_them(
     data: bytes, cuts: list[tuple[int, int]]
 ) -> None:
     needles = {data[start : start + size] for start, size in cuts} | {b"elsewhere", data[:7] + b"\1\2"}
-    needles = {needle for needle in needles if len(needle) >= 8}
+    needles = {needle for needle in needles if len(needle) >= 6}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(data)
@@ -39,9 +39,10 @@ def test_a_file_is_searched_for_nothing_and_an_empty_one_holds_nothing(tmp_path:
 
 
 def test_a_piece_too_short_to_prove_anything_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"1234567")
-    with pytest.raises(ValueError, match="8 bytes"):
-        found_in(tmp_path / "file", {b"1234567"})
+    (tmp_path / "file").write_bytes(b"123456")
+    assert found_in(tmp_path / "file", {b"123456"}) == {b"123456"}
+    with pytest.raises(ValueError, match="6 bytes"):
+        found_in(tmp_path / "file", {b"12345"})
 
 
 def test_every_file_of_a_folder_that_is_not_empty_is_searched_by_a_process_of_its_own(tmp_path: Path) -> None:
@@ -51,7 +52,8 @@ def test_every_file_of_a_folder_that_is_not_empty_is_searched_by_a_process_of_it
     (tmp_path / "c").write_bytes(b"something else")
     (tmp_path / "empty").touch()
     (tmp_path / "folder").mkdir()
-    assert found_in_folder(tmp_path, [one, two, none]) == [{two}, {one, two}, set()]
+    assert found_in_folder(tmp_path, [one, two, none]) == {"a": {two}, "b": {one, two}, "c": set()}
+    assert found_in_folder(tmp_path, [one, two, none], {"a", "c"}) == {"b": {one, two}}
     with pytest.raises(ValueError, match="prove nothing"):
         found_in_folder(tmp_path, [b"short"])
     with pytest.raises(OSError, match="cannot be searched"):
