@@ -44,6 +44,7 @@ OWN_TEXTS = {
     "orphans": ("kind",),
     "tombstones": ("kind", "part"),
     "group_photos": ("kind", "outline_photo", "outline_medoid"),
+    "leases": ("token",),
     "erasures": ("stage",),
 }
 """The others: imgmatch's own words, and numbers."""

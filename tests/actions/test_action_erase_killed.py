@@ -54,6 +54,10 @@ def index(whole: Path, tmp_path: Path) -> Path:
     return shutil.copytree(whole, tmp_path / "index")
 
 
+def engine_files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name.startswith(("phash", "pdq", "features"))}
+
+
 def erased_again(folder: Path) -> Erasure | None:
     """What the same erasure says; ``None`` where there is no such account."""
     with Index.open(folder) as index:
@@ -64,11 +68,12 @@ def erased_again(folder: Path) -> Erasure | None:
         finally:
             assert index.status().unfinished_erasures == 0
             assert index.counts()["photos"] == 2
+            assert engine_files(folder) == index.parts.folder.header().files
 
 
-def cut_off(folder: Path, step: str) -> None:
-    """Erase, and be killed where a step begins."""
-    with erasing.erasing(erasing.IN_STEP, folder, step) as process:
+def cut_off(folder: Path, step: str, times: int = 1) -> None:
+    """Erase, and be killed where a step begins for so many times."""
+    with erasing.erasing(erasing.IN_STEP, folder, step, str(times)) as process:
         process.communicate()
     assert process.returncode == -signal.SIGKILL
 
@@ -138,16 +143,16 @@ def erase_nobody(folder: Path) -> None:
         index.erase(account="nobody at all")
 
 
-@pytest.mark.parametrize("step", ["publish", "_drop_others", "compact", "prove"])
+@pytest.mark.parametrize(("step", "times"), [("publish", 1), ("_drop_others", 2), ("compact", 1), ("prove", 1)])
 @pytest.mark.parametrize("write", [scan, decide, rebuild, rings, erase_another, erase_nobody])
 def test_whatever_writes_next_finishes_an_erasure_that_was_cut_off(
-    index: Path, needles: dict[str, bytes], step: str, write: Callable[[Path], None], whole: Path
+    index: Path, needles: dict[str, bytes], step: str, times: int, write: Callable[[Path], None], whole: Path
 ) -> None:
     home = index.parent / "here"
     home.mkdir()
     folder = index.rename(home / "index")
     shutil.copytree(whole.parent / "other", index.parent / "other")
-    cut_off(folder, step)
+    cut_off(folder, step, times)
     with Index.open(folder) as opened:
         assert opened.status().unfinished_erasures == 1
         own = whole.parent / "photos" / VICTIM / "own.jpg"
@@ -157,6 +162,7 @@ def test_whatever_writes_next_finishes_an_erasure_that_was_cut_off(
         assert opened.status().unfinished_erasures == 0
         with pytest.raises(NotFoundError):
             opened.erase(account=VICTIM)
+        assert engine_files(folder) == opened.parts.folder.header().files
     assert left(folder, needles) == []
 
 

@@ -208,8 +208,16 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
     assert [status[name] for name in ("sources", "scans", "unfinished_scans", "unfinished_erasures")] == [5, 6, 0, 1]
     others = ("format", "engine", "codebook", "generation", "snapshot", "features_snapshot")
     assert [status[name] for name in others] == [2, "flat", "book", 7, "ok", "damaged"]
-    said = {"searched": {"ids": 3, "digests": 5}, "found": {"left.tmp": {"digests": 1}}, "in_use": {"photos.path": 2}}
-    erasure = Erasure("a17", None, 2, 8, 3, 1, reasons=(4, 7), masked_reasons=(9,), came_back=1, finished=False, **said)
+    erasure = Erasure(
+        *("a17", None, 2, 8, 3, 1),
+        searched={"ids": 3, "digests": 5},
+        found={"left.tmp": {"digests": 1}},
+        in_use={"photos.path": 2},
+        reasons=(4, 7),
+        masked_reasons=(9,),
+        came_back=1,
+        finished=False,
+    )
     erased = records.erase_record(erasure)
     assert same(
         erased,
@@ -220,7 +228,9 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "searched_for": 8,
             "files_searched": 3,
             "traces": 1,
-            **said,
+            "searched": {"ids": 3, "digests": 5},
+            "found": {"left.tmp": {"digests": 1}},
+            "in_use": {"photos.path": 2},
             "reasons": [4, 7],
             "masked_reasons": [9],
             "came_back": 1,
