@@ -50,6 +50,9 @@ ERASURE = "erasure"
 _ERASED_AT_ONCE = 500
 """Photos removed in one transaction."""
 
+_READ_AT_ONCE = 5_000
+"""Rows of skipped photos."""
+
 
 def erase(
     parts: Parts,
@@ -216,14 +219,17 @@ def _mask_skips(parts: Parts, lease: Lease, gone: Sought) -> None:
     finder, spoken = NameFinder(gone.identifiers()), set[str]()
     with parts.catalog.read() as session:
         naming = []
-        for row, *texts in skip_texts(session):
-            if found := finder.found("\n".join(texts)):
-                naming.append((row, texts))
-                spoken |= found
+        for some in chunks(skip_texts(session), _READ_AT_ONCE):
+            if not finder.may_stand_in("\n".join(text for _, *texts in some for text in texts)):
+                continue
+            for row, *texts in some:
+                if found := finder.found("\n".join(texts)):
+                    naming.append((row, texts))
+                    spoken |= found
         own = NameFinder(spoken - names_in_use(session, spoken))
-    for some in chunks(naming):
+    for rows in chunks(naming):
         with parts.catalog.write(lease) as session:
-            for row, (label, detail) in some:
+            for row, (label, detail) in rows:
                 mask_skip(session, row, (label, detail), (own.masked(label), own.masked(detail)))
 
 

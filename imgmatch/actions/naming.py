@@ -14,6 +14,9 @@ LEAST_CHARS = 4
 
 MASK = "…"
 
+_FEW = 32
+"""So many names are looked for one by one in a long text quicker than its words are in a table."""
+
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -28,11 +31,20 @@ class NameFinder:
         """Names shorter than ``LEAST_CHARS`` are left out."""
         # By its first word, where in the name that stands, and its length: of each there are few.
         self._names: dict[str, dict[tuple[int, int], dict[str, set[str]]]] = defaultdict(lambda: defaultdict(dict))
+        self._folded = set[str]()
         for name in names:
             first = _WORD.search(name)
             if first is not None and len(name) >= LEAST_CHARS:
                 alike = self._names[first.group().casefold()][first.start(), len(name)]
                 alike.setdefault(name.casefold(), set()).add(name)
+                self._folded.add(name.casefold())
+
+    def may_stand_in(self, text: str) -> bool:
+        """Whether any of the names may stand in a long text; if not, it need not be looked at more closely."""
+        folded = text.casefold()
+        if len(self._folded) <= _FEW:
+            return any(name in folded for name in self._folded)
+        return not self._names.keys().isdisjoint(_WORD.findall(folded))
 
     def found(self, text: str) -> set[str]:
         """The names that stand in a text, as they were given."""

@@ -15,7 +15,7 @@ from imgmatch.actions.sought import pieces_of_text
 from imgmatch.actions.traces import LEAST_BYTES, Pieces, found_in_folder
 from imgmatch.catalog.erasing import digests_in_use
 from imgmatch.catalog.features import existing_features, pieces_in_use
-from imgmatch.catalog.texts import format_texts, read_texts
+from imgmatch.catalog.texts import format_texts, read_texts, some_texts
 from imgmatch.engines.folder import ALLOWED_BESIDE
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
@@ -64,10 +64,11 @@ def prove(parts: Parts, gone: Sought) -> Proof:
     """
     with parts.catalog.read() as session:
         lost = gone.features.keys() - existing_features(session, gone.features)
+        common = some_texts(session)
     kinds = dict(_pieces(gone, lost))
-    met = found_in_folder(parts.folder.root, kinds.keys(), ALLOWED_BESIDE)
+    met = found_in_folder(parts.folder.root, kinds.keys(), ALLOWED_BESIDE, common)
     every = set[bytes]().union(*met.values())
-    used, in_use = _in_use(parts, {piece: kinds[piece] for piece in every})
+    used, in_use = _in_use(parts, {piece: kinds[piece] for piece in every}, common)
     found: dict[str, dict[str, int]] = {}
     for name, pieces in met.items():
         if pieces - used:
@@ -90,7 +91,7 @@ def _pieces(gone: Sought, lost: Collection[int]) -> Iterator[tuple[bytes, str]]:
         yield from ((blob, kind) for blob in blobs)
 
 
-def _in_use(parts: Parts, found: Mapping[bytes, str]) -> tuple[set[bytes], dict[str, int]]:
+def _in_use(parts: Parts, found: Mapping[bytes, str], common: bytes) -> tuple[set[bytes], dict[str, int]]:
     """Which of these pieces others have, and the columns of the texts.
 
     What is in use is found in some file: so only of what is found it need be asked.
@@ -100,7 +101,7 @@ def _in_use(parts: Parts, found: Mapping[bytes, str]) -> tuple[set[bytes], dict[
     columns: dict[str, int] = defaultdict(int)
     with parts.catalog.read() as session:
         used = digests_in_use(session, found.keys() - of_texts - of_pictures) | pieces_in_use(session, of_pictures)
-        pieces = Pieces(of_texts)
+        pieces = Pieces(of_texts, common)
         left = of_texts - pieces.within(format_texts(session) + b"\0" + _words_of_files(parts))
         for column, texts in read_texts(session) if left else ():
             if here := pieces.within(texts) & left:

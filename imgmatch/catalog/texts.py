@@ -50,6 +50,7 @@ OWN_TEXTS = {
 """The others: imgmatch's own words, and numbers."""
 
 _READ_AT_ONCE = 5_000
+_SAMPLED = 500
 _BETWEEN = "\0"
 """Stands in no text that is kept."""
 
@@ -63,6 +64,16 @@ def read_texts(session: Session) -> Iterator[tuple[str, bytes]]:
         for some in rows.partitions():
             for place, column in enumerate(columns):
                 yield f"{name}.{column}", _BETWEEN.join(row[place] or "" for row in some).encode()
+
+
+def some_texts(session: Session) -> bytes:
+    """Texts of some photos and accounts: what most of the others look like."""
+    photos, accounts = schema.photos, schema.accounts
+    columns = (photos.c.photo_id, photos.c.label, photos.c.path, accounts.c.account, accounts.c.name)
+    attributes = type_coerce(accounts.c.attributes, String)
+    query = select(*columns, attributes).join(accounts, accounts.c.id == photos.c.account_id)
+    rows = session.sql.execute(query.order_by(photos.c.id).limit(_SAMPLED))
+    return _BETWEEN.join(text or "" for row in rows for text in row).encode()
 
 
 def format_texts(session: Session) -> bytes:

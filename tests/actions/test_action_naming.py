@@ -31,6 +31,9 @@ def test_names_are_found_as_a_pattern_for_each_finds_them_and_masked_names_are_f
 ) -> None:
     finder = NameFinder(names)
     assert finder.found(text) == slowly(names, text)
+    many = NameFinder([*names, *(f"name {number}" for number in range(40))])
+    assert finder.may_stand_in(text) >= bool(finder.found(text))
+    assert many.may_stand_in(text) >= bool(finder.found(text))
     masked = finder.masked(text)
     assert finder.found(masked) == set()
     assert (masked == text) == (not finder.found(text))
