@@ -5,12 +5,14 @@ Each verb is loaded when it is called: a check does not wait for what scans and 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
 from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts
+from imgmatch.errors import IndexUnusableError
 from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth
 from imgmatch.progress import SILENT
@@ -314,6 +316,7 @@ class Index:
         """
         from imgmatch.actions.scan import scan
 
+        self._finish_first()
         return scan(
             self._parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
         )
@@ -347,6 +350,8 @@ class Index:
         from imgmatch.actions.rings import find_rings
         from imgmatch.clustering.common import CommonCriteria
 
+        if search:
+            self._finish_first()
         common = CommonCriteria()
         common = common if common_accounts is None else replace(common, accounts=common_accounts)
         common = common if common_days is None else replace(common, days=common_days)
@@ -365,6 +370,7 @@ class Index:
         """
         from imgmatch.actions.rings import keep_report
 
+        self._finish_first()
         keep_report(self._parts, report)
 
     def decide(
@@ -395,17 +401,26 @@ class Index:
         """
         from imgmatch.actions.decide import decide
 
+        self._finish_first()
         return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
 
     def erase(
-        self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+        self,
+        *,
+        account: str | None = None,
+        photo_id: str | None = None,
+        before: datetime | None = None,
+        mask_reasons: bool = False,
     ) -> Erasure:
         """Remove an account, a photo or old photos everywhere, then search every file for traces.
+
+        One that was cut off is finished by the same call again, or by whatever writes next.
 
         Args:
             account: all photos of this account,
             photo_id: or this photo,
             before: or all photos first seen before this moment, which has a time zone.
+            mask_reasons: where the reason of a decision speaks of what is erased, put ``…`` in its place.
 
         Raises:
             NotFoundError: there is no such account or photo.
@@ -414,7 +429,30 @@ class Index:
         """
         from imgmatch.actions.erase import erase
 
-        return erase(self._parts, account=account, photo_id=photo_id, before=before)
+        return erase(self._parts, account=account, photo_id=photo_id, before=before, mask_reasons=mask_reasons)
+
+    def finish_erasures(self) -> list[Erasure]:
+        """Finish erasures that were cut off; every verb that writes does so first.
+
+        Returns:
+            what came of each; none where nothing was cut off, or somebody else is at it.
+
+        Raises:
+            IndexUnusableError: it cannot be written.
+        """
+        from imgmatch.catalog.erasures import has_begun
+
+        with self._parts.catalog.read() as session:
+            if not has_begun(session):
+                return []
+        from imgmatch.actions.erase import finish_erasures
+
+        return finish_erasures(self._parts)
+
+    def _finish_first(self) -> None:
+        """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
+        with suppress(IndexUnusableError):  # what the write itself cannot do either, it says; the rest `status` says
+            self.finish_erasures()
 
     def calibrate(
         self,
@@ -444,6 +482,7 @@ class Index:
         from imgmatch.actions.calibrate import calibrate
         from imgmatch.actions.labels import decided_pairs
 
+        self._finish_first()
         labelled = [*pairs, *(decided_pairs(self._parts) if decisions else ())]
         return calibrate(self._parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
 
@@ -472,6 +511,7 @@ class Index:
         """
         from imgmatch.ingest.adding import add
 
+        self._finish_first()
         return add(self._parts, photos, source=source, prune=prune, progress=progress)
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
@@ -501,6 +541,7 @@ class Index:
         """
         from imgmatch.engines.publishing import rebuild
 
+        self._finish_first()
         rebuild(self._parts, progress)
         return self.status()
 

@@ -1,111 +1,90 @@
-"""Erase an account or a photo everywhere, and look whether it is really gone."""
+"""Erase an account or a photo everywhere, and look whether it is really gone.
+
+An erasure goes on over many transactions, files and minutes, and may be killed in between. So what it has left to do is
+written down with the first row that it removes, and goes with the last trace: whoever erases the same again finishes
+it, and so does whoever writes next.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from imgmatch import registry
-from imgmatch.actions.traces import found_in_folder
-from imgmatch.catalog.erasing import (
-    Erased,
-    accounts_in_use,
-    digests_in_use,
-    digests_of,
-    features_of,
-    mentions,
-    names_of,
-    remove_erased,
+from imgmatch.actions.naming import NameFinder
+from imgmatch.actions.proof import OF_BYTES, Proof, prove
+from imgmatch.actions.sought import Sought
+from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.decisions import change_reason, read_reasons
+from imgmatch.catalog.erasing import Erased, accounts_in_use, came_back, mentions, remove_erased
+from imgmatch.catalog.erasures import (
+    BegunErasure,
+    ErasureStage,
+    add_portion,
+    begin_erasure,
+    begun_erasures,
+    end_erasure,
+    note_stage,
+    read_portions,
 )
-from imgmatch.catalog.features import features_by_id, pieces_in_use
 from imgmatch.catalog.lookups import fingerprints_of_photos
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
-from imgmatch.catalog.scans import drop_empty_sources, remove_skips
+from imgmatch.catalog.scans import drop_empty_sources, mask_skip, remove_skips, skip_texts
+from imgmatch.catalog.texts import names_in_use
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.clustering.keeping import kept_current
-from imgmatch.engines.postings import Postings
 from imgmatch.engines.publishing import publish
-from imgmatch.engines.votes import GEOMETRY_BITS
-from imgmatch.errors import NotFoundError
+from imgmatch.errors import IndexLockedError, IndexUnusableError, NotFoundError
 from imgmatch.model import Erasure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import datetime
 
-    from imgmatch.catalog.session import Session
+    from imgmatch.catalog.leases import Lease
     from imgmatch.engines.parts import Parts
 
-_PIECE, _EVERY = 48, 512  # bytes; longer than two codes, which any two pictures may have in common
+ERASURE = "erasure"
+"""The lease that is held meanwhile; whoever wants to erase waits its turn."""
 
 _ERASED_AT_ONCE = 500
 """Photos removed in one transaction."""
 
-_LOOKED_AT_AGAIN = 5
-
-
-class _Gone:
-    """What was removed: what is to be looked for afterwards."""
-
-    def __init__(self) -> None:
-        self.photos: set[str] = set()
-        self.accounts: set[str] = set()
-        self.digests: set[bytes] = set()
-        self.features: dict[int, tuple[bytes, bytes]] = {}
-
-    def note(self, session: Session, erased: Erased) -> frozenset[str]:
-        """Note what is removed next; returns the ids of the photos."""
-        photos, accounts = names_of(session, erased)
-        self.photos |= photos
-        self.accounts |= accounts
-        self.digests |= digests_of(session, erased)
-        self.features |= features_of(session, erased)
-        return photos
+_READ_AT_ONCE = 5_000
+"""Rows of skipped photos."""
 
 
 def erase(
-    parts: Parts, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+    parts: Parts,
+    *,
+    account: str | None = None,
+    photo_id: str | None = None,
+    before: datetime | None = None,
+    mask_reasons: bool = False,
 ) -> Erasure:
     """Remove photos from the catalog and the engine files, then search the files.
 
     Others may read and write meanwhile. Where somebody reads an older state of the catalog for so long that its pages
-    cannot be cleared, the traces that are left in them are counted.
+    cannot be cleared, the traces that are left in them are counted, and the erasure is not finished.
 
     Args:
         parts: of the index they are in.
         account: all photos of this account,
         photo_id: or this photo,
         before: or all photos first seen before this moment, which has a time zone; there may be none.
+        mask_reasons: where the reason of a decision speaks of what is erased, put ``…`` in its place.
 
     Raises:
-        NotFoundError: there is no such account or photo.
+        NotFoundError: there is no such account or photo, and no erasure of it was cut off.
         ValueError: not one of these was given.
         IndexUnusableError: the index cannot be written.
     """
     erased = _erased(account, photo_id, before)
-    with parts.catalog.read() as session:
-        if before is None and not mentions(session, erased):
-            named = f"account {account!r}" if account is not None else f"photo {photo_id!r}"
-            raise NotFoundError(f"index {parts.folder.root} has no {named}")
-    gone = _removed(parts, erased)
-    with parts.catalog.read() as session:
-        lost = gone.features.keys() - features_by_id(session, gone.features).keys()
-        left = mentions(session, erased)
-        used = accounts_in_use(session, gone.accounts)
-    pieces = {piece for row in lost for blob in gone.features[row] for piece in pieces_of(blob)}
-    searched_for, files, traces = _searched(parts, gone.digests, pieces)
-    return Erasure(
-        account=account,
-        photo_id=photo_id,
-        photos=len(gone.photos),
-        searched_for=searched_for,
-        files_searched=files,
-        traces=traces + left + _in_engine(parts, lost),
-        gone_photos=frozenset(gone.photos.union([] if photo_id is None else [photo_id])),
-        gone_accounts=frozenset((gone.accounts - used).union([] if account is None else [account])),
-    )
+    with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
+        _finish_others(parts, erased)
+        _refuse_unknown(parts, erased)
+        begun = _removed(parts, lease, erased, masking=mask_reasons)
+        return _proven(parts, lease, begun)
 
 
 def remove(
@@ -117,7 +96,49 @@ def remove(
         ValueError: not one of these was given.
         IndexUnusableError: the index cannot be written.
     """
-    return len(_removed(parts, _erased(account, photo_id, before)).photos)
+    erased = _erased(account, photo_id, before)
+    with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
+        _finish_others(parts, erased)
+        begun = _removed(parts, lease, erased, masking=False)
+        if _cleared(parts, lease, begun, _gone(parts, begun)).compacted:
+            with parts.catalog.write(lease) as session:
+                end_erasure(session, begun)
+    return begun.photos
+
+
+def finish_erasures(parts: Parts, but: Erased | None = None) -> list[Erasure]:
+    """Finish what was cut off; nothing where somebody else is at it.
+
+    Args:
+        parts: of the index.
+        but: not this, which is erased again.
+
+    Returns:
+        what came of each. Those that were searched and have left traces are not among them: only who cleans up and
+        erases again can finish them.
+
+    Raises:
+        IndexUnusableError: the index cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            lease = stack.enter_context(parts.catalog.lease(ERASURE))
+        except IndexLockedError:
+            return []
+        with parts.catalog.read() as session:
+            begun = [one for one in begun_erasures(session) if one.stage is not ErasureStage.SEARCHED]
+        return [_finished(parts, lease, one) for one in begun if but is None or not one.is_of(but)]
+
+
+def _finish_others(parts: Parts, erased: Erased) -> None:
+    with suppress(IndexUnusableError):  # what keeps it from being finished keeps this one from it, or is told by status
+        finish_erasures(parts, erased)
+
+
+def _finished(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
+    if begun.stage is ErasureStage.REMOVING:
+        begun = _removed(parts, lease, begun.erased, masking=begun.masking)
+    return _proven(parts, lease, begun)
 
 
 def _erased(account: str | None, photo_id: str | None, before: datetime | None) -> Erased:
@@ -126,55 +147,140 @@ def _erased(account: str | None, photo_id: str | None, before: datetime | None) 
     return Erased(account, photo_id, None if before is None else to_microseconds(before))
 
 
-def _removed(parts: Parts, erased: Erased) -> _Gone:
-    """Remove photos, some in each transaction, then make sure that no file has them any more."""
-    gone, some = _Gone(), replace(erased, at_once=_ERASED_AT_ONCE)
+def _refuse_unknown(parts: Parts, erased: Erased) -> None:
+    name = erased.photo_id if erased.account is None else erased.account
+    if name is None:
+        return
+    with parts.catalog.read() as session:
+        if mentions(session, erased) or any(one.is_of(erased) for one in begun_erasures(session)):
+            return
+        finder = NameFinder([name])
+        if any(finder.found(reason) for _, reason in read_reasons(session)):
+            return
+    kind = "photo" if erased.account is None else "account"
+    raise NotFoundError(f"index {parts.folder.root} has no {kind} {name!r}")
+
+
+def _removed(parts: Parts, lease: Lease, erased: Erased, *, masking: bool) -> BegunErasure:
+    """Remove photos, some in each transaction, and all that speaks of them."""
+    begun: BegunErasure | None = None
     left = True
-    while left:
-        with parts.catalog.write() as session, kept_current(session, parts.hasher, erased.account) as touched:
-            photos = gone.note(session, some)
+    while left or begun is None:
+        with parts.catalog.write(lease) as session, kept_current(session, parts.hasher, erased.account) as touched:
+            begun = begin_erasure(session, erased, masking=masking) if begun is None else begun
+            some, gone = replace(begun.erased, at_once=_ERASED_AT_ONCE), Sought()
+            photos = gone.note_photos(session, some)
+            gone.note_mentions(session, some)
             touched.update(fingerprints_of_photos(session, parts.hasher_name, photos))
             removed = remove_erased(session, some)
             remove_orphans(session)
+            if gone:
+                add_portion(session, begun, gone.packed(), removed)
             left = removed == _ERASED_AT_ONCE or has_orphans(session)
-    with parts.catalog.write() as session:
+    with parts.catalog.write(lease) as session:
+        gone = Sought()
+        gone.note_mentions(session, begun.erased)
         if erased.before is None:
             remove_skips(session, account=erased.account, photo_id=erased.photo_id)
-        drop_empty_sources(session)
-    publish(parts)
-    parts.catalog.compact()
+        gone.sources.update(drop_empty_sources(session))
+        add_portion(session, begun, gone.packed(), 0)
+        note_stage(session, begun, ErasureStage.CLEARING)
+        (begun,) = (one for one in begun_erasures(session) if one.id == begun.id)
+    return begun
+
+
+@dataclass(frozen=True, slots=True)
+class _Clearing:
+    """What clearing came to: whether the catalog is compacted, and the decisions whose reason spoke of what is gone."""
+
+    compacted: bool
+    reasons: tuple[int, ...]
+
+
+def _gone(parts: Parts, begun: BegunErasure) -> Sought:
+    """All that it has removed so far, be it in several runs."""
+    gone = Sought()
+    with parts.catalog.read() as session:
+        for portion in read_portions(session, begun):
+            gone.add(portion)
     return gone
 
 
-def _searched(parts: Parts, digests: set[bytes], pieces: set[bytes]) -> tuple[int, int, int]:
-    """How many of these no photo has any more, how many files were read, and how often one of them was found there."""
-    met = found_in_folder(parts.folder.root, digests | pieces)
-    every = set[bytes]().union(*met)
-    # Others may have the same picture, and a copy that differs in a few pixels whole stretches of it: those are not its
-    # own. What is in use is found; so only of what is found it need be asked.
+def _cleared(parts: Parts, lease: Lease, begun: BegunErasure, gone: Sought) -> _Clearing:
+    """Clear texts and files of what was removed."""
+    _mask_skips(parts, lease, gone)
+    reasons = _reasons(parts, lease, gone, masking=begun.masking)
+    publish(parts, leave_nothing=True)
+    return _Clearing(parts.catalog.compact(), reasons)
+
+
+def _mask_skips(parts: Parts, lease: Lease, gone: Sought) -> None:
+    """Mask what is said of the skipped photos of others, where it names what was removed."""
+    finder, spoken = NameFinder(gone.identifiers()), set[str]()
     with parts.catalog.read() as session:
-        used = digests_in_use(session, digests & every) | pieces_in_use(session, pieces & every)
-    own = (digests | pieces) - used
-    return len(own), len(met), sum(len(each & own) for each in met)
+        naming = []
+        for some in chunks(skip_texts(session), _READ_AT_ONCE):
+            if not finder.may_stand_in("\n".join(text for _, *texts in some for text in texts)):
+                continue
+            for row, *texts in some:
+                if found := finder.found("\n".join(texts)):
+                    naming.append((row, texts))
+                    spoken |= found
+        own = NameFinder(spoken - names_in_use(session, spoken))
+    for rows in chunks(naming):
+        with parts.catalog.write(lease) as session:
+            for row, (label, detail) in rows:
+                mask_skip(session, row, (label, detail), (own.masked(label), own.masked(detail)))
 
 
-def pieces_of(blob: bytes) -> set[bytes]:
-    """Parts of a blob to look for: a database does not keep it in one piece, and what it begins with others share."""
-    last = len(blob) - _PIECE
-    return {blob[start : start + _PIECE] for start in range(min(len(blob) // 2, max(last, 0)), last + 1, _EVERY)}
+def _reasons(parts: Parts, lease: Lease, gone: Sought, *, masking: bool) -> tuple[int, ...]:
+    """Decisions whose reason speaks of what was removed; with ``masking`` it does no more."""
+    finder = NameFinder(gone.spoken())
+    with parts.catalog.read() as session:
+        naming = [(decision, reason) for decision, reason in read_reasons(session) if finder.found(reason)]
+        spoken = {name for _, reason in naming for name in finder.found(reason)}
+        own = NameFinder(spoken - names_in_use(session, spoken))
+    naming = [(decision, reason) for decision, reason in naming if own.found(reason)]
+    if masking and naming:
+        with parts.catalog.write(lease) as session:
+            for decision, reason in naming:
+                change_reason(session, decision, own.masked(reason))
+    return tuple(decision for decision, _ in naming)
 
 
-def _in_engine(parts: Parts, rows: Collection[int]) -> int:
-    """How many points of these pictures the engine file of features still holds."""
-    erased = np.fromiter(rows, np.int64)
-    for left in reversed(range(_LOOKED_AT_AGAIN)):  # another may be published, and this one dropped, at any moment
-        snapshot = parts.folder.header().features
-        if snapshot is None:
-            break
-        try:
-            postings = Postings.open(parts.folder.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
-            return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
-        except ValueError:
-            if not left:
-                raise
-    return 0
+def _proven(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
+    """Clear every file of what was removed, search them, and forget the erasure if nothing is left of it."""
+    gone = _gone(parts, begun)
+    cleared = _cleared(parts, lease, begun, gone)
+    erasure = _result(parts, begun, gone, prove(parts, gone))
+    done = cleared.compacted and not erasure.traces
+    with parts.catalog.write(lease) as session:
+        if done:
+            end_erasure(session, begun)
+        else:
+            note_stage(session, begun, ErasureStage.SEARCHED if cleared.compacted else ErasureStage.CLEARING)
+    still, masked = ((), cleared.reasons) if begun.masking else (cleared.reasons, ())
+    return replace(erasure, reasons=still, masked_reasons=masked, finished=done)
+
+
+def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof) -> Erasure:
+    erased = begun.erased
+    with parts.catalog.read() as session:
+        again = came_back(session, erased)
+        naming = 0 if again else mentions(session, erased)
+        used = accounts_in_use(session, gone.accounts)
+    found = dict(proof.found) | ({"catalog": {"rows": naming}} if naming else {})
+    return Erasure(
+        account=erased.account,
+        photo_id=erased.photo_id,
+        photos=begun.photos,
+        searched_for=sum(number for kind, number in proof.searched.items() if kind in OF_BYTES),
+        files_searched=proof.files,
+        traces=proof.traces + naming,
+        gone_photos=frozenset(gone.photos.union([] if erased.photo_id is None else [erased.photo_id])),
+        gone_accounts=frozenset((gone.accounts - used).union([] if erased.account is None else [erased.account])),
+        searched=proof.searched,
+        found=found,
+        in_use=proof.in_use,
+        came_back=again,
+    )

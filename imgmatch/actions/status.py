@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from imgmatch.catalog.erasures import count_begun
 from imgmatch.catalog.lookups import counts, unfinished_scans
 from imgmatch.engines.sync import load_features, load_fingerprints
 from imgmatch.model import IndexStatus
@@ -24,6 +25,7 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
         return IndexStatus(
             **counts(session),
             unfinished_scans=unfinished_scans(session),
+            unfinished_erasures=count_begun(session),
             format=header.format,
             hashers=header.hashers,
             engine=header.engine,

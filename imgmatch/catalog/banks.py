@@ -126,6 +126,13 @@ def unshown_pictures(
             yield None, feature, BankPicture(*rest)
 
 
+def bank_origins(session: Session, *, account: str | None, photo_id: str | None) -> list[tuple[str | None, str]]:
+    """The id and the label of each photo of an account that a known picture was taken from, or of one photo."""
+    table = schema.bank_pictures.c
+    named = table.account == account if account is not None else table.photo_id == photo_id
+    return [(row[0], row[1]) for row in session.sql.execute(select(table.photo_id, table.label).where(named))]
+
+
 def forget_bank_origins(session: Session, *, account: str | None, photo_id: str | None) -> None:
     """Take the account or photo that is to be erased off what is said of known pictures; the pictures stay known."""
     table = schema.bank_pictures

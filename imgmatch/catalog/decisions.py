@@ -158,6 +158,26 @@ def forget_decided_photos(session: Session, *, account: str | None, photo_id: st
     session.sql.execute(delete(table).where(named))
 
 
+def decided_of(session: Session, *, account: str | None, photo_id: str | None) -> list[tuple[str, bytes]]:
+    """The id and the fingerprint of each photo of an account that a decision is about, or of one photo."""
+    table = schema.decision_photos.c
+    named = table.account == account if account is not None else table.photo_id == photo_id
+    return [(row[0], row[1]) for row in session.sql.execute(select(table.photo_id, table.bits).where(named))]
+
+
+def read_reasons(session: Session) -> list[tuple[int, str]]:
+    """The number and the reason of each decision that has one, the oldest first."""
+    table = schema.decisions.c
+    rows = session.sql.execute(select(table.id, table.reason).where(table.reason.is_not(None)).order_by(table.id))
+    return [(row[0], row[1]) for row in rows]
+
+
+def change_reason(session: Session, decision: int, reason: str) -> None:
+    """Say another reason: the one place where a decision is rewritten, since what it says was asked to be erased."""
+    table = schema.decisions
+    session.sql.execute(update(table).where(table.c.id == decision).values(reason=reason))
+
+
 def _names(subject: str, photo_id: str) -> bool:
     """Whether this photo is the subject, or one of a pair."""
     return subject == photo_id or subject.startswith(f"{photo_id} ") or subject.endswith(f" {photo_id}")

@@ -13,6 +13,7 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.decisions import forget_decided_photos
 from imgmatch.catalog.kept_rings import rings_naming
 from imgmatch.catalog.reports import forget_reported
+from imgmatch.catalog.scans import skips_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -70,12 +71,27 @@ def remove_erased(session: Session, erased: Erased) -> int:
     return session.sql.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
 
 
-def names_of(session: Session, erased: Erased) -> tuple[frozenset[str], frozenset[str]]:
-    """Ids of its photos, and of the accounts that have them."""
+@dataclass(frozen=True, slots=True)
+class ErasedPhoto:
+    """A photo that is to be erased: all by which it could be known again, but for what was computed from its pixels."""
+
+    photo_id: str
+    account: str
+    name: str | None
+    attributes: dict[str, str] | None
+    label: str
+    path: str
+    sha256: bytes
+    pixels: bytes
+
+
+def erased_photos(session: Session, erased: Erased) -> list[ErasedPhoto]:
+    """Its photos."""
     photos, accounts = schema.photos, schema.accounts
-    query = select(photos.c.photo_id, accounts.c.account).join(accounts, accounts.c.id == photos.c.account_id)
-    rows = session.sql.execute(query.where(photos.c.id.in_(erased.rows()))).all()
-    return frozenset(photo_id for photo_id, _ in rows), frozenset(account for _, account in rows)
+    of_photo = (photos.c.label, photos.c.path, photos.c.sha256, photos.c.pixels)
+    of_account = (accounts.c.account, accounts.c.name, accounts.c.attributes)
+    query = select(photos.c.photo_id, *of_account, *of_photo).join(accounts, accounts.c.id == photos.c.account_id)
+    return [ErasedPhoto(*row) for row in session.sql.execute(query.where(photos.c.id.in_(erased.rows())))]
 
 
 def accounts_in_use(session: Session, accounts: Collection[str]) -> set[str]:
@@ -85,15 +101,11 @@ def accounts_in_use(session: Session, accounts: Collection[str]) -> set[str]:
     return {one for chunk in chunks(accounts) for one in session.sql.scalars(query.where(table.account.in_(chunk)))}
 
 
-def digests_of(session: Session, erased: Erased) -> set[bytes]:
-    """Every digest and fingerprint of its photos."""
-    photos, links, prints = schema.photos, schema.photo_fingerprints, schema.fingerprints
-    owned = erased.rows()
-    found: set[bytes] = set()
-    for sha256, pixels in session.sql.execute(select(photos.c.sha256, photos.c.pixels).where(photos.c.id.in_(owned))):
-        found |= {sha256, pixels}
-    bits = select(prints.c.bits).join(links, links.c.fingerprint_id == prints.c.id).where(links.c.photo_id.in_(owned))
-    return found | set(session.sql.scalars(bits))
+def fingerprints_of(session: Session, erased: Erased) -> set[bytes]:
+    """The fingerprints of its photos, by every hasher."""
+    links, prints = schema.photo_fingerprints, schema.fingerprints
+    bits = select(prints.c.bits).join(links, links.c.fingerprint_id == prints.c.id)
+    return set(session.sql.scalars(bits.where(links.c.photo_id.in_(erased.rows()))))
 
 
 def digests_in_use(session: Session, digests: Collection[bytes]) -> set[bytes]:
@@ -118,6 +130,14 @@ def features_of(session: Session, erased: Erased) -> dict[int, tuple[bytes, byte
     shown = select(photos.pixels).where(photos.id.in_(erased.rows()))
     rows = session.sql.execute(select(table.id, table.record, table.thumbnail).where(table.pixels.in_(shown)))
     return {row: (record, thumbnail or b"") for row, record, thumbnail in rows}
+
+
+def came_back(session: Session, erased: Erased) -> int:
+    """How many photos of it there are, those that were skipped among them: after an erasure, those added since."""
+    photos = session.sql.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
+    if erased.before is not None:
+        return photos
+    return photos + len(skips_of(session, account=erased.account, photo_id=erased.photo_id))
 
 
 def mentions(session: Session, erased: Erased) -> int:

@@ -13,14 +13,18 @@ from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from imgmatch.catalog.rows import SkipRecord
     from imgmatch.catalog.session import Session
 
+_READ_AT_ONCE = 5_000
 
 SCAN = "scan:"
 """What the name of a lease begins with, before the key of the source that is scanned."""
+
+DUPLICATE_DETAIL = "the photo_id stands for an earlier photo of this scan"
+"""What is kept of a duplicate, whatever is told: it does not name the photo it repeats, which may be erased."""
 
 
 def begin_scan(session: Session, source_key: str) -> ScanKey:
@@ -86,7 +90,7 @@ def _values(scan: ScanKey, skip: SkipRecord) -> dict[str, object]:
         "label": skip.label,
         "line": skip.line,
         "reason": skip.reason,
-        "detail": skip.detail,
+        "detail": DUPLICATE_DETAIL if skip.reason == "duplicate" else skip.detail,
         "file_bytes": skip.file.size if skip.file else None,
         "file_mtime_ns": skip.file.mtime_ns if skip.file else None,
     }
@@ -114,8 +118,34 @@ def remove_skips(session: Session, *, account: str | None, photo_id: str | None)
     return session.sql.execute(delete(table).where(named)).rowcount
 
 
-def drop_empty_sources(session: Session) -> None:
-    """Forget sources that nothing came from, unless they are being scanned: a path can name an account."""
+def skips_of(session: Session, *, account: str | None, photo_id: str | None) -> list[tuple[str | None, str]]:
+    """The id and the label of each photo skipped of an account, or under one id."""
+    table = schema.skipped.c
+    named = table.account == account if account is not None else table.photo_id == photo_id
+    return [(row[0], row[1]) for row in session.sql.execute(select(table.photo_id, table.label).where(named))]
+
+
+def skip_texts(session: Session) -> Iterator[tuple[int, str, str]]:
+    """Every row of skipped photos with its label and its detail."""
+    table = schema.skipped.c
+    query = select(table.id, table.label, table.detail).execution_options(yield_per=_READ_AT_ONCE)
+    for row in session.sql.execute(query):
+        yield row[0], row[1], row[2]
+
+
+def mask_skip(session: Session, row: int, before: tuple[str, str], after: tuple[str, str]) -> None:
+    """Change label and detail of a skipped photo, if they still are what they were."""
+    table = schema.skipped
+    same = (table.c.id == row) & (table.c.label == before[0]) & (table.c.detail == before[1])
+    session.sql.execute(update(table).where(same).values(label=after[0], detail=after[1]))
+
+
+def drop_empty_sources(session: Session) -> list[str]:
+    """Forget sources that nothing came from, unless they are being scanned: a path can name an account.
+
+    Returns:
+        their keys.
+    """
     drop_dead_leases(session)
     sources = schema.sources.c
     with_photos = exists().where(schema.photos.c.source_id == sources.id)
@@ -123,4 +153,5 @@ def drop_empty_sources(session: Session) -> None:
     scanned = exists().where(schema.leases.c.name == literal(SCAN).concat(sources.key))
     empty = select(sources.id).where(~with_photos, ~with_skips, ~scanned)
     session.sql.execute(delete(schema.scans).where(schema.scans.c.source_id.in_(empty)))
-    session.sql.execute(delete(schema.sources).where(sources.id.in_(empty)))
+    gone = delete(schema.sources).where(sources.id.in_(empty)).returning(sources.key)
+    return list(session.sql.scalars(gone))

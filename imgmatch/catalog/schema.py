@@ -360,3 +360,22 @@ leases = Table(
     Column("heartbeat_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+# What an erasure that is under way, or was cut off, has left to do; see ``erasures``.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("seal", LargeBinary(32), nullable=False),
+    Column("named", LargeBinary, nullable=False),  # sealed: what was asked to be erased
+    Column("stage", String, nullable=False),
+    Column("photos", Integer, nullable=False),  # removed so far
+)
+
+erasure_portions = Table(
+    "erasure_portions",
+    metadata,
+    Column("erasure_id", _Key, ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("gone", LargeBinary, nullable=False),  # sealed: what is to be looked for
+)

@@ -133,5 +133,22 @@ VERSION_6 = (
 )
 """Near pairs, groups and rings are kept, and what is out of date is noted."""
 
-STEPS: Mapping[int, tuple[str, ...]] = {2: VERSION_2, 3: VERSION_3, 4: VERSION_4, 5: VERSION_5, 6: VERSION_6}
+VERSION_7 = (
+    """CREATE TABLE erasures (id INTEGER NOT NULL, seal BLOB NOT NULL, named BLOB NOT NULL, stage VARCHAR NOT NULL,
+        photos INTEGER NOT NULL, PRIMARY KEY (id))""",
+    """CREATE TABLE erasure_portions (erasure_id INTEGER NOT NULL, number INTEGER NOT NULL, gone BLOB NOT NULL,
+        PRIMARY KEY (erasure_id, number), FOREIGN KEY(erasure_id) REFERENCES erasures (id) ON DELETE CASCADE)""",
+    """UPDATE skipped SET detail = 'the photo_id stands for an earlier photo of this scan'
+        WHERE reason = 'duplicate' AND detail LIKE 'photo_id %'""",
+)
+"""Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
+
+STEPS: Mapping[int, tuple[str, ...]] = {
+    2: VERSION_2,
+    3: VERSION_3,
+    4: VERSION_4,
+    5: VERSION_5,
+    6: VERSION_6,
+    7: VERSION_7,
+}
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

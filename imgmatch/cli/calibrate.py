@@ -47,6 +47,7 @@ def calibrate(
     for problem in problems:
         options.note(problem, quiet=False)
     with Index.open(index_path, workers=workers) as index:
+        options.finish_erasures(index)
         forecast = index.calibrate(
             labelled, decisions=decisions, checks=checks, false_per_1000=false_per_1000, sample=sample
         )

@@ -11,7 +11,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from imgmatch.model import ReportSearch
+    from imgmatch.model import Erasure, ReportSearch
 
 
 @click.command(short_help="Remove an account or photos, with proof.")
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     help="Name the reports of rings here that still show what was erased: a file, or a folder with all in it; may be"
     " given several times.",
 )
+@click.option(
+    "--mask-reasons", is_flag=True, help="Where the reason of a decision speaks of what is erased, put … in its place."
+)
 @options.format_option
 def erase(
     *,
@@ -35,16 +38,22 @@ def erase(
     photo_id: str | None,
     older_than: float | None,
     paths: tuple[Path, ...],
+    mask_reasons: bool,
     form: str,
 ) -> int:
     """Remove an account, a photo or old photos everywhere, then search every file for traces.
 
-    What is still in its source comes back with the next scan, unless that scan has a retention period (--keep-days).
+    What is still in its source comes back with the next scan, unless that scan has a retention period (--keep-days). An
+    erasure that was cut off is finished by the same command again, and by the next one that writes.
+
+    Reasons of decisions are what a moderator said, and stay. Those that name what was erased (by an id, a name or a
+    file name of at least four characters, as whole words) are listed; --mask-reasons masks the names in them.
 
     Reports lie outside the index. With --reports those that still show an erased photo, or an account that has no photo
     left, are named and left as they are: deleting them is for you to decide.
 
-    The exit code is 1 where traces were found, a report still shows what was erased, or one cannot be read.
+    The exit code is 1 where traces were found, the erasure could not be finished, a scan has added again what was
+    erased, a reason or a report still shows it, or a report cannot be read.
     """
     from imgmatch import Index, search_reports
     from imgmatch.formats.records import erase_record
@@ -54,14 +63,35 @@ def erase(
         raise click.UsageError("give one of --account, --photo-id and --older-than")
     before = None if older_than is None else datetime.now(UTC) - timedelta(days=older_than)
     with Index.open(index_path) as index:
-        erasure = index.erase(account=account, photo_id=photo_id, before=before)
+        erasure = index.erase(account=account, photo_id=photo_id, before=before, mask_reasons=mask_reasons)
     searched = None
     try:
         if paths:
             searched = search_reports(paths, erasure.gone_accounts, erasure.gone_photos, reader)
     finally:  # what is erased is erased, whatever becomes of the reports
         options.write_record(erase_record(erasure, searched), form)
-    return 1 if erasure.traces or (searched is not None and _is_work_left(searched)) else 0
+    left = _is_anything_left(erasure)
+    return 1 if (searched is not None and _is_work_left(searched)) or left else 0
+
+
+def _is_anything_left(erasure: Erasure) -> bool:
+    """Say what is left in the index, if anything is."""
+    for file, kinds in erasure.found.items():
+        what = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
+        options.note(f"{file} still holds {what} of what was erased; erase again once that is mended", quiet=False)
+    if not erasure.finished and not erasure.traces:
+        options.note(
+            "the erasure is not finished: somebody still reads an older state of the catalog; the next command that"
+            " writes goes on, or erase again",
+            quiet=False,
+        )
+    if erasure.came_back:
+        said = f"{erasure.came_back:,} photos of it were added again meanwhile"
+        options.note(f"{said}: take them out of their source, and erase again", quiet=False)
+    if erasure.reasons:
+        numbers = ", ".join(map(str, erasure.reasons))
+        options.note(f"reasons that still speak of it: decision {numbers}; --mask-reasons masks them", quiet=False)
+    return bool(erasure.traces or erasure.came_back or erasure.reasons or not erasure.finished)
 
 
 def _is_work_left(searched: ReportSearch) -> bool:

@@ -92,6 +92,8 @@ def rings(
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
     check_metrics(metrics_file)
     with Index.open(index_path, workers=workers) as index:
+        if not no_search:
+            options.finish_erasures(index, quiet=quiet)
         with bars(quiet=quiet) as progress:
             report = index.rings(
                 max_distance=max_distance,

@@ -81,6 +81,7 @@ def scan(
     with open_sources(sources, root=root, remote=remote) as opened:  # a mistyped one must leave no empty index behind
         found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
+            options.finish_erasures(index, quiet=quiet)
             result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)

@@ -22,5 +22,9 @@ def status(*, index_path: Path, verify: bool, form: str) -> int:
     from imgmatch.formats.records import status_record
 
     with Index.open(index_path) as index:
-        options.write_record(status_record(index.status(verify=verify)), form)
+        found = index.status(verify=verify)
+    options.write_record(status_record(found), form)
+    if found.unfinished_erasures:
+        said = f"erasures under way or unfinished: {found.unfinished_erasures:,}"
+        options.note(f"{said}; what was to be erased may still be here", quiet=False)
     return 0

@@ -176,6 +176,13 @@ class Layout:
             raise NotAnIndexError(f"{self._header} names an engine file outside the index")
         return self.root / snapshot.file
 
+    def drop_leftovers(self) -> None:
+        """Drop engine files, whole ones and halves, that the header does not name; to be called in turn, as publishing.
+
+        Who was killed while publishing may have left some.
+        """
+        self._drop_others(self.header())
+
     def _drop_others(self, header: Header) -> None:
         ours = tuple(f"{name}." for name in (*header.hashers, FEATURES))
         for entry in self.root.iterdir():

@@ -16,20 +16,26 @@ PUBLICATION = "publication"
 """The lease that is held meanwhile; whoever wants it waits its turn."""
 
 
-def publish(parts: Parts) -> None:
+def publish(parts: Parts, *, leave_nothing: bool = False) -> None:
     """Write engine files without what the catalog has lost, and with what is new where that is worth it.
+
+    Args:
+        parts: of the index.
+        leave_nothing: also drop what somebody who was killed while publishing may have left.
 
     Raises:
         IndexUnusableError: they cannot be written.
     """
     engines = (parts.fingerprints, parts.features)
-    if all(engine.is_current(parts.folder.header()) for engine in engines):
+    if not leave_nothing and all(engine.is_current(parts.folder.header()) for engine in engines):
         return
     with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
         header = parts.folder.header()
         for engine in engines:
             if not engine.is_current(header):  # another one may have published meanwhile
                 header = engine.publish(header, lease)
+        if leave_nothing:
+            parts.folder.drop_leftovers()
 
 
 def rebuild(parts: Parts, progress: Progress = SILENT) -> Header:

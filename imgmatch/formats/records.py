@@ -211,6 +211,13 @@ def erase_record(erasure: Erasure, reports: ReportSearch | None = None) -> Recor
         "searched_for": erasure.searched_for,
         "files_searched": erasure.files_searched,
         "traces": erasure.traces,
+        "searched": dict(erasure.searched),
+        "found": {file: dict(kinds) for file, kinds in erasure.found.items()},
+        "in_use": dict(erasure.in_use),
+        "reasons": list(erasure.reasons),
+        "masked_reasons": list(erasure.masked_reasons),
+        "came_back": erasure.came_back,
+        "finished": erasure.finished,
     }
     if reports is not None:
         record |= {"reports_read": reports.read, "reports_showing": [str(path) for path in reports.showing]}

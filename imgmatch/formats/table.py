@@ -41,8 +41,23 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -
 
 def fields_table(record: Mapping[str, Any], width: int) -> str:
     """One record, a field a line."""
-    rows = [(name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in record.items()]
+    rows = [(name, _listed(value)) for name, value in record.items()]
     return "".join(grid(("", ""), rows, width).splitlines(keepends=True)[1:])
+
+
+def _listed(value: Any) -> object:  # noqa: ANN401 -- whatever a record holds
+    """Lists and nested fields on one line."""
+    match value:
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(_entry(name, each) for name, each in value.items())
+        case _:
+            return value
+
+
+def _entry(name: str, value: Any) -> str:  # noqa: ANN401 -- likewise
+    return f"{name} ({_listed(value)})" if isinstance(value, dict) else f"{name} {value}"
 
 
 def check_table(result: CheckResult, width: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -35,10 +36,22 @@ class Erasure:
         searched_for: digests, fingerprints and pieces of features and thumbnails that no other photo has and that were
             looked for afterwards.
         files_searched: files of the index that were read from end to end.
-        traces: how many of them were found, and rows that still name the account or photo; 0 is the proof.
+        traces: how many of them, and of all else in ``searched``, were found, and rows that still name the account or
+            photo; 0 is the proof.
         gone_photos: ids of the photos removed, and of the one that was named.
         gone_accounts: those of whose photos none is left, and the one that was named: with the photos, what is to be
             looked for outside the index, such as in reports (``imgmatch.search_reports``).
+        searched: kind to how many pieces of it were looked for: ``ids``, ``names``, ``attributes``, ``paths``,
+            ``digests``, ``pixels``, ``fingerprints``, ``features`` and ``thumbnails``. Shorter ones than 6 bytes are
+            looked for in the rows of the catalog alone.
+        found: file to kind to how many of these are in it; also ``points``, which an engine file still holds, and
+            ``rows`` of the ``catalog``.
+        in_use: column of the catalog to how many texts were found that others still use: those are no traces.
+        reasons: numbers of decisions whose reason still speaks of what was erased.
+        masked_reasons: numbers of those whose reason did, and has ``…`` in its place now.
+        came_back: photos of it that somebody has added again meanwhile.
+        finished: nothing is left to do. If not, the same erasure again goes on, and so does the next command that
+            writes, unless all that is left is that traces were found.
     """
 
     account: str | None
@@ -49,6 +62,13 @@ class Erasure:
     traces: int
     gone_photos: frozenset[str] = frozenset()
     gone_accounts: frozenset[str] = frozenset()
+    searched: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    in_use: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[int, ...] = ()
+    masked_reasons: tuple[int, ...] = ()
+    came_back: int = 0
+    finished: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,8 @@ class IndexStatus:
         sources: folders and manifests read so far.
         scans: scans begun so far.
         unfinished_scans: scans that were interrupted, or are under way.
+        unfinished_erasures: erasures that were interrupted, are under way, or have found traces: rows or bytes of what
+            was to be erased may still be there.
         format: version of the on-disk format.
         hashers: what is computed for every photo; the first is searched.
         engine: which engine searches.
@@ -88,6 +110,7 @@ class IndexStatus:
     sources: int
     scans: int
     unfinished_scans: int
+    unfinished_erasures: int
     format: int
     hashers: tuple[str, ...]
     engine: str

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,10 +16,15 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.actions.decide import decide
-from imgmatch.actions.erase import _in_engine as in_engine
-from imgmatch.actions.erase import erase, pieces_of
+from imgmatch.actions.erase import erase
+from imgmatch.actions.proof import points_in_engine as in_engine
+from imgmatch.actions.proof import prove
 from imgmatch.actions.rings import find_rings, keep_report
-from imgmatch.catalog import schema
+from imgmatch.actions.sought import pieces_of
+from imgmatch.catalog import schema, sqlite
+from imgmatch.catalog.decisions import read_reasons
+from imgmatch.catalog.lookups import every_photo_id
+from imgmatch.catalog.scans import DUPLICATE_DETAIL, skip_texts
 from imgmatch.engines.ivf import IvfEngine
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
@@ -30,6 +36,10 @@ from imgmatch.model import Depth, Erasure, NewPhoto, Skipped, SkipReason, Verdic
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from imgmatch.actions.proof import Proof
+    from imgmatch.actions.sought import Sought
+    from imgmatch.engines.parts import Parts
 
 SIZE = (160, 200)
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -327,3 +337,175 @@ def test_what_is_known_only_from_a_decision_or_a_skipped_photo_is_gone_under_its
     index.add([Skipped("ghost/1.jpg", SkipReason.UNREADABLE, "no picture", "ghost-account")], source="elsewhere")
     assert gone(erase(index.parts, account="ghost-account")) == (set(), {"ghost-account"})
     assert gone(erase(index.parts, photo_id=f"{THIEF}-shared")) == ({f"{THIEF}-shared"}, set())
+
+
+# -- names in texts ------------------------------------------------------------------------------------------------
+
+
+def reasons(index: Index) -> list[str]:
+    with index.parts.catalog.read() as session:
+        return [reason for _, reason in read_reasons(session)]
+
+
+def told(index: Index, *said: str) -> None:
+    """Decide on two photos that stay, for these reasons."""
+    for reason in said:
+        decide(index.parts, Verdict.DISMISS, pair=(f"{THIEF}-shared", f"{OTHER}-x"), by="ana", reason=reason)
+
+
+def test_reasons_that_speak_of_what_is_erased_are_listed_and_stay_until_they_are_masked(index: Index) -> None:
+    named = f"{VICTIM.upper()} did it", f"see {VICTIM}-own", "a NAME OF victim-account", "own.jpg is a copy"
+    others = "her own words", f"{VICTIM}2 is another", "shared.jpg stays", "victim"
+    told(index, *named, *others)
+    erasure = erase(index.parts, account=VICTIM)
+    assert (erasure.traces, erasure.reasons, erasure.masked_reasons) == (0, (1, 2, 3, 4), ())
+    assert reasons(index) == [*named, *others]
+    assert erasure.in_use["decisions.reason"] > 0
+    again = erase(index.parts, account=VICTIM, mask_reasons=True)  # its name is all that is known of it now
+    assert (again.photos, again.reasons, again.masked_reasons) == (0, (), (1, 2, 3))
+    assert reasons(index)[:3] == ["… did it", "see …-own", "a NAME OF …"]
+    with pytest.raises(NotFoundError):
+        erase(index.parts, account=VICTIM)
+
+
+def test_reasons_are_masked_at_once_if_that_is_asked_for(index: Index) -> None:
+    told(index, f"{VICTIM} has own.jpg", f"{VICTIM}-own, name of {VICTIM}", "something else")
+    erasure = erase(index.parts, account=VICTIM, mask_reasons=True)
+    assert (erasure.traces, erasure.reasons, erasure.masked_reasons) == (0, (), (1, 2))
+    assert reasons(index) == ["… has …", "…, …", "something else"]
+    assert holding(index, VICTIM.encode()) == []
+
+
+def test_of_an_account_of_which_a_photo_is_left_only_that_photo_is_masked(index: Index) -> None:
+    told(index, f"{VICTIM} has {VICTIM}-own")
+    erasure = erase(index.parts, photo_id=f"{VICTIM}-own", mask_reasons=True)
+    assert (erasure.traces, erasure.masked_reasons) == (0, (1,))
+    assert reasons(index) == [f"{VICTIM} has …"]
+    assert erasure.in_use == {"decisions.reason": 1, "accounts.name": 1, "accounts.attributes": 1}
+
+
+def test_what_is_said_of_skipped_photos_of_others_names_nothing_that_is_erased(index: Index, tmp_path: Path) -> None:
+    own = tmp_path / "photos" / VICTIM / "own.jpg"
+    twice = replace(taken(tmp_path / "photos" / OTHER / "x.jpg"), photo_id=f"{VICTIM}-own")
+    lines = [
+        Skipped(f"{VICTIM}/own.jpg", SkipReason.UNREADABLE, "no picture", OTHER),
+        Skipped("line 3", SkipReason.BAD_LINE, f"a line on {own} and {VICTIM}-own"),
+        Skipped("shared.jpg", SkipReason.BAD_LINE, "victim is a word"),
+    ]
+    index.add([taken(own), twice, *lines], source="elsewhere")
+    assert erase(index.parts, account=VICTIM).traces == 0
+    with index.parts.catalog.read() as session:
+        texts = [(label, detail) for _, label, detail in skip_texts(session)]
+    assert (f"{OTHER}/x.jpg", DUPLICATE_DETAIL) in texts
+    assert ("…", "no picture") in texts
+    assert ("line 3", "a line on … and …") in texts
+    assert ("shared.jpg", "victim is a word") in texts
+    for needle in (VICTIM.encode(), b"own.jpg"):
+        assert holding(index, needle) == []
+
+
+# -- what the proof finds ------------------------------------------------------------------------------------------
+
+
+def test_the_proof_says_what_it_searched_for_by_kind(index: Index) -> None:
+    erasure = erase(index.parts, account=VICTIM)
+    # What the thief has as well is not the victim's alone: the shared picture, and the name of its file.
+    expected = {"ids": 3, "names": 1, "attributes": 1, "paths": 5, "digests": 1, "pixels": 1, "fingerprints": 2}
+    assert {kind: erasure.searched[kind] for kind in expected} == expected
+    assert min(erasure.searched["features"], erasure.searched["thumbnails"]) > 0
+    assert (erasure.found, erasure.in_use, erasure.finished, erasure.came_back) == ({}, {}, True, 0)
+
+
+def test_what_is_left_is_told_by_file_and_kind_until_it_is_gone_and_the_page_on_the_folder_is_not_read(
+    index: Index,
+) -> None:
+    sha256 = hashlib.sha256((index.path.parent / "photos" / VICTIM / "own.jpg").read_bytes()).digest()
+    notes = b"..".join(
+        [VICTIM.encode(), f"{VICTIM}-own".encode(), b"number of victim-account", sha256, b"Name of victim"]
+    )
+    for name in ("notes.tmp", "catalog.sqlite3-journal.bak", "README.md"):
+        (index.path / name).write_bytes(notes)
+    erasure = erase(index.parts, account=VICTIM)
+    kinds = {"ids": 2, "attributes": 1, "digests": 1}
+    assert erasure.found == {"notes.tmp": kinds, "catalog.sqlite3-journal.bak": kinds}
+    assert (erasure.traces, erasure.finished, index.status().unfinished_erasures) == (8, False, 1)
+    (index.path / "notes.tmp").unlink()
+    index.rebuild()  # somebody who writes something else cannot mend that, and does not try
+    assert index.status().unfinished_erasures == 1
+    assert erase(index.parts, account=VICTIM).traces == 4
+    (index.path / "catalog.sqlite3-journal.bak").unlink()
+    proof = erase(index.parts, account=VICTIM)
+    assert (proof.photos, proof.traces, proof.finished, proof.searched) == (2, 0, True, erasure.searched)
+    assert index.status().unfinished_erasures == 0
+
+
+def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(index: Index, tmp_path: Path) -> None:
+    file = tmp_path / "photos" / VICTIM / "own.jpg"
+    for account, name in (
+        ("format-account", "fortran_order"),
+        ("sql-account", "photo_fingerprints"),
+        ("c", "generation"),
+    ):
+        index.add([NewPhoto.at(file, account=account, name=name)], source=account)
+        erasure = erase(index.parts, account=account)
+        assert (erasure.traces, erasure.found, erasure.finished) == (0, {}, True)
+    for account in ("one-of-two", "two-of-two"):
+        index.add([NewPhoto.at(file, account=account, name="Same Name")], source="two")
+    erasure = erase(index.parts, account="one-of-two")
+    assert (erasure.traces, erasure.in_use["accounts.name"]) == (0, 1)
+
+
+def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_the_next_write(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_READERS_GONE", 0.6)
+    with Index.open(index.path) as reader:
+        with reader.parts.catalog.read() as session:
+            assert every_photo_id(session)
+            erasure = erase(index.parts, account=VICTIM)
+            assert not erasure.finished
+            assert index.status().unfinished_erasures == 1
+            told(index, "a decision is made all the same")
+            assert index.finish_erasures()[0].finished is False
+        index.decide(Verdict.CONFIRM, pair=(f"{THIEF}-shared", f"{OTHER}-x"), by="ana")
+    assert index.status().unfinished_erasures == 0
+    assert holding(index, VICTIM.encode()) == []
+
+
+# -- at once ---------------------------------------------------------------------------------------------------------
+
+
+def test_of_two_who_erase_the_same_at_once_one_finds_it_gone_and_others_are_erased_as_well(index: Index) -> None:
+    def attempt(account: str) -> int | None:
+        with Index.open(index.path) as own:
+            try:
+                erasure = own.erase(account=account)
+            except NotFoundError:
+                return None
+            assert (erasure.traces, erasure.finished) == (0, True)
+            return erasure.photos
+
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(attempt, [VICTIM, VICTIM, OTHER, VICTIM]))
+    assert done[2] == 1
+    assert sorted(done[place] or 0 for place in (0, 1, 3)) == [0, 0, 2]
+    assert (index.counts()["photos"], index.status().unfinished_erasures) == (1, 0)
+
+
+def test_photos_that_a_scan_adds_again_meanwhile_are_counted_and_are_no_traces(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [taken(file) for file in sorted((tmp_path / "photos" / VICTIM).glob("*.jpg"))]
+
+    def proof_of_what_is_there_again(parts: Parts, gone: Sought) -> Proof:
+        with Index.open(index.path) as scanning:
+            assert scanning.add(files, source="again").added == 2
+            assert scanning.status().unfinished_erasures == 1  # somebody is at it
+        return prove(parts, gone)
+
+    monkeypatch.setattr("imgmatch.actions.erase.prove", proof_of_what_is_there_again)
+    erasure = erase(index.parts, account=VICTIM)
+    assert (erasure.photos, erasure.traces, erasure.came_back, erasure.finished) == (2, 0, 2, True)
+    assert (index.counts()["photos"], index.status().unfinished_erasures) == (4, 0)
+    monkeypatch.undo()
+    assert erase(index.parts, account=VICTIM).came_back == 0

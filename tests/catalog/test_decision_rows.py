@@ -142,3 +142,23 @@ def test_forgetting_what_no_decision_names_changes_nothing(catalog: SqliteCatalo
         rows.forget_decided_photos(session, account=None, photo_id="p9")
         assert rows.read_decisions(session) == [said]
         assert len(list(rows.read_decided_photos(session))) == 1
+
+
+def test_reasons_are_read_with_their_numbers_and_can_be_changed(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        say(session, [decided(1)])
+        second = rows.append_decision(
+            session, verdict="dismiss", kind="pair", subject="p1 p2", by="ann", reason="because of p1", photos=()
+        )
+        assert rows.read_reasons(session) == [(second.id, "because of p1")]
+        rows.change_reason(session, second.id, "because of …")
+        assert rows.read_reasons(session) == [(second.id, "because of …")]
+
+
+def test_the_photos_decided_on_are_read_by_account_or_id(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        say(session, [decided(1), decided(2, "a2")])
+        one, two = ("p1", bits(("phash", 1))), ("p2", bits(("phash", 2)))
+        assert rows.decided_of(session, account="a1", photo_id=None) == [one]
+        assert rows.decided_of(session, account=None, photo_id="p2") == [two]
+        assert rows.decided_of(session, account="nobody", photo_id=None) == []

@@ -12,6 +12,7 @@ from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.pair_scores import PairScore, read_pair_scores, search_watermark
 from imgmatch.catalog.row_counts import row_count, tombstones
+from imgmatch.catalog.scans import DUPLICATE_DETAIL
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
@@ -245,6 +246,17 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
         ("pair_scores" if kind == "ties" else kind, *rest) for kind, *rest in expected["row_counts"]
     )
     assert after == expected
+
+
+def test_what_was_said_of_a_duplicate_no_longer_names_the_photo_it_repeats(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as connection:
+        row = (2, 1, 2, None, "b", "b/2", 9, "duplicate", "photo_id 'p1' stands for an earlier photo of this scan")
+        connection.execute("INSERT INTO skipped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", row)
+        connection.commit()
+    with closing(SqliteCatalog(old.parent)) as migrated:
+        migrated.migrate()
+    details = {row[7]: row[8] for row in contents(old, ["skipped"])["skipped"]}
+    assert details == {"flat": "grey", "duplicate": DUPLICATE_DETAIL}
 
 
 def test_pair_scores_of_a_catalog_of_the_third_version_have_no_outlines(old: Path) -> None:

@@ -71,6 +71,34 @@ def test_a_photo_skipped_again_has_one_row(catalog: SqliteCatalog) -> None:
         assert labels(session) == ["new"]
 
 
+def test_of_a_duplicate_it_is_not_kept_which_photo_it_repeats(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        detail = "photo_id 'p1' stands for an earlier photo of this scan"
+        rows.store_skips(session, begin(session), [replace(SKIP, account="a2", reason="duplicate", detail=detail)])
+        ((_, label, kept),) = rows.skip_texts(session)
+    assert (label, "p1" in kept) == (SKIP.label, False)
+
+
+def test_what_is_said_of_a_skipped_photo_is_changed_only_if_it_is_what_it_was(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        rows.store_skips(session, begin(session), [SKIP])
+        ((row, label, detail),) = rows.skip_texts(session)
+        rows.mask_skip(session, row, (label, "something else"), ("x", "y"))
+        assert list(rows.skip_texts(session)) == [(row, label, detail)]
+        rows.mask_skip(session, row, (label, detail), ("x", "y"))
+        assert list(rows.skip_texts(session)) == [(row, "x", "y")]
+
+
+def test_a_source_that_nothing_came_from_is_forgotten_and_named(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        begin(session, "empty")
+        rows.store_skips(session, begin(session, "with a skip"), [SKIP])
+        assert rows.skips_of(session, account="a1", photo_id=None) == [("p1", "a1/1.jpg")]
+        assert rows.skips_of(session, account=None, photo_id="p2") == []
+        assert rows.drop_empty_sources(session) == ["empty"]
+        assert rows.drop_empty_sources(session) == []
+
+
 def test_a_duplicate_line_does_not_stand_for_the_photo_it_repeats(catalog: SqliteCatalog) -> None:
     with catalog.write() as session:
         scan = begin(session)

@@ -202,3 +202,27 @@ def test_what_is_named_is_told_in_every_format(world: World) -> None:
     said = world("erase", "--account", EVIL, *given, code=1)
     assert "reports_read     2\n" in said
     assert "".join(said.split("reports_showing")[1].split()) == f"{page},{sheet}"  # folded where it is long
+
+
+def test_reasons_that_name_it_are_listed_with_exit_code_1_until_they_are_masked(world: World) -> None:
+    reason = ("--by", "ana", "--reason", "account b? or c/2, or 0.JPG")
+    world("decide", "dismiss", "--pair", "c/2", "d/2", *reason)
+    record = world.erase("--account", "b")
+    assert (record["traces"], record["reasons"]) == (0, [])  # a name of one letter is in any text
+    record = world.erase("--photo-id", "a/1", code=1)
+    assert (record["traces"], record["reasons"], record["masked_reasons"]) == (0, [1], [])
+    assert world.err == "reasons that still speak of it: decision 1; --mask-reasons masks them\n"
+    world("decide", "dismiss", "--pair", "c/2", "d/2", "--by", "ana", "--reason", "0.jpg/3.jpg/4.jpg")
+    record = world.erase("--account", "c", "--mask-reasons")
+    assert (record["reasons"], record["masked_reasons"]) == ([], [2])
+    assert "masked_reasons  \n" not in world("erase", "--account", "d", "--mask-reasons")
+
+
+def test_what_was_found_where_is_said_in_words_and_the_erasure_is_not_finished(world: World, drawn: Path) -> None:
+    (world.home / "index" / "left.tmp").write_bytes(str(drawn / "0.jpg").encode())
+    record = world.erase("--photo-id", "a/1", code=1)
+    assert (record["traces"], record["found"], record["finished"]) == (1, {"left.tmp": {"paths": 1}}, False)
+    assert world.err == "left.tmp still holds 1 paths of what was erased; erase again once that is mended\n"
+    (world.home / "index" / "left.tmp").unlink()
+    assert world.erase("--photo-id", "a/1")["finished"]
+    assert world.err == ""

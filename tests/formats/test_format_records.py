@@ -200,20 +200,40 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
         },
     )
     status = records.status_record(
-        IndexStatus(1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 0, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
+        IndexStatus(1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 0, 1, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
     )
     assert status["hashers"] == ["phash", "pdq"]
     counts = ("photos", "accounts", "fingerprints", "features", "ties", "decisions", "bank_pictures", "skipped")
     assert [status[name] for name in counts] == [1, 2, 3, 8, 9, 10, 11, 4]
-    assert [status[name] for name in ("sources", "scans", "unfinished_scans")] == [5, 6, 0]
+    assert [status[name] for name in ("sources", "scans", "unfinished_scans", "unfinished_erasures")] == [5, 6, 0, 1]
     others = ("format", "engine", "codebook", "generation", "snapshot", "features_snapshot")
     assert [status[name] for name in others] == [2, "flat", "book", 7, "ok", "damaged"]
-    erased = records.erase_record(Erasure("a17", None, 2, 8, 3, 0))
-    assert erased == {
-        "account": "a17",
-        "photo_id": None,
-        "photos": 2,
-        "searched_for": 8,
-        "files_searched": 3,
-        "traces": 0,
-    }
+    erasure = Erasure(
+        *("a17", None, 2, 8, 3, 1),
+        searched={"ids": 3, "digests": 5},
+        found={"left.tmp": {"digests": 1}},
+        in_use={"photos.path": 2},
+        reasons=(4, 7),
+        masked_reasons=(9,),
+        came_back=1,
+        finished=False,
+    )
+    erased = records.erase_record(erasure)
+    assert same(
+        erased,
+        {
+            "account": "a17",
+            "photo_id": None,
+            "photos": 2,
+            "searched_for": 8,
+            "files_searched": 3,
+            "traces": 1,
+            "searched": {"ids": 3, "digests": 5},
+            "found": {"left.tmp": {"digests": 1}},
+            "in_use": {"photos.path": 2},
+            "reasons": [4, 7],
+            "masked_reasons": [9],
+            "came_back": 1,
+            "finished": False,
+        },
+    )

@@ -155,6 +155,13 @@ def test_fingerprints_are_lines_other_tools_read() -> None:
     assert table.hash_lines(Hashed("a.jpg", {}, reason="flat: grey")) == ""
 
 
+def test_lists_and_nested_fields_of_a_record_stand_on_one_line() -> None:
+    record = {"numbers": [4, 7], "found": {"left.tmp": {"ids": 2, "names": 1}}, "none": {}, "searched": {"ids": 3}}
+    assert table.fields_table(record, 80) == (
+        "numbers   4, 7\nfound     left.tmp (ids 2, names 1)\nnone\nsearched  ids 3\n"
+    )
+
+
 def test_a_day_is_that_of_utc() -> None:
     assert table.day(datetime(2026, 1, 4, 1, tzinfo=timezone(timedelta(hours=5)))) == "2026-01-03"
 
