@@ -12,6 +12,7 @@ import click
 
 from imgmatch.cli import log
 from imgmatch.cores import usable_cores
+from imgmatch.errors import SkipReason
 from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ def note(text: str, *, quiet: bool) -> None:
     """Say something on standard error, beside the result."""
     if not quiet:
         log.say(text)
+
+
+def is_bug(reason: str | None) -> bool:
+    """Whether a photo could not be used for a reason that nobody expected."""
+    return reason is not None and reason.startswith(SkipReason.INTERNAL)
 
 
 def standard_input() -> bytes:
