@@ -49,7 +49,7 @@ def add(
         prune: afterwards, remove photos filed under ``source`` that were not among ``photos``.
         progress: hears how many photos are done with, and of every skipped one.
         whole: asked when all of ``photos`` are taken in: whether those were all there are. If not, nothing is removed,
-            and nothing of what was skipped before is forgotten; the scan counts as broken off.
+            and nothing that was skipped in the last whole scan is forgotten; the scan counts as broken off.
 
     Raises:
         IndexLockedError: somebody else adds photos under this source.
@@ -69,8 +69,8 @@ def add(
             removed = _in_parts(
                 catalog, lease, lambda session: photo_rows.prune_photos(session, scan, _REMOVED_AT_ONCE)
             )
-        if complete:
-            _in_parts(catalog, lease, lambda session: scan_rows.prune_skips(session, scan, _REMOVED_AT_ONCE))
+        forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
+        _in_parts(catalog, lease, lambda session: forget(session, scan, _REMOVED_AT_ONCE))
         clear_orphans(catalog)
         if complete:
             with catalog.write(lease) as session:

@@ -137,6 +137,22 @@ def test_a_source_that_breaks_off_is_not_pruned_and_what_it_skipped_before_is_no
     assert sources_with_skips(index)[str(folder)] == 1
 
 
+def test_the_lines_that_a_source_skips_do_not_pile_up_while_it_breaks_off_every_night(
+    index: Index, folder: Path
+) -> None:
+    class Bad(Stumbling):
+        def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+            yield Skipped("m.csv:2", SkipReason.BAD_LINE, "The account is empty.", line=2)
+            yield from super().__iter__()
+
+    scan(index.parts, [Bad(folder, "x1.jpg")])
+    for _ in range(3):
+        scan(index.parts, [Bad(folder, "x1.jpg", error=SourceError("cut off"))])
+        assert sources_with_skips(index)[str(folder)] == 3  # of the whole scan one, of the last one two
+    scan(index.parts, [Bad(folder, "x1.jpg")])
+    assert sources_with_skips(index)[str(folder)] == 1
+
+
 def test_a_line_on_which_imgmatch_stumbled_prunes_nothing(index: Index, folder: Path) -> None:
     (folder / "m.csv").write_text("account,photo\nx,x1.jpg\ny,y2.jpg\n")
     scan(index.parts, [folder / "m.csv"])

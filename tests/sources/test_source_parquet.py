@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -293,6 +295,24 @@ def test_a_process_that_dies_is_an_error_that_names_the_file(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SourceError, match=r"m\.parquet: reading it ended the process that did \(exit 1\)"):
         open_source(tmp_path / "m.parquet")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit what a process computes")
+def test_a_process_that_only_computes_ends_itself_unless_it_gets_on() -> None:
+    program = """
+import time
+from imgmatch.sources.parquet_worker import _allow_seconds
+for _ in range(4):
+    _allow_seconds(1)
+    start = time.process_time()
+    while time.process_time() - start < 0.7:
+        pass
+print("got on", flush=True)
+while True:
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGXCPU, "got on\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes as Linux does")
