@@ -153,8 +153,9 @@ def _inside(name: str) -> str:
     Raises:
         PhotoError: it leads out of the archive, or is none that a file can have.
     """
-    if len(name) > MAX_NAME_CHARS or "\0" in name:
-        raise PhotoError(SkipReason.REFUSED, f"The name is longer than {MAX_NAME_CHARS:,} characters, or holds a NUL.")
+    if not 0 < len(name) <= MAX_NAME_CHARS or "\0" in name:
+        detail = f"The name is empty, longer than {MAX_NAME_CHARS:,} characters, or holds a NUL."
+        raise PhotoError(SkipReason.REFUSED, detail)
     if _ABSOLUTE.match(name) or ".." in _BETWEEN.split(name):
         raise PhotoError(SkipReason.REFUSED, "The name leads out of the archive.")
     return posixpath.normpath(name)

@@ -79,7 +79,7 @@ class ZipArchive:
         """All files and links, in the order of the table of contents."""
         self._unpacked = 0
         for info in self._zip.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # not is_dir, which fails where there is no name
                 yield Member(info.filename, info, _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:

@@ -324,6 +324,13 @@ def test_a_member_with_a_name_that_no_file_can_have_costs_that_member(tmp_path: 
     assert set(taken(tmp_path / "set.tar")) == {"a/3.jpg"}
 
 
+def test_a_member_without_a_name_costs_that_member(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "set.zip", {"a/1.jpg": A, "a/2.jpg": A}, zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"a/1.jpg", b"\0/1.jpg"))
+    assert skipped(path) == {"": SkipReason.REFUSED}
+    assert read(taken(path)["a/2.jpg"]) == A
+
+
 METHODS = {"bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA, "deflate": zipfile.ZIP_DEFLATED, "stored": 0}
 
 

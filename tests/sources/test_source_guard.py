@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import logging
-import sys
 import tarfile
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from imgmatch import registry
 from imgmatch.errors import ImgmatchError, MissingExtraError, PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteMetadata, Skipped, SkipReason
 from imgmatch.sources import open_source, query_photos
@@ -178,7 +178,7 @@ def test_a_line_whose_kind_of_url_cannot_be_read_here_costs_that_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("aiohttp", reason="the extra remote is not installed")
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    monkeypatch.setitem(registry.STORES, "gs", "no_such_package:Store")  # type: ignore[arg-type]
     (tmp_path / "m.csv").write_text("account,photo\na,gs://b/1.jpg\nb,1.jpg\n")
     with Remote() as remote:
         lost, kept = open_source(tmp_path / "m.csv", remote=remote)
