@@ -4,7 +4,7 @@
 
     ImgmatchError                 1  500  base of all; catch this one
     ├── PhotoError                1  422  one photo cannot be used; carries the reason
-    ├── SourceError               1  422  a folder, manifest or path cannot be read at all
+    ├── SourceError               1  422  a folder, manifest or path cannot be read
     ├── NotFoundError             1  404  no such account, photo, group or ring
     ├── ConflictError             1  409  what is asked contradicts what the index holds
     ├── MissingExtraError         1  501  an optional part is not installed
@@ -42,6 +42,8 @@ class SkipReason(StrEnum):
     CRASHED = "crashed"
     DUPLICATE = "duplicate"
     BAD_LINE = "bad line"
+    INTERNAL = "internal error"
+    """Nobody expected this: a bug of imgmatch, or a surprise of a library. A log has its traceback."""
 
 
 class ImgmatchError(Exception):
@@ -73,9 +75,17 @@ class PhotoError(ImgmatchError):
 
 
 class SourceError(ImgmatchError):
-    """A folder, manifest or path cannot be read at all."""
+    """A folder, manifest, archive or path cannot be read, or not to its end.
+
+    Attributes:
+        reason: by which it is counted where the other sources of a scan go on.
+    """
 
     http_status = 422
+
+    def __init__(self, message: str, reason: SkipReason = SkipReason.UNREADABLE) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NotFoundError(ImgmatchError):

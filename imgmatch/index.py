@@ -296,7 +296,8 @@ class Index:
     ) -> ScanResult:
         """Add or update the photos of every source, one after another.
 
-        Unchanged photos are not decoded again; an interrupted scan goes on where it stopped.
+        Unchanged photos are not decoded again; an interrupted scan goes on where it stopped. A source that breaks off
+        half-way costs what follows in it, and is told of as a skipped item; it is not pruned.
 
         Args:
             sources: folders, manifests, archives and photos, by path or URL, or opened with
@@ -310,7 +311,8 @@ class Index:
 
         Raises:
             MissingExtraError: what reads a source is not installed.
-            SourceError: a source cannot be read at all; sources are opened before anything is written.
+            SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, and
+                no source has given any photo that could be used.
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
         """

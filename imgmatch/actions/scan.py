@@ -12,21 +12,22 @@ from imgmatch.errors import SourceError
 from imgmatch.ingest.adding import add
 from imgmatch.ingest.intake import WORK
 from imgmatch.ingest.retention import kept
-from imgmatch.model import NewPhoto, ScanResult
+from imgmatch.model import NewPhoto, ScanResult, Skipped, SkipReason
 from imgmatch.progress import SILENT, ItemCount
 from imgmatch.sources import open_source
+from imgmatch.sources.base import shown
+from imgmatch.sources.guard import guarded
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.total import SourceTotal
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import Skipped
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
 
@@ -44,6 +45,8 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
 ) -> ScanResult:
     """Add or update the photos of every source, one after another.
 
+    A source that breaks off costs what follows in it, and is a skipped item itself; it is not pruned.
+
     Args:
         parts: of the index they are added to.
         sources: folders, manifests, archives or single photos, by path or URL, or opened already.
@@ -57,7 +60,8 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
 
     Raises:
         MissingExtraError: what reads a source is not installed.
-        SourceError: a source cannot be read at all; sources are opened before anything is written.
+        SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, and no
+            source has given any photo that could be used.
         IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
     """
@@ -68,12 +72,14 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
-        results = []
+        results, broken = [], []
         for source in opened:
             photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
-            results.append(add(parts, photos, source=source.key, prune=prune, progress=count))
+            taken = _Taken(source.key, photos)
+            results.append(add(parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole))
+            broken += [] if taken.error is None else [taken.error]
             count.end_part(WORK)
-    return _sum(results)
+    return _sum(results, broken)
 
 
 @contextmanager
@@ -102,10 +108,37 @@ def _opened(sources: Sequence[str | PathLike[str] | Source], root: Path | None, 
     ]
 
 
+class _Taken:
+    """The items of a source up to where it breaks off; then, as the last one, why it does.
+
+    Attributes:
+        error: that, once it is known.
+    """
+
+    def __init__(self, key: str, items: Iterable[NewPhoto | Skipped]) -> None:
+        self._key = key
+        self._items = items
+        self._surprised = False
+        self.error: SourceError | None = None
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        try:
+            for item in self._items:
+                self._surprised |= isinstance(item, Skipped) and item.reason is SkipReason.INTERNAL
+                yield item
+        except SourceError as error:
+            self.error = error
+            yield Skipped(shown(shown_url(self._key)), error.reason, str(error))
+
+    def is_whole(self) -> bool:
+        """Whether these were all photos of the source: a line on which imgmatch stumbled may name one more."""
+        return self.error is None and not self._surprised
+
+
 def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
     """Refuse to prune by an empty source: a disk that is not mounted looks like one."""
     photos = 0
-    for item in source:
+    for item in guarded(source):
         photos += isinstance(item, NewPhoto)
         yield item
     if prune and not photos:
@@ -114,7 +147,11 @@ def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
         )
 
 
-def _sum(results: Sequence[ScanResult]) -> ScanResult:
-    return ScanResult(
+def _sum(results: Sequence[ScanResult], broken: Sequence[SourceError]) -> ScanResult:
+    total = ScanResult(
         **{field.name: sum(getattr(result, field.name) for result in results) for field in fields(ScanResult)}
     )
+    if broken and not total.added + total.updated + total.unchanged:
+        reason = next((error.reason for error in broken if error.reason is SkipReason.INTERNAL), broken[0].reason)
+        raise SourceError("; ".join(map(str, broken)), reason)
+    return total

@@ -58,6 +58,21 @@ def prune_skips(session: Session, scan: ScanKey, at_once: int) -> int:
     return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
 
 
+def prune_broken_skips(session: Session, scan: ScanKey, at_once: int) -> int:
+    """Forget lines skipped in earlier scans of this source that did not end either, so many at the most; how many.
+
+    This scan named them anew, as far as it came; without this they would pile up night after night.
+    """
+    table, scans = schema.skipped, schema.scans.c
+    broken = select(scans.id).where(
+        scans.source_id == scan.source_id, scans.id < scan.scan_id, scans.finished_at.is_(None)
+    )
+    gone = select(table.c.id).where(
+        table.c.source_id == scan.source_id, table.c.photo_id.is_(None), table.c.scan_id.in_(broken)
+    )
+    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
+
+
 def known_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:
     """Which of these photos could not be used when this source was last read."""
     table = schema.skipped.c

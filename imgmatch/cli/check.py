@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgmatch.cli import options
+from imgmatch.cli import log, options
 from imgmatch.cli.pages import write_page
 from imgmatch.cli.streams import write_stream
 
@@ -82,6 +82,8 @@ def check(
             )
     if seen.unreadable:
         options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
+    if seen.bugs:
+        log.ask_for_report()
     return seen.exit_code(fail_on_match=fail_on_match)
 
 
@@ -89,7 +91,7 @@ class _Seen:
     """What the exit code depends on."""
 
     def __init__(self) -> None:
-        self.photos = self.unreadable = self.matching = 0
+        self.photos = self.unreadable = self.matching = self.bugs = 0
 
     def watched(self, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
         """Pass results on, counting them."""
@@ -97,6 +99,7 @@ class _Seen:
             self.photos += 1
             self.unreadable += result.status == "unreadable"
             self.matching += result.status == "match"
+            self.bugs += options.is_bug(result.reason)
             yield result
 
     def exit_code(self, *, fail_on_match: bool) -> int:

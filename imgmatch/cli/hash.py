@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgmatch.cli import options
+from imgmatch.cli import log, options
 from imgmatch.cli.streams import write_stream
 from imgmatch.registry import DEFAULT_HASHERS, HASHERS
 
@@ -56,21 +56,24 @@ def hash_(
 
     computed = hashers or tuple(sorted(DEFAULT_HASHERS))
     columns = ("photo", *computed, "quality", "width", "height", "format", "reason")
-    seen = skipped = 0
+    seen = skipped = bugs = 0
 
     def watched(results: Iterable[Hashed]) -> Iterator[Hashed]:
-        nonlocal seen, skipped
+        nonlocal seen, skipped, bugs
         for result in results:
             about = f"{result.width} x {result.height} {result.format}, quality {result.quality}"
             options.note(f"{result.photo}: {result.reason or about}", quiet=quiet)
             seen += 1
             skipped += result.reason is not None
+            bugs += options.is_bug(result.reason)
             yield result
 
     remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
     asked = named_photos(options.photo_arguments(photos), root=root, remote=remote)
     results = hash_photos(asked, computed, workers=workers)
     write_stream(watched(results), form, hash_record, lambda hashed: [hash_record(hashed)], columns, hash_lines)
+    if bugs:
+        log.ask_for_report()
     if skipped:
         return options.EXIT_SOME_SKIPPED if skipped < seen else 1
     return 0

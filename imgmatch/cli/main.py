@@ -13,7 +13,7 @@ import click
 
 from imgmatch import registry
 from imgmatch.cli import log
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import ImgmatchError, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     started = time.perf_counter()
+    log.log_lines()
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
@@ -100,6 +101,8 @@ def _reported(error: Exception) -> int:
     match error:
         case ImgmatchError():
             _say(str(error))
+            if getattr(error, "reason", None) is SkipReason.INTERNAL:
+                log.ask_for_report()
             return error.exit_code
         case click.exceptions.Abort():
             _say("interrupted")
@@ -129,7 +132,7 @@ def _bug(error: Exception) -> int:
         log.say(str(error), level=logging.CRITICAL, traceback=trace)
     else:
         click.echo(trace, err=True, nl=False)
-    _say("this is a bug in imgmatch; please report the lines above")
+    log.ask_for_report()
     return EXIT_BUG
 
 

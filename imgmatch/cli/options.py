@@ -12,6 +12,7 @@ import click
 
 from imgmatch.cli import log
 from imgmatch.cores import usable_cores
+from imgmatch.errors import SkipReason
 from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
@@ -161,6 +162,11 @@ def finish_erasures(index: Index, *, quiet: bool = False) -> None:
         what = f"{erasure.photos:,} photos, {erasure.traces:,} traces"
         said = "finished an erasure" if erasure.finished else "cannot finish an erasure yet"
         note(f"{said} that was cut off: {what}", quiet=quiet and erasure.finished)
+
+
+def is_bug(reason: str | None) -> bool:
+    """Whether a photo could not be used for a reason that nobody expected."""
+    return reason is not None and reason.startswith(SkipReason.INTERNAL)
 
 
 def standard_input() -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import log
+from imgmatch.errors import SkipReason
 from imgmatch.formats.text import as_csv, clean
 from imgmatch.progress import SILENT
 
@@ -96,11 +97,13 @@ class SkipList:
             self._file.writelines(list(as_csv((row,), SKIP_COLUMNS))[1:])
 
     def finish(self, *, quiet: bool) -> None:
-        """See that the file is written, and say what was skipped and why."""
+        """See that the file is written, and say what was skipped and why; a bug is told of however quiet it is."""
         if self._file is not None:
             self._file.flush()
         if not quiet and not log.is_json():  # then each was logged as it came
             self._summarize()
+        if self._reasons[SkipReason.INTERNAL]:
+            log.ask_for_report()
 
     def _summarize(self) -> None:
         for skipped in self._first:

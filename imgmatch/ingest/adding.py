@@ -35,6 +35,7 @@ def add(
     source: str,
     prune: bool = False,
     progress: Progress = SILENT,
+    whole: Callable[[], bool] = lambda: True,
 ) -> ScanResult:
     """Add photos, replace changed ones, and leave unchanged ones alone.
 
@@ -47,6 +48,8 @@ def add(
         source: the key of what the photos are filed under.
         prune: afterwards, remove photos filed under ``source`` that were not among ``photos``.
         progress: hears how many photos are done with, and of every skipped one.
+        whole: asked when all of ``photos`` are taken in: whether those were all there are. If not, nothing is removed,
+            and nothing that was skipped in the last whole scan is forgotten; the scan counts as broken off.
 
     Raises:
         IndexLockedError: somebody else adds photos under this source.
@@ -61,14 +64,17 @@ def add(
         intake.run(photos)
         counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
         removed = 0
-        if prune:
+        complete = whole()
+        if prune and complete:
             removed = _in_parts(
                 catalog, lease, lambda session: photo_rows.prune_photos(session, scan, _REMOVED_AT_ONCE)
             )
-        _in_parts(catalog, lease, lambda session: scan_rows.prune_skips(session, scan, _REMOVED_AT_ONCE))
+        forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
+        _in_parts(catalog, lease, lambda session: forget(session, scan, _REMOVED_AT_ONCE))
         clear_orphans(catalog)
-        with catalog.write(lease) as session:
-            scan_rows.finish_scan(session, scan, counted | {"removed": removed})
+        if complete:
+            with catalog.write(lease) as session:
+                scan_rows.finish_scan(session, scan, counted | {"removed": removed})
         publish(parts)
     return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
 

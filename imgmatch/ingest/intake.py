@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 BATCH = 256
 """Photos written at once, and the most that a kill can lose."""
 
-RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED}
-"""Reasons that may be the machine's, not the photo's: such photos are tried again."""
+RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED, SkipReason.INTERNAL}
+"""Reasons that may be the machine's or ours, not the photo's: such photos are tried again."""
 
 WORK = "photos"
 """What progress on taking photos in is called; a skipped photo is done with, too."""

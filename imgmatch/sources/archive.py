@@ -11,12 +11,16 @@ from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import shown
 from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.guard import photo_error
 from imgmatch.sources.retrying import RemoteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.sources.place import Place
+
+MAX_NAME_CHARS = 4096
+"""The name of a member may be this long, folders included."""
 
 _ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:")
 _BETWEEN = re.compile(r"[\\/]")
@@ -70,20 +74,28 @@ class ArchiveSource:
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for member in self._archive.members():
             try:
-                name = _inside(member.name)
-                if not _is_wanted(name):
-                    continue
-                if member.problem is not None:
-                    raise member.problem
-                yield self._photo(name, member)
-            except PhotoError as error:
-                yield Skipped(shown(member.name), error.reason, error.detail)
+                item: NewPhoto | Skipped | None = self._item(member)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this member
+                problem = photo_error(error, f"{self.key}: {member.name}")
+                item = Skipped(shown(member.name), problem.reason, problem.detail)
+            if item is not None:
+                yield item
 
     def to_count(self) -> Iterator[object] | None:
         """See :class:`imgmatch.sources.base.Countable`."""
         return iter(self) if self._archive.listed else None
 
-    def _photo(self, name: str, member: Member) -> NewPhoto:
+    def _item(self, member: Member) -> NewPhoto | None:
+        """A photo; ``None`` for what is certainly something else.
+
+        Raises:
+            PhotoError: it cannot be used.
+        """
+        name = _inside(member.name)
+        if not _is_wanted(name):
+            return None
+        if member.problem is not None:
+            raise member.problem
         account = account_of(name, folder=False)
         file = MemberFile(f"{self._archive.scheme}://{name}::{self.key}", self._archive, member, self._limit)
         return NewPhoto(account, file, name, derived_photo_id(account, str(file)))
@@ -119,8 +131,8 @@ class MemberFile:
         done: Future[Fetched] = Future()
         try:
             done.set_result(Fetched(self._read(), self._member.metadata))
-        except PhotoError as error:
-            done.set_exception(error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this member
+            done.set_exception(photo_error(error, self._name))
         return done
 
     def _read(self) -> bytes:
@@ -139,8 +151,11 @@ def _inside(name: str) -> str:
     """A member's name in normal form.
 
     Raises:
-        PhotoError: it leads out of the archive.
+        PhotoError: it leads out of the archive, or is none that a file can have.
     """
+    if not 0 < len(name) <= MAX_NAME_CHARS or "\0" in name:
+        detail = f"The name is empty, longer than {MAX_NAME_CHARS:,} characters, or holds a NUL."
+        raise PhotoError(SkipReason.REFUSED, detail)
     if _ABSOLUTE.match(name) or ".." in _BETWEEN.split(name):
         raise PhotoError(SkipReason.REFUSED, "The name leads out of the archive.")
     return posixpath.normpath(name)

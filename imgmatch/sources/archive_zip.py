@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import copy
+import lzma
 import stat
+import struct
 import weakref
 import zipfile
 import zlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import RemoteMetadata, SkipReason
 from imgmatch.sources.archive import ArchiveSource, Member
 from imgmatch.sources.base import shown
 from imgmatch.sources.remote_metadata import nanoseconds, tag_of
+from imgmatch.sources.unpacking import FREE_BYTES, MOST_TIMES, BombError, unpack, zip_unpacker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.sources.place import Place
 
+TABLE_BYTES = 24 << 20
+"""The table of contents may be this long: all of it is held in memory."""
+
+TABLE_ENTRIES = 200_000
+"""And it may name so many members."""
+
 _ENCRYPTED = 1  # the flag
 _UNIX_MODE = 16  # bits from the right
-_DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error)
+_ENTRY = b"PK\1\2"
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, OSError, EOFError,
+    ValueError, OverflowError, MemoryError,
+)  # fmt: skip
 
 
 def open_zip(place: Place) -> ArchiveSource:
@@ -51,27 +65,83 @@ class ZipArchive:
         try:
             file = place.open()
             weakref.finalize(self, file.close)
-            self._zip = zipfile.ZipFile(file)
+            table = _Table(file)
+            self._zip = zipfile.ZipFile(cast("IO[bytes]", table))
+            table.opened = True
+            self._size = file.seek(0, 2)
         except _DAMAGE as error:
-            raise SourceError(f"{shown(place.key)}: not a zip archive that can be read: {shown(str(error))}") from error
+            raise SourceError(f"{shown(place.key)}: not a zip archive that can be read: {_why(error)}") from error
+        self._unpacked = 0
 
     def members(self) -> Iterator[Member]:
         """All files and links, in the order of the table of contents."""
+        self._unpacked = 0
         for info in self._zip.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # not is_dir, which fails where there is no name
                 yield Member(info.filename, info, _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.
 
         Raises:
-            PhotoError: it is damaged, or packed in a way that is not known.
+            PhotoError: it is damaged, packed in a way that is not known, or part of a bomb.
         """
+        info = cast("zipfile.ZipInfo", member.place)
+        size = min(info.file_size, limit + 1)
+        if self._unpacked + size > max(FREE_BYTES, MOST_TIMES * self._size):
+            detail = f"the archive unpacks to more than {MOST_TIMES} times its size"
+            raise PhotoError(SkipReason.TOO_LARGE, detail)
+        self._unpacked += size
         try:
-            with self._zip.open(cast("zipfile.ZipInfo", member.place)) as file:
-                return file.read(limit + 1)
+            data = self._unpacked_member(info, size)
+        except BombError as error:
+            raise PhotoError(SkipReason.TOO_LARGE, str(error)) from error
         except _DAMAGE as error:
-            raise PhotoError(SkipReason.UNREADABLE, f"damaged in the archive: {shown(str(error))}") from error
+            raise PhotoError(SkipReason.UNREADABLE, f"damaged in the archive: {_why(error)}") from error
+        if len(data) == info.file_size and zlib.crc32(data) != info.CRC:
+            raise PhotoError(SkipReason.UNREADABLE, "damaged in the archive: its checksum is another")
+        return data
+
+    def _unpacked_member(self, info: zipfile.ZipInfo, size: int) -> bytes:
+        # zipfile would unpack bzip2 and LZMA without any bound, so it only fetches the packed bytes.
+        stored = copy.copy(info)
+        stored.compress_type, stored.file_size = zipfile.ZIP_STORED, info.compress_size
+        stored.CRC = cast("int", None)  # of what is unpacked, which is not what is read here
+        with self._zip.open(stored) as opened:
+            packed = cast("BinaryIO", opened)
+            if info.compress_type == zipfile.ZIP_STORED:
+                return packed.read(size)
+            return unpack(packed, zip_unpacker(info.compress_type, packed), size)
+
+
+class _Table:
+    """What ``zipfile`` reads the table of contents from, which must not fill the memory.
+
+    Attributes:
+        opened: it is read; what follows are members.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+        self.seekable = file.seekable
+        self.opened = False
+
+    def read(self, size: int = -1) -> bytes:
+        if self.opened:
+            return self._file.read(size)
+        if size > TABLE_BYTES:
+            raise BombError(f"its table of contents has {size:,} bytes; {_LIMITS}")
+        data = self._file.read(TABLE_BYTES if size < 0 else size)
+        if data.count(_ENTRY) > TABLE_ENTRIES:
+            raise BombError(f"its table of contents has {data.count(_ENTRY):,} entries; {_LIMITS}")
+        return data
+
+
+_LIMITS = (
+    f"the limits are {TABLE_BYTES >> 20} MiB and {TABLE_ENTRIES:,} files: make several zip files of it, or one tar file"
+)
 
 
 def _metadata(info: zipfile.ZipInfo) -> RemoteMetadata:
@@ -93,3 +163,7 @@ def _problem(info: zipfile.ZipInfo) -> PhotoError | None:
     if info.flag_bits & _ENCRYPTED:
         return PhotoError(SkipReason.UNREADABLE, "It is encrypted.")
     return None
+
+
+def _why(error: Exception) -> str:
+    return shown(str(error)) or type(error).__name__

@@ -11,6 +11,7 @@ from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import shown
 from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.guard import photo_error
 from imgmatch.sources.remote import result_of
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class BucketSource:
                 yield from self._folder(name, ahead.popleft(), depth + 1)
                 continue
             try:
-                yield self._photo(name, entry)
-            except PhotoError as error:
-                yield Skipped(shown(name), error.reason, error.detail)
+                item: NewPhoto | Skipped = self._photo(name, entry)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this photo
+                problem = photo_error(error, self.key + name)
+                item = Skipped(shown(name), problem.reason, problem.detail)
+            yield item
 
     def _folder(self, name: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
         try:

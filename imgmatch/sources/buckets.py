@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -77,7 +78,7 @@ class BucketStore(RemoteStore):
         Raises:
             PhotoError: it cannot be listed.
         """
-        return await retry(partial(self._entries, url), self._options, seconds=None)
+        return await retry(partial(self._entries, url), self._options, seconds=self._options.manifest_seconds)
 
     async def _entries(self, url: str) -> list[Entry]:
         with _errors():
@@ -112,6 +113,14 @@ class BucketStore(RemoteStore):
         Raises:
             PhotoError: it cannot be had whole.
         """
+        seconds = self._options.manifest_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._copy(url, file)
+        except TimeoutError:
+            raise PhotoError(SkipReason.TIMED_OUT, f"not here within {seconds:g} seconds") from None
+
+    async def _copy(self, url: str, file: BinaryIO) -> None:
         before = await self.metadata(url)
         size, limit = before.size or 0, self._options.manifest_bytes
         if size > limit:

@@ -13,6 +13,7 @@ from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
 from imgmatch.rooted import listing, look_at
 from imgmatch.sources.base import account_problem, is_utf8, shown, stem
+from imgmatch.sources.guard import photo_error
 
 if TYPE_CHECKING:
     import os
@@ -58,9 +59,10 @@ class FolderSource:
                 continue
             label, kind = found
             try:
-                yield self._photo(label, link=kind is _Kind.OTHER)
-            except PhotoError as error:
-                yield Skipped(shown(label), error.reason, error.detail)
+                item: NewPhoto | Skipped = self._photo(label, link=kind is _Kind.OTHER)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this photo
+                item = _skipped(label, photo_error(error, f"{self.key}/{label}"))
+            yield item
 
     def to_count(self) -> Iterator[object]:
         """See :class:`imgmatch.sources.base.Countable`: the same walk, without a path and an id for each photo."""
@@ -82,10 +84,10 @@ class FolderSource:
                     stack.append((label + "/", self._listing(label)))
                 elif kind is _Kind.FILE or self._leads_to_file(label):
                     yield label, kind
-            except PhotoError as error:
-                yield Skipped(shown(label), error.reason, error.detail)
             except OSError as error:
                 yield _unreadable(label, error)
+            except Exception as error:  # noqa: BLE001 -- the same
+                yield _skipped(label, photo_error(error, f"{self.key}/{label}"))
 
     def _first_listing(self) -> Iterator[tuple[str, _Kind]]:
         try:
@@ -157,6 +159,10 @@ def account_of(label: str, *, folder: bool) -> str:
     if problem := account_problem(account):
         raise PhotoError(SkipReason.REFUSED, problem)
     return account
+
+
+def _skipped(label: str, error: PhotoError) -> Skipped:
+    return Skipped(shown(label), error.reason, error.detail)
 
 
 def _unreadable(label: str, error: OSError) -> Skipped:

@@ -4,6 +4,9 @@ A quoted field may run over several lines. Hostile text stands in such fields, s
 when its quotes pair up: else a bio could smuggle in lines that look like rows. Only where the quotes do not pair up
 (within a field of 128 KiB, the limit of the csv module, and a record of 1 MiB), or pair up to the wrong number of
 fields, is the first line given up and reading goes on with the next.
+
+What was looked through in vain is read again, and could be again for every line: so the bytes read again are counted.
+While they are too many, a record may only run over a few lines.
 """
 
 from __future__ import annotations
@@ -25,6 +28,12 @@ if TYPE_CHECKING:
     from imgmatch.sources.place import Place
 
 _DELIMITERS = ",;\t"
+
+FREE_AGAIN_BYTES, AGAIN_TIMES = 2 << 20, 4
+"""So many bytes may be read again, and beyond them so many times those that were read."""
+
+FEW_LINES = 4
+"""A record may run over so many lines where too much was read again."""
 
 
 def open_csv(place: Place) -> ManifestSource:
@@ -97,6 +106,7 @@ class _Records:
     def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
         self._unread = lines
         self._given_back: deque[Line] = deque()
+        self._spare = FREE_AGAIN_BYTES
         self._delimiter = delimiter
         self._width = width
 
@@ -111,7 +121,12 @@ class _Records:
                 yield number, self._plain(text.rstrip("\r\n"))
 
     def _next_line(self) -> Line | None:
-        return self._given_back.popleft() if self._given_back else next(self._unread, None)
+        if self._given_back:
+            return self._given_back.popleft()
+        line = next(self._unread, None)
+        if line is not None:
+            self._spare += AGAIN_TIMES * len(line[1])
+        return line
 
     def _plain(self, text: str) -> list[str] | str:
         """Read a record without quotes: what the csv module does, in a third of the time."""
@@ -147,9 +162,10 @@ class _Records:
             _, text, problem = line
             taken.append(line)
             size += len(text)
-            if problem == TOO_LONG or size > MAX_LINE_BYTES:
+            if problem == TOO_LONG or size > MAX_LINE_BYTES or (self._spare < 0 and len(taken) >= FEW_LINES):
                 return
             yield text
 
     def _give_back(self, taken: list[Line]) -> None:
         self._given_back.extendleft(reversed(taken))
+        self._spare -= sum(len(text) for _, text, _ in taken)

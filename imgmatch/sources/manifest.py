@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from imgmatch.errors import PhotoError, SourceError
+from imgmatch.errors import MissingExtraError, PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
 from imgmatch.rooted import open_regular
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
+from imgmatch.sources.guard import photo_error
+from imgmatch.sources.remote import LostFile
 from imgmatch.sources.remote_source import RemoteCopy
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
 
@@ -59,11 +61,10 @@ class ManifestSource:
                 yield row
                 continue
             try:
-                yield self._photo(row)
-            except PhotoError as error:
-                account = None if account_problem(row.account) else row.account
-                label = shown(shown_url(row.photo))
-                yield Skipped(label, error.reason, error.detail, account=account, line=row.line)
+                item: NewPhoto | Skipped = self._photo(row)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this line
+                item = _skipped(row, photo_error(error, f"{self.key}:{row.line}"))
+            yield item
 
     def to_count(self) -> Iterator[object]:
         """See :class:`imgmatch.sources.base.Countable`: the rows, which nobody judges."""
@@ -111,7 +112,15 @@ class ManifestSource:
         if self._remote is None:
             raise PhotoError(SkipReason.REFUSED, "Only a scan fetches photos from URLs.")
         self._guard.refuse_url()
-        return self._remote.file(url)
+        try:
+            return self._remote.file(url)
+        except MissingExtraError as error:  # one line of another kind must not end the scan of the others
+            return LostFile(url, PhotoError(SkipReason.UNREADABLE, str(error)))
+
+
+def _skipped(row: Row, error: PhotoError) -> Skipped:
+    account = None if account_problem(row.account) else row.account
+    return Skipped(shown(shown_url(row.photo)), error.reason, error.detail, account=account, line=row.line)
 
 
 def _bad(detail: str) -> NoReturn:

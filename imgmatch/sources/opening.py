@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.errors import PhotoError, SourceError
+from imgmatch.errors import ImgmatchError, PhotoError, SourceError
 from imgmatch.rooted import look_at
 from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
+from imgmatch.sources.guard import source_error
 from imgmatch.sources.place import Place
 from imgmatch.sources.remote_source import RemotePhotoSource
 from imgmatch.sources.urls import checked, is_url, shown_url, url_path
@@ -38,9 +39,18 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
 
     Raises:
         MissingExtraError: a Parquet manifest or a URL, and the packages that read such are not installed.
-        SourceError: there is nothing at ``path``, it cannot be read, it leaves ``root``, it is a socket or a pipe, or
-            it is no manifest though its suffix says so.
+        SourceError: there is nothing at ``path``, it cannot be read, for whatever reason, it leaves ``root``, it is a
+            socket or a pipe, or it is no manifest though its suffix says so.
     """
+    try:
+        return _opened(path, root, remote)
+    except ImgmatchError:
+        raise
+    except Exception as error:
+        raise source_error(error, str(path)) from error
+
+
+def _opened(path: str | Path, root: Path | None, remote: Remote | None) -> Source:
     guard = PathGuard(root)
     if isinstance(path, str) and is_url(path):
         return _open_url(path, guard, remote)

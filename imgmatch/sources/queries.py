@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.errors import PhotoError
+from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import Failure, Fetched, NamedPhoto, NewPhoto, Skipped, SkipReason
 from imgmatch.sources.base import PathGuard
 from imgmatch.sources.fetching import fetched_ahead
+from imgmatch.sources.guard import guarded
 from imgmatch.sources.manifest import ManifestSource
 from imgmatch.sources.opening import open_source, suffix_of
 from imgmatch.sources.remote import result_of
@@ -26,7 +27,7 @@ def query_photos(argument: str, *, remote: Remote, root: Path | None = None) -> 
     """Every photo an argument stands for: one file or URL, or all of a folder, manifest or archive as a scan reads it.
 
     Photos are opened, unpacked or fetched a little ahead of their turn. What cannot be used comes as a failure in its
-    place; so does one photo that is named directly, whatever is wrong with it.
+    place; so does one photo that is named directly, whatever is wrong with it, and a source that breaks off half-way.
 
     Args:
         argument: a path or a URL.
@@ -107,17 +108,21 @@ class _Item:
 def _of_source(source: Source, prefix: str) -> Iterator[NamedPhoto]:
     # A manifest says what its photos are called; within a folder or an archive the name tells where they lie.
     named_by = "" if isinstance(source, ManifestSource) else prefix
-    for item, fetched in fetched_ahead(_items(source, named_by)):
+    for item, fetched in fetched_ahead(_items(source, named_by, prefix[:-1] or prefix)):
         yield NamedPhoto(item.name, _content(item, fetched), item.photo.root if item.photo else None)
 
 
-def _items(source: Source, prefix: str) -> Iterator[_Item]:
-    for item in source:
-        if isinstance(item, Skipped):
-            where = f" (line {item.line})" if item.line is not None else ""
-            yield _Item(prefix + item.photo, None, Failure(item.reason, item.detail + where))
-        else:
-            yield _Item(prefix + item.label, item)
+def _items(source: Source, prefix: str, name: str) -> Iterator[_Item]:
+    """What a source gives, and last, under its own name, why it breaks off if it does: other queries are answered."""
+    try:
+        for item in guarded(source):
+            if isinstance(item, Skipped):
+                where = f" (line {item.line})" if item.line is not None else ""
+                yield _Item(prefix + item.photo, None, Failure(item.reason, item.detail + where))
+            else:
+                yield _Item(prefix + item.label, item)
+    except SourceError as error:
+        yield _Item(name, None, Failure(error.reason, str(error)))
 
 
 def _content(item: _Item, fetched: Fetched | PhotoError | None) -> Path | bytes | Failure:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imgmatch import registry
 from imgmatch.errors import ImgmatchError, MissingExtraError
 from imgmatch.model import Fetched, RemoteMetadata
+from imgmatch.sources.guard import photo_error
 from imgmatch.sources.retrying import RemoteOptions
 from imgmatch.sources.urls import WEB, shown_url
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from imgmatch.errors import PhotoError
     from imgmatch.sources.retrying import Result
     from imgmatch.sources.store import RemoteStore
 
@@ -140,16 +142,52 @@ class UrlFile:
         return await self._store.fetch(self.url, self._metadata or RemoteMetadata())
 
 
+class LostFile:
+    """A photo at a URL that cannot be asked for; see :class:`imgmatch.model.RemoteFile`.
+
+    Args:
+        url: of it.
+        why: what everybody is told who asks.
+    """
+
+    __slots__ = ("_why", "url")
+    lanes = 1
+
+    def __init__(self, url: str, why: PhotoError) -> None:
+        self.url = url
+        self._why = why
+
+    def __str__(self) -> str:
+        return self.url
+
+    def look(self) -> Future[RemoteMetadata]:
+        """Why there are no metadata."""
+        lost: Future[RemoteMetadata] = Future()
+        lost.set_exception(self._why)
+        return lost
+
+    def fetch(self) -> Future[Fetched]:
+        """Why there is nothing."""
+        lost: Future[Fetched] = Future()
+        lost.set_exception(self._why)
+        return lost
+
+
 def result_of(future: Future[Result]) -> Result:
-    """What a future comes to.
+    """What a future comes to: the door of all that stores do.
 
     Raises:
+        PhotoError: it cannot be had, for whatever reason.
         ImgmatchError: the connections were closed before.
     """
     try:
         return future.result()
     except CancelledError:
         raise ImgmatchError(_CLOSED) from None
+    except ImgmatchError:
+        raise
+    except Exception as error:
+        raise photo_error(error, "a request") from error
 
 
 def _opened(scheme: str, options: RemoteOptions, url: str) -> RemoteStore:

@@ -60,6 +60,6 @@ def _parsed(text: str) -> datetime | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             return parse(text)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, LookupError, AttributeError):  # email.utils knows no bounds
             continue
     return None

@@ -28,8 +28,9 @@ class RemoteOptions:
         fetchers: photos fetched at once.
         file_bytes: the most a photo may have.
         manifest_bytes: the most a manifest may have.
-        connect_seconds: until a connection stands, each time; also how long a manifest may stand still.
-        total_seconds: for one photo, all tries together.
+        connect_seconds: until a connection stands, each time.
+        total_seconds: for one photo, all tries together; also how long a manifest may stand still.
+        manifest_seconds: for one manifest, or the listing of one folder of a bucket, all tries together.
         tries: how often at the most a photo is asked for.
         pause_seconds: before the second try; doubled before each further one.
         redirects: how many are followed.
@@ -41,6 +42,7 @@ class RemoteOptions:
     manifest_bytes: int = 4096 * _MEBIBYTE
     connect_seconds: float = 10.0
     total_seconds: float = 60.0
+    manifest_seconds: float = 1800.0
     tries: int = 3
     pause_seconds: float = 0.5
     redirects: int = 5

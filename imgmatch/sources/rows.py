@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -76,5 +77,5 @@ def check_columns(columns: Iterable[str], name: str) -> None:
             f"{shown(name)}: a manifest needs the columns {' and '.join(REQUIRED)}; "
             f"missing: {', '.join(missing)}; found: {found}"
         )
-    if twice := sorted({column for column in named if named.count(column) > 1}):
+    if twice := sorted(column for column, times in Counter(named).items() if times > 1):
         raise SourceError(f"{shown(name)}: columns that come more than once: {shown(', '.join(twice))}")

@@ -29,6 +29,7 @@ _FORBIDDEN = frozenset({401, 403, 407, 451})
 _TRANSIENT = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
+_MOST_DIGITS = 18  # of a length in bytes
 _HEADERS = {"User-Agent": "imgmatch", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -65,7 +66,7 @@ class WebStore(RemoteStore):
         Raises:
             PhotoError: it cannot be had whole.
         """
-        await retry(partial(self._copy, url, file), self._options, seconds=None)
+        await retry(partial(self._copy, url, file), self._options, seconds=self._options.manifest_seconds)
 
     async def _copy(self, url: str, file: BinaryIO) -> None:
         file.seek(0)
@@ -93,13 +94,26 @@ class WebStore(RemoteStore):
         """The answer to a request, redirects followed; each of them is looked at like the first URL."""
         with photo_errors():
             for _ in range(self._options.redirects + 1):
-                async with self._opened().request(method, _as_is(url), allow_redirects=False) as response:
+                async with await self._answered(method, url) as response:
                     where = response.headers.get("Location")
                     if response.status not in _REDIRECTS or where is None:
                         yield response
                         return
                 url = _redirected(url, where)
         raise PhotoError(SkipReason.UNREADABLE, f"redirected more than {self._options.redirects} times")
+
+    async def _answered(self, method: str, url: str) -> aiohttp.ClientResponse:
+        """The head of an answer.
+
+        Raises:
+            PhotoError: ``checked`` lets the URL pass, but a library on the way does not: yarl, idna, the resolver.
+        """
+        try:
+            return await self._opened().request(method, _as_is(url), allow_redirects=False)
+        except (aiohttp.ClientError, OSError):
+            raise
+        except ValueError as error:
+            raise PhotoError(SkipReason.REFUSED, "The URL cannot be understood.") from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -128,7 +142,11 @@ def _as_is(url: str) -> URL:
 
 
 def _redirected(url: str, where: str) -> str:
-    found = checked(urljoin(url, where))
+    try:
+        target = urljoin(url, where)
+    except ValueError as error:
+        raise PhotoError(SkipReason.REFUSED, "The server redirects to what is no URL.") from error
+    found = checked(target)
     if not found.startswith(tuple(f"{scheme}://" for scheme in WEB)):
         raise PhotoError(SkipReason.REFUSED, "The server redirects to what is no web server.")
     return found
@@ -136,7 +154,7 @@ def _redirected(url: str, where: str) -> str:
 
 def _length(response: aiohttp.ClientResponse) -> int | None:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def _check_status(response: aiohttp.ClientResponse) -> None:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import photos
 import pytest
 from hearing import Heard
+from sqlalchemy import select
 
 from imgmatch.actions.scan import scan
+from imgmatch.catalog import schema
 from imgmatch.errors import SourceError
 from imgmatch.index import Index
+from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SIZE = (96, 120)
 
@@ -70,3 +75,112 @@ def test_progress_counts_once_everything_that_all_sources_have(index: Index, tmp
     scan(index.parts, [tmp_path / "m.csv", tmp_path / "again.csv"], progress=heard, since=since)
     assert heard.steps == [("photos", done, None) for done in (1, 2, 3, 4, 4, 5, 5)]
     assert len(heard.skips) == 2
+
+
+# -- sources that break off -------------------------------------------------------------------------------------------
+
+
+class Stumbling:
+    """A source that gives photos of a folder and then raises."""
+
+    def __init__(self, folder: Path, *names: str, error: Exception | None = None) -> None:
+        self.key = str(folder)
+        self._names = names
+        self.error = error
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        for name in self._names:
+            yield NewPhoto(name[0], Path(self.key, name), name, f"{self.key}/{name}")
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("x1.jpg", "y2.jpg"), 20):
+        (tmp_path / name).write_bytes(photos.jpeg(photos.picture(seed, SIZE)))
+    photos.write_accounts(tmp_path / "other", {"good": {"1.jpg": photos.picture(22, SIZE)}})
+    return tmp_path
+
+
+def sources_with_skips(index: Index) -> dict[str, int]:
+    """How many skipped items are on record for each source."""
+    with index.parts.catalog.read() as session:
+        join = select(schema.sources.c.key).join(schema.skipped, schema.skipped.c.source_id == schema.sources.c.id)
+        return dict(Counter(session.sql.scalars(join)))
+
+
+@pytest.mark.parametrize("error", [SourceError("m: cut off"), OSError(5, "Input/output error"), ValueError("odd")])
+def test_a_source_that_breaks_off_keeps_what_was_read_and_the_others_are_scanned(
+    index: Index, folder: Path, error: Exception
+) -> None:
+    heard = Heard()
+    result = scan(index.parts, [Stumbling(folder, "x1.jpg", error=error), folder / "other"], prune=True, progress=heard)
+    assert (result.added + result.unchanged, result.skipped, result.removed) == (2, 1, 0)
+    [skip] = heard.skips
+    assert (skip.photo, skip.detail.endswith("; it broke off after x1.jpg")) == (str(folder), True)
+    assert skip.reason is (SkipReason.INTERNAL if isinstance(error, ValueError) else SkipReason.UNREADABLE)
+
+
+def test_a_source_that_breaks_off_is_not_pruned_and_what_it_skipped_before_is_not_forgotten(
+    index: Index, folder: Path
+) -> None:
+    (folder / "z.jpg").write_text("no picture")
+    whole = Stumbling(folder, "x1.jpg", "z.jpg", "y2.jpg")
+    scan(index.parts, [whole])
+    before = len(index)
+    broken = Stumbling(folder, "x1.jpg", error=SourceError("cut off"))
+    assert scan(index.parts, [broken], prune=True).removed == 0
+    assert len(index) == before
+    assert sources_with_skips(index)[str(folder)] == 2  # z.jpg, and that it broke off
+    assert scan(index.parts, [whole], prune=True).removed == 0
+    assert sources_with_skips(index)[str(folder)] == 1
+
+
+def test_the_lines_that_a_source_skips_do_not_pile_up_while_it_breaks_off_every_night(
+    index: Index, folder: Path
+) -> None:
+    class Bad(Stumbling):
+        def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+            yield Skipped("m.csv:2", SkipReason.BAD_LINE, "The account is empty.", line=2)
+            yield from super().__iter__()
+
+    scan(index.parts, [Bad(folder, "x1.jpg")])
+    for _ in range(3):
+        scan(index.parts, [Bad(folder, "x1.jpg", error=SourceError("cut off"))])
+        assert sources_with_skips(index)[str(folder)] == 3  # of the whole scan one, of the last one two
+    scan(index.parts, [Bad(folder, "x1.jpg")])
+    assert sources_with_skips(index)[str(folder)] == 1
+
+
+def test_a_line_on_which_imgmatch_stumbled_prunes_nothing(index: Index, folder: Path) -> None:
+    (folder / "m.csv").write_text("account,photo\nx,x1.jpg\ny,y2.jpg\n")
+    scan(index.parts, [folder / "m.csv"])
+    before = len(index)
+    [first, _] = open_source(folder / "m.csv")
+
+    class Half:
+        key = str(folder / "m.csv")
+
+        def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+            yield first
+            yield Skipped("y2.jpg", SkipReason.INTERNAL, "KeyError: 7", "y", 3)
+
+    assert scan(index.parts, [Half()], prune=True).removed == 0
+    assert len(index) == before
+
+
+def test_where_no_source_gave_a_photo_that_could_be_used_the_scan_fails_with_all_reasons(
+    index: Index, folder: Path
+) -> None:
+    broken = [Stumbling(folder, error=SourceError("one is cut off")), Stumbling(folder / "other")]
+    with pytest.raises(SourceError, match=r"one is cut off; .*other has no photos; pruning by it would remove"):
+        scan(index.parts, broken, prune=True)
+
+
+def test_pruning_by_an_empty_source_is_refused_and_the_others_are_pruned(index: Index, folder: Path) -> None:
+    scan(index.parts, [Stumbling(folder, "x1.jpg", "y2.jpg")])
+    heard = Heard()
+    result = scan(index.parts, [Stumbling(folder, "x1.jpg"), Stumbling(folder / "other")], prune=True, progress=heard)
+    assert (result.removed, result.skipped) == (1, 1)
+    assert "pruning by it would remove everything" in heard.skips[0].detail

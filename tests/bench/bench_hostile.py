@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def scanned(source: str, place: Path, *options: str) -> dict[str, Any]:
 
 def run() -> dict[str, Any]:
     return {
-        "folders": {name: in_place(lambda place, name=name: scanned(str(SHARED / name), place)) for name in FOLDERS},
+        "folders": {name: in_place(partial(scanned, str(SHARED / name))) for name in FOLDERS},
         "slowest": slowest(),
         "trials": {name: told(name, case) for name, case in CASES.items() if not (QUICK and name in LONG)},
     }

@@ -123,13 +123,19 @@ def test_a_bucket_that_drops_and_lies_is_a_loss_with_a_name_made_good_by_the_nex
     assert {match.photo.account for match in index.check(PHOTOS[0])} >= {"u1"}
 
 
-def test_a_folder_that_cannot_be_listed_ends_the_scan_and_prunes_nothing(
+def test_a_folder_that_cannot_be_listed_ends_its_source_and_prunes_nothing(
     relay: Relay, bucket: str, index: Index
 ) -> None:
     scanned(index, f"s3://{bucket}/set/")
     before = len(index)
     relay.refuse = ("u1/",)
-    with pytest.raises(SourceError, match="u1/ cannot be listed"):
+    heard = Heard()
+    found = scanned(index, f"s3://{bucket}/set/", prune=True, progress=heard)
+    assert (found.get("skipped"), found.get("removed")) == (1, None)
+    assert (heard.skips[-1].photo, "u1/ cannot be listed" in heard.skips[-1].detail) == (f"s3://{bucket}/set/", True)
+    assert len(index) == before
+    relay.refuse = ("set/",)
+    with pytest.raises(SourceError, match="cannot be"):
         scanned(index, f"s3://{bucket}/set/", prune=True)
     assert len(index) == before
 

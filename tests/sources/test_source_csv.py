@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -202,6 +203,51 @@ def test_a_record_over_several_lines_with_too_many_fields_gives_its_lines_back(t
     assert told(found) == [2, "a", 4, "c"]
     assert isinstance(found[0], Skipped)
     assert "closes on line 4" in found[0].detail
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("account,photo", 'a",b,"'),
+        ("account;photo", 'a";b;"'),
+        ("account\tphoto", 'a"\tb\t"'),
+        ("account,photo,bio", '"'),
+        ("account,photo,bio", '"","'),
+        ("account,photo,bio", ',"",x,"'),
+        ("account,photo,bio", 'a,1.jpg,"' + "x" * 500),
+    ],
+)
+def test_quotes_that_never_pair_up_take_a_time_that_grows_with_the_file_and_not_with_its_square(
+    tmp_path: Path, header: str, line: str
+) -> None:
+    lines = max(400_000 // (len(line) + 1), 20_000)
+    before = time.process_time()
+    found = read(tmp_path, f"{header}\n" + f"{line}\n" * lines)
+    assert time.process_time() - before < 15  # the square would take minutes
+    assert len(found) > lines // 3
+    assert all(isinstance(one, Skipped) for one in found[:100])
+
+
+def test_good_rows_between_quotes_that_never_pair_up_are_read(tmp_path: Path) -> None:
+    bad = 'a",b,"\n' * 300
+    found = read(tmp_path, "account,photo,bio\n" + "".join(f"{bad}g{n},1.jpg,\n" for n in range(100)))
+    assert {one.account for one in found if isinstance(one, NewPhoto)} >= {f"g{n}" for n in range(90)}
+
+
+def test_long_bios_stay_whole_where_some_quotes_do_not_pair_up(tmp_path: Path) -> None:
+    bio = "\n".join(f"line {n} of a bio" for n in range(2000))
+    good = "".join(f'g{n},1.jpg,"{bio}"\n' for n in range(40))
+    found = read_rows(tmp_path, good + 'bad,"1.jpg,\n' * 3 + good)
+    assert [one.account for one in found if isinstance(one, NewPhoto)].count("g7") >= 1
+    assert [one.attributes["bio"] for one in found if isinstance(one, NewPhoto)][:40] == [bio] * 40
+
+
+def test_forty_thousand_columns_take_no_square(tmp_path: Path) -> None:
+    columns = ",".join(f"c{n}" for n in range(40_000))
+    before = time.process_time()
+    [photo] = read(tmp_path, f"account,photo,{columns}\na,1.jpg{',' * 40_000}\n")
+    assert time.process_time() - before < 5
+    assert photo.account == "a"
 
 
 @pytest.mark.parametrize("poison", [b"\xff", b"\0"])
