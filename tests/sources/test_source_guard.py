@@ -178,7 +178,7 @@ def test_a_line_whose_kind_of_url_cannot_be_read_here_costs_that_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("aiohttp", reason="the extra remote is not installed")
-    monkeypatch.setitem(registry.STORES, "gs", "no_such_package:Store")  # type: ignore[arg-type]
+    monkeypatch.setitem(registry.STORES, "gs", "no_such_package:Store")
     (tmp_path / "m.csv").write_text("account,photo\na,gs://b/1.jpg\nb,1.jpg\n")
     with Remote() as remote:
         lost, kept = open_source(tmp_path / "m.csv", remote=remote)

@@ -321,12 +321,17 @@ def test_no_process_is_left_when_reading_is_left_early(tmp_path: Path) -> None:
     accounts = [f"a{index}" for index in range(50_000)]
     read(tmp_path, {"account": accounts[:1], "photo": ["1.jpg"]})
     pq.write_table(pa.table({"account": accounts, "photo": ["1.jpg"] * 50_000}), tmp_path / "m.parquet")
+    before = children()
     lines = iter(open_source(tmp_path / "m.parquet"))
     next(lines)
+    assert len(children() - before) == 1
     del lines
     gc.collect()
-    mine = Path("/proc/self/task").glob("*/children")
-    assert not [child for task in mine for child in task.read_text().split()]
+    assert children() <= before
+
+
+def children() -> set[str]:
+    return {child for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()}
 
 
 def test_rows_are_equal_however_few_fit_into_the_memory_at_once(
