@@ -223,6 +223,7 @@ def test_a_row_that_is_too_long_in_all_costs_that_row(tmp_path: Path) -> None:
     assert isinstance(good, NewPhoto)
 
 
+@pytest.mark.slow
 @pytest.mark.serial
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
 def test_a_page_that_fills_the_memory_is_an_error_that_names_the_file(tmp_path: Path) -> None:
