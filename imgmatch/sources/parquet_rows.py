@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VALUE_BYTES = 4 * MAX_ATTRIBUTE_CHARS
 """A value may be this long, in UTF-8."""
 
-FREE_ROWS = 100_000
+FREE_ROWS = 50_000
 """So many rows may be in any file; of more, each must bring a byte of the file."""
 
 _BATCHES = (16_384, 256, 1)

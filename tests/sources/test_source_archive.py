@@ -342,7 +342,7 @@ def zipped(path: Path, files: Mapping[str, bytes], method: int) -> Path:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
+@pytest.mark.parametrize("size", [0, 1, 70_000, 1_000_000])
 def test_a_zip_packed_in_any_way_is_read(tmp_path: Path, method: int, size: int) -> None:
     data = np.random.default_rng(size).integers(0, 9, size, np.uint8).tobytes()
     path = zipped(tmp_path / "set.zip", {"a/1.jpg": data, "a/2.jpg": A}, method)
