@@ -70,7 +70,7 @@ def near_pairs_among(session: Session, fingerprints: Collection[int], max_distan
                 table.low.in_(chunk), table.distance <= max_distance
             )
         )
-        if row[1] in wanted
+        if row[1] in wanted and row[2] <= max_distance
     ]
     return _pairs(sorted(tuple(row) for row in found))
 

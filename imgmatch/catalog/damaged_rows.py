@@ -1,0 +1,60 @@
+"""Looking through all rows for values that cannot be ours; whoever reads them otherwise gets a stand-in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.checked import Bytes, Checked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Column, Table
+
+    from imgmatch.catalog.session import Session
+
+_READ_AT_ONCE = 1_000
+
+
+def damaged_values(session: Session) -> Iterator[str]:
+    """Each value that is not what its column holds: table, row and column."""
+    for table in schema.metadata.sorted_tables:
+        kinds = [(place, column.name, column.type) for place, column in enumerate(table.columns)]
+        for row in _rows(session, table):
+            for place, name, kind in kinds:
+                if isinstance(kind, Checked) and kind.is_damaged(row[place]):
+                    yield f"{table.name} {_key(table, row)}: {name}"
+
+
+def feature_blobs(session: Session) -> Iterator[tuple[int, str, bytes, bytes | None]]:
+    """Of all pictures the row id, codebook, record and thumbnail, but for those that are no bytes at all."""
+    places = [schema.features.columns.keys().index(name) for name in ("id", "codebook", "record", "thumbnail")]
+    for row in _rows(session, schema.features):
+        one, codebook, record, thumbnail = (row[place] for place in places)
+        if isinstance(record, bytes) and isinstance(thumbnail, bytes | None) and isinstance(codebook, str):
+            yield one, codebook, record, thumbnail
+
+
+def _rows(session: Session, table: Table) -> Iterator[Any]:
+    """All rows of a table as the database gives them; of what is too long only that it is."""
+    columns = ", ".join(map(_selected, table.columns))
+    found = session.sql.exec_driver_sql(f'SELECT {columns} FROM "{table.name}"')  # noqa: S608 -- names of ours
+    while rows := found.fetchmany(_READ_AT_ONCE):
+        yield from rows
+
+
+def _selected(column: Column[Any]) -> str:
+    kind = column.type
+    longest = (kind.most or kind.size) if isinstance(kind, Bytes) else None
+    name = f'"{column.name}"'
+    return name if longest is None else f"CASE WHEN length({name}) > {longest} THEN 0 ELSE {name} END"
+
+
+def _key(table: Table, row: Any) -> str:  # noqa: ANN401 -- a row has no type of its own
+    places = [place for place, column in enumerate(table.columns) if column.primary_key]
+    return " ".join(repr(row[place])[:_LONGEST] for place in places)
+
+
+_LONGEST = 40
+"""Characters of a key that are shown."""
