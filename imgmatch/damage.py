@@ -32,6 +32,12 @@ def met() -> dict[str, int]:
         return dict(_met)
 
 
+def count(where: str) -> int:
+    """How often one kind was met so far."""
+    with _lock:
+        return _met[where]
+
+
 def forget() -> None:
     """Begin anew: what is met from now on is told again."""
     with _lock:

@@ -30,6 +30,9 @@ Look = Callable[[Any], bool]
 UNDECODABLE = "imgmatch-damaged-text"
 """The handler of errors for text in the catalog that is not UTF-8."""
 
+TEXT = "text"
+"""What damage of text is noted as: in which column it is, the database does not say."""
+
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _DIGITS = 12
@@ -38,7 +41,7 @@ _WHAT = "a stand-in takes the place of such values"
 
 
 def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
-    damage.note("text", "what is not UTF-8 is shown as numbers")
+    damage.note(TEXT, "what is not UTF-8 is shown as numbers")
     return codecs.backslashreplace_errors(error)
 
 

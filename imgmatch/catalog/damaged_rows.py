@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgmatch import damage
 from imgmatch.catalog import schema
-from imgmatch.catalog.checked import Bytes, Checked
+from imgmatch.catalog.checked import TEXT, Bytes, Checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,14 +15,19 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-_READ_AT_ONCE = 1_000
+_LONGEST = 40
+"""Characters of a key that are shown."""
 
 
 def damaged_values(session: Session) -> Iterator[str]:
     """Each value that is not what its column holds: table, row and column."""
     for table in schema.metadata.sorted_tables:
         kinds = [(place, column.name, column.type) for place, column in enumerate(table.columns)]
+        unreadable = damage.count(TEXT)
         for row in _rows(session, table):
+            if damage.count(TEXT) > unreadable:  # SQLite was asked for text and gave other bytes
+                unreadable = damage.count(TEXT)
+                yield f"{table.name} {_key(table, row)}: text that is not UTF-8"
             for place, name, kind in kinds:
                 if isinstance(kind, Checked) and kind.is_damaged(row[place]):
                     yield f"{table.name} {_key(table, row)}: {name}"
@@ -40,8 +46,8 @@ def _rows(session: Session, table: Table) -> Iterator[Any]:
     """All rows of a table as the database gives them; of what is too long only that it is."""
     columns = ", ".join(map(_selected, table.columns))
     found = session.sql.exec_driver_sql(f'SELECT {columns} FROM "{table.name}"')  # noqa: S608 -- names of ours
-    while rows := found.fetchmany(_READ_AT_ONCE):
-        yield from rows
+    while (row := found.fetchone()) is not None:
+        yield row
 
 
 def _selected(column: Column[Any]) -> str:
@@ -54,7 +60,3 @@ def _selected(column: Column[Any]) -> str:
 def _key(table: Table, row: Any) -> str:  # noqa: ANN401 -- a row has no type of its own
     places = [place for place, column in enumerate(table.columns) if column.primary_key]
     return " ".join(repr(row[place])[:_LONGEST] for place in places)
-
-
-_LONGEST = 40
-"""Characters of a key that are shown."""

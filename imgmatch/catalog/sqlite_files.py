@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
 from pathlib import Path
 
 from imgmatch import own_files
@@ -25,11 +24,8 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND na
 _MARK = "versions"
 """The table that every catalog has, and by which it is known."""
 
-_TRIES, _PAUSE = 5, 0.05
-"""Who compacts a catalog may be moving the pages that are looked at: it takes a few milliseconds."""
-
 _LARGEST_COPY = 64 << 20
-"""Bytes of a database without tables and of its log, which may hold them all: ours has less before its first rows."""
+"""Bytes of a database in which no tables can be seen, and of its log, which may hold them."""
 
 
 def refuse_links(folder: Path) -> None:
@@ -51,8 +47,8 @@ def refuse_links(folder: Path) -> None:
 def refuse_another(folder: Path) -> None:
     """Refuse what another program has made, before a byte of it is changed.
 
-    The file alone is looked at, without a lock and without its log; where it has no tables yet, its log is looked at,
-    too, in a copy of both.
+    The file alone is looked at, without a lock and without its log; where no tables can be seen in it, its log is
+    looked at, too, in a copy of both. Where that does not tell either, SQLite opens it and says what it finds.
 
     Raises:
         NotAnIndexError: it is a database, or the log of one, of another program.
@@ -60,16 +56,11 @@ def refuse_another(folder: Path) -> None:
     """
     refuse_links(folder)
     path = folder / FILE
-    for left in reversed(range(_TRIES)):
-        try:
-            tables = _tables_of(path)
-            break
-        except sqlite3.Error as error:
-            if not left:
-                where = f"index {folder}: the catalog is damaged or of another program"
-                raise IndexDamagedError(f"{where} ({str(error).lower()})") from None
-        time.sleep(_PAUSE)
-    if not tables and _size(folder / _LOG):
+    with contextlib.suppress(OSError), own_files.open_to_read(path) as file:  # SQLite says better what is wrong
+        if (start := file.read(len(_MAGIC))) and start != _MAGIC:
+            raise IndexDamagedError(f"index {folder}: the catalog is damaged or of another program (no database)")
+    tables = _tables_of(path)
+    if not tables and 0 < _size(folder / _LOG) < _LARGEST_COPY - _size(path):
         tables = _tables_with_log(folder)
     if tables and _MARK not in tables:
         raise NotAnIndexError(OF_ANOTHER)
@@ -89,29 +80,21 @@ def _size(path: Path) -> int:
 
 
 def _tables_of(path: Path) -> set[str]:
-    """The tables and views in the file; none where it is empty or not there, or may not be read."""
-    try:
-        with own_files.open_to_read(path) as file:
-            magic = file.read(len(_MAGIC))
-    except OSError:
+    """The tables and views in the file alone; none where that cannot be told: half of them may be in the log."""
+    if not _size(path):
         return set()
-    if not magic:
-        return set()
-    if magic != _MAGIC:
-        raise sqlite3.DatabaseError("file is not a database")
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        return {name for (name,) in connection.execute(_TABLES)}
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        return {str(name) for (name,) in connection.execute(_TABLES)}
+    return set()
 
 
 def _tables_with_log(folder: Path) -> set[str]:
-    """The same with what is in the log; nothing where that cannot be told."""
-    if _size(folder / FILE) + _size(folder / _LOG) > _LARGEST_COPY:
-        raise NotAnIndexError(f"{folder / _LOG} is the log of another program")
+    """The same with what is in the log, from a copy of both."""
     with tempfile.TemporaryDirectory(prefix="imgmatch-") as aside:
         for name in (FILE, _LOG):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 shutil.copyfile(folder / name, Path(aside) / name)
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(Path(aside) / FILE)) as connection:
-            return {name for (name,) in connection.execute(_TABLES)}
+            return {str(name) for (name,) in connection.execute(_TABLES)}
     return set()

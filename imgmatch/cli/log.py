@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from imgmatch import damage
 from imgmatch.formats.text import clean
 
 _LOGGER = logging.getLogger("imgmatch.cli")
@@ -30,9 +31,10 @@ def log_json() -> None:
     """From now on write JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter())
-    _LOGGER.handlers[:] = [handler]
-    _LOGGER.setLevel(logging.INFO)
-    _LOGGER.propagate = False
+    for logger in (_LOGGER, damage.LOGGER):
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def is_json() -> bool:
@@ -42,8 +44,9 @@ def is_json() -> bool:
 
 def plain() -> None:
     """From now on write sentences, as at first."""
-    _LOGGER.handlers[:] = []
-    _LOGGER.propagate = True
+    for logger in (_LOGGER, damage.LOGGER):
+        logger.handlers[:] = []
+        logger.propagate = True
 
 
 def say(message: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 -- whatever JSON can hold

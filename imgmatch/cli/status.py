@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Counts and health of an index.")
 @options.index_option
-@click.option("--verify", is_flag=True, help="Read the engine files from end to end, and compare their checksums.")
+@click.option(
+    "--verify", is_flag=True, help="Read the engine files and the catalog from end to end, and name what is damaged."
+)
 @options.format_option
 def status(*, index_path: Path, verify: bool, form: str) -> int:
     """Show how much an index holds, what it is made of, and whether its engine files are there and complete."""
@@ -22,5 +24,12 @@ def status(*, index_path: Path, verify: bool, form: str) -> int:
     from imgmatch.formats.records import status_record
 
     with Index.open(index_path) as index:
-        options.write_record(status_record(index.status(verify=verify)), form)
+        status = index.status(verify=verify)
+    options.write_record(status_record(status), form)
+    if status.access == "everyone":
+        options.note(
+            f"everyone on this machine may look into {index_path}: chmod -R go= it,"
+            " or share it with a group alone (scan --share-with-group)",
+            quiet=False,
+        )
     return 0
