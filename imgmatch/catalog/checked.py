@@ -179,15 +179,20 @@ class Bytes(Checked):
 
     impl = LargeBinary
 
-    def __init__(self, size: int | None = None, most: int | None = None) -> None:
+    def __init__(self, size: int | None = None, most: int = 0) -> None:
         super().__init__()
         self.size, self.most = size, most
+        self._lengths = (0, most) if size is None else (size, size)
+
+    @property
+    def longest(self) -> int:
+        """How many bytes there may be."""
+        return self._lengths[1]
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 -- see above
         """Bytes of the right length."""
-        if type(value) is not bytes:
-            return False
-        return len(value) <= self.most if self.most is not None else self.size is None or len(value) == self.size
+        low, high = self._lengths
+        return type(value) is bytes and low <= len(value) <= high
 
     def stand_in(self, found: Any) -> bytes | None:  # noqa: ANN401 -- see above
         """Of a digest or a fingerprint one that is equal to no other; of what may be long, nothing."""
@@ -196,10 +201,19 @@ class Bytes(Checked):
             return secrets.token_bytes(self.size)
         return None if self.nullable else b""
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """The same in one step."""
+        del dialect, coltype
+        low, high, otherwise = *self._lengths, self._otherwise
+
+        def process(found: Any) -> Any:  # noqa: ANN401 -- see above
+            return found if type(found) is bytes and low <= len(found) <= high else otherwise(found)
+
+        return process
+
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """What is too long is a number instead, which is damage: the length alone is known without reading it."""
-        longest = self.most if self.most is not None else self.size
-        return column if longest is None else within(column, longest)
+        return within(column, self.longest)
 
 
 def within(column: ColumnElement[Any], most: int) -> ColumnElement[Any]:
@@ -243,6 +257,10 @@ class Structure(Checked):
     def holds(self, value: Any) -> bool:  # noqa: ANN401 -- see above
         """Text that can be read and has the form."""
         return self._read(value) is not None
+
+    def value(self, found: Any) -> Any:  # noqa: ANN401 -- whatever JSON can hold
+        """What the text says."""
+        return self._read(found)
 
     def stand_in(self, found: Any) -> Any:  # noqa: ANN401 -- whatever JSON can hold
         """Nothing, where that may be; else what was given for it."""

@@ -51,10 +51,8 @@ def _rows(session: Session, table: Table) -> Iterator[Any]:
 
 
 def _selected(column: Column[Any]) -> str:
-    kind = column.type
-    longest = (kind.most or kind.size) if isinstance(kind, Bytes) else None
-    name = f'"{column.name}"'
-    return name if longest is None else f"CASE WHEN length({name}) > {longest} THEN 0 ELSE {name} END"
+    kind, name = column.type, f'"{column.name}"'
+    return f"CASE WHEN length({name}) > {kind.longest} THEN 0 ELSE {name} END" if isinstance(kind, Bytes) else name
 
 
 def _key(table: Table, row: Any) -> str:  # noqa: ANN401 -- a row has no type of its own

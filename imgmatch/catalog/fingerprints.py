@@ -94,15 +94,14 @@ def _id_and_bits(hasher: str) -> Select[tuple[int, Any]]:
 
 
 def _as_arrays(rows: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    ids, bits = zip(*rows, strict=True) if rows else ((), ())
     try:
-        joined = b"".join(bits)
-        sound = len(joined) == FINGERPRINT_BYTES * len(bits) and max(map(len, bits), default=0) <= FINGERPRINT_BYTES
+        joined = b"".join(row[1] for row in rows)
     except TypeError:
-        sound = False
-    if not sound:
-        joined = b"".join(map(schema.BITS.looked_at, bits))
-    return np.array(ids, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BYTES)
+        joined = b""
+    if len(joined) != FINGERPRINT_BYTES * len(rows):  # none is longer than it should be, so some are shorter
+        joined = b"".join(schema.BITS.looked_at(row[1]) for row in rows)
+    ids = np.fromiter((row[0] for row in rows), np.int64, count=len(rows))
+    return ids, np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BYTES)
 
 
 def bits_by_id(session: Session, ids: Collection[int]) -> dict[int, bytes]:

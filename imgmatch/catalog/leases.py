@@ -32,7 +32,7 @@ TTL = 30.0
 _SIGNS = 3
 _LOOK_AGAIN = 0.2
 _US = 1_000_000
-_LONGEST = 86_400
+LEASE_LONGEST = 86_400
 """Seconds ahead that no lease reaches, whatever the clock of its holder says: one that does is damaged."""
 
 
@@ -125,7 +125,7 @@ def _holder(session: Session, name: str) -> str | None:
     table = schema.leases.c
     query = select(table.owner, table.acquired_at, table.expires_at).where(table.name == name)
     row = session.sql.execute(query).first()
-    if row is None or not now() < row.expires_at <= now() + _LONGEST * _US:
+    if row is None or not now() < row.expires_at <= now() + LEASE_LONGEST * _US:
         return None
     try:
         owner = Owner.parse(row.owner)
