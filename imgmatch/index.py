@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts
+from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts, share_index
 from imgmatch.errors import IndexUnusableError
 from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth
@@ -64,7 +64,7 @@ class Index:
         self._parts = parts
 
     @classmethod
-    def create(
+    def create(  # noqa: PLR0913 -- each is a choice of its own
         cls,
         path: str | os.PathLike[str],
         *,
@@ -74,6 +74,7 @@ class Index:
         limits: Limits | None = None,
         depth: Depth = Depth.FULL,
         thumbnails: bool = True,
+        share_with_group: bool = False,
     ) -> Self:
         """Make an index in an empty or new folder and open it; an index that is there already is just opened.
 
@@ -85,6 +86,8 @@ class Index:
             limits: what a photo may cost.
             depth: what to compute for each photo.
             thumbnails: keep a small grey picture of each photo, to verify matches with.
+            share_with_group: let the group of the folder read and write the index, whoever writes; without it nobody
+                but the owner may.
 
         Raises:
             NotAnIndexError: the folder holds something else.
@@ -92,7 +95,9 @@ class Index:
             IndexUnusableError: it cannot be made here.
             ValueError: no hasher is given.
         """
-        make_index(Path(path), hashers, engine)
+        make_index(Path(path), hashers, engine, share_with_group=share_with_group)
+        if share_with_group:
+            share_index(Path(path))
         return cls.open(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
 
     @classmethod
@@ -105,6 +110,7 @@ class Index:
         limits: Limits | None = None,
         depth: Depth = Depth.FULL,
         thumbnails: bool = True,
+        share_with_group: bool = False,
     ) -> Self:
         """Open an index; with ``create`` make it first if there is none.
 
@@ -115,6 +121,7 @@ class Index:
             limits: what a photo may cost.
             depth: what to compute for each photo, stored or asked about.
             thumbnails: keep a small grey picture of each photo that is added, to verify matches with.
+            share_with_group: let the group of the folder read and write the index from now on.
 
         Raises:
             IndexNotFoundError: there is nothing at ``path`` and ``create`` is off.
@@ -123,7 +130,16 @@ class Index:
             IndexDamagedError: its catalog is gone or cannot be read.
         """
         if create and not is_index(Path(path)):
-            return cls.create(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
+            return cls.create(
+                path,
+                workers=workers,
+                limits=limits,
+                depth=depth,
+                thumbnails=thumbnails,
+                share_with_group=share_with_group,
+            )
+        if share_with_group:
+            share_index(Path(path))
         return cls(open_parts(Path(path), workers=workers, limits=limits, depth=depth, thumbnails=thumbnails))
 
     @property

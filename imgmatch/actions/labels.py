@@ -67,7 +67,7 @@ def decided_pairs(parts: Parts) -> list[Labelled]:
             clusters.setdefault((decision, photo.picture), []).append(photo)
         said: dict[tuple[str, str], bool] = {}
         for (decision, _), (first, *others) in sorted(clusters.items()):
-            if verdicts[decision] != Verdict.COMMON:
+            if verdicts.get(decision, Verdict.COMMON) != Verdict.COMMON:
                 different = [other for other in others if other.bits != first.bits][:MOST_OF_ONE]
                 copy = verdicts[decision] == Verdict.CONFIRM
                 said |= {(first.photo_id, other.photo_id): copy for other in different}

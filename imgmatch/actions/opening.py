@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,20 @@ from imgmatch.model import Depth
 from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from imgmatch.catalog.base import Catalog
 
 
-def make_index(path: Path, hashers: tuple[str, ...], engine: str) -> None:
+def make_index(path: Path, hashers: tuple[str, ...], engine: str, *, share_with_group: bool = False) -> None:
     """Make an index in an empty or new folder; one that is there already is left as it is.
+
+    Args:
+        path: the folder.
+        hashers: what to compute for every photo; the first one is searched.
+        engine: which engine searches.
+        share_with_group: let the group of the folder read and write it; without it nobody but its owner may.
 
     Raises:
         NotAnIndexError: the folder holds something else.
@@ -39,11 +47,26 @@ def make_index(path: Path, hashers: tuple[str, ...], engine: str) -> None:
     folder = Layout(path)
     if folder.exists():
         return
+    header = Header(FORMAT_VERSION, hashers, engine, registry.DEFAULT_CODEBOOK)
     catalog = registry.open_catalog(path)
     try:
-        folder.create(Header(FORMAT_VERSION, hashers, engine, registry.DEFAULT_CODEBOOK), catalog.migrate)
+        with _naming(folder):
+            catalog.refuse_another()
+            folder.create(header, catalog.migrate, share_with_group=share_with_group)
     finally:
         catalog.close()
+
+
+def share_index(path: Path) -> None:
+    """Let the group of the folder read and write the index in it from now on.
+
+    Raises:
+        IndexReadOnlyError: it is not ours to say so.
+        IndexUnusableError: there is no index.
+    """
+    folder = Layout(path)
+    folder.header()
+    folder.share_with_group()
 
 
 def is_index(path: Path) -> bool:
@@ -62,6 +85,10 @@ def open_parts(path: Path, *, workers: int, limits: Limits | None, depth: Depth,
     """
     folder = Layout(path)
     header = folder.header()
+    folder.refuse_strange()
+    for snapshot in (header.snapshot, header.features):
+        if snapshot is not None:
+            folder.snapshot_path(snapshot)
     _refuse_unknown_names(path, header)
     use_one_thread()
     catalog = registry.open_catalog(path)
@@ -91,15 +118,27 @@ def close_parts(parts: Parts) -> None:
 def _up_to_date(folder: Layout, header: Header, catalog: Catalog) -> Header:
     if not catalog.exists():
         raise IndexDamagedError(f"index {folder.root}: its catalog is gone")
-    try:
+    with _naming(folder):
         version = catalog.version()
         migrations.refuse_newer(version)
-    except (IndexTooNewError, NotAnIndexError) as error:
-        raise type(error)(f"index {folder.root}: {error}") from None
+        if version < 1:
+            raise IndexDamagedError("its catalog is empty")
     if version == migrations.VERSION and header.format == FORMAT_VERSION:
         return header
-    catalog.migrate()
+    with _naming(folder):
+        catalog.migrate()
     return folder.change_header(lambda header: replace(header, format=FORMAT_VERSION))
+
+
+@contextmanager
+def _naming(folder: Layout) -> Iterator[None]:
+    """Have the catalog's errors name the index."""
+    try:
+        yield
+    except (IndexTooNewError, NotAnIndexError, IndexDamagedError) as error:
+        if str(folder.root) in str(error):
+            raise
+        raise type(error)(f"index {folder.root}: {error}") from None
 
 
 def _refuse_unknown_names(path: Path, header: Header) -> None:

@@ -13,7 +13,7 @@ from imgmatch.catalog.lookups import files_of
 from imgmatch.describing.messages import Job, Viewed
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
-from imgmatch.features.record import open_thumbnail
+from imgmatch.features.record import opened_thumbnail
 from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.model import Failure, Picture
 
@@ -71,7 +71,9 @@ def _thumbnail(file: PhotoFile, why: str, side: int) -> Picture:
     """The thumbnail enlarged: on a page it stands beside a picture of full size."""
     if not file.thumbnail:
         return Picture(None, note=f"{why}, and no thumbnail is kept")
-    small = open_thumbnail(file.thumbnail)
+    small = opened_thumbnail(file.thumbnail)
+    if small is None:
+        return Picture(None, note=f"{why}, and the stored thumbnail is damaged")
     scale = side / max(small.shape)
     large = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     _, jpeg = cv2.imencode(".jpg", np.asarray(large, np.uint8))

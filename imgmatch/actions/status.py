@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from functools import partial
 from typing import TYPE_CHECKING
 
+from imgmatch import registry
+from imgmatch.catalog.damaged_rows import damaged_values, feature_blobs
 from imgmatch.catalog.erasures import count_begun
 from imgmatch.catalog.lookups import counts, unfinished_scans
 from imgmatch.engines.sync import load_features, load_fingerprints
+from imgmatch.features.record import check_thumbnail, unpack
 from imgmatch.model import IndexStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
+    from imgmatch.catalog.session import Session
     from imgmatch.engines.folder import Layout
     from imgmatch.engines.header import Header, Snapshot
     from imgmatch.engines.parts import Parts
 
 
+MOST_NAMED = 20
+"""Damaged rows that are named; the others are counted."""
+
+
 def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
-    """Look at an index; with ``verify`` read its engine files from end to end, else only whether they are complete."""
+    """Look at an index; with ``verify`` read its engine files and its catalog from end to end, and every row of it.
+
+    Without it, only whether the engine files are complete.
+    """
     header = parts.folder.header()
+    damage = _Damage()
+    if verify:
+        damage.look(parts)
     with parts.catalog.read() as session:
         return IndexStatus(
             **counts(session),
@@ -33,7 +50,54 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
             generation=header.generation,
             snapshot=_health(parts, header.snapshot, partial(load_fingerprints, verify=verify)),
             features_snapshot=_health(parts, header.features, partial(load_features, verify=verify)),
+            access=_access(parts.folder.root),
+            damaged=damage.count if verify else None,
+            damage=tuple(damage.named),
         )
+
+
+class _Damage:
+    """What is damaged: counted, and the first of it named."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: list[str] = []
+
+    def look(self, parts: Parts) -> None:
+        """Through the catalog."""
+        self._note(parts.catalog.faults())
+        with parts.catalog.read() as session:
+            self._note(damaged_values(session))
+            self._note(_damaged_features(session))
+
+    def _note(self, found: Iterable[str]) -> None:
+        for one in found:
+            self.count += 1
+            if len(self.named) < MOST_NAMED:
+                self.named.append(one)
+
+
+def _damaged_features(session: Session) -> Iterator[str]:
+    """Records and thumbnails that are bytes, but not those of one."""
+    for row, codebook, record, thumbnail in feature_blobs(session):
+        lists = registry.codebook(codebook).lists if codebook in registry.CODEBOOKS else None
+        try:
+            unpack(record) if lists is None else unpack(record, lists)
+        except ValueError as error:
+            yield f"features {row}: {error}"
+        try:
+            check_thumbnail(thumbnail) if thumbnail else None
+        except ValueError as error:
+            yield f"features {row}: {error}"
+
+
+def _access(folder: Path) -> str | None:
+    if os.name == "nt":
+        return None
+    mode = folder.stat().st_mode
+    if mode & stat.S_IRWXO:
+        return "everyone"
+    return "group" if mode & stat.S_IRWXG else "owner"
 
 
 def _health(parts: Parts, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]) -> str:

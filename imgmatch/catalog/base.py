@@ -38,6 +38,16 @@ class Catalog(Protocol):
     def exists(self) -> bool:
         """Whether there is anything at all where it should be."""
 
+    def refuse_another(self) -> None:
+        """Look whether what is there is a catalog, without changing a byte of it; there may be nothing.
+
+        Whatever opens it looks first.
+
+        Raises:
+            NotAnIndexError: it is of another program, or a link.
+            IndexDamagedError: it is no database.
+        """
+
     def read(self) -> AbstractContextManager[Session]:
         """A session that sees one state of the catalog throughout, whatever is written meanwhile, and never waits."""
 
@@ -82,8 +92,12 @@ class Catalog(Protocol):
         """The version of the tables; 0 where there are none yet.
 
         Raises:
-            NotAnIndexError: there are tables of something else.
+            NotAnIndexError: there are tables of something else, or views or triggers that are not ours.
+            IndexDamagedError: it does not say which version it has.
         """
+
+    def faults(self) -> list[str]:
+        """What is wrong with it beneath its rows, a sentence each, the first of many; reads all of it."""
 
     def compact(self) -> bool:
         """Give freed space back, so that what was removed is nowhere in the files.

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
+
+
+_SLOPES, _MOST_SHIFT = (1e-3, 1e3), 1e3
+"""Between and up to which a fit is one: those of sound decisions are between 0.05 and some tens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,17 @@ class Calibration:
 
 
 def latest_calibration(session: Session) -> Calibration | None:
-    """The one that counts; ``None`` where the one that ships does."""
+    """The one that counts; ``None`` where the one that ships does, also where the one that counted is damaged."""
     table = schema.calibrations.c
     query = select(table.slope, table.shift, table.accept, table.pairs).order_by(table.id.desc()).limit(1)
     row = session.sql.execute(query).first()
-    return None if row is None else Calibration(*row)
+    if row is None:
+        return None
+    found = Calibration(*row)
+    if not _SLOPES[0] <= found.slope <= _SLOPES[1] or not abs(found.shift) <= _MOST_SHIFT or math.isnan(found.accept):
+        damage.note("calibrations", "what ships with imgmatch is used")
+        return None
+    return found
 
 
 def store_calibration(session: Session, calibration: Calibration) -> None:

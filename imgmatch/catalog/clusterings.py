@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.times import now
@@ -36,16 +36,17 @@ class Clustering:
 
 
 def read_clustering(session: Session) -> Clustering | None:
-    """The state; ``None`` where no run has begun."""
+    """The state; ``None`` where no run has begun, or where it is not known any more with what options."""
     table = schema.clusterings.c
     query = select(table.joined_watermark, table.joined_distance, table.options, table.finished_at)
     row = session.sql.execute(query.where(table.id == _ONLY)).first()
-    return None if row is None else Clustering(*row)
+    return None if row is None or not row.options else Clustering(*row)
 
 
 def begin_clustering(session: Session, joined_distance: int, options: Mapping[str, Any]) -> None:
     """Begin to keep near pairs and groups: nothing is joined yet."""
     values = {"joined_watermark": 0, "joined_distance": joined_distance, "options": dict(options)}
+    session.sql.execute(delete(schema.clusterings))
     session.sql.execute(insert(schema.clusterings).values(id=_ONLY, **values))
 
 

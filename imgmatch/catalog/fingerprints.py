@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import func, insert, select
+from sqlalchemy import LargeBinary, func, insert, select, type_coerce
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.checked import within
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from imgmatch.catalog.session import Session
 
@@ -68,27 +69,39 @@ def read_fingerprints(
     session: Session, hasher: str, after: int = 0
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
     """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
-    table = schema.fingerprints.c
+    query = _id_and_bits(hasher)
     while True:
-        query = select(table.id, table.bits).where(by_hasher(hasher), table.id > after)
-        rows = session.sql.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
-        if not rows:
+        found = session.sql.execute(query.where(schema.fingerprints.c.id > after).limit(_READ_AT_ONCE)).all()
+        if not found:
             return
-        bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
-        yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
-        after = rows[-1][0]
+        yield _as_arrays(found)
+        after = found[-1][0]
 
 
 def fingerprints_by_id(
     session: Session, hasher: str, ids: Collection[int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
     """Those of ``hasher`` under these row ids, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
-    table = schema.fingerprints.c
     for chunk in chunks(sorted(ids)):
-        query = select(table.id, table.bits).where(by_hasher(hasher), table.id.in_(chunk)).order_by(table.id)
-        rows = session.sql.execute(query).all()
-        bits = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8).reshape(-1, FINGERPRINT_BYTES)
-        yield np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), bits
+        yield _as_arrays(session.sql.execute(_id_and_bits(hasher).where(schema.fingerprints.c.id.in_(chunk))).all())
+
+
+def _id_and_bits(hasher: str) -> Select[tuple[int, Any]]:
+    """Row ids and bits as the database gives them: of a million rows they are looked at together."""
+    table = schema.fingerprints.c
+    bits = type_coerce(within(table.bits, FINGERPRINT_BYTES), LargeBinary())
+    return select(table.id, bits).where(by_hasher(hasher)).order_by(table.id)
+
+
+def _as_arrays(rows: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    try:
+        joined = b"".join(row[1] for row in rows)
+    except TypeError:
+        joined = b""
+    if len(joined) != FINGERPRINT_BYTES * len(rows):  # none is longer than it should be, so some are shorter
+        joined = b"".join(schema.BITS.looked_at(row[1]) for row in rows)
+    ids = np.fromiter((row[0] for row in rows), np.int64, count=len(rows))
+    return ids, np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BYTES)
 
 
 def bits_by_id(session: Session, ids: Collection[int]) -> dict[int, bytes]:

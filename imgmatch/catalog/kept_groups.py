@@ -93,6 +93,9 @@ def store_groups(session: Session, groups: Sequence[KeptGroup]) -> list[int]:
         ids.append(
             session.sql.execute(insert(schema.groups).values(**values).returning(schema.groups.c.id)).scalar_one()
         )
+    for chunk in chunks(ids):  # where rows are damaged, what is left of an earlier group may be in the way
+        for table in (schema.group_fingerprints, schema.group_photos):
+            session.sql.execute(delete(table).where(table.c.group_id.in_(chunk)))
     links = [
         {"fingerprint_id": row, "group_id": group_id}
         for group_id, group in zip(ids, groups, strict=True)

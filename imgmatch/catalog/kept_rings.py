@@ -33,6 +33,10 @@ class KeptRing:
 def store_ring(session: Session, ring: KeptRing, groups: Collection[int], accounts: Sequence[str]) -> int:
     """Keep a ring of these groups, by row id, and these accounts; returns its row id."""
     table = schema.rings
+    # Where rows are damaged, what is left of an earlier ring may be in the way.
+    session.sql.execute(delete(table).where(table.c.ring == ring.ring))
+    for some in chunks(accounts):
+        session.sql.execute(delete(schema.ring_accounts).where(schema.ring_accounts.c.account.in_(some)))
     row: int = session.sql.execute(insert(table).values(**_values(ring)).returning(table.c.id)).scalar_one()
     for chunk in chunks(groups):
         session.sql.execute(update(schema.groups).where(schema.groups.c.id.in_(chunk)).values(ring_id=row))

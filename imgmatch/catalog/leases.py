@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.owner import Owner
 from imgmatch.catalog.times import from_microseconds, now
@@ -31,6 +32,8 @@ TTL = 30.0
 _SIGNS = 3
 _LOOK_AGAIN = 0.2
 _US = 1_000_000
+LEASE_LONGEST = 86_400
+"""Seconds ahead that no lease reaches, whatever the clock of its holder says: one that does is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,13 @@ def _holder(session: Session, name: str) -> str | None:
     table = schema.leases.c
     query = select(table.owner, table.acquired_at, table.expires_at).where(table.name == name)
     row = session.sql.execute(query).first()
-    if row is None or row.expires_at <= now():
+    if row is None or not now() < row.expires_at <= now() + LEASE_LONGEST * _US:
         return None
-    owner = Owner.parse(row.owner)
+    try:
+        owner = Owner.parse(row.owner)
+    except ValueError:
+        damage.note("leases.owner", "nobody holds such a lease")
+        return None
     since = from_microseconds(row.acquired_at).isoformat(timespec="seconds")
     return None if owner.is_dead() else f"{owner} holds it since {since}"
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, inspect, select
+from sqlalchemy import insert, inspect
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.row_counts import create_triggers, drop_triggers
+from imgmatch.catalog.sqlite_files import OF_ANOTHER
 from imgmatch.catalog.stale import create_stale_triggers
 from imgmatch.catalog.steps import STEPS
-from imgmatch.errors import IndexTooNewError, NotAnIndexError
+from imgmatch.catalog.structure import refuse_active, refuse_strange
+from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
@@ -27,14 +29,23 @@ def version_of(session: Session) -> int:
     """The schema version of an open catalog, 0 for an empty database.
 
     Raises:
-        NotAnIndexError: the database holds tables of something else.
+        NotAnIndexError: the database holds tables of something else, or something that is no plain table.
+        IndexDamagedError: it does not say which version it has.
     """
     tables = inspect(session.sql).get_table_names()
+    refuse_active(session)
     if schema.versions.name in tables:
-        return session.sql.scalar(select(func.max(schema.versions.c.version))) or 0
+        return _said_version(session)
     if tables:
-        raise NotAnIndexError("its catalog.sqlite3 is a database of another program")
+        raise NotAnIndexError(OF_ANOTHER)
     return 0
+
+
+def _said_version(session: Session) -> int:
+    version = session.sql.exec_driver_sql(f"SELECT max(version) FROM {schema.versions.name}").scalar()  # noqa: S608
+    if type(version) is not int or version < 1:
+        raise IndexDamagedError("its catalog does not say which version it has")
+    return version
 
 
 def refuse_newer(version: int) -> None:
@@ -48,6 +59,7 @@ def migrate(session: Session) -> None:
 
     Raises:
         IndexTooNewError: it is newer already.
+        NotAnIndexError: something is in it that no version has made.
     """
     version = version_of(session)
     refuse_newer(version)
@@ -62,6 +74,7 @@ def migrate(session: Session) -> None:
             take_step(session, number)
     create_triggers(session)
     create_stale_triggers(session)
+    refuse_strange(session)
 
 
 def take_step(session: Session, version: int) -> None:

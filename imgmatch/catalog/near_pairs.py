@@ -67,7 +67,7 @@ def near_pairs_among(session: Session, fingerprints: Collection[int], max_distan
     for chunk in chunks(wanted.tolist()):
         rows = session.sql.execute(query.where(table.low.in_(chunk))).all()  # a gang's copies make millions
         part = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 4)
-        parts.append(part[np.isin(part[:, 1], wanted)])
+        parts.append(part[np.isin(part[:, 1], wanted) & (part[:, 2] <= max_distance)])
     found = np.concatenate(parts)
     found = found[np.lexsort((found[:, 1], found[:, 0]))]
     return NearPairRows(found[:, 0], found[:, 1], found[:, 2].astype(np.int32), found[:, 3].astype(np.int8))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LARGEST_PID = (1 << 31) - 1
 _STATE, _STARTED = 0, 19
 """Places in ``/proc/PID/stat`` after the name, which is in brackets: proc(5) counts from 3 there."""
 
@@ -40,8 +41,21 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """What :meth:`text` gave."""
-        return cls(**json.loads(text))
+        """What :meth:`text` gave.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            owner = cls(**json.loads(text))
+        except (TypeError, RecursionError):
+            raise ValueError("no owner of a lease") from None
+        words, numbers = (owner.host, owner.boot, owner.namespace), (owner.pid, owner.started)
+        if not all(type(one) is str for one in words) or not all(type(one) is int for one in numbers):
+            raise ValueError("no owner of a lease")
+        if not 0 < owner.pid <= _LARGEST_PID:
+            raise ValueError("no process has such a number")
+        return owner
 
     def text(self) -> str:
         """As the catalog keeps it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import String, bindparam, delete, insert, select, type_coerce, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def known_photos(session: Session, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
     """Which of these photos the catalog has."""
     table = schema.photos.c
-    codebook = select(schema.features.c.codebook).where(schema.features.c.pixels == table.pixels).scalar_subquery()
+    described = select(schema.features.c.codebook).where(schema.features.c.pixels == table.pixels)
+    codebook = type_coerce(described.scalar_subquery(), String())  # empty where there are no features
     columns = (
         table.photo_id,
         table.id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, select, text
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -40,14 +40,21 @@ _ORPHANING = {
 
 def create_triggers(session: Session) -> None:
     """Begin to count, and to note what may be unused."""
-    for name, rule in (*_counting(), *_ORPHANING.items()):
+    for name, rule in trigger_rules():
         session.sql.exec_driver_sql(f"CREATE TRIGGER {name} {rule}")
+
+
+def trigger_rules() -> Iterator[tuple[str, str]]:
+    """The names of these triggers, each with what it says."""
+    yield from _counting()
+    yield from _ORPHANING.items()
 
 
 def drop_triggers(session: Session) -> None:
     """Note nothing until :func:`create_triggers`, such as while tables are being changed."""
     for name in list(session.sql.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))):
-        session.sql.exec_driver_sql(f"DROP TRIGGER {name}")
+        quoted = str(name).replace('"', '""')  # they may be anybody's
+        session.sql.exec_driver_sql(f'DROP TRIGGER "{quoted}"')
 
 
 def _counting() -> Iterator[tuple[str, str]]:
@@ -65,8 +72,8 @@ def _counting() -> Iterator[tuple[str, str]]:
 def row_count(session: Session, kind: str, part: str | None = None) -> int:
     """How many rows the table ``kind`` has, or of its ``part``: a hasher of fingerprints, a codebook of features."""
     table = schema.row_counts.c
-    query = select(func.sum(table.number)).where(table.kind == kind)
-    return session.sql.scalar(query if part is None else query.where(table.part == part)) or 0
+    query = select(table.number).where(table.kind == kind)
+    return sum(session.sql.scalars(query if part is None else query.where(table.part == part)))
 
 
 def tombstones(session: Session, kind: str, part: str | None, through: int) -> list[int]:

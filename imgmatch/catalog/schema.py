@@ -5,25 +5,91 @@ Times are whole microseconds since 1970 in UTC: they sort, compare and mean the 
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
+import math
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint
+
+from imgmatch.catalog.checked import (
+    Bytes,
+    Number,
+    Reference,
+    Small,
+    Structure,
+    Whole,
+    Words,
+    is_counts,
+    is_number,
+    is_text_map,
+    is_texts,
+    named,
 )
+from imgmatch.catalog.times import LAST
+from imgmatch.errors import SkipReason
+from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES, ORIENTATIONS, Change, Kind
 
 metadata = MetaData()
 
-_Map = JSON(none_as_null=True)
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only under its own INTEGER
+
+MOST_RECORD_BYTES, MOST_THUMBNAIL_BYTES = 8_192, 16_384
+"""Several times what a record of a hundred points and a thumbnail of 96 pixels take."""
+
+MOST_SEALED_BYTES = 16 << 20
+"""A portion of an erasure: what is to be looked for of some hundred photos."""
+
+_SHA256, _PIXELS = 32, 16
+_PIXELS_A_SIDE = 1 << 31
+_LARGEST_ODDS = 1e6
+_NO_COPY = -40.0
+"""Log odds of a pair that ties nobody."""
+
+_MOST_CORNERS = 64
+_OPTIONS = {"max_distance", "sure_distance", "min_score"}
+_COMMON = {"accounts", "days", "always"}
+
+
+def _time() -> Whole:
+    """A time; a damaged one is after all others, so that nobody had a photo before everybody else by damage."""
+    return Whole(instead=LAST)
+
+
+def _count() -> Whole:
+    return Whole(0)
+
+
+def _flag() -> Small:
+    return Small(0, 1)
+
+
+def _share() -> Number:
+    return Number(0, 1)
+
+
+def _is_outline(value: object) -> bool:
+    """Corners as shares of width and height."""
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_CORNERS
+        and all(isinstance(corner, list) and len(corner) == 2 and all(map(_is_share, corner)) for corner in value)  # noqa: PLR2004 -- x and y
+    )
+
+
+def _is_share(value: object) -> bool:
+    return is_number(value) and 0 <= value <= 1  # type: ignore[operator]  # it is a number
+
+
+def _is_changes(value: object) -> bool:
+    return is_texts(value) and all(one in set(Change) for one in value)  # type: ignore[attr-defined]  # it is a list
+
+
+def _is_options(value: object) -> bool:
+    """What groups are made with; see ``clustering.options``."""
+    if not isinstance(value, dict) or value.keys() != _OPTIONS | {"common"}:
+        return False
+    common = value["common"]
+    numbers = [value[name] for name in _OPTIONS]
+    return isinstance(common, dict) and common.keys() == _COMMON and all(map(is_number, (*numbers, *common.values())))
+
 
 versions = Table(
     "versions",
@@ -35,46 +101,49 @@ sources = Table(
     "sources",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("key", String, nullable=False, unique=True),
+    Column("key", Words(), nullable=False, unique=True),
 )
 
 accounts = Table(
     "accounts",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("account", String, nullable=False, unique=True),
-    Column("name", String),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("attributes", _Map),
+    Column("account", Words(), nullable=False, unique=True),
+    Column("name", Words()),
+    Column("first_seen", _time(), nullable=False),
+    Column("attributes", Structure(is_text_map)),
 )
 
 photos = Table(
     "photos",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("photo_id", String, nullable=False, unique=True),
-    Column("account_id", _Key, ForeignKey("accounts.id"), nullable=False, index=True),
-    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False, index=True),
-    Column("scan_id", _Key, nullable=False),  # the last scan that met it
-    Column("label", String, nullable=False),
-    Column("path", String, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
-    Column("file_bytes", BigInteger, nullable=False),
-    Column("file_mtime_ns", BigInteger, nullable=False),
-    Column("sha256", LargeBinary(32), nullable=False),
-    Column("pixels", LargeBinary(16), nullable=False, index=True),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("format", String, nullable=False),
-    Column("quality", Integer, nullable=False),
+    Column("photo_id", Words(), nullable=False, unique=True),
+    Column("account_id", Reference(), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("source_id", Reference(), ForeignKey("sources.id"), nullable=False, index=True),
+    Column("scan_id", Reference(), nullable=False),  # the last scan that met it
+    Column("label", Words(), nullable=False),
+    Column("path", Words(), nullable=False),
+    Column("seen_at", _time(), nullable=False),
+    Column("file_bytes", _count(), nullable=False),
+    Column("file_mtime_ns", Whole(), nullable=False),
+    Column("sha256", Bytes(_SHA256), nullable=False),
+    Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
+    Column("width", Small(1, _PIXELS_A_SIDE), nullable=False),
+    Column("height", Small(1, _PIXELS_A_SIDE), nullable=False),
+    Column("format", Words(), nullable=False),
+    Column("quality", Small(0, 100), nullable=False),
 )
+
+BITS = Bytes(FINGERPRINT_BYTES)
+"""What ``fingerprints.bits`` holds."""
 
 fingerprints = Table(
     "fingerprints",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("hasher", String, nullable=False),
-    Column("bits", LargeBinary(32), nullable=False),
+    Column("hasher", Words(), nullable=False),
+    Column("bits", BITS, nullable=False),
     UniqueConstraint("hasher", "bits"),
     sqlite_autoincrement=True,  # an id is never used again: a stale engine may still answer with it
 )
@@ -82,8 +151,8 @@ fingerprints = Table(
 photo_fingerprints = Table(
     "photo_fingerprints",
     metadata,
-    Column("fingerprint_id", _Key, ForeignKey("fingerprints.id"), primary_key=True),
-    Column("photo_id", _Key, ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("fingerprint_id", Reference(), ForeignKey("fingerprints.id"), primary_key=True),
+    Column("photo_id", Reference(), ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
     Index("photo_fingerprints_by_photo", "photo_id"),
     sqlite_with_rowid=False,
 )
@@ -92,10 +161,10 @@ features = Table(
     "features",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("pixels", LargeBinary(16), nullable=False, unique=True),  # photos with these pixels share the row
-    Column("codebook", String, nullable=False),
-    Column("record", LargeBinary, nullable=False),
-    Column("thumbnail", LargeBinary),
+    Column("pixels", Bytes(_PIXELS), nullable=False, unique=True),  # photos with these pixels share the row
+    Column("codebook", Words(), nullable=False),
+    Column("record", Bytes(most=MOST_RECORD_BYTES), nullable=False),
+    Column("thumbnail", Bytes(most=MOST_THUMBNAIL_BYTES)),
     sqlite_autoincrement=True,  # as for fingerprints
 )
 
@@ -103,10 +172,10 @@ scans = Table(
     "scans",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False),
-    Column("started_at", BigInteger, nullable=False),
-    Column("finished_at", BigInteger),  # empty: interrupted, or under way
-    Column("counts", _Map),
+    Column("source_id", Reference(), ForeignKey("sources.id"), nullable=False),
+    Column("started_at", _time(), nullable=False),
+    Column("finished_at", _time()),  # empty: interrupted, or under way
+    Column("counts", Structure(is_counts)),
     sqlite_autoincrement=True,
 )
 
@@ -114,11 +183,11 @@ calibrations = Table(
     "calibrations",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("fitted_at", BigInteger, nullable=False),
-    Column("slope", Float, nullable=False),
-    Column("shift", Float, nullable=False),
-    Column("accept", Float, nullable=False),
-    Column("pairs", Integer, nullable=False),
+    Column("fitted_at", _time(), nullable=False),
+    Column("slope", Number(-_LARGEST_ODDS, _LARGEST_ODDS, math.nan), nullable=False),
+    Column("shift", Number(-_LARGEST_ODDS, _LARGEST_ODDS, math.nan), nullable=False),
+    Column("accept", Number(0, 1, math.nan), nullable=False),
+    Column("pairs", Small(0, _PIXELS_A_SIDE), nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -126,16 +195,17 @@ skipped = Table(
     "skipped",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("source_id", _Key, ForeignKey("sources.id"), nullable=False),
-    Column("scan_id", _Key, nullable=False),
-    Column("photo_id", String),  # empty for a line that names no photo
-    Column("account", String),
-    Column("label", String, nullable=False),
-    Column("line", BigInteger),
-    Column("reason", String, nullable=False),
-    Column("detail", String, nullable=False),
-    Column("file_bytes", BigInteger),
-    Column("file_mtime_ns", BigInteger),
+    Column("source_id", Reference(), ForeignKey("sources.id"), nullable=False),
+    Column("scan_id", Reference(), nullable=False),
+    Column("photo_id", Words()),  # empty for a line that names no photo
+    Column("account", Words()),
+    Column("label", Words(), nullable=False),
+    Column("line", _count()),
+    # A damaged reason is one that a photo is tried again for.
+    Column("reason", Words([reason.value for reason in SkipReason], SkipReason.CRASHED.value), nullable=False),
+    Column("detail", Words(), nullable=False),
+    Column("file_bytes", _count()),
+    Column("file_mtime_ns", Whole()),
     # One index for both: with one for each, SQLite looks through all that a source has for every photo of it.
     Index("skipped_by_photo", "source_id", "photo_id"),
 )
@@ -143,16 +213,20 @@ skipped = Table(
 pair_scores = Table(
     "pair_scores",
     metadata,
-    Column("low", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True),
-    Column("high", _Key, ForeignKey("features.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("log_odds", Float, nullable=False),  # of the pair model, not calibrated: calibration may change
-    Column("mirrored", Integer, nullable=False),
-    Column("rotation", Integer, nullable=False),
-    Column("overlap_low", Float),
-    Column("overlap_high", Float),
-    Column("agreement", Float),
-    Column("outline_low", _Map),  # corners of the shared part in ``low``, and the same corners in ``high``
-    Column("outline_high", _Map),
+    Column("low", Reference(), ForeignKey("features.id", ondelete="CASCADE"), primary_key=True),
+    Column("high", Reference(), ForeignKey("features.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "log_odds", Number(-_LARGEST_ODDS, _LARGEST_ODDS, _NO_COPY), nullable=False
+    ),  # of the pair model, not calibrated: calibration may change
+    Column("mirrored", _flag(), nullable=False),
+    Column("rotation", Small(0, 359), nullable=False),
+    Column("overlap_low", _share()),
+    Column("overlap_high", _share()),
+    Column("agreement", _share()),
+    Column(
+        "outline_low", Structure(_is_outline)
+    ),  # corners of the shared part in ``low``, and the same corners in ``high``
+    Column("outline_high", Structure(_is_outline)),
     sqlite_with_rowid=False,
 )
 
@@ -160,32 +234,34 @@ feature_searches = Table(
     "feature_searches",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("model", String, nullable=False),
-    Column("watermark", BigInteger, nullable=False),
-    Column("searched_at", BigInteger, nullable=False),
+    Column("model", Words(), nullable=False),
+    Column("watermark", _count(), nullable=False),
+    Column("searched_at", _time(), nullable=False),
 )
 
 decisions = Table(
     "decisions",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("decided_at", BigInteger, nullable=False),
-    Column("verdict", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("subject", String),  # empty once what it named was erased
-    Column("by", String, nullable=False),
-    Column("reason", String),
+    Column("decided_at", _time(), nullable=False),
+    Column("verdict", Words(), nullable=False),
+    Column("kind", Words(), nullable=False),
+    Column("subject", Words()),  # empty once what it named was erased
+    Column("by", Words(), nullable=False),
+    Column("reason", Words()),
     sqlite_autoincrement=True,
 )
 
 decision_photos = Table(
     "decision_photos",
     metadata,
-    Column("decision_id", _Key, ForeignKey("decisions.id"), primary_key=True),
-    Column("picture", Integer, primary_key=True),  # which of the groups decided on; their photos are copies of one
-    Column("photo_id", String, primary_key=True, index=True),
-    Column("account", String, nullable=False, index=True),
-    Column("bits", LargeBinary(32), nullable=False, index=True),
+    Column("decision_id", Reference(), ForeignKey("decisions.id"), primary_key=True),
+    Column(
+        "picture", Small(0, _PIXELS_A_SIDE), primary_key=True
+    ),  # which of the groups decided on; their photos are copies of one
+    Column("photo_id", Words(), primary_key=True, index=True),
+    Column("account", Words(), nullable=False, index=True),
+    Column("bits", Bytes(FINGERPRINT_BYTES), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -193,13 +269,13 @@ bank_pictures = Table(
     "bank_pictures",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("bank", String, nullable=False),
-    Column("pixels", LargeBinary(16), nullable=False, index=True),
-    Column("fingerprint_id", _Key, ForeignKey("fingerprints.id"), nullable=False, index=True),
-    Column("label", String, nullable=False),
-    Column("photo_id", String),
-    Column("account", String),
-    Column("added_at", BigInteger, nullable=False),
+    Column("bank", Words(), nullable=False),
+    Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
+    Column("fingerprint_id", Reference(), ForeignKey("fingerprints.id"), nullable=False, index=True),
+    Column("label", Words(), nullable=False),
+    Column("photo_id", Words()),
+    Column("account", Words()),
+    Column("added_at", _time(), nullable=False),
     UniqueConstraint("bank", "pixels"),
     sqlite_autoincrement=True,
 )
@@ -208,16 +284,16 @@ reports = Table(
     "reports",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("made_at", BigInteger, nullable=False),
+    Column("made_at", _time(), nullable=False),
     sqlite_autoincrement=True,
 )
 
 report_rings = Table(
     "report_rings",
     metadata,
-    Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
-    Column("ring", String, primary_key=True, index=True),
-    Column("pictures", Integer, nullable=False),
+    Column("report_id", Reference(), ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
+    Column("ring", Words(), primary_key=True, index=True),
+    Column("pictures", Small(0, _PIXELS_A_SIDE), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -225,35 +301,35 @@ report_rings = Table(
 row_counts = Table(
     "row_counts",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("part", String, primary_key=True),
-    Column("number", BigInteger, nullable=False),
+    Column("kind", Words(), primary_key=True),
+    Column("part", Words(), primary_key=True),
+    Column("number", _count(), nullable=False),
     sqlite_with_rowid=False,
 )
 
 orphans = Table(
     "orphans",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("row", _Key, primary_key=True),
+    Column("kind", Words(), primary_key=True),
+    Column("row", Reference(), primary_key=True),
     sqlite_with_rowid=False,
 )
 
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("row", _Key, primary_key=True),
-    Column("part", String, nullable=False),
+    Column("kind", Words(), primary_key=True),
+    Column("row", Reference(), primary_key=True),
+    Column("part", Words(), nullable=False),
     sqlite_with_rowid=False,
 )
 
 report_members = Table(
     "report_members",
     metadata,
-    Column("report_id", _Key, ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
-    Column("account", String, primary_key=True),
-    Column("ring", String, nullable=False),
+    Column("report_id", Reference(), ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True),
+    Column("account", Words(), primary_key=True),
+    Column("ring", Words(), nullable=False),
     Index("report_members_by_account", "account"),
     Index("report_members_by_ring", "ring"),
     sqlite_with_rowid=False,
@@ -262,12 +338,11 @@ report_members = Table(
 near_pairs = Table(
     "near_pairs",
     metadata,
-    Column("low", _Key, ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True),
-    Column("high", _Key, ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("distance", Integer, nullable=False),
-    Column(
-        "orientation", Integer, nullable=False
-    ),  # of ``model.ORIENTATIONS``: brought into it, ``low`` shows ``high``
+    Column("low", Reference(), ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True),
+    Column("high", Reference(), ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("distance", Small(0, FINGERPRINT_BITS, FINGERPRINT_BITS), nullable=False),
+    # Of ``model.ORIENTATIONS``: brought into it, ``low`` shows ``high``.
+    Column("orientation", Small(0, len(ORIENTATIONS) - 1), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -275,10 +350,10 @@ clusterings = Table(
     "clusterings",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("joined_watermark", BigInteger, nullable=False),  # near pairs of fingerprints up to this row are kept
-    Column("joined_distance", Integer, nullable=False),  # those within so many bits
-    Column("options", _Map, nullable=False),  # what the groups that are kept were made with
-    Column("finished_at", BigInteger),  # empty until the first run is done
+    Column("joined_watermark", _count(), nullable=False),  # near pairs of fingerprints up to this row are kept
+    Column("joined_distance", Small(0, 2 * FINGERPRINT_BITS), nullable=False),  # those within so many bits
+    Column("options", Structure(_is_options, {}), nullable=False),  # what the groups that are kept were made with
+    Column("finished_at", _time()),  # empty until the first run is done
 )
 
 # Written by triggers, see ``stale``.
@@ -292,20 +367,22 @@ rings = Table(
     "rings",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("ring", String, nullable=False, unique=True),
-    Column("new", Integer),  # empty where there is no report to compare with
-    Column("changes", _Map, nullable=False),  # what has become of it since the last report, as ``model.Ring`` has it
-    Column("joined", _Map, nullable=False),
-    Column("left", _Map, nullable=False),
-    Column("came_from", _Map, nullable=False),
-    Column("went_to", _Map, nullable=False),
+    Column("ring", Words(), nullable=False, unique=True),
+    Column("new", _flag()),  # empty where there is no report to compare with
+    Column(
+        "changes", Structure(_is_changes, []), nullable=False
+    ),  # what has become of it since the last report, as ``model.Ring`` has it
+    Column("joined", Structure(is_texts, []), nullable=False),
+    Column("left", Structure(is_texts, []), nullable=False),
+    Column("came_from", Structure(is_texts, []), nullable=False),
+    Column("went_to", Structure(is_texts, []), nullable=False),
 )
 
 ring_accounts = Table(
     "ring_accounts",
     metadata,
-    Column("account", String, primary_key=True),  # an account is in one ring
-    Column("ring_id", _Key, ForeignKey("rings.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("account", Words(), primary_key=True),  # an account is in one ring
+    Column("ring_id", Reference(), ForeignKey("rings.id", ondelete="CASCADE"), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -313,52 +390,54 @@ groups = Table(
     "groups",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("name", String, nullable=False, index=True),  # the photo_id of its earliest photo that names no other group
-    Column("ring_id", _Key, ForeignKey("rings.id", ondelete="SET NULL"), index=True),  # empty for a common picture
-    Column("medoid", _Key, nullable=False),  # the fingerprint all others are near to
-    Column("medoid_photo", _Key),  # the first photo that shows it; empty where only a bank holds it
-    Column("common", Integer, nullable=False),
-    Column("diameter", Integer, nullable=False),
-    Column("bank", String),
-    Column("decision", String),
-    Column("decided", _Key),  # the number of the decision
+    Column("name", Words(), nullable=False, index=True),  # the photo_id of its earliest photo that names no other group
+    Column(
+        "ring_id", Reference(), ForeignKey("rings.id", ondelete="SET NULL"), index=True
+    ),  # empty for a common picture
+    Column("medoid", Reference(), nullable=False),  # the fingerprint all others are near to
+    Column("medoid_photo", Reference()),  # the first photo that shows it; empty where only a bank holds it
+    Column("common", _flag(), nullable=False),
+    Column("diameter", Small(0, 2 * FINGERPRINT_BITS), nullable=False),
+    Column("bank", Words()),
+    Column("decision", Words()),
+    Column("decided", Reference()),  # the number of the decision
 )
 
 group_fingerprints = Table(
     "group_fingerprints",
     metadata,
-    Column("fingerprint_id", _Key, primary_key=True),
-    Column("group_id", _Key, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("fingerprint_id", Reference(), primary_key=True),
+    Column("group_id", Reference(), ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
 
 group_photos = Table(
     "group_photos",
     metadata,
-    Column("group_id", _Key, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
-    Column("place", Integer, primary_key=True),  # the earliest photo first
-    Column("photo_row", _Key, ForeignKey("photos.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("kind", String, nullable=False),
-    Column("score", Float, nullable=False),
-    Column("distance", Integer),
-    Column("mirrored", Integer, nullable=False),
-    Column("rotation", Integer, nullable=False),
-    Column("overlap", Float),
-    Column("agreement", Float),
-    Column("outline_photo", _Map),  # the shared part in the photo, and the same corners in the medoid
-    Column("outline_medoid", _Map),
+    Column("group_id", Reference(), ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Small(0, _PIXELS_A_SIDE), primary_key=True),  # the earliest photo first
+    Column("photo_row", Reference(), ForeignKey("photos.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", Words([kind.value for kind in Kind], Kind.NEAR.value), nullable=False),
+    Column("score", _share(), nullable=False),
+    Column("distance", Small(0, FINGERPRINT_BITS, FINGERPRINT_BITS)),
+    Column("mirrored", _flag(), nullable=False),
+    Column("rotation", Small(0, 359), nullable=False),
+    Column("overlap", _share()),
+    Column("agreement", _share()),
+    Column("outline_photo", Structure(_is_outline)),  # the shared part in the photo, and the same corners in the medoid
+    Column("outline_medoid", Structure(_is_outline)),
     sqlite_with_rowid=False,
 )
 
 leases = Table(
     "leases",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("owner", String, nullable=False),
-    Column("token", String, nullable=False),
-    Column("acquired_at", BigInteger, nullable=False),
-    Column("heartbeat_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
+    Column("name", Words(), primary_key=True),
+    Column("owner", Words(), nullable=False),
+    Column("token", Words(), nullable=False),
+    Column("acquired_at", _time(), nullable=False),
+    Column("heartbeat_at", _time(), nullable=False),
+    Column("expires_at", Whole(0), nullable=False),
 )
 
 # What an erasure that is under way, or was cut off, has left to do; see ``erasures``.
@@ -366,16 +445,19 @@ erasures = Table(
     "erasures",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("seal", LargeBinary(32), nullable=False),
-    Column("named", LargeBinary, nullable=False),  # sealed: what was asked to be erased
-    Column("stage", String, nullable=False),
-    Column("photos", Integer, nullable=False),  # removed so far
+    Column("seal", Bytes(32), nullable=False),
+    Column("named", Bytes(most=MOST_SEALED_BYTES), nullable=False),  # sealed: what was asked to be erased
+    Column("stage", Words(), nullable=False),
+    Column("photos", Small(0), nullable=False),  # removed so far
 )
 
 erasure_portions = Table(
     "erasure_portions",
     metadata,
-    Column("erasure_id", _Key, ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("gone", LargeBinary, nullable=False),  # sealed: what is to be looked for
+    Column("erasure_id", Reference(), ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Small(0), primary_key=True),
+    Column("gone", Bytes(most=MOST_SEALED_BYTES), nullable=False),  # sealed: what is to be looked for
 )
+
+for _table in metadata.tables.values():
+    named(_table)

@@ -6,6 +6,7 @@ file. Row ids become visible in order, as :mod:`imgmatch.catalog.base` asks, bec
 
 from __future__ import annotations
 
+import operator
 import os
 import random
 import sqlite3
@@ -18,8 +19,11 @@ from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
 
 from imgmatch.catalog import migrations
+from imgmatch.catalog.checked import UNDECODABLE
 from imgmatch.catalog.leases import TTL, Leases, ensure_held
 from imgmatch.catalog.session import Session
+from imgmatch.catalog.sqlite_files import FILE, make, refuse_another, refuse_links
+from imgmatch.catalog.structure import refuse_strange
 from imgmatch.catalog.turns import Turns
 from imgmatch.errors import (
     ImgmatchError,
@@ -37,10 +41,6 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.leases import Lease
 
-_FILE = "catalog.sqlite3"
-OWN_FILES = tuple(f"{_FILE}{suffix}" for suffix in ("", "-journal", "-wal", "-shm"))
-"""What it may keep in the folder of an index."""
-
 PATIENCE = 300.0
 """Seconds that a write waits for its turn: longer than compacting a catalog of ten million photos takes."""
 
@@ -56,6 +56,17 @@ longer, up to 0.1 s: where many write without a pause, newcomers then overtake t
 
 _PRIMARY_CODE = 0xFF
 
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 16 << 20,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 50,
+}
+"""What a value, a row, an expression and triggers that set off triggers may come to: far more than ours do."""
+
+_as_text = operator.methodcaller("decode", "utf-8", UNDECODABLE)
+
+_MOST_FAULTS = 20
+
 _WRITING_KIB = 64 << 10
 """Cache of a writer: a batch of photos touches some 2,000 pages of 4 KiB in a large catalog, each of them often."""
 
@@ -65,17 +76,40 @@ class SqliteCatalog:
 
     def __init__(self, home: str | os.PathLike[str], *, patience: float = PATIENCE, lease_ttl: float = TTL) -> None:
         """Use the file in the folder ``home``; a write waits up to ``patience`` seconds for its turn."""
-        self._path = Path(home) / _FILE
+        self._path = Path(home) / FILE
         self._patience = patience
         self._turns = Turns()
         self._leases = Leases(self, f"index {home}", lease_ttl)
-        self._reading = _engine(self._path, _begin_reading, patience)
-        self._writing = _engine(self._path, lambda connection: _begin_writing(connection, patience), patience)
+        self._looked_at = False
+        self._reading = self._engine(_begin_reading)
+        self._writing = self._engine(lambda connection: _begin_writing(connection, patience))
         event.listen(self._writing, "connect", _prepare_writing)
 
     def exists(self) -> bool:
         """Whether the file is there."""
         return self._path.is_file()
+
+    def _engine(self, begin: Callable[[Connection], None]) -> Engine:
+        # Any number of threads may read at once. Where nothing can be written, how to open is decided each time anew.
+        pool = {"poolclass": QueuePool, "max_overflow": -1} if _writable(self._path) else {"poolclass": NullPool}
+        engine = create_engine("sqlite://", creator=self._connect, **pool)
+        event.listen(engine, "begin", begin)
+        return engine
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection; nothing is opened that is a link, and nothing of another program."""
+        if self._looked_at:
+            refuse_links(self._path.parent)
+        else:
+            self.refuse_another()
+        if _writable(self._path):
+            make(self._path.parent)
+        return _connect(self._path, self._patience)
+
+    def refuse_another(self) -> None:
+        """See the contract."""
+        refuse_another(self._path.parent)
+        self._looked_at = True
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -104,7 +138,10 @@ class SqliteCatalog:
     def version(self) -> int:
         """See the contract."""
         with self.read() as session:
-            return migrations.version_of(session)
+            version = migrations.version_of(session)
+            if version == migrations.VERSION:
+                refuse_strange(session)
+            return version
 
     def compact(self) -> bool:
         """See the contract."""
@@ -132,6 +169,24 @@ class SqliteCatalog:
             time.sleep(_EMPTYING_MS / 1_000)
         return True
 
+    def faults(self) -> list[str]:
+        """See the contract."""
+        with self.read() as session:
+            found = [row[0] for row in session.sql.exec_driver_sql(f"PRAGMA quick_check({_MOST_FAULTS})")]
+            keys = session.sql.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(_MOST_FAULTS)
+        return [str(said) for said in found if said != "ok"] + [
+            f"{table} {row}: leads to no row of {other}" for table, row, other, _ in keys
+        ]
+
+    def _contradicts_itself(self) -> bool:
+        """Whether an index disagrees with its table, or rows lead nowhere: looked at only where a write has failed."""
+        try:
+            with self._reading.connect() as connection:
+                said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+                return said != "ok" or connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None
+        except (DatabaseError, sqlite3.Error):
+            return True
+
     def close(self) -> None:
         """See the contract."""
         self._reading.dispose()
@@ -150,18 +205,14 @@ class SqliteCatalog:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (IntegrityError, ProgrammingError):
+        except IntegrityError as error:
+            if self._contradicts_itself():
+                raise IndexDamagedError(f"index {self._path.parent}: its rows contradict each other") from error
             raise  # a bug of ours: it must not be taken for a damaged index
+        except ProgrammingError:
+            raise  # likewise
         except (DatabaseError, sqlite3.Error) as error:
             raise explain(error, self._path) from error
-
-
-def _engine(path: Path, begin: Callable[[Connection], None], patience: float) -> Engine:
-    # Any number of threads may read at once. Where nothing can be written, how to open is decided each time anew.
-    pool = {"poolclass": QueuePool, "max_overflow": -1} if _writable(path) else {"poolclass": NullPool}
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, patience), **pool)
-    event.listen(engine, "begin", begin)
-    return engine
 
 
 def _begin_reading(connection: Connection) -> None:
@@ -197,6 +248,10 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     # A commit is on the disk before an engine file is made from it: otherwise a power cut could take the rows back, and
     # their ids would be given to other fingerprints than those the engine file has under them.
     pragmas = ["foreign_keys=ON", f"busy_timeout={_milliseconds(patience)}", "synchronous=FULL", "secure_delete=ON"]
+    pragmas += ["trusted_schema=OFF", "cell_size_check=ON"]  # the file may come from a stranger
+    connection.text_factory = _as_text
+    for limit, most in _LIMITS.items():
+        connection.setlimit(limit, most)
     if _writable(path):
         pragmas.append("journal_mode=WAL")
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from imgmatch import own_files
 from imgmatch.cli import options
 from imgmatch.cli.pages import rings_pages
 from imgmatch.cli.progress import counts
@@ -17,8 +18,9 @@ PAGE = "rings.html"
 @click.command(short_help="Draw a small world and find its rings.")
 @click.argument("folder", metavar="[DIR]", default=Path("demo-world"), type=click.Path(file_okay=False, path_type=Path))
 @options.workers_option
+@options.share_option
 @options.quiet_option
-def demo(folder: Path, *, workers: int, quiet: bool) -> int:
+def demo(folder: Path, *, workers: int, share_with_group: bool, quiet: bool) -> int:
     """Draw accounts with planted rings into DIR (default: demo-world), scan them, show the rings, check one photo.
 
     The rings are also written as an HTML page, to be looked at in a browser.
@@ -27,12 +29,12 @@ def demo(folder: Path, *, workers: int, quiet: bool) -> int:
     from imgmatch.formats.table import check_table, rings_table
 
     options.note(f"drawing accounts and their photos into {folder} (about ten seconds) ...", quiet=quiet)
-    world = draw_demo(folder)
-    with Index.open(world.index, create=True, workers=workers) as index:
+    world = draw_demo(folder, share_with_group=share_with_group)
+    with Index.open(world.index, create=True, workers=workers, share_with_group=share_with_group) as index:
         with counts("photos", quiet=quiet) as progress:
             scanned = index.scan([world.manifest], prune=True, progress=progress)
         report, suspect, page = index.rings(), index.check(world.suspect), folder / PAGE
-        with page.open("w", encoding="utf-8") as file:
+        with options.open_new(page, shared=own_files.is_shared(folder)) as file:
             file.writelines(rings_pages(index, world.index, report))
     width, found = options.terminal_width(), world.found(report.rings)
     options.write(rings_table(report, width))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from imgmatch import registry
+from imgmatch import damage, registry
 from imgmatch.cli import log
 from imgmatch.errors import ImgmatchError, SkipReason
 
@@ -86,11 +86,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     started = time.perf_counter()
     log.log_lines()
+    damage.forget()
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
     except Exception as error:  # noqa: BLE001 -- the one place where errors are reported
         code = _reported(error)
+    for where, count in damage.met().items():
+        if count > 1:  # the first was told when it was met
+            log.say(f"damage in the index, {where}: met {count:,} times", level=logging.WARNING)
     log.event("finished", exit_code=code, seconds=round(time.perf_counter() - started, 3))
     log.plain()
     return code

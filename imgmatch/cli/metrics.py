@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from imgmatch import own_files
 from imgmatch.cli.options import check_folder
 from imgmatch.errors import MissingExtraError
 
@@ -35,7 +38,9 @@ def check_metrics(path: Path | None) -> None:
         check_folder(path)
 
 
-def write_metrics(path: Path | None, command: str, values: Mapping[str, float | Mapping[str, float]]) -> None:
+def write_metrics(
+    path: Path | None, command: str, values: Mapping[str, float | Mapping[str, float]], *, shared: bool = False
+) -> None:
     """One gauge for each value, named ``imgmatch_COMMAND_NAME``; a mapping is one gauge with a label ``of``.
 
     The time of writing is added as ``imgmatch_COMMAND_finished_timestamp_seconds``: alert on its age.
@@ -58,7 +63,19 @@ def write_metrics(path: Path | None, command: str, values: Mapping[str, float | 
                 gauge.labels(label).set(number)
     stamp = f"imgmatch_{command}_finished_timestamp_seconds"
     client.Gauge(stamp, f"When the last imgmatch {command} was done.", registry=registry).set(time.time())
-    client.write_to_textfile(str(path), registry)
+    _replace(path, client.generate_latest(registry), own_files.kept_mode(path, shared=shared))
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    """Write a file in one step, under the mode of the one it takes the place of, or of files of ours."""
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")  # the exporter reads *.prom alone
+    try:
+        with os.fdopen(own_files.create(new, mode), "wb") as file:
+            file.write(content)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _client() -> ModuleType:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgmatch import own_files
 from imgmatch.cli import log
 from imgmatch.cores import usable_cores
 from imgmatch.errors import SkipReason
@@ -17,6 +18,7 @@ from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
     from imgmatch.index import Index
     from imgmatch.model import NamedPhoto
@@ -107,14 +109,71 @@ def check_folder(file: Path) -> None:
         raise click.FileError(str(file), reason)
 
 
+share_option = click.option(
+    "--share-with-group",
+    is_flag=True,
+    help="Let the group, too, read and write what this makes; a shared index stays shared.",
+)
+
+
+def is_shared(*, index_path: Path, share_with_group: bool) -> bool:
+    """Whether the group may read what a command makes: it was asked for, or the index is shared."""
+    return share_with_group or own_files.is_shared(index_path)
+
+
 class NewFile(click.File):
-    """A file that is opened when the work is done; whether it can be made where it is to be is looked at before."""
+    """A text file that is opened when it is first written to; whether it can be made is looked at before the work.
+
+    Nobody but its owner may read it, and his group where the index is shared or it is asked for. A file that is there
+    already keeps its mode.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("w", encoding="utf-8")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
-        """What click makes of it."""
-        if isinstance(value, str) and value != "-":
-            check_folder(Path(value))
-        return super().convert(value, param, ctx)
+        """The file, or standard output for ``-``."""
+        if not isinstance(value, str):
+            return value
+        if value == "-":
+            return super().convert(value, param, ctx)
+        check_folder(Path(value))
+        made = _LaterFile(Path(value), ctx)
+        if ctx is not None:
+            ctx.call_on_close(made.close)
+        return made
+
+
+class _LaterFile:
+    """Looks like the file it opens when it is first used: by then it is known whether the index is shared."""
+
+    def __init__(self, path: Path, context: click.Context | None) -> None:
+        self._path = path
+        self._context = context
+        self._file: TextIO | None = None
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever a file has
+        if self._file is None:
+            given = {} if self._context is None else self._context.params
+            shared = is_shared(
+                index_path=given.get("index_path") or Path(), share_with_group=bool(given.get("share_with_group"))
+            )
+            self._file = open_new(self._path, shared=shared)
+        return getattr(self._file, name)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._file is not None:
+            self._file.close()
+
+
+def open_new(path: Path, *, shared: bool) -> TextIO:
+    """Open a text file to write it from its beginning, with the mode that files of ours have.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    return os.fdopen(own_files.overwrite(path, shared=shared), "w", encoding="utf-8")
 
 
 def terminal_width() -> int:

@@ -61,7 +61,8 @@ RING_COLUMNS = (
 )
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option
-@click.option("--out", type=options.NewFile("w", encoding="utf-8"), default="-", help="Write here instead.")
+@click.option("--out", type=options.NewFile(), default="-", help="Write here instead.")
+@options.share_option
 @metrics_option
 @options.page_option
 @options.quiet_option
@@ -77,6 +78,7 @@ def rings(
     no_search: bool,
     workers: int,
     out: TextIO,
+    share_with_group: bool,
     metrics_file: Path | None,
     form: str,
     quiet: bool,
@@ -112,15 +114,16 @@ def rings(
         out.flush()  # what cannot be written is an error here, not lost when the file is closed
         if new:  # only now: a report that nobody could read is not the last one
             index.keep_report(report)
-    _report_figures(report, metrics_file)
+    shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
+    _report_figures(report, metrics_file, shared=shared)
     _note_what_is_not_shown(shown, form, quiet=quiet)
     return 0
 
 
-def _report_figures(report: RingsReport, metrics_file: Path | None) -> None:
+def _report_figures(report: RingsReport, metrics_file: Path | None, *, shared: bool) -> None:
     """What a run came to in numbers, for programs."""
     values = _values(report)
-    write_metrics(metrics_file, "rings", values)
+    write_metrics(metrics_file, "rings", values, shared=shared)
     log.event("rings", **values)
 
 

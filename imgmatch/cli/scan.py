@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     "--no-thumbnails", is_flag=True, help="Keep no small picture of photos; crops are then found less surely."
 )
 @click.option("--prune", is_flag=True, help="Remove photos that are gone from their source.")
-@click.option(
-    "--skipped", "skipped_file", type=click.File("w", encoding="utf-8"), help="List skipped photos here, as CSV."
-)
+@click.option("--skipped", "skipped_file", type=options.NewFile(), help="List skipped photos here, as CSV.")
 @click.option(
     "--keep-days",
     type=click.FloatRange(0),
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
 @options.root_option
 @options.fetchers_option
 @options.allow_private_option
+@options.share_option
 @metrics_option
 @options.format_option
 @options.quiet_option
@@ -61,6 +60,7 @@ def scan(
     root: Path | None,
     fetchers: int,
     allow_private: bool,
+    share_with_group: bool,
     metrics_file: Path | None,
     form: str,
     quiet: bool,
@@ -79,11 +79,19 @@ def scan(
     skips = SkipList(skipped_file)
     remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
     with open_sources(sources, root=root, remote=remote) as opened:  # a mistyped one must leave no empty index behind
-        found = Index.open(index_path, create=True, workers=workers, depth=Depth(depth), thumbnails=not no_thumbnails)
+        found = Index.open(
+            index_path,
+            create=True,
+            workers=workers,
+            depth=Depth(depth),
+            thumbnails=not no_thumbnails,
+            share_with_group=share_with_group,
+        )
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
             options.finish_erasures(index, quiet=quiet)
             result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
-    write_metrics(metrics_file, "scan", scan_record(result))
+    shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
+    write_metrics(metrics_file, "scan", scan_record(result), shared=shared)
     return options.EXIT_SOME_SKIPPED if result.skipped else 0

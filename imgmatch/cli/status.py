@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Counts and health of an index.")
 @options.index_option
-@click.option("--verify", is_flag=True, help="Read the engine files from end to end, and compare their checksums.")
+@click.option(
+    "--verify", is_flag=True, help="Read the engine files and the catalog from end to end, and name what is damaged."
+)
 @options.format_option
 def status(*, index_path: Path, verify: bool, form: str) -> int:
     """Show how much an index holds, what it is made of, and whether its engine files are there and complete."""
@@ -24,6 +26,12 @@ def status(*, index_path: Path, verify: bool, form: str) -> int:
     with Index.open(index_path) as index:
         found = index.status(verify=verify)
     options.write_record(status_record(found), form)
+    if found.access == "everyone":
+        options.note(
+            f"everyone on this machine may look into {index_path}: chmod -R go= it,"
+            " or share it with a group alone (scan --share-with-group)",
+            quiet=False,
+        )
     if found.unfinished_erasures:
         said = f"erasures under way or unfinished: {found.unfinished_erasures:,}"
         options.note(f"{said}; what was to be erased may still be here", quiet=False)

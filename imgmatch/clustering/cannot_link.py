@@ -35,8 +35,8 @@ class CannotLink:
         decided = list(read_decided_photos(session, fingerprints))
         verdicts = verdicts_of(session, {decision for decision, _ in decided})
         holders: dict[_Cluster, dict[bytes, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for decision, photo in decided:
-            if verdicts[decision] != Verdict.COMMON:
+        for decision, photo in decided:  # a decision that is gone by damage says nothing
+            if verdicts.get(decision, Verdict.COMMON) != Verdict.COMMON:
                 holders[decision, photo.picture][photo.bits].add(photo.account)
         self._dismissed = {cluster for cluster in holders if verdicts[cluster[0]] == Verdict.DISMISS}
         self._by_bits: dict[bytes, set[_Cluster]] = defaultdict(set)

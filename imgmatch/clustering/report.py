@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from imgmatch import damage
 from imgmatch.catalog.kept_groups import KeptGroup, read_groups
-from imgmatch.catalog.kept_rings import accounts_in_rings, read_rings
+from imgmatch.catalog.kept_rings import KeptRing, accounts_in_rings, read_rings
 from imgmatch.catalog.reports import last_report
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.changes import compared, identified
@@ -34,12 +35,20 @@ def kept_report(session: Session) -> RingsReport:
     for place, group in enumerate(kept):
         if group.ring_id is not None and not group.common:
             of_ring[group.ring_id].append(place)
-    rings = [with_kept(_ring(kept, groups, places), names[row]) for row, places in of_ring.items()]
+    rings = [_kept_or_own(_ring(kept, groups, places), names.get(row)) for row, places in of_ring.items()]
     last = last_report(session)
     within = accounts_in_rings(session) if last is not None else set()
     before = () if last is None else last.rings
     gone = [Gone(ring.ring, tuple(sorted(ring.accounts))) for ring in before if not ring.accounts & within]
     return _report(groups, rings, gone, None if last is None else last.made_at)
+
+
+def _kept_or_own(ring: Ring, kept: KeptRing | None) -> Ring:
+    """A ring as it is kept; under the id it would have if it were new, where what is kept of it is gone by damage."""
+    if kept is None:
+        damage.note("groups.ring_id", "such rings go by an id of their own")
+        return ring
+    return with_kept(ring, kept)
 
 
 def whole_report(session: Session, hasher: Hasher, options: ClusteringOptions) -> RingsReport:

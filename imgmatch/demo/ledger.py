@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgmatch import own_files
 from imgmatch.demo.names import country, display_name
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Ledger:
         self.rng = rng
         self.rows: list[LedgerRow] = []
         self._folder = folder
+        self._shared = own_files.is_shared(folder)
         self._free_ids = list(rng.permutation(np.arange(1000, 10000)))
         self._profiles: dict[str, tuple[str, str]] = {}
         self._names: set[str] = set()
@@ -81,8 +84,11 @@ class Ledger:
         number = 1 + sum(row.account == account for row in self.rows)
         photo = f"photos/{account}/{number}.jpg"
         path = self._folder / photo
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        for folder in (path.parent.parent, path.parent):
+            if not folder.exists():
+                own_files.make_folder(folder, shared=self._shared)
+        with os.fdopen(own_files.overwrite(path, shared=self._shared), "wb") as file:
+            file.write(content)
         seen_at = (_OPENING + timedelta(seconds=round(day * 86400))).strftime("%Y-%m-%dT%H:%M:%SZ")
         row = LedgerRow(account, photo, name, seen_at, f"p{len(self.rows) + 1:04d}", land)
         self.rows.append(row)
@@ -91,7 +97,8 @@ class Ledger:
     def write(self) -> Path:
         """Writes ``manifest.csv``, the lines in no telling order, and returns its path."""
         path = self._folder / "manifest.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
+        descriptor = own_files.overwrite(path, shared=self._shared)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(COLUMNS)
             for which in self.rng.permutation(len(self.rows)):

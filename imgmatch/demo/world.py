@@ -6,12 +6,14 @@ an honest account had first. Many accounts show the default avatar, which ties n
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from imgmatch import own_files
 from imgmatch.demo import edits
 from imgmatch.demo.ledger import Ledger
 from imgmatch.demo.portraits import default_avatar, portrait
@@ -99,7 +101,8 @@ def draw_world(folder: Path, seed: int = 7) -> World:
     bad = _add_bad_files(ledger)
     theft = thefts[-1]
     suspect = folder / "suspect.jpg"
-    edits.greyscale(edits.mirror(theft.pictures[0])).save(suspect, "JPEG", quality=80)
+    with os.fdopen(own_files.overwrite(suspect, shared=own_files.is_shared(folder)), "wb") as file:
+        edits.greyscale(edits.mirror(theft.pictures[0])).save(file, "JPEG", quality=80)
     return World(
         manifest=ledger.write(),
         accounts=ledger.accounts,

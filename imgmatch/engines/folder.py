@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
-import secrets
 import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
-from imgmatch.catalog.sqlite import OWN_FILES
-from imgmatch.engines.header import parse_header
+from imgmatch import own_files
+from imgmatch.catalog.sqlite_files import OWN_FILES
+from imgmatch.engines.files import FolderFiles
+from imgmatch.engines.header import Header, Snapshot, parse_header
 from imgmatch.errors import (
     IndexFullError,
     IndexLockedError,
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-from imgmatch.engines.header import Header, Snapshot
-
 HEADER, LOCK = "index.json", "lock"
 FEATURES = "features"
 """What the engine file of local features is called by, as others are by their hasher."""
 
 ALLOWED_BESIDE = {"README.md", ".gitignore"}
 """Files a folder may hold and still become an index."""
+
+MOST_HEADER_BYTES = 1 << 20
+"""A header of ours has about a thousandth of that."""
 
 _PATIENCE = 60.0
 """Seconds to wait for who makes the index or changes its header, which takes much less."""
@@ -52,45 +53,91 @@ class Layout:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.files = FolderFiles(root)
         self._header = root / HEADER
-        self._lock = FileLock(root / LOCK, thread_local=False)
         self._thread = threading.Lock()
 
     def exists(self) -> bool:
         """Whether there is an index here.
 
         Raises:
-            IndexUnusableError: we are not allowed to look.
+            IndexUnusableError: we are not allowed to look, or the header is a link.
         """
         try:
+            self.files.refuse_strange([HEADER])
             return self._header.is_file()
         except OSError as error:
             raise IndexUnusableError(f"{self._header} cannot be read ({error.strerror or error})") from None
 
-    def create(self, header: Header, make_catalog: Callable[[], None] = lambda: None) -> None:
+    def refuse_strange(self) -> None:
+        """Refuse a folder in which a link, or anything but a plain file, is called as a file of an index.
+
+        Engine files are looked at by :meth:`snapshot_path`.
+
+        Raises:
+            NotAnIndexError: there is one.
+        """
+        with self._explained():
+            self.files.refuse_strange((HEADER, LOCK, *OWN_FILES))
+            lock = self.root / LOCK
+            if lock.exists() and lock.stat().st_nlink > 1:
+                raise NotAnIndexError(f"{lock} is another name of some other file")
+
+    def create(
+        self, header: Header, make_catalog: Callable[[], None] = lambda: None, *, share_with_group: bool = False
+    ) -> None:
         """Make the folder, the catalog, and last the header, which is what makes it an index.
+
+        Args:
+            header: what the index is made of.
+            make_catalog: makes the catalog.
+            share_with_group: let the group of the folder read and write the index.
 
         Raises:
             NotAnIndexError: the path is a file, or a folder of something else.
             IndexLockedError: another process has been making it for too long.
             IndexReadOnlyError: it cannot be written.
         """
-        self._prepare()
+        self._prepare(share_with_group=share_with_group)
         with self._exclusive():
             if not self.exists():
                 make_catalog()
                 self.write_header(header)
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, share_with_group: bool) -> None:
         with self._explained():
-            if self.root.exists() and not self.root.is_dir():
+            if not self.root.exists():
+                with contextlib.suppress(FileExistsError):  # another process makes it, too
+                    own_files.make_folder(self.root, shared=share_with_group)
+            if not self.root.is_dir():
                 raise NotAnIndexError(f"{self.root} is not a folder")
-            self.root.mkdir(parents=True, exist_ok=True)
             # The catalog and the lock may be there without a header: a kill while the index was being made.
-            ours = {*OWN_FILES, HEADER, LOCK, f"{HEADER}.new"}
-            strange = {entry.name for entry in self.root.iterdir()} - ALLOWED_BESIDE - ours
-            if strange and not self.exists():
+            ours = {*OWN_FILES, HEADER, LOCK, *self.files.unfinished(HEADER)}
+            names = self.files.names()
+            self.files.refuse_strange(sorted(ours & names))
+            self.refuse_strange()
+            strange = names - ALLOWED_BESIDE - ours
+            if self.exists():
+                return
+            if strange:
                 raise NotAnIndexError(f"{self.root} holds other things ({min(strange)}, ...); give an empty folder")
+            with contextlib.suppress(PermissionError):  # a folder of somebody else's, who has let us in
+                self.root.chmod(own_files.GROUPS_FOLDER if share_with_group else own_files.OWNERS_FOLDER)
+
+    def share_with_group(self) -> None:
+        """Let the group of the folder read and write what is in it from now on.
+
+        Raises:
+            IndexReadOnlyError: we are not the owner.
+        """
+        self.refuse_strange()
+        with self._explained():
+            self.root.chmod(own_files.GROUPS_FOLDER)
+            named = self.header().files
+            for name in (HEADER, LOCK, *OWN_FILES, *named):
+                path = self.root / name
+                if own_files.what_is_strange(path) is None and path.exists():
+                    path.chmod(own_files.GROUPS_FILE)
 
     def header(self) -> Header:
         """Read ``index.json``.
@@ -101,7 +148,7 @@ class Layout:
             IndexTooNewError: a newer imgmatch wrote it.
         """
         try:
-            text = self._header.read_text(encoding="utf-8")
+            text = self.files.read(HEADER, MOST_HEADER_BYTES).decode()
         except (FileNotFoundError, NotADirectoryError):
             if self._is_empty():
                 raise IndexNotFoundError(f"there is no index at {self.root}; make one with: imgmatch scan") from None
@@ -112,7 +159,7 @@ class Layout:
 
     def _is_empty(self) -> bool:
         try:
-            return all(entry.name in ALLOWED_BESIDE for entry in self.root.iterdir())
+            return all(name in ALLOWED_BESIDE for name in self.files.names())
         except FileNotFoundError:
             return True
         except OSError:  # a file, or a folder we may not look into
@@ -128,8 +175,10 @@ class Layout:
     def write_header(self, header: Header) -> None:
         """Replace ``index.json`` in one step, whatever it is now."""
         text = json.dumps(asdict(header), indent=2) + "\n"
-        new = self._written(self._header, lambda path: path.write_text(text, encoding="utf-8"))
-        self._replace(self._header, new)
+        with self._explained():
+            self.files.drop_unfinished(HEADER)
+            new = self.files.written(HEADER, lambda path: path.write_text(text, encoding="utf-8"))
+            self.files.replace(HEADER, new)
 
     def publish(
         self,
@@ -147,12 +196,14 @@ class Layout:
             agreed: entered once the file is whole, around what makes it count: here the caller makes sure that it is
                 still its turn.
         """
-        new = self._written(self.root / f"{self._stem(snapshot)}.{secrets.token_hex(4)}", write)
+        stem = self._stem(snapshot)
+        with self._explained():
+            new = self.files.written(stem, write)
         try:
             with agreed():
                 header = self.change_header(lambda header: self._named(header, snapshot, new))
         except BaseException:
-            new.unlink(missing_ok=True)
+            self.files.drop(new)
             raise
         self._drop_others(header)
         return header
@@ -161,20 +212,30 @@ class Layout:
         of = snapshot.of if snapshot.of in self.header().hashers else FEATURES
         return f"{of}.{snapshot.engine}"
 
-    def _named(self, header: Header, snapshot: Snapshot, new: Path) -> Header:
+    def _named(self, header: Header, snapshot: Snapshot, new: str) -> Header:
         """The header with this snapshot in the next generation, whose file has its name from now on."""
         generation = header.generation + 1
         name = f"{self._stem(snapshot)}.{generation}"
-        self._replace(self.root / name, new)
+        with self._explained():
+            self.files.replace(name, new)
         field = "snapshot" if snapshot.of in header.hashers else "features"
         changes: dict[str, Any] = {"generation": generation, field: replace(snapshot, file=name)}
         return replace(header, **changes)
 
     def snapshot_path(self, snapshot: Snapshot) -> Path:
-        """Where an engine file lies; never outside the folder, whatever the header says."""
-        if snapshot.file in {"", ".."} or Path(snapshot.file).name != snapshot.file:
+        """Where an engine file lies; never outside the folder, whatever the header says.
+
+        Raises:
+            NotAnIndexError: it is named outside, or what is there is a link or no file.
+        """
+        name = snapshot.file
+        if name in {"", ".."} or Path(name).name != name or not name.isprintable():
             raise NotAnIndexError(f"{self._header} names an engine file outside the index")
-        return self.root / snapshot.file
+        if name in {HEADER, LOCK, *OWN_FILES}:
+            raise NotAnIndexError(f"{self._header} names {name} as an engine file")
+        with self._explained():
+            self.files.refuse_strange([name])
+        return self.root / name
 
     def drop_leftovers(self) -> None:
         """Drop engine files, whole ones and halves, that the header does not name; to be called in turn, as publishing.
@@ -185,46 +246,32 @@ class Layout:
 
     def _drop_others(self, header: Header) -> None:
         ours = tuple(f"{name}." for name in (*header.hashers, FEATURES))
-        for entry in self.root.iterdir():
-            if entry.name not in header.files and entry.name.startswith(ours):
-                with contextlib.suppress(OSError):  # a reader on Windows may hold it open; the next publish drops it
-                    entry.unlink()
-
-    def _written(self, path: Path, write: Callable[[Path], object]) -> Path:
-        """A whole file beside ``path``, on the disk."""
-        new = path.with_name(path.name + ".new")
-        with self._explained():
-            try:
-                write(new)
-                _sync(new)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
-        return new
-
-    def _replace(self, path: Path, new: Path) -> None:
-        with self._explained():
-            new.replace(path)
-            _sync(self.root)
+        for name in self.files.names():
+            if name not in header.files and name.startswith(ours):
+                self.files.drop(name)
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Wait until nobody else makes the index or changes its header; the system lets the next one in if we die."""
         with self._thread:
-            self._acquire()
+            lock = self._acquired()
             try:
                 yield
             finally:
-                self._lock.release()
+                lock.release()
 
-    def _acquire(self) -> None:
+    def _acquired(self) -> BaseFileLock:
         with self._explained():
+            self.refuse_strange()
+            self.files.make(LOCK)
+            lock = FileLock(self.root / LOCK, mode=self.files.mode, thread_local=False)
             try:
-                self._lock.acquire(timeout=_PATIENCE)
+                lock.acquire(timeout=_PATIENCE)
             except Timeout:
                 raise IndexLockedError(
                     f"another process has been changing the header of index {self.root} for too long"
                 ) from None
+        return lock
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -234,14 +281,3 @@ class Layout:
             if error.errno in _NO_SPACE:
                 raise IndexFullError(f"index {self.root}: no space left on the disk") from error
             raise IndexReadOnlyError(f"index {self.root} cannot be written ({error.strerror or error})") from error
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, are on the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open folders
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 from imgmatch.registry import DEFAULT_CODEBOOK
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT_VERSION = 2
+
+_MOST = (1 << 63) - 1
+"""No row id and no count is larger."""
+
+_LONGEST_NAME, _MOST_HASHERS = 100, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def parse_header(text: str, path: Path) -> Header:
     except (ValueError, RecursionError):
         raise NotAnIndexError(f"{path} is not the header of an imgmatch index") from None
     version = raw.get("format") if isinstance(raw, dict) else None
-    if not isinstance(version, int) or version < 1:
+    if not _is_count(version) or version < 1:
         raise NotAnIndexError(f"{path} names no format version")
     if version > FORMAT_VERSION:
         raise IndexTooNewError(
@@ -88,8 +93,8 @@ def parse_header(text: str, path: Path) -> Header:
 
 def _header(version: int, raw: dict[str, Any]) -> Header:
     match raw:
-        case {"hashers": [str(), *_] as hashers, "engine": str(engine), "generation": int(generation)} if all(
-            isinstance(name, str) for name in hashers
+        case {"hashers": [str(), *_] as hashers, "engine": str(engine), "generation": generation} if (
+            len(hashers) <= _MOST_HASHERS and all(map(_is_name, (*hashers, engine))) and _is_count(generation)
         ):
             snapshot = _snapshot(raw.get("snapshot"), version)
             return Header(
@@ -108,7 +113,7 @@ def _codebook(raw: dict[str, Any], version: int) -> str:
     if version == 1:  # before there were features
         return DEFAULT_CODEBOOK
     match raw:
-        case {"codebook": str(codebook)}:
+        case {"codebook": str(codebook)} if _is_name(codebook):
             return codebook
     raise ValueError("no codebook is named")
 
@@ -119,6 +124,16 @@ def _snapshot(raw: object, version: int = FORMAT_VERSION) -> Snapshot | None:
     match raw:
         case None:
             return None
-        case {"of": str(of), "engine": str(engine), "file": str(file), "through": int(last), "size": int(size)}:
+        case {"of": str(of), "engine": str(engine), "file": str(file), "through": last, "size": size} if (
+            all(map(_is_name, (of, engine, file))) and _is_count(last) and _is_count(size)
+        ):
             return Snapshot(of, engine, file, last, size)
     raise ValueError("a field of the snapshot is missing, or of another type")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= _MOST  # a boolean is a whole number to Python, not to JSON

@@ -116,7 +116,8 @@ class IvfEngine:
         return self._watermark
 
     def __len__(self) -> int:
-        return sum(len(segment) for segment in self._segments) - self._removed
+        # Of a damaged catalog there may be more tombstones than pictures.
+        return max(sum(len(segment) for segment in self._segments) - self._removed, 0)
 
     def appended(self, rows: Sequence[tuple[int, Stored]], watermark: int) -> Self:
         """With the records of more pictures, each under its row id, and looked at up to ``watermark``.

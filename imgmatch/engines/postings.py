@@ -7,14 +7,15 @@ should hold twice. Its checksums are compared while it is read.
 from __future__ import annotations
 
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgmatch.engines.snapshots import DAMAGE, write_array
+from imgmatch.engines.snapshots import DAMAGE, open_archive, write_array
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.features.codebook import CODE_BYTES
 
@@ -103,9 +104,9 @@ class Postings:
             ValueError: the file is missing, damaged or of another kind.
         """
         try:
-            with zipfile.ZipFile(path) as archive, archive.open("pictures.npy") as member:
-                counted = npy.read_array(member, allow_pickle=False)
-            if counted.dtype != np.int64 or counted.shape != (1,) or counted[0] < 0:
+            with open_archive(path) as (_, archive), _member(archive, "pictures", _WHOLE, (1,)) as member:
+                counted = np.frombuffer(_exactly(member, 8), np.int64)
+            if counted[0] < 0:
                 raise ValueError("its pictures are not counted")
         except DAMAGE as error:
             raise ValueError(f"{path.name} is not a file of features, or it is damaged") from error
@@ -181,16 +182,18 @@ class _ListReader:
 
 def _read_pieces(path: Path, lists: int) -> Iterator[Piece]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            with archive.open("sizes.npy") as member:
-                sizes = npy.read_array(member, allow_pickle=False)
-            if sizes.dtype != np.int64 or sizes.shape != (lists,) or (sizes < 0).any():
+        with open_archive(path) as (_, archive):
+            with _member(archive, "sizes", _WHOLE, (lists,)) as member:
+                sizes = np.frombuffer(_exactly(member, 8 * lists), np.int64)
+            if (sizes < 0).any():
                 raise ValueError("its lists are not those of the codebook")
             if (sizes > path.stat().st_size).any():  # nor can their sum run over then
                 raise ValueError("its lists are longer than itself")
-            with archive.open("ids.npy") as ids, archive.open("codes.npy") as codes:
-                _check(ids, np.dtype(np.int64), (int(sizes.sum()),))
-                _check(codes, np.dtype(np.uint8), (int(sizes.sum()), CODE_BYTES))
+            total = int(sizes.sum())
+            with (
+                _member(archive, "ids", _WHOLE, (total,)) as ids,
+                _member(archive, "codes", np.dtype(np.uint8), (total, CODE_BYTES)) as codes,
+            ):
                 for some in _groups(sizes):
                     count = int(some.sum())
                     yield Piece(
@@ -211,11 +214,18 @@ def _groups(sizes: I64) -> Iterator[I64]:
         yield np.where(run == number, sizes, 0)
 
 
-def _check(member: IO[bytes], dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
-    npy.read_magic(member)
-    found, fortran, kind = npy.read_array_header_1_0(member)
-    if found != shape or fortran or kind != dtype:
-        raise ValueError(f"an array of {kind} {found} is not one of {dtype} {shape}")
+@contextmanager
+def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
+    """An array of the archive, at its values; nothing is read of one of another shape, or of one that is packed."""
+    described = archive.getinfo(f"{name}.npy")
+    if described.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is packed: a few bytes may stand for any number")
+    with archive.open(described) as member:
+        npy.read_magic(member)
+        found, fortran, kind = npy.read_array_header_1_0(member)
+        if found != shape or fortran or kind != dtype:
+            raise ValueError(f"an array of {kind} {found} is not one of {dtype} {shape}")
+        yield member
 
 
 def _exactly(member: IO[bytes], count: int) -> bytes:

@@ -15,8 +15,7 @@ from imgmatch.catalog.fingerprints import (
     read_fingerprints,
 )
 from imgmatch.engines.base import Engine, FeatureEngine, FingerprintEngine
-from imgmatch.errors import IndexDamagedError
-from imgmatch.features.record import unpack
+from imgmatch.features.record import unpacked
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -145,10 +144,6 @@ class FeatureRows:
     verified_by_saving = True
     nothing: Sequence[tuple[int, Stored]] = ()
 
-    def __init__(self, root: Path) -> None:
-        """``root`` is the index folder that errors name."""
-        self._root = root
-
     def engine_name(self, header: Header) -> str:
         """The only engine of features so far."""
         del header
@@ -188,14 +183,11 @@ class FeatureRows:
     def after(
         self, session: Session, part: str, row: int, read: Callable[[int], None]
     ) -> Iterator[tuple[list[tuple[int, Stored]], int]]:
-        """Those above ``row``.
-
-        Raises:
-            IndexDamagedError: a record cannot be read.
-        """
+        """Those above ``row``; a record that is damaged is taken for one without any point."""
+        lists = registry.codebook(part).lists
         count, waiting = 0, []
         for block in read_records(session, part, after=row):
-            waiting += [(one, self._unpacked(one, record)) for one, record in block]
+            waiting += [(one, unpacked(record, lists)) for one, record in block]
             count += len(block)
             read(count)
             if len(waiting) >= _APPENDED_AT_ONCE:
@@ -203,9 +195,3 @@ class FeatureRows:
                 waiting = []
         if waiting:
             yield waiting, waiting[-1][0]
-
-    def _unpacked(self, row: int, record: bytes) -> Stored:
-        try:
-            return unpack(record)
-        except ValueError as error:
-            raise IndexDamagedError(f"index {self._root}: features {row}: {error}") from None

@@ -70,7 +70,8 @@ class Segments:
         return self._watermark
 
     def __len__(self) -> int:
-        return sum(len(segment) for segment in self._segments) - len(self._tombstones)
+        # Of a damaged catalog there may be more tombstones than rows.
+        return max(sum(len(segment) for segment in self._segments) - len(self._tombstones), 0)
 
     def appended(self, rows: tuple[Ids, Codes], watermark: int) -> Self:
         """With more fingerprints, ids and codes, and looked at up to ``watermark``.

@@ -12,6 +12,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +22,14 @@ from numpy.typing import NDArray
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from imgmatch.engines.base import Codes, Ids
 
 DAMAGE = (
-    *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, struct.error, SyntaxError, tokenize.TokenError),
+    *(OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
+    *(ArithmeticError, zipfile.BadZipFile, struct.error, SyntaxError, tokenize.TokenError),
 )
 """What NumPy and zipfile say of a file that is not whole: one bit more, and it is "encrypted" or asks for terabytes."""
 
@@ -36,6 +37,13 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\3\4"
 _NPY_HEADER = 4096
 """Bytes in which the description of an array ends."""
+
+_END, _END_64, _LOCATOR_64 = struct.Struct("<4s8xL4xH"), struct.Struct("<4s36xQ8x"), struct.Struct("<4s4xQ4x")
+_SIGNATURE, _SIGNATURE_64 = b"PK\5\6", b"PK\6\7"
+"""What an archive ends with: a record with the length of its directory, and before it two others where that is long."""
+
+_MOST_DIRECTORY = 4096
+"""Bytes of the directory of an archive; ours have a tenth of that."""
 
 _AT_ONCE = 1_000_000
 
@@ -86,6 +94,30 @@ def write_array(
             member.write(np.ascontiguousarray(block).data)
 
 
+@contextmanager
+def open_archive(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
+    """Open an archive, as file and as archive; one whose directory is longer than ours is refused before it is read.
+
+    Raises:
+        ValueError: it is no archive of ours.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(size - _END.size - _LOCATOR_64.size - _END_64.size, 0))
+        end = file.read()
+        signature, length, comment = _END.unpack(end[-_END.size :])
+        if signature != _SIGNATURE or comment or length > _MOST_DIRECTORY:
+            raise ValueError("its directory is no directory of ours")
+        before = end[: -_END.size]
+        if before[-_LOCATOR_64.size :].startswith(_SIGNATURE_64):
+            _, place = _LOCATOR_64.unpack(before[-_LOCATOR_64.size :])
+            _, length = _END_64.unpack(before[: -_LOCATOR_64.size])
+            if place != size - len(end) or length > _MOST_DIRECTORY:
+                raise ValueError("its directory is no directory of ours")
+        with zipfile.ZipFile(file) as archive:
+            yield file, archive
+
+
 def map_arrays(path: Path, *, verify: bool = True) -> tuple[Ids, Codes]:
     """What :func:`save_arrays` wrote, mapped into memory.
 
@@ -97,7 +129,7 @@ def map_arrays(path: Path, *, verify: bool = True) -> tuple[Ids, Codes]:
         ValueError: the file is missing, damaged or of another kind.
     """
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with open_archive(path) as (file, archive):
             data = np.asarray(np.memmap(file, np.uint8, mode="r"))
             ids, codes = (_member(archive, data, name, verify=verify) for name in ("ids", "codes"))
     except DAMAGE as error:

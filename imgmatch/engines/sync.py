@@ -159,7 +159,7 @@ class FeatureSearcher(EngineSync[FeatureEngine]):
     """The engine of local features."""
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
-        super().__init__(layout, catalog, FeatureRows(layout.root))
+        super().__init__(layout, catalog, FeatureRows())
 
     def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
         """For each query the ``limit`` most promising pictures, by catalog row id."""
@@ -188,4 +188,4 @@ def load_fingerprints(layout: Layout, header: Header, *, verify: bool = True) ->
 
 def load_features(layout: Layout, header: Header, *, verify: bool = True) -> FeatureEngine | None:
     """The engine file of features; see :func:`load_engine`."""
-    return load_engine(FeatureRows(layout.root), layout, header, verify=verify)
+    return load_engine(FeatureRows(), layout, header, verify=verify)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imgmatch import damage
 from imgmatch.features.codebook import CODE_BYTES, F32, U8, U16, Codebook
 from imgmatch.features.extract import Features, fit
 
@@ -20,10 +21,16 @@ VERSION = 1
 POINT_BYTES = 8 + CODE_BYTES
 THUMBNAIL_SIDE = 96
 THUMBNAIL_BYTES = 1_680  # with 100 points, under 4 KB a photo
+MOST_THUMBNAIL_BYTES = 16_384  # of one that is read: noise of 96 by 96 pixels has half of that
 _HEADER = struct.Struct("<BBHHH")
 _SHARE = 65_535
+_ANY_LIST = 1 << 16
 _SCALE_STEPS = 24  # steps an octave: 3 % each
 _SCALE_ZERO = 10.0  # octaves below one: the smallest scale is 2**-10 of the longest side
+
+_JPEG, _SEGMENT, _FRAME = b"\xff\xd8", struct.Struct(">BBH"), struct.Struct(">BHHB")
+_SKIPPED = {0xC4, 0xDB, 0xDD, 0xE0}  # tables, restart interval, JFIF: what OpenCV writes before the size
+_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what the size stands in
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +66,46 @@ def pack(features: Features, codebook: Codebook) -> bytes:
     return head + b"".join(array.tobytes() for array in arrays)
 
 
-def unpack(data: bytes) -> Stored:
-    """Bytes of `pack` to features. Raises ValueError where they are damaged or of another version."""
+def unpack(data: bytes, lists: int = _ANY_LIST) -> Stored:
+    """Bytes of `pack` to features.
+
+    Args:
+        data: what the catalog keeps.
+        lists: how many the codebook has; without it any number passes for one.
+
+    Raises:
+        ValueError: it is damaged, of another version, or names a list that the codebook has not.
+    """
     if len(data) < _HEADER.size:
         raise ValueError("feature record is cut short")
     version, _, count, width, height = _HEADER.unpack_from(data)
-    if version != VERSION or len(data) != _HEADER.size + count * POINT_BYTES:
+    if version != VERSION or len(data) != _HEADER.size + count * POINT_BYTES or not width or not height:
         raise ValueError(f"feature record of version {version} with {len(data)} bytes cannot be read")
     body, at = memoryview(data)[_HEADER.size :], 0
     columns = []
     for kind, size in (("<u2", 2), ("<u2", 2), ("u1", 1), ("u1", 1), ("<u2", 2), ("u1", CODE_BYTES)):
         columns.append(np.frombuffer(body[at : at + count * size], kind))
         at += count * size
-    x, y, scale, angle, lists, codes = columns
+    x, y, scale, angle, of, codes = columns
+    if count and of.max() >= lists:
+        raise ValueError("feature record names a list that is none")
     points = np.stack(
         [x / _SHARE, y / _SHARE, 2 ** (scale / _SCALE_STEPS - _SCALE_ZERO), angle * (2 * np.pi / 256)], axis=1
     ).astype(np.float32)
-    return Stored(points, lists.astype(np.uint16), codes.reshape(count, CODE_BYTES), width / _SHARE, height / _SHARE)
+    return Stored(points, of.astype(np.uint16), codes.reshape(count, CODE_BYTES), width / _SHARE, height / _SHARE)
+
+
+NOTHING = Stored(np.zeros((0, 4), np.float32), np.zeros(0, np.uint16), np.zeros((0, CODE_BYTES), np.uint8), 1.0, 1.0)
+"""What is taken for a record that is damaged: a picture without any point, which its features do not find."""
+
+
+def unpacked(data: bytes, lists: int) -> Stored:
+    """As `unpack`; what is damaged is noted, and taken for `NOTHING`."""
+    try:
+        return unpack(data, lists)
+    except ValueError:
+        damage.note("features.record", "such pictures are not found by their features")
+        return NOTHING
 
 
 def thumbnail(picture: U8) -> bytes:
@@ -92,9 +122,43 @@ def thumbnail(picture: U8) -> bytes:
     return data
 
 
+def check_thumbnail(data: bytes) -> None:
+    """See that this is a small grey JPEG, as `thumbnail` writes them, before anything decodes it.
+
+    Raises:
+        ValueError: it is not, or it claims to be larger than ours are.
+    """
+    if not data.startswith(_JPEG) or len(data) > MOST_THUMBNAIL_BYTES:
+        raise ValueError("the thumbnail is no small JPEG")
+    place = len(_JPEG)
+    while place + _SEGMENT.size + _FRAME.size <= len(data):
+        start, marker, length = _SEGMENT.unpack_from(data, place)
+        if start != 0xFF or marker not in _SKIPPED | _FRAMES:  # noqa: PLR2004 -- what every marker begins with
+            break
+        if marker in _FRAMES:
+            _, height, width, planes = _FRAME.unpack_from(data, place + _SEGMENT.size)
+            if planes == 1 and 0 < width <= THUMBNAIL_SIDE and 0 < height <= THUMBNAIL_SIDE:
+                return
+            break
+        place += 2 + length
+    raise ValueError("the thumbnail is no small grey JPEG")
+
+
 def open_thumbnail(data: bytes) -> U8:
-    """The grey picture (height, width) uint8 that `thumbnail` wrote."""
+    """The grey picture (height, width) uint8 that `thumbnail` wrote. Raises ValueError where it is damaged."""
+    check_thumbnail(data)
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ValueError("the thumbnail cannot be read")
     return np.asarray(picture, np.uint8)
+
+
+def opened_thumbnail(data: bytes | None) -> U8 | None:
+    """The same; ``None`` where none is kept, or where it is damaged, which is noted."""
+    if not data:
+        return None
+    try:
+        return open_thumbnail(data)
+    except ValueError:
+        damage.note("features.thumbnail", "such pictures are compared as if they had none")
+        return None

@@ -194,7 +194,7 @@ def ring_rows(ring: Ring) -> list[Record]:
 
 def status_record(status: IndexStatus) -> Record:
     """Counts and health."""
-    return {**asdict(status), "hashers": list(status.hashers)}
+    return {**asdict(status), "hashers": list(status.hashers), "damage": list(status.damage)}
 
 
 def forecast_record(forecast: Forecast) -> Record:

@@ -21,7 +21,7 @@ from imgmatch.catalog.pair_scores import PairScore
 from imgmatch.features import pair_model as rules
 from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
-from imgmatch.features.record import open_thumbnail, unpack
+from imgmatch.features.record import opened_thumbnail, unpacked
 from imgmatch.features.verify import Query
 from imgmatch.matching.evidence import apart, outline_of
 from imgmatch.matching.verification import best_ways, known_picture
@@ -92,8 +92,9 @@ class PairCandidate:
 
 def stored_features(record: bytes, codebook: str) -> Features:
     """A record as features to search for: the descriptors its codes stand for."""
-    stored = unpack(record)
-    vectors = registry.codebook(codebook).decode(stored.lists, stored.codes)
+    book = registry.codebook(codebook)
+    stored = unpacked(record, book.lists)
+    vectors = book.decode(stored.lists, stored.codes)
     descriptors = np.clip(np.rint(vectors * UNIT), 0, 255).astype(np.uint8)
     return Features(stored.points, descriptors, stored.width, stored.height)
 
@@ -104,8 +105,9 @@ def stored_query(
     """A stored picture to look others up for, from what is kept of it, or as it was read again."""
     if asked is not None:
         return StoredQuery(row, asked.features, asked.picture, turned, again=True)
-    picture = open_thumbnail(known.thumbnail) if known.thumbnail else _NO_PICTURE
-    return StoredQuery(row, stored_features(known.record, known.codebook), picture, turned)
+    picture = opened_thumbnail(known.thumbnail)
+    features = stored_features(known.record, known.codebook)
+    return StoredQuery(row, features, _NO_PICTURE if picture is None else picture, turned)
 
 
 class PairJudge:
@@ -129,7 +131,7 @@ class PairJudge:
 
     def _ways(self, asked: StoredQuery, candidate: PairCandidate) -> list[Verified]:
         bare = asked.picture is _NO_PICTURE  # then there is nothing to compare the other with
-        known = known_picture(candidate.known.record, None if bare else candidate.known.thumbnail)
+        known = known_picture(candidate.known.record, None if bare else candidate.known.thumbnail, self._codebook)
         bits = apart(asked.turned, candidate.bits)
         return asked.query.verify(
             known,

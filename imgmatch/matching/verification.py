@@ -11,7 +11,7 @@ import numpy as np
 from imgmatch import registry
 from imgmatch.catalog.features import features_by_id, features_of_fingerprints, fingerprints_of_features
 from imgmatch.features import pair_model as rules
-from imgmatch.features.record import open_thumbnail, unpack
+from imgmatch.features.record import opened_thumbnail, unpacked
 from imgmatch.features.verify import Query, StoredPicture
 from imgmatch.matching.evidence import Near, apart, evidence_of, is_related, nearest_of, turned_back
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.base import Candidate
-    from imgmatch.features.codebook import F32
+    from imgmatch.features.codebook import F32, Codebook
     from imgmatch.features.pair_model import F64, PairModel
     from imgmatch.features.verify import Verified
 
@@ -151,7 +151,7 @@ class Verifier:
             (claim.row, way)
             for claim in waiting
             if (row := rows.get(claim.row)) is not None
-            for way in self._ways(asked, known_picture(row.record, row.thumbnail), claim)
+            for way in self._ways(asked, known_picture(row.record, row.thumbnail, self._codebook), claim)
         ]
         return best_ways(ways, self.rule.scores)
 
@@ -187,7 +187,7 @@ class Verifier:
         if _is_near(query, near, max_distance):
             claims = [self._near_claim(0, near)]
         asked = Query(query.asked.picture, query.asked.features)
-        known = known_picture(stored.stored.record, stored.stored.thumbnail)
+        known = known_picture(stored.stored.record, stored.stored.thumbnail, self._codebook)
         return [way for claim in claims for way in self._ways(asked, known, claim)]
 
     def accepts(self, evidence: Evidence, max_distance: int) -> bool:
@@ -233,6 +233,6 @@ def calibrated(rule: PairModel, calibration: Calibration | None) -> PairModel:
     return replace(rule, calibration=np.array([calibration.slope, calibration.shift]), accept=calibration.accept)
 
 
-def known_picture(record: bytes, thumbnail: bytes | None) -> StoredPicture:
-    """A picture as the catalog keeps it, ready to be verified."""
-    return StoredPicture(unpack(record), open_thumbnail(thumbnail) if thumbnail else None)
+def known_picture(record: bytes, thumbnail: bytes | None, codebook: Codebook) -> StoredPicture:
+    """A picture as the catalog keeps it, ready to be verified; what is damaged of it is as if it were not there."""
+    return StoredPicture(unpacked(record, codebook.lists), opened_thumbnail(thumbnail))

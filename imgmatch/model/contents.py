@@ -97,6 +97,10 @@ class IndexStatus:
         snapshot: of the fingerprints, ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start
             until ``rebuild``.
         features_snapshot: the same of the local features.
+        access: who may look into the folder, by its mode: ``owner``, ``group`` or ``everyone``; ``None`` where the
+            system keeps no modes.
+        damaged: how many values and rows are damaged; ``None`` where it was not looked for.
+        damage: which these are, a sentence each, the first of many.
     """
 
     photos: int
@@ -118,6 +122,9 @@ class IndexStatus:
     generation: int
     snapshot: str
     features_snapshot: str
+    access: str | None = None
+    damaged: int | None = None
+    damage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

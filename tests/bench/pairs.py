@@ -77,7 +77,8 @@ def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
             if isinstance(reply, Description):
                 kept.append(path)
                 described.append(reply)
-    known = [known_picture(one.stored.record, one.stored.thumbnail) for one in described if one.stored is not None]
+    book, stored = registry.codebook(registry.DEFAULT_CODEBOOK), (one.stored for one in described)
+    known = [known_picture(one.record, one.thumbnail, book) for one in stored if one is not None]
     bits = np.frombuffer(b"".join(one.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
     engine = IvfEngine.empty(registry.codebook(registry.DEFAULT_CODEBOOK))
     engine = engine.appended([(row, one.features) for row, one in enumerate(known)], len(known))

@@ -78,7 +78,7 @@ def _first_codes(raw: sqlite3.Connection, count: int) -> NDArray[np.uint8]:
 
 
 def _next(raw: sqlite3.Connection, table: str) -> int:
-    return int(raw.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])  # noqa: S608
+    return int(raw.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
 
 def _begin_scan(raw: sqlite3.Connection) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def _originals(raw: sqlite3.Connection, photos: Sequence[int]) -> list[tuple[byt
     for start in range(0, len(photos), _ASKED_AT_ONCE):
         some = photos[start : start + _ASKED_AT_ONCE]
         query = (
-            "SELECT f.bits, a.account FROM photos p JOIN accounts a ON a.id = p.account_id"  # noqa: S608 -- marks alone
+            "SELECT f.bits, a.account FROM photos p JOIN accounts a ON a.id = p.account_id"
             " JOIN photo_fingerprints l ON l.photo_id = p.id JOIN fingerprints f ON f.id = l.fingerprint_id"
             f" WHERE f.hasher || '' = 'phash' AND p.id IN ({', '.join('?' * len(some))}) ORDER BY p.id"
         )
@@ -184,7 +184,7 @@ def write(raw: sqlite3.Connection, block: Block, phash: NDArray[np.uint8], pdq: 
     for hasher, codes, shift in (("phash", phash, 0), ("pdq", pdq, 1)):
         ids = range(block.prints + shift, block.prints + shift + 2 * len(codes), 2)
         raw.executemany(
-            f"INSERT INTO fingerprints (id, hasher, bits) VALUES (?, '{hasher}', ?)",  # noqa: S608
+            f"INSERT INTO fingerprints (id, hasher, bits) VALUES (?, '{hasher}', ?)",
             _codes(ids, codes),
         )
         raw.executemany("INSERT INTO photo_fingerprints VALUES (?, ?)", zip(ids, block.photos, strict=True))

@@ -127,10 +127,10 @@ class Night:
     def __init__(self, pictures: Sequence[Picture], others: Sequence[Path]) -> None:
         self._pictures = pictures
         self._others = others
-        self._known = [known_picture(one.record, one.thumbnail) for one in pictures]
+        self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
+        self._known = [known_picture(one.record, one.thumbnail, self._codebook) for one in pictures]
         self._bits = np.frombuffer(b"".join(one.bits for one in pictures), np.uint8).reshape(len(pictures), -1)
         self._turned = registry.hasher(HASHER).estimated_orientations(self._bits)
-        self._codebook = registry.codebook(registry.DEFAULT_CODEBOOK)
         records = [(row, one.features) for row, one in enumerate(self._known)]
         self._engine = IvfEngine.empty(self._codebook).appended(records, len(records))
         self._describer = Describer(Settings(limits=Limits()))

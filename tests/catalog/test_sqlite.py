@@ -340,6 +340,7 @@ def test_a_reader_without_rights_sees_what_a_writer_with_rights_writes(public: P
     with closing(SqliteCatalog(path.parent)) as catalog:
         catalog.migrate()
         store(catalog, [photo(1)])
+    path.chmod(0o644)  # as whoever shares it says; the log gets the same
     drop = "import os, sys\ndef drop(): os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     reader = subprocess.Popen(
         [sys.executable, "-c", drop + READ_AS_OFTEN_AS_TOLD, str(public)],

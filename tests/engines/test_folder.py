@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from imgmatch import registry
-from imgmatch.catalog.sqlite import OWN_FILES
+from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.folder import HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.snapshots import save_arrays
@@ -407,6 +407,7 @@ def public() -> Iterator[Path]:
 def test_a_read_only_folder_can_be_read_and_says_so_when_written(public: Path) -> None:
     layout = Layout(public / "index")
     layout.create(NEW)
+    (layout.root / HEADER).chmod(0o644)
     layout.root.chmod(0o555)
     with run(READ_ONLY, layout.root) as process:
         assert process.communicate(timeout=60)[0].split() == ["0"] + 5 * ["read-only"]

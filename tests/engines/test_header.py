@@ -79,6 +79,16 @@ def test_a_header_without_a_field_is_refused(field: str) -> None:
         ("snapshot.file", None),
         ("snapshot.size", "9"),
         ("snapshot.through", None),
+        ("snapshot.through", -1),
+        ("snapshot.size", 2**63),
+        ("snapshot.size", True),
+        ("snapshot.file", "x" * 101),
+        ("generation", 10**4_000),
+        ("generation", -1),
+        ("generation", True),
+        ("format", True),
+        ("engine", "x" * 101),
+        ("hashers", ["phash"] * 33),
     ],
 )
 def test_a_header_with_a_field_of_another_type_is_refused(field: str, value: object) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from imgmatch import registry
 from imgmatch.catalog import migrations, schema
-from imgmatch.catalog.sqlite import OWN_FILES
+from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.folder import ALLOWED_BESIDE, HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.index import Index

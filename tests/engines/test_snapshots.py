@@ -379,3 +379,37 @@ def test_an_array_that_is_described_wrongly_is_refused(
 def test_an_array_that_is_described_rightly_is_read(tmp_path: Path) -> None:
     described(SOUND)(tmp_path / "file")
     assert read(tmp_path / "file") == pairs((IDS, CODES))
+
+
+def longer_directory(path: Path, entries: range) -> None:
+    """Make the directory of an archive longer than it need be."""
+    with zipfile.ZipFile(path, "a") as archive:
+        for number in entries:
+            archive.writestr(f"{number:0200}", b"")
+
+
+@BOTH
+def test_an_archive_with_a_longer_directory_than_ours_is_refused_before_it_is_read(
+    tmp_path: Path, *, verify: bool
+) -> None:
+    path = saved(tmp_path)
+    longer_directory(path, range(4))
+    assert read(path, verify=verify) is not None
+    longer_directory(path, range(4, 24))
+    with pytest.raises(ValueError, match=REFUSED):
+        map_arrays(path, verify=verify)
+
+
+@BOTH
+def test_an_archive_that_claims_a_directory_of_terabytes_is_refused_and_none_of_it_is_read(
+    tmp_path: Path, *, verify: bool
+) -> None:
+    path = tmp_path / "file"
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 0xFFFFFFFF, 0, 0)
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+        file.seek(0, 2)
+        record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, 1 << 40, 0)
+        file.write(record + struct.pack("<4sLQL", b"PK\6\7", 0, 1 << 40, 1) + end)
+    with pytest.raises(ValueError, match=REFUSED):
+        map_arrays(path, verify=verify)

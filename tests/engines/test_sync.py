@@ -16,10 +16,10 @@ from hearing import Heard
 from shelves import NAMES, FeatureShelf, FingerprintShelf, Shelf, codes, packed, shelf_at
 from sqlalchemy import delete, insert, update
 
+from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.row_counts import tombstones
 from imgmatch.engines.snapshots import save_arrays
-from imgmatch.errors import IndexDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -436,12 +436,15 @@ def test_a_reader_that_opens_while_generations_change_always_gets_all(shelf: She
 
 
 @pytest.mark.parametrize("record", [b"", b"\1\0\5", b"\2\0\0\0\xff\xff\xff\xff", packed(1, 1)[:-1]])
-def test_a_damaged_record_is_an_error_that_names_its_row(tmp_path: Path, record: bytes) -> None:
+def test_a_damaged_record_costs_its_picture_alone(tmp_path: Path, record: bytes) -> None:
     shelf = FeatureShelf(tmp_path / "index", "ivf")
     shelf.add(1)
     with shelf.catalog.write() as session:
         session.sql.execute(update(schema.features).where(schema.features.c.id == 4).values(record=record))
+    damage.forget()
     for use in (shelf.searcher.current, shelf.publish, shelf.rebuild):
-        with pytest.raises(IndexDamagedError, match=rf"{shelf.layout.root}: features 4: feature record"):
-            use()
+        use()
+        assert {one.row for one in shelf.found()} == {1, 2, 3, 5, 6}
+    assert shelf.is_current()
+    assert damage.met().keys() == {"features.record"}
     shelf.close()
