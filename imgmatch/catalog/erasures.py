@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
+from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased
 
@@ -82,8 +83,12 @@ def begun_erasures(session: Session) -> list[BegunErasure]:
     columns = (table.id, table.seal, table.named, table.stage, table.photos)
     found = []
     for row, seal, named, stage, photos in session.sql.execute(select(*columns).order_by(table.id)):
-        account, photo_id, before, masking = json.loads(_sealed(seal, 0, named))
-        found.append(BegunErasure(row, seal, Erased(account, photo_id, before), masking, ErasureStage(stage), photos))
+        try:
+            account, photo_id, before, masking = json.loads(_sealed(seal, 0, named))
+            erased = Erased(account, photo_id, before)
+            found.append(BegunErasure(row, seal, erased, masking, ErasureStage(stage), photos))
+        except (ValueError, TypeError):
+            damage.note("erasures", "an erasure that was cut off cannot be finished by it: erase the same again")
     return found
 
 
