@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from imgmatch.index import Index
+    from imgmatch import Index
     from imgmatch.model import NamedPhoto
 
 Command = TypeVar("Command", bound="Callable[..., Any]")

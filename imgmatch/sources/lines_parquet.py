@@ -6,13 +6,13 @@ the memory is limited, by :mod:`imgmatch.sources.parquet_worker`, and its rows c
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
 import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imgmatch.errors import MissingExtraError, SourceError
@@ -78,7 +78,7 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
         MissingExtraError: pyarrow is not installed.
         SourceError: this is no Parquet file, its columns are not those of a manifest, or it takes too much to read.
     """
-    if importlib.util.find_spec("pyarrow") is None:
+    if find_spec("pyarrow") is None:
         raise _missing(name)
     process = _started(stream, name)
     try:

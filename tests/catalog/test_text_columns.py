@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filled import opened, photo, store
-from sqlalchemy import JSON, String, insert
+from sqlalchemy import insert
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.checked import Structure, Words
 from imgmatch.catalog.texts import OWN_TEXTS, TEXTS, format_texts, names_in_use, read_texts
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def test_every_column_of_text_is_either_of_people_or_of_imgmatch() -> None:
         (table.name, column.name)
         for table in schema.metadata.tables.values()
         for column in table.columns
-        if isinstance(column.type, (String, JSON))
+        if isinstance(column.type, (Words, Structure))
     }
     named = [(table, column) for kind in (TEXTS, OWN_TEXTS) for table, some in kind.items() for column in some]
     assert sorted(named) == sorted(columns)
