@@ -179,10 +179,10 @@ class Bytes(Checked):
 
     impl = LargeBinary
 
-    def __init__(self, size: int | None = None, most: int = 0) -> None:
+    def __init__(self, size: int | None = None, most: int = 0, least: int = 0) -> None:
         super().__init__()
-        self.size, self.most = size, most
-        self._lengths = (0, most) if size is None else (size, size)
+        self.size, self.most, self.least = size, most, least
+        self._lengths = (least, most) if size is None else (size, size)
 
     @property
     def longest(self) -> int:

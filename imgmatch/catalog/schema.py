@@ -163,7 +163,7 @@ features = Table(
     Column("id", _Key, primary_key=True),
     Column("pixels", Bytes(_PIXELS), nullable=False, unique=True),  # photos with these pixels share the row
     Column("codebook", Words(), nullable=False),
-    Column("record", Bytes(most=MOST_RECORD_BYTES), nullable=False),
+    Column("record", Bytes(most=MOST_RECORD_BYTES, least=1), nullable=False),
     Column("thumbnail", Bytes(most=MOST_THUMBNAIL_BYTES)),
     sqlite_autoincrement=True,  # as for fingerprints
 )

@@ -104,7 +104,8 @@ def unpacked(data: bytes, lists: int) -> Stored:
     try:
         return unpack(data, lists)
     except ValueError:
-        damage.note("features.record", "such pictures are not found by their features")
+        if data:  # nothing stands in for what is no bytes at all, and was noted where it was read
+            damage.note("features.record", "such pictures are not found by their features")
         return NOTHING
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -349,3 +350,22 @@ def test_a_name_that_is_not_text_is_told_in_every_format(home: Path) -> None:
         assert done.code == 1, done.err
         assert "\x1b" not in done.out + done.err
         assert "Traceback" not in done.err
+
+
+def test_damage_is_told_once_and_counted_and_as_json_lines_where_those_are_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = {f"a{number}": {"1.jpg": photos.picture(number)} for number in range(3)}
+    photos.write_accounts(tmp_path / "photos", pictures)
+    index = ["--index", str(tmp_path / "index")]
+    assert run(["scan", str(tmp_path / "photos"), *index, "--workers", "1", "--quiet"]) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite3")) as catalog:
+        catalog.execute("UPDATE features SET record = 'x'")
+        catalog.commit()
+    capsys.readouterr()
+    assert run(["--log-json", "rebuild", *index]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [line["message"] for line in said if line["level"] == "warning"]
+    assert len(told) == 2
+    assert "features.record" in told[0]
+    assert told[1].endswith("met 3 times")

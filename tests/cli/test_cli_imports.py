@@ -17,7 +17,7 @@ ALLOWED = (
     "imgmatch.progress",
 )
 NAMES = {
-    "imgmatch": set(imgmatch.__all__) | {"registry", "damage", "own_files"},
+    "imgmatch": set(imgmatch.__all__) | {"damage", "own_files", "registry"},
     "imgmatch.registry": {"DEFAULT_HASHERS", "HASHERS"},
 }
 
