@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, column, values
+from sqlalchemy import BigInteger, column, delete, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import CTE
+    from sqlalchemy import CTE, Select, Table
+
+    from imgmatch.catalog.session import Session
 
 PARAMETERS = 500
 """Well under the number of parameters every supported database takes in one statement."""
@@ -32,3 +34,23 @@ def pairs_table(pairs: Iterable[tuple[int, int]]) -> CTE:
     """
     columns = (column("low", BigInteger), column("high", BigInteger))
     return values(*columns, name="wanted").data(list(pairs)).cte("wanted")
+
+
+def remove_part(session: Session, table: Table, wanted: Select[Any], after: int, at_once: int) -> list[int]:
+    """Remove the first of the rows that a query names, so many at the most of those after a row id.
+
+    Args:
+        session: one that may write.
+        table: of the rows.
+        wanted: selects their ``id``.
+        after: see above.
+        at_once: likewise.
+
+    Returns:
+        the row ids of those that were removed, rising.
+    """
+    query = wanted.where(table.c.id > after).order_by(table.c.id).limit(at_once)
+    rows = [row for (row,) in session.sql.execute(query)]
+    for chunk in chunks(rows):
+        session.sql.execute(delete(table).where(table.c.id.in_(chunk)))
+    return rows

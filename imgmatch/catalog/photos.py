@@ -8,7 +8,7 @@ from sqlalchemy import String, bindparam, delete, insert, select, type_coerce, u
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import chunks, remove_part
 from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.rows import FileState, KnownPhoto
@@ -150,8 +150,13 @@ def mark_line_seen(session: Session, scan: ScanKey, photo_ids: Sequence[str]) ->
         session.sql.execute(update(table).where(mine).values(scan_id=scan.scan_id))
 
 
-def prune_photos(session: Session, scan: ScanKey, at_once: int) -> int:
-    """Remove photos of this source that the scan has not seen, so many at the most; returns how many."""
+def prune_photos(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
+    """Remove photos of this source that the scan has not seen, so many at the most of those after a row id.
+
+    Returns:
+        the row ids of those that were removed, rising: the next part begins after the last one, so that no photo that
+        stays is looked at twice.
+    """
     table = schema.photos
     gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
-    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
+    return remove_part(session, table, gone, after, at_once)

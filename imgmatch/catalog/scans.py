@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, literal, select, update
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import chunks, remove_part
 from imgmatch.catalog.leases import drop_dead_leases
 from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
 from imgmatch.catalog.times import now
@@ -51,15 +51,15 @@ def finish_scan(session: Session, scan: ScanKey, counts: Mapping[str, int]) -> N
     session.sql.execute(delete(table).where(undone))
 
 
-def prune_skips(session: Session, scan: ScanKey, at_once: int) -> int:
-    """Forget what was skipped in earlier scans of this source but not in this one, so many at the most; how many."""
+def prune_skips(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
+    """Forget what was skipped in earlier scans of this source but not in this one; see :func:`photos.prune_photos`."""
     table = schema.skipped
     gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
-    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
+    return remove_part(session, table, gone, after, at_once)
 
 
-def prune_broken_skips(session: Session, scan: ScanKey, at_once: int) -> int:
-    """Forget lines skipped in earlier scans of this source that did not end either, so many at the most; how many.
+def prune_broken_skips(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
+    """Forget lines skipped in earlier scans of this source that did not end either; likewise.
 
     This scan named them anew, as far as it came; without this they would pile up night after night.
     """
@@ -70,7 +70,7 @@ def prune_broken_skips(session: Session, scan: ScanKey, at_once: int) -> int:
     gone = select(table.c.id).where(
         table.c.source_id == scan.source_id, table.c.photo_id.is_(None), table.c.scan_id.in_(broken)
     )
-    return session.sql.execute(delete(table).where(table.c.id.in_(gone.limit(at_once)))).rowcount
+    return remove_part(session, table, gone, after, at_once)
 
 
 def known_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:

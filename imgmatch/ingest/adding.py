@@ -67,10 +67,10 @@ def add(
         complete = whole()
         if prune and complete:
             removed = _in_parts(
-                catalog, lease, lambda session: photo_rows.prune_photos(session, scan, _REMOVED_AT_ONCE)
+                catalog, lease, lambda session, after: photo_rows.prune_photos(session, scan, after, _REMOVED_AT_ONCE)
             )
         forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
-        _in_parts(catalog, lease, lambda session: forget(session, scan, _REMOVED_AT_ONCE))
+        _in_parts(catalog, lease, lambda session, after: forget(session, scan, after, _REMOVED_AT_ONCE))
         clear_orphans(catalog)
         if complete:
             with catalog.write(lease) as session:
@@ -89,12 +89,13 @@ def clear_orphans(catalog: Catalog) -> None:
             left = has_orphans(session)
 
 
-def _in_parts(catalog: Catalog, lease: Lease, remove: Callable[[Session], int]) -> int:
+def _in_parts(catalog: Catalog, lease: Lease, remove: Callable[[Session, int], list[int]]) -> int:
     """Remove, a part in each transaction, until nothing is left; returns how many rows that were."""
-    total = 0
+    total = last = 0
     while True:
         with catalog.write(lease) as session:
-            removed = remove(session)
-        total += removed
-        if removed < _REMOVED_AT_ONCE:
+            removed = remove(session, last)
+        total += len(removed)
+        if len(removed) < _REMOVED_AT_ONCE:
             return total
+        last = removed[-1]

@@ -194,7 +194,7 @@ class Walk:
     def prune(self, session: Session) -> None:
         scan = begin(session, self.chance.choice("st"))
         photo_rows.mark_line_seen(session, scan, self.photo_ids())
-        photo_rows.prune_photos(session, scan, PHOTOS)
+        photo_rows.prune_photos(session, scan, 0, PHOTOS)
 
     def meet(self, session: Session) -> None:
         """Photos are met again, and may have gone to another account."""

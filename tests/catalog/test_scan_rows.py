@@ -117,7 +117,11 @@ def test_what_earlier_scans_skipped_in_this_source_only_is_forgotten_in_parts(ca
         scan = begin(session)
         rows.keep_skips(session, scan, [rows.known_skips(session, scan, ["p2"])["p2"].id])
         rows.store_skips(session, scan, [again])
-        assert [rows.prune_skips(session, scan, 1) for _ in range(3)] == [1, 1, 0]
+        parts, last = [], 0
+        while some := rows.prune_skips(session, scan, last, 1):
+            parts.append(len(some))
+            last = some[-1]
+        assert parts == [1, 1]
         assert labels(session) == ["again", "kept", "other source"]
 
 
