@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 MOST_NAMED = 20
 """Damaged rows that are named; the others are counted."""
 
+_LOOKED_AGAIN = 5
+"""How often engine files are looked at again that another process has replaced meanwhile."""
+
 
 def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
     """Look at an index; with ``verify`` read its engine files and its catalog from end to end, and every row of it.
 
     Without it, only whether the engine files are complete.
     """
-    header = parts.folder.header()
+    header, healths = _healths(parts, verify=verify)
     damage = _Damage()
     if verify:
         damage.look(parts)
@@ -48,8 +51,8 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
             engine=header.engine,
             codebook=header.codebook,
             generation=header.generation,
-            snapshot=_health(parts, header.snapshot, partial(load_fingerprints, verify=verify)),
-            features_snapshot=_health(parts, header.features, partial(load_features, verify=verify)),
+            snapshot=healths[0],
+            features_snapshot=healths[1],
             access=_access(parts.folder.root),
             damaged=damage.count if verify else None,
             damage=tuple(damage.named),
@@ -100,7 +103,22 @@ def _access(folder: Path) -> str | None:
     return "group" if mode & stat.S_IRWXG else "owner"
 
 
-def _health(parts: Parts, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]) -> str:
+def _healths(parts: Parts, *, verify: bool) -> tuple[Header, tuple[str, str]]:
+    """The header, and what the engine files are like that it names: of one state, whoever publishes meanwhile."""
+    header = parts.folder.header()
+    for _ in range(_LOOKED_AGAIN):
+        fingerprints = _health(parts, header, header.snapshot, partial(load_fingerprints, verify=verify))
+        features = _health(parts, header, header.features, partial(load_features, verify=verify))
+        again = parts.folder.header()
+        if (fingerprints, features) == ("ok", "ok") or again.generation == header.generation:
+            break
+        header = again
+    return header, (fingerprints, features)
+
+
+def _health(
+    parts: Parts, header: Header, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]
+) -> str:
     if snapshot is None or not parts.folder.snapshot_path(snapshot).is_file():
         return "missing"
-    return "ok" if load(parts.folder, parts.folder.header()) is not None else "damaged"
+    return "ok" if load(parts.folder, header) is not None else "damaged"

@@ -79,14 +79,6 @@ def ring_row(session: Session, ring: str) -> int | None:
     return session.sql.scalar(select(schema.rings.c.id).where(schema.rings.c.ring == ring))
 
 
-def ring_names(session: Session, names: Collection[str]) -> set[str]:
-    """Which of these ids some ring has."""
-    table = schema.rings.c
-    return {
-        name for chunk in chunks(names) for name in session.sql.scalars(select(table.ring).where(table.ring.in_(chunk)))
-    }
-
-
 def rings_of_accounts(session: Session, accounts: Collection[str]) -> set[int]:
     """Row ids of the rings these accounts are in."""
     table = schema.ring_accounts.c

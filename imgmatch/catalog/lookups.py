@@ -165,16 +165,6 @@ def accounts_per_fingerprint(
             yield row[0], row[1]
 
 
-def count_accounts(session: Session, fingerprint_ids: Collection[int]) -> int:
-    """How many distinct accounts carry any of these fingerprints."""
-    links, photos = schema.photo_fingerprints.c, schema.photos.c
-    accounts: set[int] = set()
-    for chunk in chunks(fingerprint_ids):
-        query = select(photos.account_id).join(schema.photo_fingerprints, photos.id == links.photo_id).distinct()
-        accounts.update(session.sql.scalars(query.where(links.fingerprint_id.in_(chunk))))
-    return len(accounts)
-
-
 def counts(session: Session) -> dict[str, int]:
     """How many rows of each kind there are; pair scores go by their older name, ``ties``, which programs read."""
     tables = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -67,11 +67,6 @@ def store_report(session: Session, rings: Iterable[ReportedRing]) -> None:
     ]
     if members:
         session.sql.execute(insert(schema.report_members), members)
-
-
-def count_reports(session: Session) -> int:
-    """How many reports were made."""
-    return session.sql.scalar(select(func.count()).select_from(schema.reports)) or 0
 
 
 def forget_reported(session: Session, account: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +22,6 @@ OWN_FILES = (FILE, f"{FILE}-journal", _LOG, f"{FILE}-shm")
 
 OF_ANOTHER = "its catalog.sqlite3 is a database of another program"
 
-_MAGIC = b"SQLite format 3\0"
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 _MARK = "versions"
 """The table that every catalog has, and by which it is known."""
@@ -56,10 +58,14 @@ def refuse_another(folder: Path) -> None:
     """
     refuse_links(folder)
     path = folder / FILE
-    with contextlib.suppress(OSError), own_files.open_to_read(path) as file:  # SQLite says better what is wrong
-        if (start := file.read(len(_MAGIC))) and start != _MAGIC:
-            raise IndexDamagedError(f"index {folder}: the catalog is damaged or of another program (no database)")
-    tables = _tables_of(path)
+    try:
+        tables = _tables_of(path)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise IndexDamagedError(
+                f"index {folder}: the catalog is damaged or of another program (no database)"
+            ) from None
+        tables = set()  # SQLite says better what is wrong
     if not tables and 0 < _size(folder / _LOG) < _LARGEST_COPY - _size(path):
         tables = _tables_with_log(folder)
     if tables and _MARK not in tables:
@@ -80,17 +86,29 @@ def _size(path: Path) -> int:
 
 
 def _tables_of(path: Path) -> set[str]:
-    """The tables and views in the file alone; none where that cannot be told: half of them may be in the log."""
+    """The tables and views in the file alone; none where that cannot be told: half of them may be in the log.
+
+    SQLite looks, and nobody else: a process that closes a file itself loses all locks that it has on it.
+
+    Raises:
+        sqlite3.DatabaseError: it is no database, or cannot be read.
+    """
     if not _size(path):
         return set()
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         return {str(name) for (name,) in connection.execute(_TABLES)}
-    return set()
 
 
 def _tables_with_log(folder: Path) -> set[str]:
-    """The same with what is in the log, from a copy of both."""
+    """The same with what is in the log, from a copy of both, which a process of its own makes: see above."""
+    done = subprocess.run(  # noqa: S603 -- ourselves
+        [sys.executable, "-P", "-m", __name__, str(folder)], capture_output=True, check=False, text=True
+    )
+    return set() if done.returncode else set(json.loads(done.stdout))
+
+
+def _copied_tables(folder: Path) -> set[str]:
     with tempfile.TemporaryDirectory(prefix="imgmatch-") as aside:
         for name in (FILE, _LOG):
             with contextlib.suppress(OSError):
@@ -98,3 +116,7 @@ def _tables_with_log(folder: Path) -> set[str]:
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(Path(aside) / FILE)) as connection:
             return {str(name) for (name,) in connection.execute(_TABLES)}
     return set()
+
+
+if __name__ == "__main__":
+    json.dump(sorted(_copied_tables(Path(sys.argv[1]))), sys.stdout)

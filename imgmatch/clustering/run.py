@@ -139,14 +139,16 @@ def _settle(parts: Parts, lease: Lease, options: ClusteringOptions, judging: Jud
 
 def _judge_as_asked(parts: Parts, options: ClusteringOptions, rows: Sequence[int], judging: Judging) -> None:
     """Draw the components of these fingerprints with a judge at hand, so that all is asked that will ever be."""
-    left = set(rows)
-    while left:
+    done = set[int]()
+    for row in rows:
+        if row in done:
+            continue
         with parts.catalog.read() as session:
-            found = connected(session, parts.hasher_name, [min(left)], options)
+            found = connected(session, parts.hasher_name, [row], options)
             component = read_component(session, parts.hasher_name, options, found)
         draw(component, options, lambda pairs: judging.answer(pairs, options.least_log_odds))
         judging.keep()
-        left -= found | {min(left)}
+        done |= found
 
 
 def _refresh_all(parts: Parts, lease: Lease, rows: list[int], progress: Progress) -> list[Unjudged]:

@@ -106,14 +106,16 @@ class FolderFiles:
         with self._folder() as folder:
             descriptor = own_files.create(self._place(new, folder), self.mode, folder=folder)
             try:
-                write(self.root / new)
-                self._ensure_same(descriptor, os.stat(self._place(new, folder), dir_fd=folder, follow_symlinks=False))
-                os.fsync(descriptor)
+                try:
+                    write(self.root / new)
+                    there = os.stat(self._place(new, folder), dir_fd=folder, follow_symlinks=False)
+                    self._ensure_same(descriptor, there)
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)  # first: Windows removes no file that is open
             except BaseException:
                 self.drop(new)
                 raise
-            finally:
-                os.close(descriptor)
         return new
 
     def _ensure_same(self, descriptor: int, there: os.stat_result) -> None:

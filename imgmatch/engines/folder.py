@@ -132,12 +132,12 @@ class Layout:
         """
         self.refuse_strange()
         with self._explained():
-            self.root.chmod(own_files.GROUPS_FOLDER)
             named = self.header().files
             for name in (HEADER, LOCK, *OWN_FILES, *named):
                 path = self.root / name
                 if own_files.what_is_strange(path) is None and path.exists():
                     path.chmod(own_files.GROUPS_FILE)
+            self.root.chmod(own_files.GROUPS_FOLDER)  # last: until then nobody else can put a link there
 
     def header(self) -> Header:
         """Read ``index.json``.

@@ -9,6 +9,7 @@ import struct
 import weakref
 import zipfile
 import zlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -71,14 +72,13 @@ class ZipArchive:
             self._size = file.seek(0, 2)
         except _DAMAGE as error:
             raise SourceError(f"{shown(place.key)}: not a zip archive that can be read: {_why(error)}") from error
-        self._unpacked = 0
 
     def members(self) -> Iterator[Member]:
         """All files and links, in the order of the table of contents."""
-        self._unpacked = 0
+        spent = _Spent()  # of each time through the archive: others may go through it at once
         for info in self._zip.infolist():
             if not info.filename.endswith("/"):  # not is_dir, which fails where there is no name
-                yield Member(info.filename, info, _metadata(info), _problem(info))
+                yield Member(info.filename, (info, spent), _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.
@@ -86,12 +86,12 @@ class ZipArchive:
         Raises:
             PhotoError: it is damaged, packed in a way that is not known, or part of a bomb.
         """
-        info = cast("zipfile.ZipInfo", member.place)
+        info, spent = cast("tuple[zipfile.ZipInfo, _Spent]", member.place)
         size = min(info.file_size, limit + 1)
-        if self._unpacked + size > max(FREE_BYTES, MOST_TIMES * self._size):
+        if spent.unpacked + size > max(FREE_BYTES, MOST_TIMES * self._size):
             detail = f"the archive unpacks to more than {MOST_TIMES} times its size"
             raise PhotoError(SkipReason.TOO_LARGE, detail)
-        self._unpacked += size
+        spent.unpacked += size
         try:
             data = self._unpacked_member(info, size)
         except BombError as error:
@@ -112,6 +112,13 @@ class ZipArchive:
             if info.compress_type == zipfile.ZIP_STORED:
                 return packed.read(size)
             return unpack(packed, zip_unpacker(info.compress_type, packed), size)
+
+
+@dataclass(slots=True)
+class _Spent:
+    """How much was unpacked so far, in bytes."""
+
+    unpacked: int = 0
 
 
 class _Table:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from filled import photo, store
+from sqlalchemy import func, select
 
-from imgmatch.catalog import migrations
+from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.sqlite_files import FILE, OWN_FILES
 from imgmatch.errors import IndexDamagedError, NotAnIndexError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS id FROM r"
 
@@ -200,3 +204,45 @@ def test_rows_that_contradict_each_other_are_damage_and_no_mistake_of_ours(
     change(folder, "PRAGMA foreign_keys=OFF", "UPDATE photos SET account_id = 99")
     with pytest.raises(IndexDamagedError, match="contradict"), catalog.write() as session:
         session.sql.exec_driver_sql("INSERT INTO versions SELECT version FROM versions")
+
+
+OTHER = """
+import sys
+from pathlib import Path
+from filled import photo, store
+from imgmatch.catalog.sqlite import SqliteCatalog
+catalog = SqliteCatalog(Path(sys.argv[1]))
+catalog.refuse_another()
+store(catalog, [photo(int(sys.argv[2]))])
+catalog.close()
+"""
+
+
+def test_a_second_look_in_one_process_takes_no_lock_away_from_the_first(folder: Path) -> None:
+    """Who closes a file of its own loses its locks on it: another process would take away the log that is in use."""
+
+    def elsewhere(number: int) -> None:
+        where = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        subprocess.run([sys.executable, "-c", OTHER, str(folder), str(number)], check=True, env=where)
+
+    with closing(SqliteCatalog(folder)) as first:
+        store(first, [photo(2)])
+        with closing(SqliteCatalog(folder)) as second:
+            second.refuse_another()
+            assert second.version() == migrations.VERSION
+        elsewhere(3)
+        store(first, [photo(4)])
+        elsewhere(5)
+        with first.read() as session:
+            seen = set(session.sql.scalars(select(schema.photos.c.photo_id)))
+    assert seen == {"p1", "p2", "p3", "p4", "p5"}
+
+
+def test_a_catalog_whose_tables_are_in_its_log_alone_is_known_without_a_lock_being_lost(tmp_path: Path) -> None:
+    with closing(SqliteCatalog(tmp_path)) as first:
+        first.migrate()
+        with closing(SqliteCatalog(tmp_path)) as second:
+            second.refuse_another()
+        store(first, [photo(1)])
+        with first.read() as session:
+            assert session.sql.scalar(select(func.count()).select_from(schema.photos)) == 1
