@@ -478,13 +478,17 @@ class Index:
             what came of each; none where nothing was cut off, or somebody else is at it.
 
         Raises:
-            IndexUnusableError: it cannot be written, or one cannot be finished; the others are.
+            IndexUnusableError: it cannot be written, or one cannot be finished; the others are, and
+                ``hear_erasure`` hears of them.
         """
         outcomes = list(self._outcomes())
-        for done in outcomes:
-            if isinstance(done, IndexUnusableError):
-                raise done
-        return [done for done in outcomes if not isinstance(done, IndexUnusableError)]
+        finished = [done for done in outcomes if not isinstance(done, IndexUnusableError)]
+        for error in outcomes:
+            if isinstance(error, IndexUnusableError):
+                for done in finished:  # their proof cannot be had again
+                    self.hear_erasure(done)
+                raise error
+        return finished
 
     def _outcomes(self) -> Iterator[Erasure | IndexUnusableError]:
         from imgmatch.catalog.erasures import has_begun
