@@ -5,7 +5,7 @@ Each verb is loaded when it is called: a check does not wait for what scans and 
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -46,6 +46,15 @@ if TYPE_CHECKING:
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
 
+_LOGGER = logging.getLogger(__name__)
+
+
+def _log_erasure(done: Erasure | IndexUnusableError) -> None:
+    if isinstance(done, IndexUnusableError):
+        _LOGGER.warning("an erasure that was cut off cannot be finished: %s", done)
+    else:
+        _LOGGER.log(logging.INFO if done.finished else logging.WARNING, "an erasure that was cut off: %s", done)
+
 
 class Index:
     """An index folder: photos of accounts, searchable.
@@ -57,11 +66,16 @@ class Index:
             index.add([NewPhoto.at("a17/1.jpg", account="a17")])
             for match in index.check("suspect.jpg"):
                 print(match.photo.account, match.evidence.score)
+
+    Attributes:
+        hear_erasure: called with what came of each erasure that was cut off and that another verb went on with, or with
+            why it cannot be finished; at first that is logged.
     """
 
     def __init__(self, parts: Parts) -> None:
         """Use :meth:`open` or :meth:`create`."""
         self._parts = parts
+        self.hear_erasure: Callable[[Erasure | IndexUnusableError], None] = _log_erasure
 
     @classmethod
     def create(  # noqa: PLR0913 -- each is a choice of its own
@@ -388,7 +402,6 @@ class Index:
         """
         from imgmatch.actions.rings import keep_report
 
-        self._finish_first()
         keep_report(self._parts, report)
 
     def decide(
@@ -402,6 +415,8 @@ class Index:
         reason: str | None = None,
     ) -> Decision:
         """Confirm, dismiss or mark as common a ring, a group or a pair of photos; what was decided last counts.
+
+        It waits for nothing but its turn to write: what an erasure that was cut off has left to do is left to others.
 
         Args:
             verdict: what is said.
@@ -419,7 +434,6 @@ class Index:
         """
         from imgmatch.actions.decide import decide
 
-        self._finish_first()
         return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
 
     def erase(
@@ -432,7 +446,8 @@ class Index:
     ) -> Erasure:
         """Remove an account, a photo or old photos everywhere, then search every file for traces.
 
-        One that was cut off is finished by the same call again, or by whatever writes next.
+        One that was cut off is finished by the same call again, or by the next ``scan``, ``rings``, ``calibrate``,
+        ``rebuild``, ``remove``, or ``erase`` of something else.
 
         Args:
             account: all photos of this account,
@@ -443,34 +458,55 @@ class Index:
         Raises:
             NotFoundError: there is no such account or photo.
             ValueError: not one of these was given.
-            IndexUnusableError: it cannot be written.
+            IndexUnusableError: it cannot be written, or a file of it cannot be read.
         """
         from imgmatch.actions.erase import erase
 
-        return erase(self._parts, account=account, photo_id=photo_id, before=before, mask_reasons=mask_reasons)
+        return erase(
+            self._parts,
+            account=account,
+            photo_id=photo_id,
+            before=before,
+            mask_reasons=mask_reasons,
+            hear=self.hear_erasure,
+        )
 
     def finish_erasures(self) -> list[Erasure]:
-        """Finish erasures that were cut off; every verb that writes does so first.
+        """Finish erasures that were cut off, as ``scan``, ``rings``, ``calibrate``, ``rebuild`` and ``erase`` do first.
 
         Returns:
             what came of each; none where nothing was cut off, or somebody else is at it.
 
         Raises:
-            IndexUnusableError: it cannot be written.
+            IndexUnusableError: it cannot be written, or one cannot be finished; the others are, and
+                ``hear_erasure`` hears of them.
         """
+        outcomes = list(self._outcomes())
+        finished = [done for done in outcomes if not isinstance(done, IndexUnusableError)]
+        for error in outcomes:
+            if isinstance(error, IndexUnusableError):
+                for done in finished:  # their proof cannot be had again
+                    self.hear_erasure(done)
+                raise error
+        return finished
+
+    def _outcomes(self) -> Iterator[Erasure | IndexUnusableError]:
         from imgmatch.catalog.erasures import has_begun
 
         with self._parts.catalog.read() as session:
             if not has_begun(session):
-                return []
+                return
         from imgmatch.actions.erase import finish_erasures
 
-        return finish_erasures(self._parts)
+        yield from finish_erasures(self._parts)
 
     def _finish_first(self) -> None:
         """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
-        with suppress(IndexUnusableError):  # what the write itself cannot do either, it says; the rest `status` says
-            self.finish_erasures()
+        try:
+            for done in self._outcomes():
+                self.hear_erasure(done)
+        except IndexUnusableError as error:  # what is asked for may still be possible
+            self.hear_erasure(error)
 
     def calibrate(
         self,
@@ -515,7 +551,8 @@ class Index:
         """Add photos, replace changed ones, and leave unchanged ones alone.
 
         Written batch by batch, so that others may write meanwhile: a kill loses at most the batch in hand, and the same
-        call again goes on from there.
+        call again goes on from there. It finishes no erasure that was cut off: where one was while it removed photos of
+        an account, call :meth:`finish_erasures` before photos of that account are added, or they are erased with it.
 
         Args:
             photos: photos, and lines a source could not use (they are filed with the skipped ones).
@@ -529,7 +566,6 @@ class Index:
         """
         from imgmatch.ingest.adding import add
 
-        self._finish_first()
         return add(self._parts, photos, source=source, prune=prune, progress=progress)
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
@@ -546,7 +582,7 @@ class Index:
         """
         from imgmatch.actions.erase import remove
 
-        return remove(self._parts, account=account, photo_id=photo_id, before=before)
+        return remove(self._parts, account=account, photo_id=photo_id, before=before, hear=self.hear_erasure)
 
     def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
         """Make the engine files anew from the catalog alone.

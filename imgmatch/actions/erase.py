@@ -2,13 +2,14 @@
 
 An erasure goes on over many transactions, files and minutes, and may be killed in between. So what it has left to do is
 written down with the first row that it removes, and goes with the last trace: whoever erases the same again finishes
-it, and so does whoever writes next.
+it, and so does the next scan, run of rings, calibration, rebuild or other erasure. A decision, or photos that are
+added, never wait for that.
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ from imgmatch.errors import IndexLockedError, IndexUnusableError, NotFoundError
 from imgmatch.model import Erasure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from imgmatch.catalog.leases import Lease
@@ -53,6 +55,9 @@ _ERASED_AT_ONCE = 500
 _READ_AT_ONCE = 5_000
 """Rows of skipped photos."""
 
+_READERS_WAIT = 1.0
+"""Seconds for which what finishes an erasure of others waits for those who read an older state."""
+
 
 def erase(
     parts: Parts,
@@ -61,6 +66,7 @@ def erase(
     photo_id: str | None = None,
     before: datetime | None = None,
     mask_reasons: bool = False,
+    hear: Callable[[Erasure | IndexUnusableError], None] = lambda _: None,
 ) -> Erasure:
     """Remove photos from the catalog and the engine files, then search the files.
 
@@ -73,22 +79,28 @@ def erase(
         photo_id: or this photo,
         before: or all photos first seen before this moment, which has a time zone; there may be none.
         mask_reasons: where the reason of a decision speaks of what is erased, put ``…`` in its place.
+        hear: what came of each other one that was cut off, see :func:`finish_erasures`.
 
     Raises:
         NotFoundError: there is no such account or photo, and no erasure of it was cut off.
         ValueError: not one of these was given.
-        IndexUnusableError: the index cannot be written.
+        IndexUnusableError: the index cannot be written, or a file of it cannot be read.
     """
     erased = _erased(account, photo_id, before)
     with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
-        _finish_others(parts, erased)
+        _finish_others(parts, erased, hear)
         _refuse_unknown(parts, erased)
         begun = _removed(parts, lease, erased, masking=mask_reasons)
         return _proven(parts, lease, begun)
 
 
 def remove(
-    parts: Parts, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None
+    parts: Parts,
+    *,
+    account: str | None = None,
+    photo_id: str | None = None,
+    before: datetime | None = None,
+    hear: Callable[[Erasure | IndexUnusableError], None] = lambda _: None,
 ) -> int:
     """As :func:`erase`, without looking for traces and without complaint where there is nothing; how many photos went.
 
@@ -98,7 +110,7 @@ def remove(
     """
     erased = _erased(account, photo_id, before)
     with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
-        _finish_others(parts, erased)
+        _finish_others(parts, erased, hear)
         begun = _removed(parts, lease, erased, masking=False)
         if _cleared(parts, lease, begun, _gone(parts, begun)).compacted:
             with parts.catalog.write(lease) as session:
@@ -106,16 +118,16 @@ def remove(
     return begun.photos
 
 
-def finish_erasures(parts: Parts, but: Erased | None = None) -> list[Erasure]:
-    """Finish what was cut off; nothing where somebody else is at it.
+def finish_erasures(parts: Parts, but: Erased | None = None) -> Iterator[Erasure | IndexUnusableError]:
+    """Finish what was cut off, one after another; nothing where somebody else is at it.
 
     Args:
         parts: of the index.
         but: not this, which is erased again.
 
-    Returns:
-        what came of each. Those that were searched and have left traces are not among them: only who cleans up and
-        erases again can finish them.
+    Yields:
+        what came of each, or why it cannot be finished. Those that were searched and have left traces are not among
+        them: only who cleans up and erases again can finish them.
 
     Raises:
         IndexUnusableError: the index cannot be written.
@@ -124,21 +136,31 @@ def finish_erasures(parts: Parts, but: Erased | None = None) -> list[Erasure]:
         try:
             lease = stack.enter_context(parts.catalog.lease(ERASURE))
         except IndexLockedError:
-            return []
+            return
         with parts.catalog.read() as session:
             begun = [one for one in begun_erasures(session) if one.stage is not ErasureStage.SEARCHED]
-        return [_finished(parts, lease, one) for one in begun if but is None or not one.is_of(but)]
+        for one in begun:
+            if but is not None and one.is_of(but):
+                continue
+            try:
+                done: Erasure | IndexUnusableError = _finished(parts, lease, one)
+            except IndexUnusableError as error:
+                done = error
+            yield done
 
 
-def _finish_others(parts: Parts, erased: Erased) -> None:
-    with suppress(IndexUnusableError):  # what keeps it from being finished keeps this one from it, or is told by status
-        finish_erasures(parts, erased)
+def _finish_others(parts: Parts, erased: Erased, hear: Callable[[Erasure | IndexUnusableError], None]) -> None:
+    try:
+        for done in finish_erasures(parts, erased):
+            hear(done)
+    except IndexUnusableError as error:  # what keeps them from being finished keeps this one from it
+        hear(error)
 
 
 def _finished(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
     if begun.stage is ErasureStage.REMOVING:
         begun = _removed(parts, lease, begun.erased, masking=begun.masking)
-    return _proven(parts, lease, begun)
+    return _proven(parts, lease, begun, patience=_READERS_WAIT)
 
 
 def _erased(account: str | None, photo_id: str | None, before: datetime | None) -> Erased:
@@ -206,12 +228,12 @@ def _gone(parts: Parts, begun: BegunErasure) -> Sought:
     return gone
 
 
-def _cleared(parts: Parts, lease: Lease, begun: BegunErasure, gone: Sought) -> _Clearing:
+def _cleared(parts: Parts, lease: Lease, begun: BegunErasure, gone: Sought, patience: float = math.inf) -> _Clearing:
     """Clear texts and files of what was removed."""
     _mask_skips(parts, lease, gone)
     reasons = _reasons(parts, lease, gone, masking=begun.masking)
     publish(parts, leave_nothing=True)
-    return _Clearing(parts.catalog.compact(), reasons)
+    return _Clearing(parts.catalog.compact(patience=patience), reasons)
 
 
 def _mask_skips(parts: Parts, lease: Lease, gone: Sought) -> None:
@@ -248,11 +270,15 @@ def _reasons(parts: Parts, lease: Lease, gone: Sought, *, masking: bool) -> tupl
     return tuple(decision for decision, _ in naming)
 
 
-def _proven(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
+def _proven(parts: Parts, lease: Lease, begun: BegunErasure, *, patience: float = math.inf) -> Erasure:
     """Clear every file of what was removed, search them, and forget the erasure if nothing is left of it."""
-    gone = _gone(parts, begun)
-    cleared = _cleared(parts, lease, begun, gone)
-    erasure = _result(parts, begun, gone, prove(parts, gone))
+    try:
+        gone = _gone(parts, begun)
+        cleared = _cleared(parts, lease, begun, gone, patience)
+        erasure = _result(parts, begun, gone, prove(parts, gone))
+    except (IndexUnusableError, OSError, ValueError) as error:
+        kind = type(error) if isinstance(error, IndexUnusableError) else IndexUnusableError
+        raise kind(f"{begun.erased} is not erased to the end: {error}") from error
     done = cleared.compacted and not erasure.traces
     with parts.catalog.write(lease) as session:
         if done:
@@ -260,7 +286,7 @@ def _proven(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
         else:
             note_stage(session, begun, ErasureStage.SEARCHED if cleared.compacted else ErasureStage.CLEARING)
     still, masked = ((), cleared.reasons) if begun.masking else (cleared.reasons, ())
-    return replace(erasure, reasons=still, masked_reasons=masked, finished=done)
+    return replace(erasure, reasons=still, masked_reasons=masked, finished=done, compacted=cleared.compacted)
 
 
 def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof) -> Erasure:

@@ -19,6 +19,7 @@ from imgmatch.catalog.texts import format_texts, read_texts, some_texts
 from imgmatch.engines.folder import ALLOWED_BESIDE
 from imgmatch.engines.postings import Postings
 from imgmatch.engines.votes import GEOMETRY_BITS
+from imgmatch.errors import IndexUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -61,6 +62,9 @@ def prove(parts: Parts, gone: Sought) -> Proof:
     """Search every file of an index for what was removed from it.
 
     What others still have is no trace: the same picture, a copy that has whole stretches of it, the same name or path.
+
+    Raises:
+        IndexUnusableError: a file cannot be read.
     """
     with parts.catalog.read() as session:
         lost = gone.features.keys() - existing_features(session, gone.features)
@@ -138,9 +142,9 @@ def points_in_engine(parts: Parts, rows: Collection[int]) -> int:
         try:
             postings = Postings.open(parts.folder.snapshot_path(snapshot), registry.codebook(snapshot.of).lists)
             return sum(int(np.isin(piece.ids >> GEOMETRY_BITS, erased).sum()) for piece in postings.pieces())
-        except ValueError:
+        except (OSError, ValueError) as error:
             if not left:
-                raise
+                raise IndexUnusableError(f"{snapshot.file} cannot be read: {error}") from error
     return 0
 
 

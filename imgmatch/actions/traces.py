@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from imgmatch import own_files
+from imgmatch.errors import IndexUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,7 +34,7 @@ _AT_ONCE = 1 << 23
 def found_in_folder(
     folder: Path, needles: Collection[bytes], leave_out: Collection[str] = (), common: bytes = b""
 ) -> dict[str, set[bytes]]:
-    """Which of these pieces each file of the folder contains, by its name; not empty files, nor those left out.
+    """Which of these pieces each file of the folder contains, by its name; not links, empty files or those left out.
 
     A process of its own looks: a process that closes a file loses all its locks on that file, also those of SQLite, and
     then others change what it has in hand.
@@ -43,7 +47,7 @@ def found_in_folder(
 
     Raises:
         ValueError: a piece is shorter than 6 bytes.
-        OSError: a file cannot be read.
+        IndexUnusableError: a file cannot be read, or the process ended before its time.
     """
     pieces = sorted(needles)
     heads = Pieces(pieces, common).heads
@@ -55,7 +59,8 @@ def found_in_folder(
         text=True,
     )
     if done.returncode:
-        raise OSError(f"{folder} cannot be searched: {done.stderr.strip()}")
+        why = done.stderr.strip() or f"the process that searches it ended with {done.returncode}"
+        raise IndexUnusableError(f"{folder} cannot be searched: {why}")
     return {name: {pieces[place] for place in found} for name, found in json.loads(done.stdout)}
 
 
@@ -71,11 +76,19 @@ def main(folder: Path, *leave_out: str) -> None:
     met = []
     for file in sorted(folder.iterdir()):
         try:
-            if file.name not in leave_out and file.is_file() and file.stat().st_size:
+            if file.name not in leave_out and _is_to_be_read(file):
                 met.append((file.name, sorted(places[piece] for piece in found_in(file, pieces))))
         except FileNotFoundError:
             continue  # dropped meanwhile by who publishes
+        except OSError as error:
+            sys.exit(f"{file.name}: {error.strerror or error}")
     json.dump(met, sys.stdout)
+
+
+def _is_to_be_read(file: Path) -> bool:
+    """Whether it is a file and not empty. What a link leads to is no file of the index, whoever has put it there."""
+    looked = file.lstat()
+    return stat.S_ISREG(looked.st_mode) and looked.st_size > 0
 
 
 def found_in(path: Path, pieces: Pieces) -> set[bytes]:
@@ -85,7 +98,7 @@ def found_in(path: Path, pieces: Pieces) -> set[bytes]:
         OSError: the file cannot be read.
     """
     found: set[bytes] = set()
-    with path.open("rb") as file:
+    with own_files.open_to_read(path) as file:
         rest = b""
         while pieces and (block := file.read(_AT_ONCE)):
             data = rest + block

@@ -133,8 +133,12 @@ def bank_origins(session: Session, *, account: str | None, photo_id: str | None)
     return [(row[0], row[1]) for row in session.sql.execute(select(table.photo_id, table.label).where(named))]
 
 
-def forget_bank_origins(session: Session, *, account: str | None, photo_id: str | None) -> None:
-    """Take the account or photo that is to be erased off what is said of known pictures; the pictures stay known."""
+def forget_bank_origins(session: Session, *, account: str | None = None, photo_ids: Collection[str] = ()) -> None:
+    """Take the account and photos that are to be erased off what is said of known pictures; the pictures stay known.
+
+    Neither column has an index: each statement goes through all pictures, so it is for many photos.
+    """
     table = schema.bank_pictures
-    named = table.c.account == account if account is not None else table.c.photo_id == photo_id
-    session.sql.execute(update(table).where(named).values(account=None, photo_id=None, label="erased"))
+    named = [table.c.photo_id.in_(chunk) for chunk in chunks(photo_ids)]
+    for those in (*named, *([] if account is None else [table.c.account == account])):
+        session.sql.execute(update(table).where(those).values(account=None, photo_id=None, label="erased"))

@@ -18,6 +18,7 @@ changes it in another one names it by its id and its ``photo_id``.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -99,8 +100,11 @@ class Catalog(Protocol):
     def faults(self) -> list[str]:
         """What is wrong with it beneath its rows, a sentence each, the first of many; reads all of it."""
 
-    def compact(self) -> bool:
+    def compact(self, *, patience: float = math.inf) -> bool:
         """Give freed space back, so that what was removed is nowhere in the files.
+
+        Args:
+            patience: seconds to wait for those who read a state from before; never longer than a minute.
 
         Returns:
             whether it is: old pages may have to stay while somebody reads a state from before.

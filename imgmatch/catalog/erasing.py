@@ -39,6 +39,11 @@ class Erased:
     before: int | None = None
     at_once: int | None = None
 
+    def __str__(self) -> str:
+        if self.before is not None:
+            return "what was first seen long ago"
+        return f"photo {self.photo_id!r}" if self.account is None else f"account {self.account!r}"
+
     def rows(self) -> Select[tuple[int]]:
         """Row ids of its photos."""
         photos = schema.photos.c
@@ -63,11 +68,12 @@ def remove_erased(session: Session, erased: Erased) -> int:
     ids = list(session.sql.scalars(select(photos.c.photo_id).where(photos.c.id.in_(erased.rows()))))
     if erased.account is not None:
         forget_decided_photos(session, account=erased.account, photo_id=None)
-        forget_bank_origins(session, account=erased.account, photo_id=None)
+        forget_bank_origins(session, account=erased.account)
         forget_reported(session, erased.account)
-    for photo_id in [erased.photo_id] if erased.photo_id is not None else ids:
+    named = [erased.photo_id] if erased.photo_id is not None else ids
+    forget_bank_origins(session, photo_ids=named)
+    for photo_id in named:
         forget_decided_photos(session, account=None, photo_id=photo_id)
-        forget_bank_origins(session, account=None, photo_id=photo_id)
     return session.sql.execute(delete(photos).where(photos.c.id.in_(erased.rows()))).rowcount
 
 

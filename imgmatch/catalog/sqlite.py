@@ -6,6 +6,7 @@ file. Row ids become visible in order, as :mod:`imgmatch.catalog.base` asks, bec
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 import random
@@ -143,7 +144,7 @@ class SqliteCatalog:
                 refuse_strange(session)
             return version
 
-    def compact(self) -> bool:
+    def compact(self, *, patience: float = math.inf) -> bool:
         """See the contract."""
         with self._explained(), self._turn():
             pooled = self._writing.raw_connection()  # neither statement runs inside a transaction
@@ -153,7 +154,9 @@ class SqliteCatalog:
                 cursor.execute(f"PRAGMA busy_timeout={_milliseconds(self._patience)}")
                 cursor.execute("VACUUM")
                 cursor.execute(f"PRAGMA busy_timeout={_EMPTYING_MS}")
-                emptied = self._emptied(lambda: not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+                emptied = self._emptied(
+                    lambda: not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], patience
+                )
                 cursor.execute("PRAGMA busy_timeout=0")
                 cursor.execute("PRAGMA temp_store=MEMORY")
                 cursor.close()
@@ -161,8 +164,8 @@ class SqliteCatalog:
                 pooled.close()
         return emptied
 
-    def _emptied(self, empty: Callable[[], bool]) -> bool:
-        until = time.monotonic() + min(self._patience, _READERS_GONE)
+    def _emptied(self, empty: Callable[[], bool], patience: float) -> bool:
+        until = time.monotonic() + min(patience, self._patience, _READERS_GONE)
         while not empty():
             if time.monotonic() >= until:
                 return False

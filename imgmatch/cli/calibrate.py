@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.erasures import tell_erasures
 
 
 @click.command(short_help="Fit scores to your own decisions.")
@@ -47,7 +48,7 @@ def calibrate(
     for problem in problems:
         options.note(problem, quiet=False)
     with Index.open(index_path, workers=workers) as index:
-        options.finish_erasures(index)
+        tell_erasures(index)
         forecast = index.calibrate(
             labelled, decisions=decisions, checks=checks, false_per_1000=false_per_1000, sample=sample
         )

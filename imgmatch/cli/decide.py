@@ -46,7 +46,6 @@ def decide(
     if sum(one is not None for one in (ring, group, pair)) != 1:
         raise click.UsageError("give one of --ring, --group and --pair")
     with Index.open(index_path) as index:
-        options.finish_erasures(index)
         decision = index.decide(Verdict(verdict), ring=ring, group=group, pair=pair, by=by, reason=reason)
     options.write_record(decision_record(decision), form)
     return 0

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.erasures import tell_erasures, tell_what_is_left
 
 if TYPE_CHECKING:
-    from imgmatch.model import Erasure, ReportSearch
+    from imgmatch.model import ReportSearch
 
 
 @click.command(short_help="Remove an account or photos, with proof.")
@@ -44,7 +45,8 @@ def erase(
     """Remove an account, a photo or old photos everywhere, then search every file for traces.
 
     What is still in its source comes back with the next scan, unless that scan has a retention period (--keep-days). An
-    erasure that was cut off is finished by the same command again, and by the next one that writes.
+    erasure that was cut off is finished by the same command again, and by the next `scan`, `rings`, `calibrate`,
+    `rebuild` or other `erase`.
 
     Reasons of decisions are what a moderator said, and stay. Those that name what was erased (by an id, a name or a
     file name of at least four characters, as whole words) are listed; --mask-reasons masks the names in them.
@@ -63,6 +65,7 @@ def erase(
         raise click.UsageError("give one of --account, --photo-id and --older-than")
     before = None if older_than is None else datetime.now(UTC) - timedelta(days=older_than)
     with Index.open(index_path) as index:
+        tell_erasures(index)
         erasure = index.erase(account=account, photo_id=photo_id, before=before, mask_reasons=mask_reasons)
     searched = None
     try:
@@ -70,28 +73,8 @@ def erase(
             searched = search_reports(paths, erasure.gone_accounts, erasure.gone_photos, reader)
     finally:  # what is erased is erased, whatever becomes of the reports
         options.write_record(erase_record(erasure, searched), form)
-    left = _is_anything_left(erasure)
+    left = tell_what_is_left(erasure)
     return 1 if (searched is not None and _is_work_left(searched)) or left else 0
-
-
-def _is_anything_left(erasure: Erasure) -> bool:
-    """Say what is left in the index, if anything is."""
-    for file, kinds in erasure.found.items():
-        what = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
-        options.note(f"{file} still holds {what} of what was erased; erase again once that is mended", quiet=False)
-    if not erasure.finished and not erasure.traces:
-        options.note(
-            "the erasure is not finished: somebody still reads an older state of the catalog; the next command that"
-            " writes goes on, or erase again",
-            quiet=False,
-        )
-    if erasure.came_back:
-        said = f"{erasure.came_back:,} photos of it were added again meanwhile"
-        options.note(f"{said}: take them out of their source, and erase again", quiet=False)
-    if erasure.reasons:
-        numbers = ", ".join(map(str, erasure.reasons))
-        options.note(f"reasons that still speak of it: decision {numbers}; --mask-reasons masks them", quiet=False)
-    return bool(erasure.traces or erasure.came_back or erasure.reasons or not erasure.finished)
 
 
 def _is_work_left(searched: ReportSearch) -> bool:

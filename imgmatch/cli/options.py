@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from imgmatch import Index
     from imgmatch.model import NamedPhoto
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
@@ -206,21 +205,6 @@ def note(text: str, *, quiet: bool) -> None:
     """Say something on standard error, beside the result."""
     if not quiet:
         log.say(text)
-
-
-def finish_erasures(index: Index, *, quiet: bool = False) -> None:
-    """Finish erasures that were cut off before other work, and say so."""
-    from imgmatch.errors import IndexUnusableError
-
-    try:
-        finished = index.finish_erasures()
-    except IndexUnusableError as error:  # what this command writes may still be possible
-        note(f"an erasure that was cut off cannot be finished: {error}", quiet=False)
-        return
-    for erasure in finished:
-        what = f"{erasure.photos:,} photos, {erasure.traces:,} traces"
-        said = "finished an erasure" if erasure.finished else "cannot finish an erasure yet"
-        note(f"{said} that was cut off: {what}", quiet=quiet and erasure.finished)
 
 
 def is_bug(reason: str | None) -> bool:

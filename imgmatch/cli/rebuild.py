@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
     from imgmatch.formats.records import status_record
 
     with Index.open(index_path) as index, bars(quiet=quiet) as progress:
-        options.finish_erasures(index, quiet=quiet)
+        tell_erasures(index, quiet=quiet)
         status = index.rebuild(progress=progress)
     options.write_record(status_record(status), form)
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import log, options
+from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.pages import rings_pages
 from imgmatch.cli.progress import bars
@@ -94,8 +95,7 @@ def rings(
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
     check_metrics(metrics_file)
     with Index.open(index_path, workers=workers) as index:
-        if not no_search:
-            options.finish_erasures(index, quiet=quiet)
+        tell_erasures(index, quiet=quiet)
         with bars(quiet=quiet) as progress:
             report = index.rings(
                 max_distance=max_distance,

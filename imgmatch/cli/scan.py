@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.progress import SkipList, counts, is_shown
 from imgmatch.model import Depth
@@ -88,7 +89,7 @@ def scan(
             share_with_group=share_with_group,
         )
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
-            options.finish_erasures(index, quiet=quiet)
+            tell_erasures(index, quiet=quiet)
             result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)

@@ -218,6 +218,7 @@ def erase_record(erasure: Erasure, reports: ReportSearch | None = None) -> Recor
         "masked_reasons": list(erasure.masked_reasons),
         "came_back": erasure.came_back,
         "finished": erasure.finished,
+        "compacted": erasure.compacted,
     }
     if reports is not None:
         record |= {"reports_read": reports.read, "reports_showing": [str(path) for path in reports.showing]}

@@ -51,7 +51,9 @@ class Erasure:
         masked_reasons: numbers of those whose reason did, and has ``…`` in its place now.
         came_back: photos of it that somebody has added again meanwhile.
         finished: nothing is left to do. If not, the same erasure again goes on, and so does the next command that
-            writes, unless all that is left is that traces were found.
+            writes, but for ``decide`` and ``add``, unless all that is left is that traces were found.
+        compacted: the catalog is compacted. If not, somebody read an older state of it meanwhile, and what was erased
+            may stand in old pages of its files until nobody does.
     """
 
     account: str | None
@@ -69,6 +71,7 @@ class Erasure:
     masked_reasons: tuple[int, ...] = ()
     came_back: int = 0
     finished: bool = True
+    compacted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 SIZE = (160, 200)
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 VICTIM, THIEF, OTHER = "victim-account", "thief-account", "other-account"
+PAIR = (f"{THIEF}-shared", f"{OTHER}-x")
 
 
 def taken(file: Path) -> NewPhoto:
@@ -455,7 +457,7 @@ def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(ind
     assert (erasure.traces, erasure.in_use["accounts.name"]) == (0, 1)
 
 
-def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_the_next_write(
+def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_the_next_rebuild(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "_READERS_GONE", 0.6)
@@ -463,13 +465,32 @@ def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_t
         with reader.parts.catalog.read() as session:
             assert every_photo_id(session)
             erasure = erase(index.parts, account=VICTIM)
-            assert not erasure.finished
+            assert (erasure.finished, erasure.compacted) == (False, False)
             assert index.status().unfinished_erasures == 1
             told(index, "a decision is made all the same")
             assert index.finish_erasures()[0].finished is False
-        index.decide(Verdict.CONFIRM, pair=(f"{THIEF}-shared", f"{OTHER}-x"), by="ana")
+        waited = compacted_with(index, monkeypatch, lambda: index.decide(Verdict.CONFIRM, pair=PAIR, by="ana"))
+        waited += compacted_with(index, monkeypatch, lambda: index.add([], source="none"))
+        assert waited == []
+        (wait,) = compacted_with(index, monkeypatch, index.rebuild)
+        assert wait < 3
     assert index.status().unfinished_erasures == 0
     assert holding(index, VICTIM.encode()) == []
+
+
+def compacted_with(index: Index, monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> list[float]:
+    """How long the catalog is to wait for readers, each time that it is compacted."""
+    waits: list[float] = []
+    compact = index.parts.catalog.compact
+
+    def noted(*, patience: float = math.inf) -> bool:
+        waits.append(patience)
+        return compact(patience=patience)
+
+    with monkeypatch.context() as noting:
+        noting.setattr(index.parts.catalog, "compact", noted)
+        write()
+    return waits
 
 
 # -- at once ---------------------------------------------------------------------------------------------------------

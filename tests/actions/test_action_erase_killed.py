@@ -1,7 +1,8 @@
-"""Erasures that are killed: whoever erases again, or writes anything else, leaves nothing."""
+"""Erasures that are killed: whoever erases again, scans, groups or rebuilds leaves nothing."""
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import signal
@@ -14,15 +15,13 @@ import pytest
 from erasing import STAYS, VICTIM, left, sought
 
 from imgmatch.cli.main import run
-from imgmatch.errors import NotFoundError
+from imgmatch.errors import IndexUnusableError, NotFoundError
 from imgmatch.index import Index
-from imgmatch.model import Verdict
+from imgmatch.model import Erasure, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from imgmatch.model import Erasure
 
 KILLS = 10
 
@@ -120,11 +119,6 @@ def scan(folder: Path) -> None:
     assert run(["scan", str(folder.parent.parent / "other"), "--index", str(folder), "--workers", "1"]) == 0
 
 
-def decide(folder: Path) -> None:
-    with Index.open(folder) as index:
-        index.decide(Verdict.CONFIRM, pair=(f"{STAYS}-x", "thief-account-shared"), by="ana")
-
-
 def rebuild(folder: Path) -> None:
     assert run(["rebuild", "--index", str(folder)]) == 0
 
@@ -144,8 +138,8 @@ def erase_nobody(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("step", "times"), [("publish", 1), ("_drop_others", 2), ("compact", 1), ("prove", 1)])
-@pytest.mark.parametrize("write", [scan, decide, rebuild, rings, erase_another, erase_nobody])
-def test_whatever_writes_next_finishes_an_erasure_that_was_cut_off(
+@pytest.mark.parametrize("write", [scan, rebuild, rings, erase_another, erase_nobody])
+def test_what_works_on_the_whole_index_next_finishes_an_erasure_that_was_cut_off(
     index: Path, needles: dict[str, bytes], step: str, times: int, write: Callable[[Path], None], whole: Path
 ) -> None:
     home = index.parent / "here"
@@ -202,3 +196,55 @@ def test_a_scan_that_brings_the_account_back_does_not_lose_it_to_an_erasure_that
         assert opened.counts()["photos"] == 6
         again = opened.erase(account=VICTIM)
         assert (again.photos, again.traces, again.came_back) == (2, 0, 0)
+
+
+def test_a_decision_leaves_an_erasure_that_was_cut_off_to_others(index: Path) -> None:
+    cut_off(index, "compact")
+    with Index.open(index) as opened:
+        opened.decide(Verdict.CONFIRM, pair=(f"{STAYS}-x", "thief-account-shared"), by="ana")
+        assert opened.status().unfinished_erasures == 1
+
+
+def test_what_finishes_it_gives_the_proof_and_so_does_another_erasure(
+    index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(index, index.parent / "copy")
+    for folder in (index, copy):
+        cut_off(folder, "compact")
+    assert run(["--log-json", "rebuild", "--index", str(index), "--quiet"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (told,) = (line for line in lines if "cut off" in line["message"])
+    assert (told["account"], told["photos"], told["traces"], told["finished"]) == (VICTIM, 2, 0, True)
+    assert told["searched"]["thumbnails"] > 0
+    assert run(["erase", "--account", "thief-account", "--index", str(copy)]) == 0
+    said = capsys.readouterr()
+    assert f"finished an erasure that was cut off, of account '{VICTIM}': 2 photos, 0 traces" in said.err
+    assert "photos          1\n" in said.out
+
+
+def test_one_that_cannot_be_finished_is_told_and_stops_no_other_work(
+    index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(index, "compact")
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise OSError("features-1 cannot be read")
+
+    for fault in ("imgmatch.actions.erase.prove", "imgmatch.actions.erase.publish"):
+        with monkeypatch.context() as faulty:
+            faulty.setattr(fault, unreadable)
+            with Index.open(index) as opened:
+                heard: list[object] = []
+                opened.hear_erasure = heard.append
+                opened.rings()
+                assert isinstance(heard[0], IndexUnusableError)
+                assert len(heard) == 1
+            assert run(["rings", "--index", str(index), "--workers", "1", "--quiet"]) == 0
+            said = capsys.readouterr().err
+            assert said.startswith(f"an erasure that was cut off cannot be finished: account '{VICTIM}' is not erased")
+            assert "features-1 cannot be read" in said
+            assert run(["erase", "--account", VICTIM, "--index", str(index)]) == 4
+            capsys.readouterr()
+    assert run(["rings", "--index", str(index), "--workers", "1", "--quiet"]) == 0
+    with Index.open(index) as opened:
+        assert opened.status().unfinished_erasures == 0

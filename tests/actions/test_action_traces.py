@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import shutil
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from imgmatch.actions import traces
 from imgmatch.actions.traces import Pieces, found_in, found_in_folder
+from imgmatch.errors import IndexUnusableError
 
 
 @given(
@@ -60,7 +64,7 @@ def test_every_file_of_a_folder_that_is_not_empty_is_searched_by_a_process_of_it
     assert found_in_folder(tmp_path, [one, two, none], {"a", "c"}) == {"b": {one, two}}
     with pytest.raises(ValueError, match="prove nothing"):
         found_in_folder(tmp_path, [b"short"])
-    with pytest.raises(OSError, match="cannot be searched"):
+    with pytest.raises(IndexUnusableError, match="cannot be searched"):
         found_in_folder(tmp_path / "nowhere", [one])
 
 
@@ -72,3 +76,35 @@ def test_a_piece_is_known_by_what_is_rare_in_what_is_looked_through() -> None:
     assert (pieces.heads[b"another"], pieces.heads[bytes(40)]) == (1, 17)
     assert pieces.within(paths + needle) == {needle}
     assert pieces.within(paths + needle, {needle}) == set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_no_link_in_the_folder_is_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    (tmp_path / "outside").write_bytes(b"first piece")
+    (folder / "link").symlink_to(tmp_path / "outside")
+    (folder / "file").write_bytes(b"first piece")
+    assert found_in_folder(folder, [b"first piece"]) == {"file": {b"first piece"}}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken").write_bytes(b"first piece")
+
+    def unreadable(path: Path, _: Pieces) -> set[bytes]:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(traces, "found_in", unreadable)
+    with (tmp_path / "asked").open("w+") as asked:
+        monkeypatch.setattr("sys.stdin", asked)
+        with pytest.raises(SystemExit, match=r"^broken: Input/output error$"):
+            traces.main(tmp_path, "asked")
+
+
+@pytest.mark.skipif(shutil.which("false") is None, reason="no program that fails")
+def test_a_search_whose_process_ends_before_its_time_is_an_error_of_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    with pytest.raises(IndexUnusableError, match="ended with 1"):
+        found_in_folder(tmp_path, [b"first piece"])

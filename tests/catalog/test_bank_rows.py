@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 from filled import bits, opened, photo, remove_photos, store
 from pictured import HASHER, feature_pictures, feature_row, pixels, showing
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from imgmatch.catalog import banks as rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
+from imgmatch.catalog.erasing import Erased, remove_erased
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.orphans import remove_orphans
 
@@ -134,8 +135,8 @@ def test_a_picture_stays_known_when_its_photo_is_erased_without_a_word_of_where_
 ) -> None:
     with catalog.write() as session:
         add(session, "p2", "p3", "p4")
-        rows.forget_bank_origins(session, account="b", photo_id=None)
-        rows.forget_bank_origins(session, account=None, photo_id="p3")
+        rows.forget_bank_origins(session, account="b")
+        rows.forget_bank_origins(session, photo_ids=["p3", "nobody's"])
         found = {picture.pixels: picture for picture in rows.read_banks(session)}
     origins = {key: (picture.label, picture.photo_id, picture.account) for key, picture in found.items()}
     assert origins == {
@@ -143,6 +144,18 @@ def test_a_picture_stays_known_when_its_photo_is_erased_without_a_word_of_where_
         pixels("y"): ("erased", None, None),
         pixels("bare"): ("d/4.jpg", "p4", "d"),
     }
+
+
+def test_the_banks_are_gone_through_once_for_many_photos_that_are_erased(catalog: SqliteCatalog) -> None:
+    store(catalog, [photo(number, "a", picture=number) for number in range(100, 300)])
+    said: list[str] = []
+    with catalog.write() as session:
+        add(session, "p100", "p299")
+        event.listen(session.sql, "before_cursor_execute", lambda *given: said.append(given[2]))
+        assert remove_erased(session, Erased(account="a")) == 201
+        origins = [(picture.label, picture.photo_id) for picture in rows.read_banks(session)]
+    assert origins == [("erased", None)] * 2
+    assert len([one for one in said if one.startswith("UPDATE bank_pictures")]) == 2
 
 
 def test_more_photos_than_a_statement_takes_enter_and_leave_a_list(catalog: SqliteCatalog) -> None:

@@ -14,8 +14,10 @@ import photos
 import pytest
 from terminal import can_drop_rights, imgmatch
 
+from imgmatch.catalog.lookups import every_photo_id
 from imgmatch.cli.main import run
 from imgmatch.formats.reported import PAGE_DATA
+from imgmatch.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,3 +228,20 @@ def test_what_was_found_where_is_said_in_words_and_the_erasure_is_not_finished(w
     (world.home / "index" / "left.tmp").unlink()
     assert world.erase("--photo-id", "a/1")["finished"]
     assert world.err == ""
+
+
+def test_where_somebody_reads_an_older_state_that_is_given_as_the_cause(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgmatch.catalog.sqlite._READERS_GONE", 0.6)
+    (world.home / "index" / "notes.tmp").write_text(EVIL)
+    with Index.open(world.home / "index") as reader, reader.parts.catalog.read() as session:
+        assert every_photo_id(session)
+        record = world.erase("--account", EVIL, code=1)
+        assert (record["finished"], record["compacted"]) == (False, False)
+        assert len(record["found"]) > 1
+        mended = [line for line in world.err.splitlines() if "once that is mended" in line]
+        assert [line.split()[0] for line in mended] == ["notes.tmp"]
+        assert "the erasure is not finished: somebody still reads an older state of the catalog" in world.err
+    (world.home / "index" / "notes.tmp").unlink()
+    assert world.erase("--account", EVIL)["finished"] is True

@@ -235,5 +235,6 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "masked_reasons": [9],
             "came_back": 1,
             "finished": False,
+            "compacted": True,
         },
     )
