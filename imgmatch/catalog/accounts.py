@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,13 @@ class _Account:
     def learn(self, photo: NewPhoto, seen_at: int) -> None:
         self.name = photo.name or self.name
         self.first_seen = min(self.first_seen, seen_at)
-        self.attributes = self.attributes | dict(photo.attributes)
+        self.attributes = _merged(self.attributes, dict(photo.attributes))
+
+
+def _merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Both, the new ones winning; the new ones alone where both are too long: each night may bring other names."""
+    both = old | new
+    return both if sum(map(len, (*both, *both.values()))) <= MOST_ATTRIBUTES_CHARS else new
 
 
 def store_accounts(session: Session, photos: Iterable[tuple[NewPhoto, int]]) -> dict[str, int]:
@@ -66,9 +73,8 @@ def _update(session: Session, learned: dict[str, _Account], known: dict[str, tup
     changed = []
     for account, new in learned.items():
         row_id, old = known[account]
-        merged = _Account(
-            new.name or old.name, min(new.first_seen, old.first_seen), {**old.attributes, **new.attributes}
-        )
+        attributes = _merged(old.attributes, new.attributes)
+        merged = _Account(new.name or old.name, min(new.first_seen, old.first_seen), attributes)
         if merged != old:
             changed.append(_values(merged) | {"row": row_id})
     if changed:

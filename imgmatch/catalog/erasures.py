@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 _SEAL_BYTES = 32
 
+_PIECE_BYTES = 4 << 20
+"""A row holds so much of a portion: what a stranger calls his accounts must not make it longer than a row may be."""
+
+_MORE, _LAST = b"+", b"."
+"""What a piece begins with: whether more of its portion follows."""
+
 
 class ErasureStage(StrEnum):
     """What an erasure has left to do."""
@@ -115,9 +121,12 @@ def add_portion(session: Session, begun: BegunErasure, gone: bytes, photos: int)
     """Note what the same transaction removes: what is to be looked for, and how many photos."""
     table, portions = schema.erasures, schema.erasure_portions
     counted = select(func.count()).select_from(portions).where(portions.c.erasure_id == begun.id)
-    number = (session.sql.scalar(counted) or 0) + 1
-    values = {"erasure_id": begun.id, "number": number, "gone": _sealed(begun.seal, number, gone)}
-    session.sql.execute(insert(portions).values(values))
+    first = (session.sql.scalar(counted) or 0) + 1
+    for number, start in enumerate(range(0, max(len(gone), 1), _PIECE_BYTES), first):
+        piece = gone[start : start + _PIECE_BYTES]
+        content = (_LAST if start + _PIECE_BYTES >= len(gone) else _MORE) + piece
+        values = {"erasure_id": begun.id, "number": number, "gone": _sealed(begun.seal, number, content)}
+        session.sql.execute(insert(portions).values(values))
     more = table.c.photos + photos
     session.sql.execute(update(table).where(table.c.id == begun.id).values(photos=more))
 
@@ -126,8 +135,13 @@ def read_portions(session: Session, begun: BegunErasure) -> Iterator[bytes]:
     """What was noted, portion by portion."""
     table = schema.erasure_portions.c
     query = select(table.number, table.gone).where(table.erasure_id == begun.id).order_by(table.number)
+    pieces: list[bytes] = []
     for number, gone in session.sql.execute(query):
-        yield _sealed(begun.seal, number, gone)
+        content = _sealed(begun.seal, number, gone)
+        pieces.append(content[1:])
+        if content[:1] != _MORE:
+            yield b"".join(pieces)
+            pieces = []
 
 
 def note_stage(session: Session, begun: BegunErasure, stage: ErasureStage) -> None:

@@ -63,7 +63,7 @@ def read_texts(session: Session) -> Iterator[tuple[str, bytes]]:
         rows = session.sql.execute(select(*texts).execution_options(yield_per=_READ_AT_ONCE))
         for some in rows.partitions():
             for place, column in enumerate(columns):
-                yield f"{name}.{column}", _BETWEEN.join(row[place] or "" for row in some).encode()
+                yield f"{name}.{column}", _BETWEEN.join(_as_text(row[place]) for row in some).encode()
 
 
 def some_texts(session: Session) -> bytes:
@@ -73,7 +73,14 @@ def some_texts(session: Session) -> bytes:
     attributes = type_coerce(accounts.c.attributes, String)
     query = select(*columns, attributes).join(accounts, accounts.c.id == photos.c.account_id)
     rows = session.sql.execute(query.order_by(photos.c.id).limit(_SAMPLED))
-    return _BETWEEN.join(text or "" for row in rows for text in row).encode()
+    return _BETWEEN.join(_as_text(text) for row in rows for text in row).encode()
+
+
+def _as_text(value: object) -> str:
+    """What a column of text holds, which in a damaged row may be anything."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)
 
 
 def format_texts(session: Session) -> bytes:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from imgmatch import Index
     from imgmatch.model import Erasure
 
-_OLD_PAGES = {"catalog.sqlite3", "catalog.sqlite3-wal"}
-"""Where what was erased may stand while somebody reads an older state."""
+_CATALOG = "catalog."
+"""What the files are called by in which what was erased may stand while somebody reads an older state."""
 
 
 def tell_erasures(index: Index, *, quiet: bool = False) -> None:
@@ -56,7 +56,7 @@ def tell_what_is_left(erasure: Erasure) -> bool:
     for file, kinds in erasure.found.items():
         what = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
         mend = "erase again once that is mended"
-        if not erasure.compacted and file in _OLD_PAGES:
+        if not erasure.compacted and file.startswith(_CATALOG):
             mend = "somebody reads an older state of the catalog, and it can go once nobody does"
         options.note(f"{file} still holds {what} of what was erased; {mend}", quiet=False)
     if not erasure.compacted:

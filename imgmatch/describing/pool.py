@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 16
 """Jobs handed to a worker at once."""
 
-HELD_BYTES = 256 << 20
+HELD_BYTES = 96 << 20
 """While photos that are read ahead as bytes hold so many, no more are read."""
 
 _WATCH_SECONDS = 0.1

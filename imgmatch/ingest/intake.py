@@ -40,7 +40,7 @@ RETRIED = {SkipReason.TIMED_OUT, SkipReason.CRASHED, SkipReason.INTERNAL}
 WORK = "photos"
 """What progress on taking photos in is called; a skipped photo is done with, too."""
 
-HELD_BYTES = 256 << 20
+HELD_BYTES = 96 << 20
 """While so many bytes of fetched photos are with the workers, no more are handed to them."""
 
 _NS_PER_US = 1_000

@@ -16,6 +16,9 @@ from imgmatch.errors import SkipReason
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+MOST_ATTRIBUTES_CHARS = 100_000
+"""Attributes of a line, or of an account, may have so many characters, names and values together."""
+
 LIBRARY_SOURCE = "library"
 """The source that photos added by a program, not by a scan, are filed under."""
 

@@ -175,10 +175,15 @@ def _opened(place: Place) -> BinaryIO:
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:
-    """An archive ends with a block of zeros; ``tarfile`` takes any other block, or none, for the end too."""
+    """An archive ends with two blocks of zeros, or with one and nothing behind it.
+
+    ``tarfile`` takes one alone, any block that is no header, or none, for the end too.
+    """
     file.seek(offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("what follows is no header, and not the end")
+    if any(file.read(tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError("an end in the middle: something follows a single block of zeros")
 
 
 def _member(info: tarfile.TarInfo) -> Member:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 AHEAD_BYTES = 64 << 20
 """While so much has been fetched ahead of its turn, no more is asked for."""
 
+MOST_WAITING = 512
+"""So many photos, those of this machine among them, may wait for one before them that is still on its way."""
+
 Item = TypeVar("Item", bound="PhotoItem")
 
 
@@ -61,9 +64,11 @@ def fetched_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Fetched | Photo
         waiting.append((item, None if file is None else file.fetch()))
         remote += file is not None
         lanes = file.lanes if file is not None else 1
-        while remote > 2 * lanes or (waiting and _held(waiting) > AHEAD_BYTES):
+        full = len(waiting) > MOST_WAITING or (file is not None and _held(waiting) > AHEAD_BYTES)
+        while waiting and (remote > 2 * lanes or full):
             remote -= waiting[0][1] is not None
             yield _landed(waiting.popleft())
+            full = len(waiting) > MOST_WAITING or (file is not None and _held(waiting) > AHEAD_BYTES)
     while waiting:
         yield _landed(waiting.popleft())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from imgmatch.errors import MissingExtraError, PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
+from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
 from imgmatch.rooted import open_regular
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
 from imgmatch.sources.guard import photo_error
@@ -93,6 +94,8 @@ class ManifestSource:
             _bad(f"The name is longer than {MAX_ID_CHARS} characters.")
         if attributes and max(map(len, attributes.values())) > MAX_ATTRIBUTE_CHARS:
             _bad(f"An attribute is longer than {MAX_ATTRIBUTE_CHARS} characters.")
+        if attributes and sum(map(len, (*attributes, *attributes.values()))) > MOST_ATTRIBUTES_CHARS:
+            _bad(f"The attributes are longer than {MOST_ATTRIBUTES_CHARS} characters in all.")
         moment = _moment(seen_at) if seen_at else None
         if self._copy is not None or (":" in photo and is_url(photo)):
             url = self._url(photo)

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
 from imgmatch.catalog.times import from_microseconds
+from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,3 +73,9 @@ def test_names_of_any_script_and_sql_are_only_names(catalog: SqliteCatalog) -> N
     odd = ["'; DROP TABLE accounts; --", "写真", "a\tb", "%", "_", "A", "a", " a"]
     store(catalog, [photo(number, name) for number, name in enumerate(odd)])
     assert [account(catalog, name)["account"] for name in odd] == odd
+
+
+def test_attributes_that_are_too_long_together_are_those_of_the_last_line(catalog: SqliteCatalog) -> None:
+    for number in range(1, 4):
+        store(catalog, [photo(number, attributes={f"column {number}": "x" * (MOST_ATTRIBUTES_CHARS - 20)})])
+    assert list(account(catalog, "a1")["attributes"]) == ["column 3"]

@@ -77,3 +77,16 @@ def test_of_two_erasures_of_old_photos_the_later_moment_counts(
         rows.begin_erasure(session, Erased(before=first), masking=False)
         assert rows.begin_erasure(session, Erased(before=second), masking=False).erased == Erased(before=kept)
         assert [one.erased for one in rows.begun_erasures(session)] == [Erased(before=kept)]
+
+
+def test_a_portion_longer_than_a_row_may_be_comes_back_whole(
+    catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "_PIECE_BYTES", 4)
+    with catalog.write() as session:
+        begun = rows.begin_erasure(session, Erased(account="gone"), masking=False)
+        for portion in (b"much more than four", b"", b"four", b"five!"):
+            rows.add_portion(session, begun, portion, 1)
+        assert list(rows.read_portions(session, begun)) == [b"much more than four", b"", b"four", b"five!"]
+        lengths = session.sql.scalars(select(schema.erasure_portions.c.gone)).all()
+    assert max(map(len, lengths)) == 5

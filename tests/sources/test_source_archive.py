@@ -453,3 +453,23 @@ def test_a_second_scan_of_an_archive_reads_no_photo_and_a_changed_one_only_those
     write(path, {"a/1.jpg": one, "b/1.jpg": one + b"\0"})
     changed = scan(index.parts, [path], prune=True)
     assert (changed.unchanged, changed.updated, changed.removed) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("after", [b"", bytes(512), bytes(10_240)], ids=["nothing", "one more", "padding"])
+def test_a_tar_may_end_with_one_block_of_zeros_or_more(tmp_path: Path, after: bytes) -> None:
+    path = write(tmp_path / "set.tar", {"a/1.jpg": A})
+    whole = path.read_bytes().rstrip(b"\0")
+    path.write_bytes(whole + bytes(-len(whole) % 512) + bytes(512) + after)
+    assert [item.label for item in open_source(path) if isinstance(item, NewPhoto)] == ["a/1.jpg"]
+
+
+def test_a_block_of_zeros_in_the_middle_of_a_tar_is_not_its_end(tmp_path: Path) -> None:
+    """What follows would be taken for gone, and pruned."""
+    path = write(tmp_path / "set.tar", {"a/1.jpg": A, "b/2.jpg": A})
+    data = path.read_bytes()
+    second = data.index(b"b/2.jpg")
+    path.write_bytes(data[:second] + bytes(512) + data[second:])
+    items = iter(open_source(path))
+    assert isinstance(next(items), NewPhoto)
+    with pytest.raises(SourceError, match="an end in the middle"):
+        next(items)
