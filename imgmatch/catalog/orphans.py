@@ -29,9 +29,15 @@ def remove_orphans(session: Session, at_once: int = AT_ONCE) -> dict[str, int]:
     """
     noted = schema.orphans.c
     rows: dict[str, list[int]] = {table: [] for table in _uses()}
-    for kind, row in session.sql.execute(select(noted.kind, noted.row).limit(at_once)):
-        rows[kind].append(row)
-    return {kind: sum(_drop(session, kind, chunk) for chunk in chunks(rows[kind])) for kind in rows}
+    found = session.sql.execute(select(noted.kind, noted.row).limit(at_once)).all()
+    for kind, row in found:
+        if kind in rows:
+            rows[kind].append(row)
+    gone = {kind: sum(_drop(session, kind, chunk) for chunk in chunks(rows[kind])) for kind in rows}
+    forgotten = sum(_forget(session, kind, chunk) for kind in rows for chunk in chunks(rows[kind]))
+    if found and not forgotten:  # all that is left is damaged, and would be looked at for ever
+        session.sql.execute(delete(schema.orphans))
+    return gone
 
 
 def has_orphans(session: Session) -> bool:
@@ -51,8 +57,11 @@ def _uses() -> dict[str, tuple[ColumnElement[bool], ...]]:
 
 
 def _drop(session: Session, kind: str, rows: list[int]) -> int:
-    table, noted = schema.metadata.tables[kind], schema.orphans
+    table = schema.metadata.tables[kind]
     unused = (~exists().where(use) for use in _uses()[kind])
-    gone = session.sql.execute(delete(table).where(table.c.id.in_(rows), *unused)).rowcount
-    session.sql.execute(delete(noted).where(noted.c.kind == kind, noted.c.row.in_(rows)))
-    return gone
+    return session.sql.execute(delete(table).where(table.c.id.in_(rows), *unused)).rowcount
+
+
+def _forget(session: Session, kind: str, rows: list[int]) -> int:
+    noted = schema.orphans
+    return session.sql.execute(delete(noted).where(noted.c.kind == kind, noted.c.row.in_(rows))).rowcount

@@ -67,9 +67,12 @@ def _peak(pid: int) -> float:
 
 
 def _children(pid: int) -> list[int]:
+    """Of all its threads: workers are children of the thread that started them."""
+    found: list[int] = []
     with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    return []
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (thread / "children").read_text(encoding="ascii").split()]
+    return found
 
 
 def command(*arguments: str, cwd: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from filled import photo, store
 from sqlalchemy import func, select
 
 from imgmatch.catalog import migrations, schema
+from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.sqlite_files import FILE, OWN_FILES
 from imgmatch.errors import IndexDamagedError, NotAnIndexError
@@ -246,3 +247,12 @@ def test_a_catalog_whose_tables_are_in_its_log_alone_is_known_without_a_lock_bei
         store(first, [photo(1)])
         with first.read() as session:
             assert session.sql.scalar(select(func.count()).select_from(schema.photos)) == 1
+
+
+@pytest.mark.parametrize("damage", ["kind = 'nobody'", "row = 'text'", "kind = x'00', row = 1.5"])
+def test_damaged_notes_of_orphans_are_not_looked_at_for_ever(folder: Path, damage: str) -> None:
+    change(folder, "INSERT INTO orphans (kind, row) VALUES ('accounts', 7)", f"UPDATE orphans SET {damage}")
+    with closing(SqliteCatalog(folder)) as catalog, catalog.write() as session:
+        for _ in range(3):
+            remove_orphans(session)
+        assert not has_orphans(session)
