@@ -222,7 +222,7 @@ def outcome(read: Callable[[], bytes]) -> bytes | type[Exception]:
 
 
 @posix
-@settings(max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(ENTRIES, QUERIES)
 def test_no_tree_of_links_leads_out_and_what_is_inside_is_read(
     entries: list[tuple[str, str | None]], query: str

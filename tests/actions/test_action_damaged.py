@@ -73,7 +73,10 @@ def go_through(world: Path, copy: Path) -> list[str]:
 
 @pytest.mark.slow
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    derandomize=True,
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(place=st.sampled_from(columns()), value=VALUES, rows=st.sampled_from(["all", "first", "last"]))
 def test_whatever_a_column_holds_no_verb_fails_but_with_an_error_of_ours(
@@ -173,7 +176,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(FIELDS), value=JSON)
 def test_whatever_a_header_says_no_verb_fails_but_with_an_error_of_ours(
     world: Path, tmp_path: Path, field: tuple[str, ...], value: object
@@ -210,7 +213,7 @@ def engine_files(draw: st.DrawFn) -> dict[str, NDArray[Any]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.sampled_from(["snapshot", "features"]), arrays=engine_files(), cut=st.integers(0, 400))
 def test_whatever_an_engine_file_holds_no_verb_fails_but_with_an_error_of_ours(
     world: Path, tmp_path: Path, which: str, arrays: dict[str, NDArray[Any]], cut: int
