@@ -103,7 +103,7 @@ def gather(
         if not graph.free[node]:
             continue
         # Taking nodes or edges away only ever worsens a rank, so a rank that still holds is the best of all.
-        if graph.rank(node) == rank and graph.look_into(node, hold):
+        if graph.rank(node) == rank and graph.look_into(rank, hold):
             stars.append((node, graph.take(node, cannot_link)))
         else:
             heapq.heappush(waiting, graph.rank(node))
@@ -144,13 +144,17 @@ class _Graph:
         weight = self._weights[self._others[ends]].sum() + self._weights[node]
         return -int(weight), int(self._costs[ends].sum()), node
 
-    def look_into(self, node: int, hold: Callable[[int, Sequence[int]], Sequence[bool]]) -> bool:
-        """Look into the loose edges to its free neighbours; whether at least half of its neighbourhood is left."""
+    def look_into(self, rank: _Rank, hold: Callable[[int, Sequence[int]], Sequence[bool]]) -> bool:
+        """Look into the loose edges of the node of this rank to its free neighbours.
+
+        Returns:
+            whether at least half of its neighbourhood is left.
+        """
+        node = rank[-1]
         ends = self._free_ends(node)
         ends = ends[self._unasked[self._edge[ends]]]
         if not len(ends):
             return True
-        before = -self.rank(node)[0]
         for some in _growing(ends[np.lexsort((self._others[ends], self._costs[ends]))]):
             still = some[self._there[self._edge[some]]]
             others = self._others[still]
@@ -162,7 +166,7 @@ class _Graph:
             self._held[node] += int(held.sum())
             self._refused[node] += int((~held).sum())
             self._give_up([node, *others[~held].tolist()])
-        return 2 * -self.rank(node)[0] >= before
+        return 2 * self.rank(node)[0] <= rank[0]
 
     def _give_up(self, nodes: Sequence[int]) -> None:
         """Take away the edges nobody has looked into of nodes of which too many were refused."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError
 from imgmatch.model import SkipReason
-from imgmatch.rooted import open_to_read
+from imgmatch.rooted import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,17 +30,13 @@ def read_photo(path: Path, limits: Limits, root: Path | None = None) -> bytes:
         PhotoError: it is missing, not a regular file, not readable, empty, too large, or not beneath the root.
     """
     try:
-        descriptor = open_to_read(path, root)
+        file = open_regular(path, root)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError(SkipReason.MISSING, "there is no such file") from None
     except (OSError, ValueError) as error:
         raise PhotoError(SkipReason.UNREADABLE, _why(error)) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)  # fdopen refuses folders in its own words
-        raise PhotoError(SkipReason.UNREADABLE, "it is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        check_size(status.st_size, limits)
+    with file:
+        check_size(os.fstat(file.fileno()).st_size, limits)
         try:
             return file.read(limits.file_bytes + 1)
         except OSError as error:
