@@ -320,6 +320,7 @@ class Index:
         *,
         root: Path | None = None,
         prune: bool = False,
+        prune_all: bool = False,
         since: datetime | None = None,
         progress: Progress = SILENT,
         count_ahead: bool = False,
@@ -333,7 +334,11 @@ class Index:
             sources: folders, manifests, archives and photos, by path or URL, or opened with
                 :func:`imgmatch.open_sources`.
             root: refuse photos outside this folder.
-            prune: remove photos of these sources that are gone from them.
+            prune: remove photos of these sources that are gone from them. Photos stay that may lie where a source could
+                not be read; and all stay, which is told of as a skipped item, where more are gone than a tenth of those
+                that came from the source (and than ten), all of them, or where lines of a manifest that cannot be read
+                may have named them.
+            prune_all: remove them then, too; only what may lie in a part that could not be read stays.
             since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
                 there are removed.
             progress: hears how many photos are done with, those passed over too, and of every skipped one.
@@ -350,7 +355,14 @@ class Index:
 
         self._finish_first()
         return scan(
-            self._parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
+            self._parts,
+            sources,
+            root=root,
+            prune=prune,
+            prune_all=prune_all,
+            since=since,
+            progress=progress,
+            count_ahead=count_ahead,
         )
 
     def rings(

@@ -8,9 +8,11 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.scans import SCAN
+from imgmatch.catalog.times import to_microseconds
 from imgmatch.errors import SourceError
 from imgmatch.ingest.adding import add
 from imgmatch.ingest.intake import WORK
+from imgmatch.ingest.pruning import Caution
 from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult, Skipped, SkipReason
 from imgmatch.progress import SILENT, ItemCount
@@ -38,6 +40,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     *,
     root: Path | None = None,
     prune: bool = False,
+    prune_all: bool = False,
     progress: Progress = SILENT,
     count_ahead: bool = False,
     remote: Remote | None = None,
@@ -51,7 +54,8 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
         parts: of the index they are added to.
         sources: folders, manifests, archives or single photos, by path or URL, or opened already.
         root: refuse photos outside this folder.
-        prune: remove photos of these sources that are gone from them.
+        prune: remove photos of these sources that are gone from them, if those are not far more than go in a night.
+        prune_all: remove them however many they are; only what may lie where the source could not be read stays.
         progress: hears how many photos are done with, those passed over too, and of every skipped one.
         count_ahead: count all photos beside the work, so that ``progress`` hears of how many, once that is known.
         remote: the connections for URLs; ``None`` makes some for this scan.
@@ -72,11 +76,17 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
+        prune, caution = (
+            prune or prune_all,
+            None if prune_all else Caution(None if since is None else to_microseconds(since)),
+        )
         results, broken = [], []
         for source in opened:
-            photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
-            taken = _Taken(source.key, photos)
-            results.append(add(parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole))
+            taken = _Taken(source.key, kept(guarded(source), since, lambda: count.add(WORK)))
+            done = add(
+                parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole, caution=caution
+            )
+            results.append(done)
             broken += [] if taken.error is None else [taken.error]
             count.end_part(WORK)
     return _sum(results, broken)
@@ -133,18 +143,6 @@ class _Taken:
     def is_whole(self) -> bool:
         """Whether these were all photos of the source: a line on which imgmatch stumbled may name one more."""
         return self.error is None and not self._surprised
-
-
-def _not_empty(source: Source, *, prune: bool) -> Iterator[NewPhoto | Skipped]:
-    """Refuse to prune by an empty source: a disk that is not mounted looks like one."""
-    photos = 0
-    for item in guarded(source):
-        photos += isinstance(item, NewPhoto)
-        yield item
-    if prune and not photos:
-        raise SourceError(
-            f"{shown_url(source.key)} has no photos; pruning by it would remove everything that came from it"
-        )
 
 
 def _sum(results: Sequence[ScanResult], broken: Sequence[SourceError]) -> ScanResult:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, delete, insert, select, type_coerce, update
+from sqlalchemy import String, bindparam, delete, func, insert, select, type_coerce, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
-from imgmatch.catalog.chunks import chunks, remove_part
+from imgmatch.catalog.chunks import chunks, remove_part, spares_none
 from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.rows import FileState, KnownPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from imgmatch.catalog.chunks import Spares
     from imgmatch.catalog.rows import PhotoRecord, ScanKey
     from imgmatch.catalog.session import Session
     from imgmatch.model import NewPhoto
+
+_READ_AT_ONCE = 5_000
 
 
 def known_photos(session: Session, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
@@ -150,13 +153,43 @@ def mark_line_seen(session: Session, scan: ScanKey, photo_ids: Sequence[str]) ->
         session.sql.execute(update(table).where(mine).values(scan_id=scan.scan_id))
 
 
-def prune_photos(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
-    """Remove photos of this source that the scan has not seen, so many at the most of those after a row id.
+def prune_photos(
+    session: Session,
+    scan: ScanKey,
+    after: int,
+    at_once: int,
+    spares: Spares = spares_none,
+    before: int | None = None,
+) -> list[int]:
+    """Remove photos of this source that the scan has not met, so many at the most of those after a row id.
+
+    Args:
+        session: one that may write.
+        scan: the scan.
+        after: see above.
+        at_once: likewise.
+        spares: whether a photo of such a label stays.
+        before: if given, only those first seen before this moment, in microseconds since 1970, UTC.
 
     Returns:
         the row ids of those that were removed, rising: the next part begins after the last one, so that no photo that
         stays is looked at twice.
     """
     table = schema.photos
-    gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
-    return remove_part(session, table, gone, after, at_once)
+    gone = select(table.c.id, table.c.label).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
+    gone = gone if before is None else gone.where(table.c.seen_at < before)
+    return remove_part(session, table, gone, after, at_once, spares)
+
+
+def unmet_photos(session: Session, scan: ScanKey) -> Iterator[tuple[str, int]]:
+    """Label and ``seen_at`` (microseconds since 1970, UTC) of each photo of this source that the scan has not met."""
+    table = schema.photos.c
+    query = select(table.label, table.seen_at).where(table.source_id == scan.source_id, table.scan_id != scan.scan_id)
+    yield from session.sql.execute(query.execution_options(yield_per=_READ_AT_ONCE))
+
+
+def count_photos(session: Session, source_id: int) -> int:
+    """How many photos came from a source."""
+    table = schema.photos
+    counted = select(func.count()).select_from(table).where(table.c.source_id == source_id)
+    return session.sql.scalar(counted) or 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, literal, select, update
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import chunks, remove_part
+from imgmatch.catalog.chunks import chunks, remove_part, spares_none
 from imgmatch.catalog.leases import drop_dead_leases
 from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
 from imgmatch.catalog.times import now
@@ -15,6 +15,7 @@ from imgmatch.catalog.times import now
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from imgmatch.catalog.chunks import Spares
     from imgmatch.catalog.rows import SkipRecord
     from imgmatch.catalog.session import Session
 
@@ -22,6 +23,9 @@ _READ_AT_ONCE = 5_000
 
 SCAN = "scan:"
 """What the name of a lease begins with, before the key of the source that is scanned."""
+
+UNREAD = "unread"
+"""What a scan that has pruned counts lines by that could not be read, and that may have named any photo."""
 
 DUPLICATE_DETAIL = "the photo_id stands for an earlier photo of this scan"
 """What is kept of a duplicate, whatever is told: it does not name the photo it repeats, which may be erased."""
@@ -51,11 +55,30 @@ def finish_scan(session: Session, scan: ScanKey, counts: Mapping[str, int]) -> N
     session.sql.execute(delete(table).where(undone))
 
 
-def prune_skips(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
+def unread_lines(session: Session, scan: ScanKey) -> int:
+    """How many lines of the source could not be read, of which photo is not known, when it was last pruned by."""
+    table = schema.scans.c
+    query = select(table.counts).where(table.source_id == scan.source_id, table.id < scan.scan_id)
+    for counts in session.sql.scalars(query.order_by(table.id.desc())):
+        if counts is not None and UNREAD in counts:
+            return int(counts[UNREAD])
+    return 0
+
+
+def prune_skips(session: Session, scan: ScanKey, after: int, at_once: int, spares: Spares = spares_none) -> list[int]:
     """Forget what was skipped in earlier scans of this source but not in this one; see :func:`photos.prune_photos`."""
     table = schema.skipped
-    gone = select(table.c.id).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
-    return remove_part(session, table, gone, after, at_once)
+    gone = select(table.c.id, table.c.label).where(table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id)
+    return remove_part(session, table, gone, after, at_once, spares)
+
+
+def prune_lines(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
+    """Forget of those only lines that name no photo: this scan has named them anew; likewise."""
+    table = schema.skipped
+    gone = select(table.c.id, table.c.label).where(
+        table.c.source_id == scan.source_id, table.c.scan_id != scan.scan_id, table.c.photo_id.is_(None)
+    )
+    return remove_part(session, table, gone, after, at_once, spares_none)
 
 
 def prune_broken_skips(session: Session, scan: ScanKey, after: int, at_once: int) -> list[int]:
@@ -67,10 +90,10 @@ def prune_broken_skips(session: Session, scan: ScanKey, after: int, at_once: int
     broken = select(scans.id).where(
         scans.source_id == scan.source_id, scans.id < scan.scan_id, scans.finished_at.is_(None)
     )
-    gone = select(table.c.id).where(
+    gone = select(table.c.id, table.c.label).where(
         table.c.source_id == scan.source_id, table.c.photo_id.is_(None), table.c.scan_id.in_(broken)
     )
-    return remove_part(session, table, gone, after, at_once)
+    return remove_part(session, table, gone, after, at_once, spares_none)
 
 
 def known_skips(session: Session, scan: ScanKey, photo_ids: Collection[str]) -> dict[str, KnownSkip]:

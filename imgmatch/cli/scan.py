@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--no-thumbnails", is_flag=True, help="Keep no small picture of photos; crops are then found less surely."
 )
-@click.option("--prune", is_flag=True, help="Remove photos that are gone from their source.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove photos that are gone from their source, if no more than a tenth of its photos is.",
+)
+@click.option("--prune-all", is_flag=True, help="Remove them however many they are.")
 @click.option("--skipped", "skipped_file", type=options.NewFile(), help="List skipped photos here, as CSV.")
 @click.option(
     "--keep-days",
@@ -56,6 +61,7 @@ def scan(
     depth: str,
     no_thumbnails: bool,
     prune: bool,
+    prune_all: bool,
     skipped_file: TextIO | None,
     keep_days: float | None,
     root: Path | None,
@@ -90,7 +96,14 @@ def scan(
         )
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
             tell_erasures(index, quiet=quiet)
-            result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
+            result = index.scan(
+                opened,
+                prune=prune,
+                prune_all=prune_all,
+                since=since,
+                progress=progress,
+                count_ahead=is_shown(quiet=quiet),
+            )
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
     shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)

@@ -79,8 +79,11 @@ def check_rows(result: CheckResult) -> list[Record]:
 
 def scan_record(result: ScanResult) -> Record:
     """What a scan did."""
-    return {**asdict(result), "seconds": round(result.seconds, 3)} | {
-        "photos_per_second": round(result.photos_per_second, 1)
+    counts = asdict(result)
+    del counts["seconds"]
+    return counts | {
+        "seconds": round(result.seconds, 3),
+        "photos_per_second": round(result.photos_per_second, 1),
     }
 
 

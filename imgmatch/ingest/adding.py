@@ -5,27 +5,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.scans import SCAN
 from imgmatch.engines.publishing import publish
 from imgmatch.ingest.intake import Intake
-from imgmatch.model import ScanResult
+from imgmatch.ingest.pruning import Pruned, Unread, forget_lines, forget_skips, prune_photos
+from imgmatch.model import ScanResult, Skipped, SkipReason
 from imgmatch.progress import SILENT
+from imgmatch.sources.base import shown
+from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from imgmatch.catalog.base import Catalog
-    from imgmatch.catalog.leases import Lease
-    from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import NewPhoto, Skipped
+    from imgmatch.ingest.pruning import Caution
+    from imgmatch.model import NewPhoto
     from imgmatch.progress import Progress
-
-_REMOVED_AT_ONCE = 1_000
-"""Rows removed in one transaction."""
 
 
 def add(
@@ -36,6 +34,7 @@ def add(
     prune: bool = False,
     progress: Progress = SILENT,
     whole: Callable[[], bool] = lambda: True,
+    caution: Caution | None = None,
 ) -> ScanResult:
     """Add photos, replace changed ones, and leave unchanged ones alone.
 
@@ -46,37 +45,42 @@ def add(
         parts: of the index.
         photos: photos, and lines a source could not use (they are filed with the skipped ones).
         source: the key of what the photos are filed under.
-        prune: afterwards, remove photos filed under ``source`` that were not among ``photos``.
+        prune: afterwards, remove photos filed under ``source`` that were not among ``photos``, but for those that may
+            be in the ``part`` of a skipped one.
         progress: hears how many photos are done with, and of every skipped one.
         whole: asked when all of ``photos`` are taken in: whether those were all there are. If not, nothing is removed,
             and nothing that was skipped in the last whole scan is forgotten; the scan counts as broken off.
+        caution: when not to prune; without it all others are removed.
 
     Raises:
         IndexLockedError: somebody else adds photos under this source.
         IndexUnusableError: it cannot be written.
     """
     started = time.perf_counter()
-    catalog = parts.catalog
+    catalog, unread = parts.catalog, Unread()
     with catalog.lease(f"{SCAN}{source}") as lease:
         with catalog.write(lease) as session:
             scan = scan_rows.begin_scan(session, source)
         intake = Intake(parts, scan, progress, lease)
-        intake.run(photos)
+        intake.run(unread.noting(photos))
         counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
-        removed = 0
-        complete = whole()
-        if prune and complete:
-            removed = _in_parts(
-                catalog, lease, lambda session, after: photo_rows.prune_photos(session, scan, after, _REMOVED_AT_ONCE)
-            )
-        forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
-        _in_parts(catalog, lease, lambda session, after: forget(session, scan, after, _REMOVED_AT_ONCE))
+        complete, pruned = whole(), Pruned()
+        if complete and prune:
+            pruned = prune_photos(catalog, lease, scan, unread, caution)
+        if complete:
+            forget_skips(catalog, lease, scan, unread, all_met=bool(intake.counts) and not pruned.refused)
+        else:
+            forget_lines(catalog, lease, scan)
         clear_orphans(catalog)
         if complete:
             with catalog.write(lease) as session:
-                scan_rows.finish_scan(session, scan, counted | {"removed": removed})
+                scan_rows.finish_scan(session, scan, counted | pruned.counts())
         publish(parts)
-    return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
+    if pruned.refused:
+        counted["skipped"] += 1
+        progress.skipped(Skipped(shown(shown_url(source)), SkipReason.REFUSED, pruned.refused))
+    seconds = time.perf_counter() - started
+    return ScanResult(removed=pruned.removed, kept=pruned.kept, seconds=seconds, **counted)
 
 
 def clear_orphans(catalog: Catalog) -> None:
@@ -87,15 +91,3 @@ def clear_orphans(catalog: Catalog) -> None:
         with catalog.write() as session:
             remove_orphans(session)
             left = has_orphans(session)
-
-
-def _in_parts(catalog: Catalog, lease: Lease, remove: Callable[[Session, int], list[int]]) -> int:
-    """Remove, a part in each transaction, until nothing is left; returns how many rows that were."""
-    total = last = 0
-    while True:
-        with catalog.write(lease) as session:
-            removed = remove(session, last)
-        total += len(removed)
-        if len(removed) < _REMOVED_AT_ONCE:
-            return total
-        last = removed[-1]

@@ -9,7 +9,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a scan did, in photos."""
+    """What a scan did, in photos.
+
+    Attributes:
+        added: photos that are new.
+        updated: photos whose bytes have changed.
+        unchanged: photos that are as they were.
+        removed: photos that are gone from their source, and were removed.
+        skipped: photos and lines that could not be used, and sources that could not be read or pruned.
+        seconds: of wall time.
+        kept: photos that were not met and that pruning left: what may hold them could not be read, or there were too
+            many of them.
+    """
 
     added: int
     updated: int
@@ -17,6 +28,7 @@ class ScanResult:
     removed: int
     skipped: int
     seconds: float
+    kept: int = 0
 
     @property
     def photos_per_second(self) -> float:

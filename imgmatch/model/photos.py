@@ -126,13 +126,24 @@ def derived_photo_id(account: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo or manifest line that was not used, and why."""
+    """A photo or manifest line that was not used, and why.
+
+    Attributes:
+        photo: what it is, as people are shown it.
+        reason: why, in a word or two.
+        detail: one sentence for a person.
+        account: whose it is, if that is known.
+        line: line of the manifest it came from, counted from 1.
+        part: what of the source was not seen by it: the label of a photo, or of a folder with all below it; empty where
+            that cannot be named. Pruning removes no photo that may be in there. ``None`` if nothing remained unseen.
+    """
 
     photo: str
     reason: SkipReason
     detail: str
     account: str | None = None
     line: int | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,17 @@ class BucketSource:
         self._store = store
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
-        yield from self._below("", self._listing(""), 0)
+        try:
+            entries = result_of(self._listing(""))
+        except PhotoError as error:
+            raise SourceError(f"{shown(self.key)} cannot be listed: {error.detail}") from error
+        yield from self._below("", entries, 0)
 
     def _listing(self, label: str) -> Future[list[Entry]]:
         return self._remote.start(partial(self._store.entries, self.key + label))
 
-    def _below(self, label: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
-        entries = [entry for entry in self._listed(label, listing) if is_wanted(entry.name, folder=entry.folder)]
+    def _below(self, label: str, listed: list[Entry], depth: int) -> Iterator[NewPhoto | Skipped]:
+        entries = [entry for entry in listed if is_wanted(entry.name, folder=entry.folder)]
         # Folders are listed ahead of their turn, or every account would wait for an answer of its own.
         folders = (entry.name for entry in entries if entry.folder)
         ahead: deque[Future[list[Entry]]] = deque()
@@ -62,28 +66,18 @@ class BucketSource:
                 item: NewPhoto | Skipped = self._photo(name, entry)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this photo
                 problem = photo_error(error, self.key + name)
-                item = Skipped(shown(name), problem.reason, problem.detail)
+                item = Skipped(shown(name), problem.reason, problem.detail, part=name)
             yield item
 
     def _folder(self, name: str, listing: Future[list[Entry]], depth: int) -> Iterator[NewPhoto | Skipped]:
         try:
             account_of(name, folder=True)
             _check_depth(depth)
+            entries = result_of(listing)
         except PhotoError as error:
-            yield Skipped(shown(name), error.reason, error.detail)
+            yield Skipped(shown(name), error.reason, error.detail, part=name)
             return
-        yield from self._below(name + "/", listing, depth)
-
-    def _listed(self, label: str, listing: Future[list[Entry]]) -> list[Entry]:
-        """The entries of a folder.
-
-        Raises:
-            SourceError: it cannot be listed. Going on would be taken for its photos being gone.
-        """
-        try:
-            return result_of(listing)
-        except PhotoError as error:
-            raise SourceError(f"{shown(self.key + label)} cannot be listed: {error.detail}") from error
+        yield from self._below(name + "/", entries, depth)
 
     def _photo(self, label: str, entry: Entry) -> NewPhoto:
         account = account_of(label, folder=False)

@@ -162,10 +162,10 @@ def account_of(label: str, *, folder: bool) -> str:
 
 
 def _skipped(label: str, error: PhotoError) -> Skipped:
-    return Skipped(shown(label), error.reason, error.detail)
+    return Skipped(shown(label), error.reason, error.detail, part=label)
 
 
 def _unreadable(label: str, error: OSError) -> Skipped:
     if isinstance(error, FileNotFoundError):
-        return Skipped(shown(label), SkipReason.MISSING, "It is gone, or a link that leads nowhere.")
-    return Skipped(shown(label), SkipReason.UNREADABLE, f"It cannot be read: {error.strerror or error}")
+        return Skipped(shown(label), SkipReason.MISSING, "It is gone, or a link that leads nowhere.", part=label)
+    return Skipped(shown(label), SkipReason.UNREADABLE, f"It cannot be read: {error.strerror or error}", part=label)

@@ -123,7 +123,8 @@ class ManifestSource:
 
 def _skipped(row: Row, error: PhotoError) -> Skipped:
     account = None if account_problem(row.account) else row.account
-    return Skipped(shown(shown_url(row.photo)), error.reason, error.detail, account=account, line=row.line)
+    label = shown_url(row.photo)
+    return Skipped(shown(label), error.reason, error.detail, account=account, line=row.line, part=label)
 
 
 def _bad(detail: str) -> NoReturn:

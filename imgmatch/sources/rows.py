@@ -52,7 +52,7 @@ def bad_line(name: str, line: int, detail: str) -> Skipped:
         line: counted from 1.
         detail: one sentence for a person.
     """
-    return Skipped(f"{shown(name)}:{line}", SkipReason.BAD_LINE, detail, line=line)
+    return Skipped(f"{shown(name)}:{line}", SkipReason.BAD_LINE, detail, line=line, part="")
 
 
 def is_storable(text: str) -> bool:

@@ -173,14 +173,16 @@ def test_a_line_on_which_imgmatch_stumbled_prunes_nothing(index: Index, folder: 
 def test_where_no_source_gave_a_photo_that_could_be_used_the_scan_fails_with_all_reasons(
     index: Index, folder: Path
 ) -> None:
-    broken = [Stumbling(folder, error=SourceError("one is cut off")), Stumbling(folder / "other")]
-    with pytest.raises(SourceError, match=r"one is cut off; .*other has no photos; pruning by it would remove"):
+    broken = [Stumbling(folder / name, error=SourceError(f"{name} is cut off")) for name in ("one", "two")]
+    with pytest.raises(SourceError, match=r"one is cut off; two is cut off"):
         scan(index.parts, broken, prune=True)
 
 
 def test_pruning_by_an_empty_source_is_refused_and_the_others_are_pruned(index: Index, folder: Path) -> None:
-    scan(index.parts, [Stumbling(folder, "x1.jpg", "y2.jpg")])
+    scan(index.parts, [Stumbling(folder, "x1.jpg", "y2.jpg"), folder / "other"])
+    (folder / "other" / "good" / "1.jpg").unlink()
     heard = Heard()
-    result = scan(index.parts, [Stumbling(folder, "x1.jpg"), Stumbling(folder / "other")], prune=True, progress=heard)
-    assert (result.removed, result.skipped) == (1, 1)
+    result = scan(index.parts, [Stumbling(folder, "x1.jpg"), folder / "other"], prune=True, progress=heard)
+    assert (result.removed, result.skipped, result.kept) == (1, 1, 1)
+    assert heard.skips[0].photo == str(folder / "other")
     assert "pruning by it would remove everything" in heard.skips[0].detail

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 
 from imgmatch.actions.scan import scan
 from imgmatch.catalog import schema
-from imgmatch.errors import SourceError
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
 from imgmatch.ingest.intake import BATCH
@@ -22,6 +21,8 @@ from imgmatch.model import Depth, NewPhoto, ScanResult, Skipped, SkipReason, Sta
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from imgmatch.sources import Source
 
 SMALL = (96, 120)
 
@@ -45,10 +46,18 @@ class Place:
         path.write_text("\n".join((columns, *lines, "")), encoding="utf-8")
         return path
 
-    def scan(self, source: Path | None = None, *, prune: bool = False) -> ScanResult:
+    def scan(
+        self,
+        source: Path | Source | None = None,
+        *,
+        prune: bool = False,
+        prune_all: bool = False,
+        since: datetime | None = None,
+    ) -> ScanResult:
         heard = Heard()
         self.skipped = heard.skips
-        return scan(self.index.parts, [source or self.folder], prune=prune, progress=heard)
+        sources = [source or self.folder]
+        return scan(self.index.parts, sources, prune=prune, prune_all=prune_all, since=since, progress=heard)
 
     def accounts_with(self, seed: int) -> set[str]:
         result = self.index.check(photos.jpeg(photos.picture(seed, SMALL)))
@@ -75,7 +84,7 @@ def place(opened: Index, tmp_path: Path) -> Iterator[Place]:
 
 def counts(result: ScanResult) -> dict[str, int]:
     """What is not nothing."""
-    names = ("added", "updated", "unchanged", "removed", "skipped")
+    names = ("added", "updated", "unchanged", "removed", "skipped", "kept")
     return {name: getattr(result, name) for name in names if getattr(result, name)}
 
 
@@ -270,13 +279,107 @@ def test_pruning_removes_only_what_came_from_that_source(place: Place, tmp_path:
 
 
 def test_pruning_by_an_empty_source_is_refused_and_removes_nothing(place: Place) -> None:
+    place.photo("a/1.jpg", 1).unlink()
+    assert counts(place.scan(prune=True)) == {}  # nothing came from it before
     path = place.photo("a/1.jpg", 1)
     place.scan()
-    path.rename(path.with_name(".hidden"))
-    with pytest.raises(SourceError, match="pruning by it would remove everything"):
-        place.scan(prune=True)
+    path.unlink()
+    assert counts(place.scan(prune=True)) == {"skipped": 1, "kept": 1}
+    assert "it has no photos; pruning by it would remove everything" in place.skipped[0].detail
     assert len(place.index) == 1
-    assert counts(place.scan()) == {}
+    assert counts(place.scan(prune_all=True)) == {"removed": 1}
+
+
+def test_more_than_a_tenth_of_a_source_is_pruned_only_when_that_is_asked_for(place: Place) -> None:
+    """Up to ten photos go whatever their share; an unwanted one goes in any case."""
+    data = photos.jpeg(photos.picture(1, (40, 40)))
+    lines = [f"a{number},{number}.jpg,{2000 if number == 99 else 2020}-01-01" for number in range(100)]
+    for number in range(100):
+        (place.folder / f"{number}.jpg").write_bytes(data)
+    columns = "account,photo,seen_at"
+    place.scan(place.manifest(*lines, columns=columns))
+    assert counts(place.scan(place.manifest(*lines[10:], columns=columns), prune=True)) == {
+        "unchanged": 90,
+        "removed": 10,
+    }
+    fewer = place.manifest(*lines[21:99], columns=columns)
+    assert counts(place.scan(fewer, prune=True)) == {"unchanged": 78, "skipped": 1, "kept": 12}
+    assert "12 of 90 photos are not in it any more, more than a tenth" in place.skipped[0].detail
+    since = datetime(2010, 1, 1, tzinfo=UTC)
+    assert counts(place.scan(fewer, prune=True, since=since)) == {
+        "unchanged": 78,
+        "skipped": 1,
+        "kept": 11,
+        "removed": 1,
+    }
+    assert counts(place.scan(fewer, prune_all=True)) == {"unchanged": 78, "removed": 11}
+
+
+def test_lines_that_cannot_be_read_may_name_any_photo_until_that_is_settled(place: Place) -> None:
+    """Lines that were as bad when nothing was missing hide no photo."""
+    for number in range(4):
+        place.photo(f"{number}.jpg", number)
+    lines = ["a,0.jpg", "b,1.jpg", "c,2.jpg", "d,3.jpg"]
+    place.scan(place.manifest(*lines, "odd"), prune=True)
+    assert counts(place.scan(place.manifest(*lines[:3], "odd"), prune=True)) == {
+        "unchanged": 3,
+        "skipped": 1,
+        "removed": 1,
+    }
+    garbled = place.manifest(*lines[:2], "odd", "cut off")
+    assert counts(place.scan(garbled, prune=True)) == {"unchanged": 2, "skipped": 3, "kept": 1}
+    assert counts(place.scan(garbled, prune=True)) == {"unchanged": 2, "skipped": 3, "kept": 1}
+    assert counts(place.scan(garbled, prune_all=True)) == {"unchanged": 2, "skipped": 2, "removed": 1}
+
+
+def test_a_line_that_is_bad_keeps_the_photo_that_it_names(place: Place) -> None:
+    place.photo("1.jpg", 1)
+    place.photo("2.jpg", 2)
+    columns = "account,photo,seen_at"
+    place.scan(place.manifest("a,1.jpg,", "b,2.jpg,", columns=columns))
+    bad = place.manifest("a,1.jpg,yesterday", "b,2.jpg,", columns=columns)
+    assert counts(place.scan(bad, prune=True)) == {"unchanged": 1, "skipped": 1, "kept": 1}
+
+
+class Parts:
+    """A source that gives photos of a folder, and parts of it that it could not read."""
+
+    def __init__(self, folder: Path, *names: str, unread: tuple[str, ...] = ()) -> None:
+        self.key = str(folder)
+        self._items: list[NewPhoto | Skipped] = [
+            NewPhoto(name.partition("/")[0], folder / name, name, name) for name in names
+        ]
+        self._items += [Skipped(part, SkipReason.UNREADABLE, "Input/output error", part=part) for part in unread]
+
+    def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        return iter(self._items)
+
+
+def test_what_lies_in_a_part_that_cannot_be_read_is_kept_and_the_rest_is_pruned(place: Place) -> None:
+    """Neither photos nor what is known of skipped ones are forgotten there, even if all is to be pruned."""
+    names = ("a/1.jpg", "a/deep/2.jpg", "ab/1.jpg", "c/1.jpg")
+    for seed, name in enumerate(names):
+        place.photo(name, seed)
+    for name in ("a/z.jpg", "c/z.jpg"):
+        (place.folder / name).write_text("no picture")
+    place.scan(Parts(place.folder, *names, "a/z.jpg", "c/z.jpg"))
+    there = Parts(place.folder, "c/1.jpg", unread=("a",))
+    assert counts(place.scan(there, prune_all=True)) == {"unchanged": 1, "skipped": 1, "removed": 1, "kept": 2}
+    assert [place.accounts_with(seed) for seed in range(4)] == [{"a"}, {"a"}, set(), {"c"}]
+    with place.index.parts.catalog.read() as session:
+        known = set(session.sql.scalars(select(schema.skipped.c.photo_id)))
+    assert known == {"a/z.jpg", None}
+
+
+def test_of_too_many_parts_that_cannot_be_read_nothing_is_pruned(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgmatch.ingest.pruning.MOST_PARTS", 2)
+    place.photo("a/1.jpg", 1)
+    place.photo("b/1.jpg", 2)
+    place.scan(Parts(place.folder, "a/1.jpg", "b/1.jpg"))
+    some = Parts(place.folder, "b/1.jpg", unread=("x", "y"))
+    more = Parts(place.folder, "b/1.jpg", unread=("x", "y", "z"))
+    assert place.scan(more, prune=True).removed == 0
+    assert place.scan(some, prune=True).removed == 1
 
 
 def test_photos_whose_files_are_missing_are_named_and_kept_even_when_pruning(place: Place) -> None:
