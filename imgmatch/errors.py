@@ -42,6 +42,8 @@ class SkipReason(StrEnum):
     CRASHED = "crashed"
     DUPLICATE = "duplicate"
     BAD_LINE = "bad line"
+    PASSED_OVER = "passed over"
+    """By its name it is no photo: it is counted apart from what was skipped."""
     INTERNAL = "internal error"
     """Nobody expected this: a bug of imgmatch, or a surprise of a library. A log has its traceback."""
 

@@ -314,7 +314,7 @@ class Index:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def scan(
+    def scan(  # noqa: PLR0913 -- each is a choice of its own
         self,
         sources: Sequence[str | os.PathLike[str] | Source],
         *,
@@ -322,13 +322,14 @@ class Index:
         prune: bool = False,
         prune_all: bool = False,
         since: datetime | None = None,
+        include: Sequence[str] = (),
         progress: Progress = SILENT,
         count_ahead: bool = False,
     ) -> ScanResult:
         """Add or update the photos of every source, one after another.
 
-        Unchanged photos are not decoded again; an interrupted scan goes on where it stopped. A source that breaks off
-        half-way costs what follows in it, and is told of as a skipped item; it is not pruned.
+        Unchanged photos are not decoded again; an interrupted scan goes on where it stopped. A source that cannot be
+        opened, or breaks off half-way, costs what follows in it, and is told of as a skipped item; it is not pruned.
 
         Args:
             sources: folders, manifests, archives and photos, by path or URL, or opened with
@@ -341,13 +342,15 @@ class Index:
             prune_all: remove them then, too; only what may lie in a part that could not be read stays.
             since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
                 there are removed.
+            include: patterns of names that are passed over otherwise, such as ``@eaDir`` or ``*.pdf``; of sources that
+                are opened already they count not.
             progress: hears how many photos are done with, those passed over too, and of every skipped one.
             count_ahead: count all photos beside the work, so that ``progress`` hears of how many, once that is known.
 
         Raises:
             MissingExtraError: what reads a source is not installed.
-            SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, and
-                no source has given any photo that could be used.
+            SourceError: there is nothing where a source should be, which shows before anything is written; or one
+                cannot be opened or has broken off, and no source has given any photo that could be used.
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
         """
@@ -361,6 +364,7 @@ class Index:
             prune=prune,
             prune_all=prune_all,
             since=since,
+            include=include,
             progress=progress,
             count_ahead=count_ahead,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
-from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.scans import SCAN
@@ -16,17 +15,19 @@ from imgmatch.ingest.pruning import Caution
 from imgmatch.ingest.retention import kept
 from imgmatch.model import NewPhoto, ScanResult, Skipped, SkipReason
 from imgmatch.progress import SILENT, ItemCount
-from imgmatch.sources import open_source
 from imgmatch.sources.base import shown
 from imgmatch.sources.guard import guarded
+from imgmatch.sources.names import NameRule
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.retrying import RemoteOptions
+from imgmatch.sources.several import UnopenedSource, opened_sources
 from imgmatch.sources.total import SourceTotal
 from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+    from os import PathLike
     from pathlib import Path
 
     from imgmatch.engines.parts import Parts
@@ -45,10 +46,12 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     count_ahead: bool = False,
     remote: Remote | None = None,
     since: datetime | None = None,
+    include: Sequence[str] = (),
 ) -> ScanResult:
     """Add or update the photos of every source, one after another.
 
-    A source that breaks off costs what follows in it, and is a skipped item itself; it is not pruned.
+    A source that cannot be opened, or breaks off, costs what follows in it, and is a skipped item itself; it is not
+    pruned.
 
     Args:
         parts: of the index they are added to.
@@ -61,19 +64,21 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
         remote: the connections for URLs; ``None`` makes some for this scan.
         since: pass over photos first seen before this moment, which has a time zone; with ``prune`` those that are
             there are removed.
+        include: patterns of names that are passed over otherwise, see :class:`imgmatch.sources.names.NameRule`.
 
     Raises:
         MissingExtraError: what reads a source is not installed.
-        SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, and no
-            source has given any photo that could be used.
+        SourceError: there is nothing where a source should be, which shows before anything is written; or one cannot be
+            opened or has broken off, and no source has given any photo that could be used.
         IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
     """
     with ExitStack() as stack:
         connections = stack.enter_context(Remote()) if remote is None else remote
-        opened = _opened(sources, root, connections)
+        opened = opened_sources(sources, root=root, remote=connections, names=NameRule(tuple(include)))
         for source in opened:  # all of them, before anything is written
-            stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
+            if not isinstance(source, UnopenedSource):
+                stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
         prune, caution = (
@@ -82,6 +87,10 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
         )
         results, broken = [], []
         for source in opened:
+            if isinstance(source, UnopenedSource):
+                results.append(_unopened(source, count))
+                broken.append(source.error)
+                continue
             taken = _Taken(source.key, kept(guarded(source), since, lambda: count.add(WORK)))
             done = add(
                 parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole, caution=caution
@@ -94,7 +103,11 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
 
 @contextmanager
 def open_sources(
-    sources: Sequence[str | PathLike[str]], *, root: Path | None = None, remote: RemoteOptions | None = None
+    sources: Sequence[str | PathLike[str]],
+    *,
+    root: Path | None = None,
+    remote: RemoteOptions | None = None,
+    include: Sequence[str] = (),
 ) -> Iterator[list[Source]]:
     """Open sources to be scanned, before an index is: reads nothing but the heads of manifests.
 
@@ -102,20 +115,22 @@ def open_sources(
         sources: folders, manifests, archives and photos, by path or URL.
         root: refuse photos outside this folder.
         remote: how photos are fetched from URLs.
+        include: patterns of names that are passed over otherwise, such as ``@eaDir`` or ``*.pdf``.
 
     Raises:
         MissingExtraError: what reads a source is not installed.
-        SourceError: one of them cannot be read at all.
+        SourceError: there is nothing where one should be, or none of them can be opened. One among others that is
+            not opened the scan tells of.
     """
     with Remote(remote or RemoteOptions()) as connections:
-        yield _opened(sources, root, connections)
+        yield opened_sources(sources, root=root, remote=connections, names=NameRule(tuple(include)))
 
 
-def _opened(sources: Sequence[str | PathLike[str] | Source], root: Path | None, remote: Remote | None) -> list[Source]:
-    return [
-        open_source(fspath(source), root=root, remote=remote) if isinstance(source, (str, PathLike)) else source
-        for source in sources
-    ]
+def _unopened(source: UnopenedSource, count: ItemCount) -> ScanResult:
+    """Tell of a source that could not be opened: nothing of it is noted."""
+    count.skipped(Skipped(shown(shown_url(source.key)), source.error.reason, str(source.error)))
+    count.add(WORK)
+    return ScanResult(0, 0, 0, 0, 1, 0.0)
 
 
 class _Taken:

@@ -12,6 +12,7 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.row_counts import COUNTED, row_count
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
+from imgmatch.model.names import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -119,7 +120,7 @@ def files_of(session: Session, photo_ids: Collection[str]) -> dict[str, PhotoFil
             .where(photos.c.photo_id.in_(chunk))
         )
         for photo_id, path, sha256, thumbnail in session.sql.execute(query):
-            found[photo_id] = PhotoFile(Path(path), sha256, thumbnail)
+            found[photo_id] = PhotoFile(Path(named_by(path)), sha256, thumbnail)
     return found
 
 

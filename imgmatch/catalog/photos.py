@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, bindparam, delete, func, insert, select, type_coerce, update
@@ -12,6 +13,7 @@ from imgmatch.catalog.chunks import chunks, remove_part, spares_none
 from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.catalog.rows import FileState, KnownPhoto
+from imgmatch.model.names import storable_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -83,7 +85,7 @@ def _place(
         "source_id": scan.source_id,
         "scan_id": scan.scan_id,
         "label": photo.label,
-        "path": str(photo.path),
+        "path": storable_name(str(photo.path)) if isinstance(photo.path, Path) else str(photo.path),
         "seen_at": seen_at,
         "file_bytes": file.size,
         "file_mtime_ns": file.mtime_ns,

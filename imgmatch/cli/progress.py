@@ -87,14 +87,16 @@ class SkipList:
             file.writelines(as_csv((), SKIP_COLUMNS))
 
     def skipped(self, skipped: Skipped) -> None:
-        """Note one."""
-        self._reasons[str(skipped.reason)] += 1
+        """Note one; what was passed over is listed, and no more."""
         row = {name: getattr(skipped, name) for name in SKIP_COLUMNS} | {"reason": str(skipped.reason)}
+        if self._file is not None:
+            self._file.writelines(list(as_csv((row,), SKIP_COLUMNS))[1:])
+        if skipped.reason is SkipReason.PASSED_OVER:
+            return
+        self._reasons[str(skipped.reason)] += 1
         log.event("photo skipped", **row)
         if len(self._first) < SHOWN_SKIPS:
             self._first.append(skipped)
-        if self._file is not None:
-            self._file.writelines(list(as_csv((row,), SKIP_COLUMNS))[1:])
 
     def finish(self, *, quiet: bool) -> None:
         """See that the file is written, and say what was skipped and why; a bug is told of however quiet it is."""

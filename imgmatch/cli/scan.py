@@ -39,7 +39,16 @@ if TYPE_CHECKING:
     help="Remove photos that are gone from their source, if no more than a tenth of its photos is.",
 )
 @click.option("--prune-all", is_flag=True, help="Remove them however many they are.")
-@click.option("--skipped", "skipped_file", type=options.NewFile(), help="List skipped photos here, as CSV.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATTERN",
+    help="Do not pass over files and folders of this name or path, such as '@eaDir' or '*.pdf'; may be given several"
+    " times.",
+)
+@click.option(
+    "--skipped", "skipped_file", type=options.NewFile(), help="List here, as CSV, what was skipped or passed over."
+)
 @click.option(
     "--keep-days",
     type=click.FloatRange(0),
@@ -62,6 +71,7 @@ def scan(
     no_thumbnails: bool,
     prune: bool,
     prune_all: bool,
+    include: tuple[str, ...],
     skipped_file: TextIO | None,
     keep_days: float | None,
     root: Path | None,
@@ -85,7 +95,9 @@ def scan(
     since = None if keep_days is None else datetime.now(UTC) - timedelta(days=keep_days)
     skips = SkipList(skipped_file)
     remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
-    with open_sources(sources, root=root, remote=remote) as opened:  # a mistyped one must leave no empty index behind
+    with open_sources(
+        sources, root=root, remote=remote, include=include
+    ) as opened:  # a mistyped one must leave no empty index behind
         found = Index.open(
             index_path,
             create=True,

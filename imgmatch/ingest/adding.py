@@ -63,12 +63,12 @@ def add(
             scan = scan_rows.begin_scan(session, source)
         intake = Intake(parts, scan, progress, lease)
         intake.run(unread.noting(photos))
-        counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
+        counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped", "passed_over")}
         complete, pruned = whole(), Pruned()
         if complete and prune:
             pruned = prune_photos(catalog, lease, scan, unread, caution)
         if complete:
-            forget_skips(catalog, lease, scan, unread, all_met=bool(intake.counts) and not pruned.refused)
+            forget_skips(catalog, lease, scan, unread, all_met=intake.has_met_any and not pruned.refused)
         else:
             forget_lines(catalog, lease, scan)
         clear_orphans(catalog)

@@ -114,6 +114,11 @@ class Intake:
         self._held_bytes = 0
         self.counts: Counter[str] = Counter()
 
+    @property
+    def has_met_any(self) -> bool:
+        """Whether there was anything but what was passed over."""
+        return any(count for what, count in self.counts.items() if what != "passed_over")
+
     def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
         """Take in every item, reading them only a few batches ahead."""
         works = self._fetched(items)
@@ -161,7 +166,11 @@ class Intake:
     ) -> _Work | None:
         """Deal with what needs no decoding; the rest is work for the runner."""
         if isinstance(item, Skipped):
-            self._skip(item)
+            if item.reason is SkipReason.PASSED_OVER:
+                self._count("passed_over")
+                self._progress.skipped(item)
+            else:
+                self._skip(item)
             return None
         photo, skip = known.get(item.photo_id), skips.get(item.photo_id)
         if self._met_before(item, photo, skip):

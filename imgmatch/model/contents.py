@@ -18,6 +18,7 @@ class ScanResult:
         removed: photos that are gone from their source, and were removed.
         skipped: photos and lines that could not be used, and sources that could not be read or pruned.
         seconds: of wall time.
+        passed_over: files and folders that were passed over by their names.
         kept: photos that were not met and that pruning left: what may hold them could not be read, or there were too
             many of them.
     """
@@ -28,6 +29,7 @@ class ScanResult:
     removed: int
     skipped: int
     seconds: float
+    passed_over: int = 0
     kept: int = 0
 
     @property

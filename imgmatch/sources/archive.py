@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, derived_photo_id
+from imgmatch.model.names import storable_name
 from imgmatch.sources.base import shown
-from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.folder import account_of
 from imgmatch.sources.guard import photo_error
 from imgmatch.sources.retrying import RemoteOptions
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 MAX_NAME_CHARS = 4096
 """The name of a member may be this long, folders included."""
 
-_ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:")
-_BETWEEN = re.compile(r"[\\/]")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:")
 
 
 class Member(NamedTuple):
@@ -52,7 +52,7 @@ class Archive(Protocol):
     """Whether the names stand together, so that they can be counted without reading all of it."""
 
     def members(self) -> Iterator[Member]:
-        """All files and links in it, in its own order; a ``SourceError`` if it is damaged."""
+        """All files and links in it, folders perhaps, in its own order; a ``SourceError`` if it is damaged."""
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``; a ``PhotoError`` if they cannot be had."""
@@ -69,31 +69,34 @@ class ArchiveSource:
     def __init__(self, place: Place, archive: Archive) -> None:
         self.key = place.key
         self._archive = archive
+        self._names = place.names
         self._limit = (place.remote.options if place.remote else RemoteOptions()).file_bytes
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for member in self._archive.members():
+            if member.name.endswith(("/", "\\")):
+                continue  # a folder, however its archive spells it
             try:
-                item: NewPhoto | Skipped | None = self._item(member)
+                item = self._item(member)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this member
                 problem = photo_error(error, f"{self.key}: {member.name}")
-                item = Skipped(shown(member.name), problem.reason, problem.detail)
-            if item is not None:
-                yield item
+                part = normal_name(member.name)
+                item = Skipped(shown(member.name), problem.reason, problem.detail, part=part)
+            yield item
 
     def to_count(self) -> Iterator[object] | None:
         """See :class:`imgmatch.sources.base.Countable`."""
         return iter(self) if self._archive.listed else None
 
-    def _item(self, member: Member) -> NewPhoto | None:
-        """A photo; ``None`` for what is certainly something else.
+    def _item(self, member: Member) -> NewPhoto | Skipped:
+        """A photo, or what is passed over.
 
         Raises:
             PhotoError: it cannot be used.
         """
-        name = _inside(member.name)
-        if not _is_wanted(name):
-            return None
+        name = _inside(normal_name(member.name))
+        if (passed := self._names.passed_over_within(name)) is not None:
+            return passed
         if member.problem is not None:
             raise member.problem
         account = account_of(name, folder=False)
@@ -147,8 +150,13 @@ class MemberFile:
         return data
 
 
+def normal_name(name: str) -> str:
+    """A member's name as a path: with strokes between its parts, as other systems than Windows write them."""
+    return storable_name(name.replace("\\", "/"))
+
+
 def _inside(name: str) -> str:
-    """A member's name in normal form.
+    """A path in an archive in normal form.
 
     Raises:
         PhotoError: it leads out of the archive, or is none that a file can have.
@@ -156,12 +164,6 @@ def _inside(name: str) -> str:
     if not 0 < len(name) <= MAX_NAME_CHARS or "\0" in name:
         detail = f"The name is empty, longer than {MAX_NAME_CHARS:,} characters, or holds a NUL."
         raise PhotoError(SkipReason.REFUSED, detail)
-    if _ABSOLUTE.match(name) or ".." in _BETWEEN.split(name):
+    if _ABSOLUTE.match(name) or ".." in name.split("/"):
         raise PhotoError(SkipReason.REFUSED, "The name leads out of the archive.")
     return posixpath.normpath(name)
-
-
-def _is_wanted(name: str) -> bool:
-    folder, _, last = name.rpartition("/")
-    hidden = folder and not all(is_wanted(part, folder=True) for part in folder.split("/"))
-    return not hidden and is_wanted(last, folder=False)

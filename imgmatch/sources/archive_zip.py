@@ -74,11 +74,10 @@ class ZipArchive:
             raise SourceError(f"{shown(place.key)}: not a zip archive that can be read: {_why(error)}") from error
 
     def members(self) -> Iterator[Member]:
-        """All files and links, in the order of the table of contents."""
+        """All files, folders and links, in the order of the table of contents."""
         spent = _Spent()  # of each time through the archive: others may go through it at once
         for info in self._zip.infolist():
-            if not info.filename.endswith("/"):  # not is_dir, which fails where there is no name
-                yield Member(info.filename, (info, spent), _metadata(info), _problem(info))
+            yield Member(info.filename, (info, spent), _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.

@@ -138,8 +138,6 @@ class PathGuard:
             raise PhotoError(SkipReason.UNREADABLE, f"The path cannot be followed: {shown(str(error))}") from error
         if not resolved.is_relative_to(self.root):
             raise PhotoError(SkipReason.REFUSED, f"The path leaves the folder {shown(str(self.root))}")
-        if not is_utf8(str(resolved)):
-            raise PhotoError(SkipReason.UNREADABLE, "The path leads to a name that is not valid UTF-8.")
         return resolved
 
 

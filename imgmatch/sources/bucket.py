@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
 from imgmatch.sources.base import shown
-from imgmatch.sources.folder import account_of, is_wanted
+from imgmatch.sources.folder import account_of
 from imgmatch.sources.guard import photo_error
 from imgmatch.sources.remote import result_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from imgmatch.sources.buckets import BucketStore, Entry
+    from imgmatch.sources.names import NameRule
     from imgmatch.sources.remote import Remote
 
 _DEEPEST = 64
@@ -33,12 +34,14 @@ class BucketSource:
         url: of the folder.
         remote: the connections.
         store: what reads the bucket.
+        names: what is passed over by its name.
     """
 
-    def __init__(self, url: str, remote: Remote, store: BucketStore) -> None:
+    def __init__(self, url: str, remote: Remote, store: BucketStore, names: NameRule) -> None:
         self.key = url.rstrip("/") + "/"
         self._remote = remote
         self._store = store
+        self._names = names
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         try:
@@ -51,7 +54,13 @@ class BucketSource:
         return self._remote.start(partial(self._store.entries, self.key + label))
 
     def _below(self, label: str, listed: list[Entry], depth: int) -> Iterator[NewPhoto | Skipped]:
-        entries = [entry for entry in listed if is_wanted(entry.name, folder=entry.folder)]
+        entries = []
+        for entry in listed:
+            passed = self._names.passed_over(label + entry.name, folder=entry.folder)
+            if passed is None:
+                entries.append(entry)
+            else:
+                yield passed
         # Folders are listed ahead of their turn, or every account would wait for an answer of its own.
         folders = (entry.name for entry in entries if entry.folder)
         ahead: deque[Future[list[Entry]]] = deque()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.sources.base import Source
+    from imgmatch.sources.names import NameRule
     from imgmatch.sources.remote import Remote
 
 _PIECE = 8 << 20
@@ -46,7 +47,7 @@ class BucketStore(RemoteStore):
         self._opened: Any = None
         fsspec.get_filesystem_class(scheme)
 
-    def folder(self, url: str, remote: Remote) -> Source | None:
+    def folder(self, url: str, remote: Remote, names: NameRule) -> Source | None:
         """The folder at a URL as a source; ``None`` where there is a photo.
 
         Raises:
@@ -57,7 +58,7 @@ class BucketStore(RemoteStore):
                 raise PhotoError(SkipReason.MISSING, "there is nothing in this folder")
         elif remote.wait(partial(self.info, url))["type"] != "directory":
             return None
-        return BucketSource(url, remote, self)
+        return BucketSource(url, remote, self, names)
 
     async def info(self, url: str) -> dict[str, Any]:
         """What fsspec tells of an object or a folder; ``type`` says which it is.

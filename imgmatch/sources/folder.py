@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import stat
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.model.names import storable_name
 from imgmatch.rooted import listing, look_at
 from imgmatch.sources.base import account_problem, is_utf8, shown, stem
 from imgmatch.sources.guard import photo_error
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from imgmatch.sources.place import Place
-
-# Photos come under any name, so only what is certainly something else is left out.
-_NOT_PICTURES = re.compile(
-    r"\.(?:txt|md|rst|log|csv|tsv|json|jsonl|ndjson|parquet|html?|xml|ya?ml|toml|ini|pdf|docx?|xlsx?|zip|gz|tar|7z|rar"
-    r"|pyc?|js|css|sh|db|sqlite3?|lnk|mp3|mp4|mov|webm)",
-    re.IGNORECASE,
-)
-_CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class _Kind(Enum):
@@ -36,8 +30,30 @@ class _Kind(Enum):
     OTHER = auto()  # a link, a socket, a pipe, a device: looked at when its turn comes
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder on the walk: how its entries' labels begin, where it lies, and those entries still to come."""
+
+    prefix: str
+    path: Path
+    entries: Iterator[tuple[str, _Kind]]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that will be a photo."""
+
+    label: str
+    folder: Path
+    name: str
+    link: bool
+
+
 class FolderSource:
     """All photos under a folder, in the order of their names, one directory listing in memory per level.
+
+    A link to a folder stands for that folder, once: what would lead back to a folder that the walk is in, or where
+    another link has led to before, is a skipped item.
 
     Args:
         place: of the folder; with a root, folders are opened from there down, and links may not leave it.
@@ -51,79 +67,110 @@ class FolderSource:
         self._folder = place.file()
         self._guard = place.guard
         self._root = place.guard.root
+        self._names = place.names
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         for found in self._found():
             if isinstance(found, Skipped):
                 yield found
                 continue
-            label, kind = found
             try:
-                item: NewPhoto | Skipped = self._photo(label, link=kind is _Kind.OTHER)
+                item: NewPhoto | Skipped = self._photo(found)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this photo
-                item = _skipped(label, photo_error(error, f"{self.key}/{label}"))
+                item = _skipped(found.label, photo_error(error, f"{self.key}/{found.label}"))
             yield item
 
     def to_count(self) -> Iterator[object]:
         """See :class:`imgmatch.sources.base.Countable`: the same walk, without a path and an id for each photo."""
         return self._found()
 
-    def _found(self) -> Iterator[tuple[str, _Kind] | Skipped]:
-        """What will be a photo, and what cannot be looked at."""
-        stack = [("", self._first_listing())]
-        while stack:
-            prefix, entries = stack[-1]
-            name, kind = next(entries, (None, _Kind.OTHER))
+    def _found(self) -> Iterator[_File | Skipped]:
+        """What will be a photo, what is passed over, and what cannot be looked at."""
+        walk = [_Folder("", self._folder, self._first_listing())]
+        followed: set[tuple[int, int]] = set()
+        while walk:
+            name, kind = next(walk[-1].entries, (None, _Kind.OTHER))
             if name is None:
-                stack.pop()
+                walk.pop()
                 continue
-            label = prefix + name
+            label = walk[-1].prefix + storable_name(name)
             try:
-                if kind is _Kind.FOLDER:
-                    account_of(label, folder=True)
-                    stack.append((label + "/", self._listing(label)))
-                elif kind is _Kind.FILE or self._leads_to_file(label):
-                    yield label, kind
+                found = self._entry(walk, followed, label, name, kind)
             except OSError as error:
-                yield _unreadable(label, error)
+                found = _unreadable(label, error)
             except Exception as error:  # noqa: BLE001 -- the same
-                yield _skipped(label, photo_error(error, f"{self.key}/{label}"))
+                found = _skipped(label, photo_error(error, f"{self.key}/{label}"))
+            if isinstance(found, _Folder):
+                walk.append(found)
+            else:
+                yield found
+
+    def _entry(
+        self, walk: Sequence[_Folder], followed: set[tuple[int, int]], label: str, name: str, kind: _Kind
+    ) -> _Folder | _File | Skipped:
+        """One entry of the folder that the walk is in.
+
+        Raises:
+            OSError: it cannot be read, or is a link that leads nowhere, or round in circles.
+            PhotoError: it is a socket, a pipe or a device; its name cannot be an account; or it is a link that leaves
+                the root, or leads to a folder once more.
+        """
+        here, link = walk[-1].path, kind is _Kind.OTHER
+        path = here / name if kind is not _Kind.FILE else here
+        if link:
+            path = self._guard.admit(str(path))
+            kind = self._kind_behind(path)
+        if (passed := self._names.passed_over(label, folder=kind is _Kind.FOLDER)) is not None:
+            return passed
+        if kind is _Kind.FILE:
+            return _File(label, here, name, link)
+        account_of(label, folder=True)
+        if link:
+            self._refuse_again(path, walk, followed)
+        return _Folder(label + "/", path, self._listing(path))
 
     def _first_listing(self) -> Iterator[tuple[str, _Kind]]:
         try:
-            return self._listing("")
+            return self._listing(self._folder)
         except PhotoError as error:
             raise SourceError(f"The folder {self.key} cannot be read: {error.detail}") from error
         except OSError as error:
             raise SourceError(f"The folder {self.key} cannot be read: {error.strerror or error}") from error
 
-    def _listing(self, label: str) -> Iterator[tuple[str, _Kind]]:
-        """The entries of one directory that are worth a look, sorted by name."""
-        with listing(self._folder / label, self._root) as entries:
+    def _listing(self, path: Path) -> Iterator[tuple[str, _Kind]]:
+        """The entries of one directory, sorted by name."""
+        with listing(path, self._root) as entries:
             # Names and kinds only: a DirEntry takes twice the memory, and a flat folder may hold millions.
             found = [(entry.name, _kind(entry)) for entry in entries]
-        wanted = [(name, kind) for name, kind in found if is_wanted(name, folder=kind is _Kind.FOLDER)]
-        wanted.sort(key=lambda pair: pair[0])
-        return iter(wanted)
+        found.sort(key=lambda pair: pair[0])
+        return iter(found)
 
-    def _leads_to_file(self, label: str) -> bool:
-        """Whether a link leads to a file; a link to a folder is passed over without a word.
-
-        Raises:
-            OSError: the link leads nowhere, or round in circles.
-            PhotoError: a socket, a pipe or a device, or the link leaves the root.
-        """
-        mode = look_at(self._guard.admit(str(self._folder / label)), self._root).st_mode
+    def _kind_behind(self, path: Path) -> _Kind:
+        """What a link leads to."""
+        mode = look_at(path, self._root).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise PhotoError(SkipReason.UNREADABLE, "This is a socket, a pipe or a device, not a file.")
-        return stat.S_ISREG(mode)
+        return _Kind.FILE if stat.S_ISREG(mode) else _Kind.FOLDER
 
-    def _photo(self, label: str, *, link: bool) -> NewPhoto:
-        account = account_of(label, folder=False)
-        # Directory links are not followed, so only a link can leave the folder, which was let through the guard.
-        path = self._guard.admit(str(self._folder / label)) if link else self._folder / label
-        photo_id = derived_photo_id(account, str(Path(self.key, label)))
-        return NewPhoto(account, path, label, photo_id, None, None, {}, None, self._root)
+    def _refuse_again(self, path: Path, walk: Sequence[_Folder], followed: set[tuple[int, int]]) -> None:
+        there = self._identity(path)
+        if any(self._identity(folder.path) == there for folder in walk):
+            raise PhotoError(SkipReason.REFUSED, "The link leads back to a folder that it lies in.")
+        if there in followed:  # links to links may lead there in more ways than can be gone
+            raise PhotoError(SkipReason.REFUSED, "Another link has led to this folder before.")
+        followed.add(there)
+
+    def _identity(self, path: Path) -> tuple[int, int]:
+        status = look_at(path, self._root)
+        return status.st_dev, status.st_ino
+
+    def _photo(self, found: _File) -> NewPhoto:
+        account = account_of(found.label, folder=False)
+        path = found.folder / found.name
+        # Links to folders were followed on the way here, so only a link to a file can still leave the root.
+        path = self._guard.admit(str(path)) if found.link else path
+        photo_id = derived_photo_id(account, str(Path(self.key, found.label)))
+        return NewPhoto(account, path, found.label, photo_id, None, None, {}, None, self._root)
 
 
 def _kind(entry: os.DirEntry[str]) -> _Kind:
@@ -137,15 +184,6 @@ def _kind(entry: os.DirEntry[str]) -> _Kind:
         return _Kind.OTHER
 
 
-def is_wanted(name: str, *, folder: bool) -> bool:
-    """Whether an entry may be, or hold, a photo: it is not hidden, and not certainly something else."""
-    if name.startswith("."):
-        return False
-    if folder:
-        return True
-    return name.lower() not in _CLUTTER and not _NOT_PICTURES.fullmatch(name, max(name.rfind("."), 0))
-
-
 def account_of(label: str, *, folder: bool) -> str:
     """The account a label belongs to: its first folder, or its own stem.
 
@@ -153,7 +191,7 @@ def account_of(label: str, *, folder: bool) -> str:
         PhotoError: the name cannot be stored, or cannot be an account.
     """
     if not is_utf8(label):
-        raise PhotoError(SkipReason.UNREADABLE, "The name is not valid UTF-8.")
+        raise PhotoError(SkipReason.UNREADABLE, "The name is not valid Unicode.")
     first, slash, _ = label.partition("/")
     account = first if slash or folder else stem(first)
     if problem := account_problem(account):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
-from imgmatch.errors import ImgmatchError, PhotoError, SourceError
+from imgmatch.errors import ImgmatchError, PhotoError, SkipReason, SourceError
 from imgmatch.rooted import look_at
 from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
 from imgmatch.sources.guard import source_error
+from imgmatch.sources.names import USUAL_NAMES, NameRule
 from imgmatch.sources.place import Place
 from imgmatch.sources.remote_source import RemotePhotoSource
 from imgmatch.sources.urls import checked, is_url, shown_url, url_path
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from imgmatch.sources.remote import Remote
 
 
-def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | None = None) -> Source:
+def open_source(
+    path: str | Path, *, root: Path | None = None, remote: Remote | None = None, names: NameRule = USUAL_NAMES
+) -> Source:
     """Open a folder, a manifest, an archive or one photo.
 
     A manifest's header is read at once, so that what is wrong with it shows before any work is done.
@@ -33,6 +36,7 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
         root: if given, neither the source nor any photo in it may lie outside this folder, symbolic links followed.
         remote: the connections for URLs; without them URLs are refused. They must be open for as long
             as photos of the source are fetched.
+        names: what is passed over by its name in folders, archives and buckets.
 
     Returns:
         a source to iterate over, as often as wanted.
@@ -43,29 +47,29 @@ def open_source(path: str | Path, *, root: Path | None = None, remote: Remote | 
             socket or a pipe, or it is no manifest though its suffix says so.
     """
     try:
-        return _opened(path, root, remote)
+        return _opened(path, root, remote, names)
     except ImgmatchError:
         raise
     except Exception as error:
         raise source_error(error, str(path)) from error
 
 
-def _opened(path: str | Path, root: Path | None, remote: Remote | None) -> Source:
+def _opened(path: str | Path, root: Path | None, remote: Remote | None, names: NameRule) -> Source:
     guard = PathGuard(root)
     if isinstance(path, str) and is_url(path):
-        return _open_url(path, guard, remote)
+        return _open_url(path, guard, remote, names)
     absolute = _absolute(path)
     try:
         mode = _mode(guard.admit(absolute), guard.root, absolute)
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
         kind = "folder" if stat.S_ISDIR(mode) else suffix_of(absolute) or "photo"
-        return registry.source(kind)(Place(absolute, guard, remote))
+        return registry.source(kind)(Place(absolute, guard, remote, names))
     except PhotoError as error:
         raise SourceError(f"{shown(absolute)}: {error.detail}") from error
 
 
-def _open_url(text: str, guard: PathGuard, remote: Remote | None) -> Source:
+def _open_url(text: str, guard: PathGuard, remote: Remote | None, names: NameRule) -> Source:
     where = shown(shown_url(text))
     if guard.root is not None:
         raise SourceError(f"{where}: the URL leaves the folder {shown(str(guard.root))}")
@@ -74,8 +78,8 @@ def _open_url(text: str, guard: PathGuard, remote: Remote | None) -> Source:
     try:
         url = checked(text)
         if kind := suffix_of(url_path(url)):
-            return registry.source(kind)(Place(url, guard, remote))
-        if folder := remote.store(url).folder(url, remote):
+            return registry.source(kind)(Place(url, guard, remote, names))
+        if folder := remote.store(url).folder(url, remote, names):
             return folder
         if url_path(url).endswith("/"):
             raise SourceError(f"{where}: web servers have no folders; name a manifest or a photo.")
@@ -108,6 +112,6 @@ def _mode(path: Path, root: Path | None, name: str) -> int:
     try:
         return look_at(path, root).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(f"{shown(name)} does not exist.") from error
+        raise SourceError(f"{shown(name)} does not exist.", SkipReason.MISSING) from error
     except OSError as error:
         raise SourceError(f"{shown(name)} cannot be read: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgmatch.errors import PhotoError, SourceError
 from imgmatch.rooted import open_regular
 from imgmatch.sources.base import PathGuard, shown
+from imgmatch.sources.names import USUAL_NAMES, NameRule
 from imgmatch.sources.remote import Remote
 from imgmatch.sources.urls import is_url, shown_url
 
@@ -24,11 +25,13 @@ class Place:
         key: an absolute path, or a URL in normal form.
         guard: keeps the source and its photos inside a root.
         remote: the connections for URLs; ``None`` where URLs are not read.
+        names: what is passed over by its name.
     """
 
     key: str
     guard: PathGuard
     remote: Remote | None = None
+    names: NameRule = USUAL_NAMES
 
     @property
     def is_remote(self) -> bool:

@@ -12,6 +12,7 @@ from imgmatch.sources.base import PathGuard
 from imgmatch.sources.fetching import fetched_ahead
 from imgmatch.sources.guard import guarded
 from imgmatch.sources.manifest import ManifestSource
+from imgmatch.sources.names import USUAL_NAMES
 from imgmatch.sources.opening import open_source, suffix_of
 from imgmatch.sources.remote import result_of
 from imgmatch.sources.urls import checked, is_url, shown_url, url_path
@@ -73,7 +74,7 @@ def _of_url(text: str, guard: PathGuard, remote: Remote) -> Iterator[NamedPhoto]
         guard.refuse_url()
         url = checked(text)
         suffix = suffix_of(url_path(url))
-        source = open_source(url, remote=remote) if suffix else remote.store(url).folder(url, remote)
+        source = open_source(url, remote=remote) if suffix else remote.store(url).folder(url, remote, USUAL_NAMES)
     except PhotoError as error:
         yield NamedPhoto(name, Failure(error.reason, error.detail))
         return
@@ -117,6 +118,8 @@ def _items(source: Source, prefix: str, name: str) -> Iterator[_Item]:
     try:
         for item in guarded(source):
             if isinstance(item, Skipped):
+                if item.reason is SkipReason.PASSED_OVER:
+                    continue
                 where = f" (line {item.line})" if item.line is not None else ""
                 yield _Item(prefix + item.photo, None, Failure(item.reason, item.detail + where))
             else:

@@ -11,6 +11,7 @@ from imgmatch.sources.retrying import RemoteOptions, retry
 if TYPE_CHECKING:
     from imgmatch.model import Fetched, RemoteMetadata
     from imgmatch.sources.base import Source
+    from imgmatch.sources.names import NameRule
     from imgmatch.sources.remote import Remote
 
 
@@ -66,11 +67,16 @@ class RemoteStore(ABC):
     async def close(self) -> None:
         """Close every connection."""
 
-    def folder(self, url: str, remote: Remote) -> Source | None:
+    def folder(self, url: str, remote: Remote, names: NameRule) -> Source | None:
         """The folder at a URL as a source; ``None`` where there is none, but perhaps a photo.
+
+        Args:
+            url: of it.
+            remote: the connections.
+            names: what is passed over by its name.
 
         Raises:
             PhotoError: it cannot be found out.
         """
-        del url, remote
+        del url, remote, names
         return None

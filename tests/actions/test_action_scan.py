@@ -51,6 +51,36 @@ def test_nothing_is_written_when_one_source_cannot_be_read_at_all(index: Index, 
     assert index.counts() == before
 
 
+def test_a_source_that_cannot_be_opened_is_named_and_the_others_are_scanned(index: Index, tmp_path: Path) -> None:
+    """Nothing of it is noted; alone, it is an error."""
+    photos.write_accounts(tmp_path / "good", {"a": {"1.jpg": photos.picture(9, SIZE)}})
+    (tmp_path / "bad.zip").write_bytes(b"PK no zip")
+    (tmp_path / "bad.csv").write_text("who,what\n")
+    heard = Heard()
+    before = index.counts()["sources"]
+    sources = [tmp_path / "bad.zip", tmp_path / "good", tmp_path / "bad.csv"]
+    result = scan(index.parts, sources, progress=heard, prune=True)
+    assert (result.added, result.skipped) == (1, 2)
+    assert [skip.photo for skip in heard.skips] == [str(tmp_path / "bad.zip"), str(tmp_path / "bad.csv")]
+    assert index.counts()["sources"] == before + 1
+    with pytest.raises(SourceError, match=r"bad.zip: not a zip archive.*; .*needs the columns"):
+        scan(index.parts, [tmp_path / "bad.zip", tmp_path / "bad.csv"])
+
+
+def test_what_is_passed_over_is_counted_apart_and_only_then_scanned_when_that_is_asked_for(
+    index: Index, tmp_path: Path
+) -> None:
+    photos.write_accounts(tmp_path, {"passed": {"1.jpg": photos.picture(30, SIZE)}, "@eaDir": {"1.jpg": photos.flat()}})
+    heard = Heard()
+    before = index.counts()["skipped"]
+    result = scan(index.parts, [tmp_path], progress=heard)
+    assert (result.added, result.passed_over, result.skipped) == (1, 1, 0)
+    assert [(skip.photo, skip.reason) for skip in heard.skips] == [("@eaDir", SkipReason.PASSED_OVER)]
+    assert index.counts()["skipped"] == before
+    result = scan(index.parts, [tmp_path], include=["@eadir"])
+    assert (result.unchanged, result.passed_over, result.skipped) == (1, 0, 1)
+
+
 def test_the_same_source_twice_is_scanned_twice_and_changes_nothing(index: Index, tmp_path: Path) -> None:
     photos.write_accounts(tmp_path, {"twice": {"1.jpg": photos.picture(10, SIZE)}})
     result = scan(index.parts, [tmp_path, tmp_path], prune=True)

@@ -96,7 +96,17 @@ def test_a_scan_prints_its_counts_and_names_what_it_skipped(terminal: Terminal, 
     said = terminal("scan", "manifest.csv", "--format", "json", index=tmp_path / "index")
     assert said.code == 5
     record = json.loads(said.out)
-    assert list(record) == ["added", "updated", "unchanged", "removed", "skipped", "seconds", "photos_per_second"]
+    assert list(record) == [
+        "added",
+        "updated",
+        "unchanged",
+        "removed",
+        "skipped",
+        "passed_over",
+        "kept",
+        "seconds",
+        "photos_per_second",
+    ]
     assert (record["added"], record["skipped"]) == (3, 2)
     flat, gone = sorted(said.err.splitlines())
     assert flat.startswith("skipped flat.jpg (line 5): flat: too little detail")
@@ -210,8 +220,23 @@ def test_pruning_removes_what_left_the_manifest(terminal: Terminal, tmp_path: Pa
     assert json.loads(said.out)["removed"] == 1
     manifest.write_text("account,photo\n")
     said = terminal("scan", manifest, "--prune", index=tmp_path / "index")
-    assert said.code == 1
+    assert said.code == 5
     assert "pruning by it would remove everything" in said.err
+    said = terminal("scan", manifest, "--prune-all", "--format", "json", index=tmp_path / "index")
+    assert (said.code, json.loads(said.out)["removed"]) == (0, 1)
+
+
+def test_what_is_passed_over_is_no_reason_for_another_exit_code(terminal: Terminal, tmp_path: Path) -> None:
+    """It is counted and listed, and can be taken in."""
+    photos.write_accounts(
+        tmp_path / "nas", {"a": {"1.jpg": photos.picture(1, SIZE)}, "@eaDir": {"t.jpg": photos.flat()}}
+    )
+    listed = tmp_path / "skipped.csv"
+    said = terminal("scan", tmp_path / "nas", "--format", "json", "--skipped", listed, index=tmp_path / "index")
+    assert (said.code, said.err, json.loads(said.out)["passed_over"]) == (0, "", 1)
+    assert [(row["photo"].lstrip("'"), row["reason"]) for row in read_rows(listed)] == [("@eaDir", "passed over")]
+    said = terminal("scan", tmp_path / "nas", "--include", "@eaDir", "--format", "json", index=tmp_path / "index")
+    assert (said.code, json.loads(said.out)["passed_over"]) == (5, 0)
 
 
 # -- check ------------------------------------------------------------------------------------------------------------

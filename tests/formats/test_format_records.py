@@ -88,13 +88,14 @@ def test_a_spreadsheet_gets_a_row_a_match_and_one_for_a_photo_without() -> None:
 
 def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
     assert same(
-        records.scan_record(ScanResult(1, 2, 3, 4, 5, seconds=2.00049, kept=6)),
+        records.scan_record(ScanResult(1, 2, 3, 4, 5, seconds=2.00049, passed_over=7, kept=6)),
         {
             "added": 1,
             "updated": 2,
             "unchanged": 3,
             "removed": 4,
             "skipped": 5,
+            "passed_over": 7,
             "kept": 6,
             "seconds": 2.0,
             "photos_per_second": 5.5,

@@ -76,15 +76,24 @@ def read(photo: NewPhoto) -> bytes:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_archive_is_a_folder_with_a_sub_folder_per_account(tmp_path: Path, name: str) -> None:
-    files = {"a/1.jpg": A, "./a/deep/2.jpg": b"two", "top.jpg": b"top", "a/notes.txt": b"", ".hidden/1.jpg": A}
+    files = {
+        "a/1.jpg": A,
+        "./a/deep/2.jpg": b"two",
+        "top.jpg": b"top",
+        "a/notes.txt": b"",
+        ".hidden/1.jpg": A,
+        "@eaDir/1.jpg": A,
+    }
     path = write(tmp_path / name, files)
     found = taken(path)
     assert {label: photo.account for label, photo in found.items()} == {
         "a/1.jpg": "a",
         "a/deep/2.jpg": "a",
         "top.jpg": "top",
+        ".hidden/1.jpg": ".hidden",
     }
-    assert [read(photo) for photo in found.values()] == [A, b"two", b"top"]
+    assert [read(photo) for photo in found.values()] == [A, b"two", b"top", A]
+    assert skipped(path) == dict.fromkeys(("a/notes.txt", "@eaDir/1.jpg"), SkipReason.PASSED_OVER)
     scheme = "zip" if name == "set.zip" else "tar"
     assert str(found["a/1.jpg"].path) == f"{scheme}://a/1.jpg::{path}"
 
@@ -101,6 +110,29 @@ def test_names_that_lead_out_of_the_archive_are_refused_by_name(tmp_path: Path, 
     path = write(tmp_path / name, dict.fromkeys([*hostile, "a/ok.jpg", "a/1..jpg"], A))
     assert skipped(path) == dict.fromkeys(hostile, SkipReason.REFUSED)
     assert set(taken(path)) == {"a/ok.jpg", "a/1..jpg"}
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar"])
+def test_a_backslash_stands_between_folders_as_a_stroke_does(tmp_path: Path, name: str) -> None:
+    """Also where both stand in one name; a folder that ends with one is no photo, and what leads out is refused."""
+    files = {"alice\\1.jpg": A, "alice\\deep/2.jpg": b"two", ".\\bob\\1.jpg": A, "carol\\": b"", "top.jpg": A}
+    hostile = ["a\\..\\..\\1.jpg", "..\\a/1.jpg", "C:\\a\\1.jpg", "\\a\\1.jpg", "\\\\?\\C:\\1.jpg", "/\\a/1.jpg"]
+    path = write(tmp_path / name, files | dict.fromkeys(hostile, A) | {"x\\Thumbs.db": A, "__MACOSX\\alice\\1.jpg": A})
+    accounts = {label: photo.account for label, photo in taken(path).items()}
+    assert accounts == {"alice/1.jpg": "alice", "alice/deep/2.jpg": "alice", "bob/1.jpg": "bob", "top.jpg": "top"}
+    passed = dict.fromkeys(("x/Thumbs.db", "__MACOSX/alice/1.jpg"), SkipReason.PASSED_OVER)
+    assert skipped(path) == dict.fromkeys(hostile, SkipReason.REFUSED) | passed
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar"])
+def test_two_spellings_of_one_path_are_one_photo(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, {"a/1.jpg": A, "a\\1.jpg": A})
+    assert len({item.photo_id for item in open_source(path) if isinstance(item, NewPhoto)}) == 1
+
+
+def test_names_in_a_tar_that_are_not_utf8_are_photos(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.tar", {"a/\udcff.jpg": A})
+    assert set(taken(path)) == {r"a/\xff.jpg"}
 
 
 def test_links_and_devices_in_a_tar_are_not_followed(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_a_bucket_that_drops_and_lies_is_a_loss_with_a_name_made_good_by_the_nex
     heard = Heard()
     assert scanned(index, f"s3://{bucket}/set/", prune=True, progress=heard) == {"added": 2, "skipped": 3}
     assert {(skip.photo, skip.reason) for skip in heard.skips} == {
+        ("notes.txt", SkipReason.PASSED_OVER),
         ("u 3/4.jpg", SkipReason.UNREADABLE),
         ("u1/1.jpg", SkipReason.UNREADABLE),
         ("u1/deep/2.jpg", SkipReason.UNREADABLE),
@@ -132,7 +133,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_photos_and_the_first_one_ends_
     heard = Heard()
     found = scanned(index, f"s3://{bucket}/set/", prune=True, progress=heard)
     assert found == {"unchanged": 3, "skipped": 1, "kept": 2}
-    assert [(skip.photo, skip.part) for skip in heard.skips] == [("u1", "u1")]
+    assert [(skip.photo, skip.part) for skip in heard.skips] == [("notes.txt", None), ("u1", "u1")]
     assert len(index) == before
     relay.refuse = ("set/",)
     with pytest.raises(SourceError, match="cannot be"):

@@ -90,12 +90,28 @@ def test_a_loop_of_links_never_leaves_the_root(world: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
-def test_a_path_that_leads_to_a_name_that_is_not_utf8_is_unreadable(world: Path) -> None:
+def test_a_path_may_lead_to_a_name_that_is_not_utf8(world: Path) -> None:
     (world / "root" / "\udcff.jpg").touch()
     (world / "root" / "link.jpg").symlink_to("\udcff.jpg")
     [found] = open_source(manifest(world, "link.jpg"), root=world / "root")
-    assert isinstance(found, Skipped)
-    assert found.reason is SkipReason.UNREADABLE
+    assert isinstance(found, NewPhoto)
+    assert found.path == (world / "root" / "\udcff.jpg").resolve()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right there")
+def test_a_link_to_a_folder_is_followed_within_the_root_and_refused_where_it_leaves_that(world: Path) -> None:
+    """What is opened behind it is a path without links."""
+    (world / "root" / "far" / "deep").mkdir(parents=True)
+    (world / "root" / "far" / "deep" / "2.jpg").touch()
+    (world / "root" / "world").mkdir()
+    (world / "root" / "world" / "b").symlink_to(world / "root" / "far")
+    (world / "root" / "world" / "c").symlink_to(world / "outside")
+    found, refused = open_source(world / "root" / "world", root=world / "root")
+    assert isinstance(found, NewPhoto)
+    assert (found.account, found.label) == ("b", "b/deep/2.jpg")
+    assert found.path == (world / "root" / "far" / "deep" / "2.jpg").resolve()
+    assert isinstance(refused, Skipped)
+    assert (refused.photo, refused.reason, refused.part) == ("c", SkipReason.REFUSED, "c")
 
 
 def test_a_file_link_in_a_folder_that_leaves_the_root_is_refused(world: Path) -> None:
@@ -154,8 +170,7 @@ def put_link(world: Path, place: str) -> None:
 def test_a_photo_knows_the_root_beneath_which_it_is_to_be_opened(world: Path, kind: str) -> None:
     source = {"manifest": manifest(world, "a/1.jpg"), "folder": world / "root", "photo": world / "root" / "a" / "1.jpg"}
     for root, known in ((None, None), (world / "root", (world / "root").resolve())):
-        [photo] = open_source(source[kind], root=root)
-        assert isinstance(photo, NewPhoto)
+        [photo] = [item for item in open_source(source[kind], root=root) if isinstance(item, NewPhoto)]
         assert photo.root == known
         with Remote() as remote:
             [asked] = query_photos(str(source[kind]), remote=remote, root=root)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgmatch.model.names import named_by, storable_name
+
+PIECES = st.lists(st.sampled_from([b"\\", b"x", b"ff", b"\xff", b"\xc3\xa9", b"/"]))
+BYTES = st.binary(max_size=12) | PIECES.map(b"".join)
+
+
+@given(BYTES)
+def test_every_name_can_be_stored_and_comes_back(data: bytes) -> None:
+    name = data.decode(errors="surrogateescape")
+    stored = storable_name(name)
+    assert stored.encode().decode() == stored
+    assert named_by(stored) == name
+
+
+def test_names_of_text_stay_as_they_are() -> None:
+    for name in ("a/1.jpg", "é.jpg", "a\\b.jpg", "\\x00", "\\n"):
+        assert storable_name(name) == name
+    assert storable_name("\udcff\\") == r"\xff\\"
+    assert storable_name(r"\xff") == r"\\xff"
