@@ -35,12 +35,14 @@ if TYPE_CHECKING:
         Forecast,
         Hashed,
         IndexStatus,
+        KnownSource,
         Labelled,
         NewPhoto,
         Picture,
         RingsReport,
         ScanResult,
         Skipped,
+        SourceChange,
         Verdict,
     )
     from imgmatch.progress import Progress
@@ -309,6 +311,25 @@ class Index:
         with self._parts.catalog.read() as session:
             return counts(session)
 
+    def sources(self) -> list[KnownSource]:
+        """Every source that something came from, by their keys."""
+        from imgmatch.actions.sources import known_sources
+
+        return known_sources(self._parts)
+
+    def seemingly_moved(self, sources: Iterable[str]) -> list[tuple[str, str]]:
+        """Sources that look like another one that is not there any more: all their photos came from that as well.
+
+        Args:
+            sources: keys of sources that have just been scanned for the first time.
+
+        Returns:
+            the old key and the new one, as :meth:`rename_source` takes them.
+        """
+        from imgmatch.actions.sources import seemingly_moved
+
+        return seemingly_moved(self._parts, sources)
+
     def __len__(self) -> int:
         return self.counts()["photos"]
 
@@ -478,6 +499,7 @@ class Index:
         """
         from imgmatch.actions.erase import erase
 
+        self._finish_renames()
         return erase(
             self._parts,
             account=account,
@@ -518,11 +540,22 @@ class Index:
 
     def _finish_first(self) -> None:
         """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
+        self._finish_renames()
         try:
             for done in self._outcomes():
                 self.hear_erasure(done)
         except IndexUnusableError as error:  # what is asked for may still be possible
             self.hear_erasure(error)
+
+    def _finish_renames(self) -> None:
+        from imgmatch.catalog.renames import begun_renames
+
+        with self._parts.catalog.read() as session:
+            if not begun_renames(session):
+                return
+        from imgmatch.actions.sources import finish_renames
+
+        finish_renames(self._parts)
 
     def calibrate(
         self,
@@ -598,7 +631,47 @@ class Index:
         """
         from imgmatch.actions.erase import remove
 
+        self._finish_renames()
         return remove(self._parts, account=account, photo_id=photo_id, before=before, hear=self.hear_erasure)
+
+    def rename_source(self, old: str, new: str) -> SourceChange:
+        """File the photos of a source under another path, where it lies now: ids that hang on the path change with it.
+
+        Accounts, decisions, groups and what is known of pictures stay. What was scanned under the new path already
+        becomes one with what came from the old one. One that was cut off is finished by the same call again, or by the
+        next ``scan``, ``rings``, ``calibrate``, ``rebuild``, ``remove`` or ``erase``.
+
+        Args:
+            old: its path or URL.
+            new: where it lies now.
+
+        Raises:
+            NotFoundError: nothing came from ``old``.
+            ConflictError: a source of its kind cannot lie at ``new``.
+            SourceError: ``new`` is no path.
+            IndexLockedError: one of them is being scanned.
+            IndexUnusableError: the index cannot be written.
+        """
+        from imgmatch.actions.sources import rename_source
+
+        self._finish_first()
+        return rename_source(self._parts, old, new)
+
+    def drop_source(self, source: str) -> SourceChange:
+        """Remove every photo of a source, as pruning does, and forget the source.
+
+        Args:
+            source: its path or URL.
+
+        Raises:
+            NotFoundError: nothing came from it.
+            IndexLockedError: it is being scanned.
+            IndexUnusableError: the index cannot be written.
+        """
+        from imgmatch.actions.sources import drop_known_source
+
+        self._finish_first()
+        return drop_known_source(self._parts, source)
 
     def rebuild(self, *, progress: Progress = SILENT) -> IndexStatus:
         """Make the engine files anew from the catalog alone.

@@ -459,5 +459,14 @@ erasure_portions = Table(
     Column("gone", Bytes(most=MOST_SEALED_BYTES), nullable=False),  # sealed: what is to be looked for
 )
 
+# A source that is to have another key; see ``renames``.
+renames = Table(
+    "renames",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("source_id", Reference(), ForeignKey("sources.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("key", Words(), nullable=False),
+)
+
 for _table in metadata.tables.values():
     named(_table)

@@ -143,6 +143,12 @@ VERSION_7 = (
 )
 """Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
 
+VERSION_8 = (
+    """CREATE TABLE renames (id INTEGER NOT NULL, source_id INTEGER NOT NULL, "key" VARCHAR NOT NULL, PRIMARY KEY (id),
+        UNIQUE (source_id), FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE)""",
+)
+"""Sources that are being renamed are noted."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -150,5 +156,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     5: VERSION_5,
     6: VERSION_6,
     7: VERSION_7,
+    8: VERSION_8,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -18,6 +18,7 @@ TEXTS = {
     "decisions": ("reason", "subject", "by"),
     "decision_photos": ("photo_id", "account"),
     "sources": ("key",),
+    "renames": ("key",),
     "leases": ("name", "owner"),
     "bank_pictures": ("bank", "label", "photo_id", "account"),
     "report_rings": ("ring",),

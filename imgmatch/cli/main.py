@@ -32,6 +32,7 @@ COMMANDS = {
     "rebuild": "imgmatch.cli.rebuild:rebuild",
     "rings": "imgmatch.cli.rings:rings",
     "scan": "imgmatch.cli.scan:scan",
+    "source": "imgmatch.cli.source:source",
     "status": "imgmatch.cli.status:status",
 }
 """To add a command: its file, and a line here."""

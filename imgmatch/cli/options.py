@@ -201,6 +201,23 @@ def write_record(record: Mapping[str, Any], form: str) -> None:
             write(fields_table(record, terminal_width()))
 
 
+def write_records(records: Sequence[Mapping[str, Any]], form: str) -> None:
+    """Print records of one kind in any format."""
+    from imgmatch.formats.table import grid
+
+    match form:
+        case "json":
+            write(as_json(records))
+        case "jsonl":
+            write("".join(map(as_json_line, records)))
+        case "csv":
+            write("".join(as_csv(records, list(records[0]) if records else ())))
+        case _ if records:
+            write(grid(list(records[0]), [list(record.values()) for record in records], terminal_width()))
+        case _:
+            write("none\n")
+
+
 def note(text: str, *, quiet: bool) -> None:
     """Say something on standard error, beside the result."""
     if not quiet:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +14,13 @@ from imgmatch.cli import options
 from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.progress import SkipList, counts, is_shown
-from imgmatch.model import Depth
+from imgmatch.model import Depth, SkipReason
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
+
+    from imgmatch import Index
 
 
 @click.command(short_help="Add or update photos.")
@@ -95,9 +100,9 @@ def scan(
     since = None if keep_days is None else datetime.now(UTC) - timedelta(days=keep_days)
     skips = SkipList(skipped_file)
     remote = RemoteOptions(allow_private=allow_private, fetchers=fetchers)
-    with open_sources(
-        sources, root=root, remote=remote, include=include
-    ) as opened:  # a mistyped one must leave no empty index behind
+    # Before the index is made: a mistyped path must leave no empty one behind.
+    reading = open_sources(sources, root=root, remote=remote, include=include)
+    with _telling_what_to_do(index_path, sources), reading as opened:
         found = Index.open(
             index_path,
             create=True,
@@ -116,8 +121,44 @@ def scan(
                 progress=progress,
                 count_ahead=is_shown(quiet=quiet),
             )
+            if result.added and not result.updated + result.unchanged:
+                _tell_moved(index, [source.key for source in opened], quiet=quiet)
     skips.finish(quiet=quiet)
     options.write_record(scan_record(result), form)
     shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
     write_metrics(metrics_file, "scan", scan_record(result), shared=shared)
     return options.EXIT_SOME_SKIPPED if result.skipped else 0
+
+
+@contextmanager
+def _telling_what_to_do(index_path: Path, sources: Sequence[str]) -> Iterator[None]:
+    """Where there is nothing at the path of a known source, say what can be done."""
+    from imgmatch import SourceError
+
+    try:
+        yield
+    except SourceError as error:
+        if error.reason is SkipReason.MISSING:
+            _tell_gone(index_path, sources)
+        raise
+
+
+def _tell_gone(index_path: Path, sources: Sequence[str]) -> None:
+    from imgmatch import ImgmatchError, Index
+
+    with suppress(ImgmatchError, OSError), Index.open(index_path) as index:
+        known = {source.source: source.photos for source in index.sources()}
+        for source in sources:
+            path = str(Path(source).absolute())
+            if path in known and not Path(source).exists():
+                command, of = "imgmatch source", shlex.quote(source)
+                what = f"if it has moved, {command} rename {of} NEW; if it is gone, {command} drop {of}"
+                options.note(f"{known[path]:,} photos of {source} are kept: {what}", quiet=False)
+
+
+def _tell_moved(index: Index, keys: Sequence[str], *, quiet: bool) -> None:
+    """Suggest a rename where a source looks like one that has moved."""
+    for old, new in index.seemingly_moved(keys):
+        said = f"every photo of {new} came from {old} before, which is not there any more"
+        command = shlex.join(("imgmatch", "source", "rename", old, new))
+        options.note(f"{said}; if it has moved: {command}", quiet=quiet)

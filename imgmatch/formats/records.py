@@ -18,10 +18,12 @@ if TYPE_CHECKING:
         Group,
         Hashed,
         IndexStatus,
+        KnownSource,
         Match,
         ReportSearch,
         Ring,
         ScanResult,
+        SourceChange,
     )
 
 Record = dict[str, Any]
@@ -85,6 +87,22 @@ def scan_record(result: ScanResult) -> Record:
         "seconds": round(result.seconds, 3),
         "photos_per_second": round(result.photos_per_second, 1),
     }
+
+
+def source_record(known: KnownSource) -> Record:
+    """A source, and what is known of it."""
+    return {
+        "source": known.source,
+        "kind": known.kind,
+        "photos": known.photos,
+        "last_scan": None if known.last_scan is None else moment(known.last_scan),
+        "last_finished": None if known.last_finished is None else moment(known.last_finished),
+    }
+
+
+def source_change_record(change: SourceChange) -> Record:
+    """What has become of a source."""
+    return asdict(change)
 
 
 def compare_record(comparison: Comparison) -> Record:

@@ -149,7 +149,7 @@ def prune_photos(
     if refused and not missing.unwanted:
         return Pruned(0, missing.hidden + missing.gone, refused)
     remove = partial(photo_rows.prune_photos, spares=unread.may_hold, before=since if refused else None)
-    removed = _in_parts(catalog, lease, scan, remove)
+    removed = in_parts(catalog, lease, scan, remove)
     kept = missing.hidden + (missing.gone if refused else 0)
     return Pruned(removed, kept, refused, None if refused else unread.nameless)
 
@@ -169,20 +169,27 @@ def _missing(session: Session, scan: ScanKey, unread: Unread, since: int | None)
 
 def forget_skips(catalog: Catalog, lease: Lease, scan: ScanKey, unread: Unread, *, all_met: bool) -> None:
     """Forget what was skipped in earlier scans of the source and is gone; only lines, unless all there is was met."""
-    _in_parts(catalog, lease, scan, scan_rows.prune_lines)
+    in_parts(catalog, lease, scan, scan_rows.prune_lines)
     if all_met:
-        _in_parts(catalog, lease, scan, partial(scan_rows.prune_skips, spares=unread.may_hold))
+        in_parts(catalog, lease, scan, partial(scan_rows.prune_skips, spares=unread.may_hold))
 
 
 def forget_lines(catalog: Catalog, lease: Lease, scan: ScanKey) -> None:
     """Forget lines skipped in scans of the source that did not end, as this one."""
-    _in_parts(catalog, lease, scan, scan_rows.prune_broken_skips)
+    in_parts(catalog, lease, scan, scan_rows.prune_broken_skips)
 
 
-def _in_parts(
+def in_parts(
     catalog: Catalog, lease: Lease, scan: ScanKey, remove: Callable[[Session, ScanKey, int, int], list[int]]
 ) -> int:
-    """Remove, a part in each transaction, until nothing is left; returns how many rows that were."""
+    """Remove, a part in each transaction, until nothing is left; returns how many rows that were.
+
+    Args:
+        catalog: of the index.
+        lease: of the source.
+        scan: what it has not met is removed.
+        remove: such as ``photos.prune_photos``.
+    """
     total = last = 0
     while True:
         with catalog.write(lease) as session:

@@ -30,6 +30,7 @@ from imgmatch.model.photos import (
     derived_photo_id,
 )
 from imgmatch.model.rings import Change, Gone, Group, Ring, RingAccount, RingsReport, Searched
+from imgmatch.model.sources import KnownSource, SourceChange
 
 __all__ = [
     "FINGERPRINT_BITS",
@@ -54,6 +55,7 @@ __all__ = [
     "Hashed",
     "IndexStatus",
     "Kind",
+    "KnownSource",
     "Labelled",
     "Match",
     "NamedPhoto",
@@ -72,6 +74,7 @@ __all__ = [
     "Searched",
     "SkipReason",
     "Skipped",
+    "SourceChange",
     "Status",
     "Verdict",
     "derived_photo_id",

@@ -88,6 +88,20 @@ def _open_url(text: str, guard: PathGuard, remote: Remote | None, names: NameRul
         raise SourceError(f"{where}: {error.detail}") from error
 
 
+def key_of(path: str) -> str:
+    """The key that a source at a path or URL has, whether or not anything lies there.
+
+    Raises:
+        SourceError: it is no path or URL that can be used.
+    """
+    if not is_url(path):
+        return _absolute(path)
+    try:
+        return checked(path)
+    except PhotoError as error:
+        raise SourceError(f"{shown(shown_url(path))}: {error.detail}") from error
+
+
 def suffix_of(path: str) -> str | None:
     """The suffix by which a file is a manifest or an archive, in small letters; ``None`` if it is neither."""
     return next((kind for kind in registry.SOURCES if kind[0] == "." and path.lower().endswith(kind)), None)
