@@ -59,7 +59,8 @@ def check(
 ) -> int:
     """Which accounts carry each PHOTO: a file, a folder, manifest or archive of photos, or - for standard input.
 
-    A PHOTO may be an https, s3 or gs URL, as for scan.
+    A PHOTO may be an https, s3 or gs URL, as for scan, or a .txt file that lists paths and URLs, one a line. Standard
+    input holds a photo, or such a list.
     """
     from imgmatch import Index, RemoteOptions, named_photos
     from imgmatch.formats.records import check_record, check_rows

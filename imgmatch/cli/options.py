@@ -246,8 +246,13 @@ def photo_argument(argument: str) -> str | NamedPhoto:
 
 
 def photo_arguments(arguments: Sequence[str]) -> list[str | NamedPhoto]:
-    """Photos, folders and manifests as they are; standard input, read once, for ``-``."""
+    """Photos, folders and manifests as they are; standard input, a photo or a list of paths, read once, for ``-``."""
     if STANDARD_INPUT not in arguments:
         return list(arguments)
-    piped = photo_argument(STANDARD_INPUT)
-    return [piped if argument == STANDARD_INPUT else argument for argument in arguments]
+    from imgmatch.model import NamedPhoto
+    from imgmatch.sources.listed import piped_paths
+
+    data = standard_input()
+    listed = piped_paths(data)
+    piped = [NamedPhoto(STANDARD_INPUT, data)] if listed is None else listed
+    return [one for argument in arguments for one in (piped if argument == STANDARD_INPUT else [argument])]

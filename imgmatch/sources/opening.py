@@ -12,6 +12,7 @@ from imgmatch.errors import ImgmatchError, PhotoError, SkipReason, SourceError
 from imgmatch.rooted import look_at
 from imgmatch.sources.base import PathGuard, Source, is_utf8, lexical, shown
 from imgmatch.sources.guard import source_error
+from imgmatch.sources.listed import is_list
 from imgmatch.sources.names import USUAL_NAMES, NameRule
 from imgmatch.sources.place import Place
 from imgmatch.sources.remote_source import RemotePhotoSource
@@ -63,6 +64,11 @@ def _opened(path: str | Path, root: Path | None, remote: Remote | None, names: N
         mode = _mode(guard.admit(absolute), guard.root, absolute)
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
+        if stat.S_ISREG(mode) and is_list(guard.admit(absolute), guard.root):
+            raise SourceError(
+                f"{shown(absolute)} is a list of paths, which does not say whose photos they are: check and hash read it;"
+                " to scan them, make a .csv file with the columns account and photo"
+            )
         kind = "folder" if stat.S_ISDIR(mode) else suffix_of(absolute) or "photo"
         return registry.source(kind)(Place(absolute, guard, remote, names))
     except PhotoError as error:

@@ -11,9 +11,11 @@ from imgmatch.model import Failure, Fetched, NamedPhoto, NewPhoto, Skipped, Skip
 from imgmatch.sources.base import PathGuard
 from imgmatch.sources.fetching import fetched_ahead
 from imgmatch.sources.guard import guarded
+from imgmatch.sources.listed import is_list, open_list
 from imgmatch.sources.manifest import ManifestSource
 from imgmatch.sources.names import USUAL_NAMES
 from imgmatch.sources.opening import open_source, suffix_of
+from imgmatch.sources.place import Place
 from imgmatch.sources.remote import result_of
 from imgmatch.sources.urls import checked, is_url, shown_url, url_path
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 def query_photos(argument: str, *, remote: Remote, root: Path | None = None) -> Iterator[NamedPhoto]:
     """Every photo an argument stands for: one file or URL, or all of a folder, manifest or archive as a scan reads it.
+
+    A ``.txt`` file that lists paths stands for these.
 
     Photos are opened, unpacked or fetched a little ahead of their turn. What cannot be used comes as a failure in its
     place; so does one photo that is named directly, whatever is wrong with it, and a source that breaks off half-way.
@@ -49,7 +53,12 @@ def query_photos(argument: str, *, remote: Remote, root: Path | None = None) -> 
     elif _is_folder(argument) or suffix_of(argument):
         yield from _of_source(open_source(argument, root=root, remote=remote), str(Path(argument, "_"))[:-1])
     else:
-        yield NamedPhoto(argument, _admitted(argument, guard), guard.root)
+        path = _admitted(argument, guard)
+        if isinstance(path, Path) and is_list(path.absolute(), guard.root):
+            place = Place(str(Path(argument).absolute()), guard, remote)
+            yield from _of_source(open_list(place), argument)
+        else:
+            yield NamedPhoto(argument, path, guard.root)
 
 
 def _is_folder(argument: str) -> bool:
