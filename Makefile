@@ -15,6 +15,10 @@ NAME ?= scan
 
 .PHONY: demo test test-slow check bench install docs clean
 
+# Tests and modules are compiled once, and not by each of the hundreds of processes that tests start, also where Python
+# is told to keep no bytecode, as images of containers do.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 demo: $(VENV)/installed
 	$(BIN)/imgmatch demo demo-world
 

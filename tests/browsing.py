@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Dialog, Page
 
 CHROMIUM = next(
     (path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path is not None), None
@@ -48,6 +48,53 @@ def browser() -> Iterator[Browser]:
         started = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield started
         started.close()
+
+
+class Tabs:
+    """Two tabs, one of them without script, that tests have one after the other: starting one outlasts most tests."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._tabs: dict[bool, Page] = {}
+        self.told: list[str] = []
+        """What the page that is open has complained of, and what it has asked for."""
+
+    def open(self, path: Path, *, width: int = 1280, scheme: str = "light", script: bool = True) -> Page:
+        """Show a file, as if nothing had been shown before."""
+        if script not in self._tabs:
+            self._tabs[script] = self._started(script=script)
+        tab = self._tabs[script]
+        tab.goto("about:blank")
+        self.told.clear()
+        tab.set_viewport_size({"width": width, "height": 900})
+        # Where motion is not reduced, a blur is half gone when it is looked at.
+        tab.emulate_media(media="screen", color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        tab.mouse.move(0, 0)
+        tab.goto(path.as_uri())
+        tab.wait_for_load_state("load")
+        return tab
+
+    def _started(self, *, script: bool) -> Page:
+        tab = self._browser.new_page(java_script_enabled=script)
+        tab.set_default_timeout(10_000)
+        tab.on("console", lambda message: self.told.append(message.text))
+        tab.on("pageerror", lambda error: self.told.append(str(error)))
+        tab.on("dialog", self._end)
+        tab.on("request", lambda request: self._look_at(request.url))
+        return tab
+
+    def _end(self, dialog: Dialog) -> None:
+        self.told.append(dialog.message)
+        dialog.dismiss()
+
+    def _look_at(self, url: str) -> None:
+        if not url.startswith(("file:", "data:")):
+            self.told.append(url)
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Browser) -> Tabs:
+    return Tabs(browser)
 
 
 def _give_up() -> NoReturn:

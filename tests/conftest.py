@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
-pytest_plugins = ["browsing", "planting", "warm"]
+pytest_plugins = ["browsing", "planting", "unsynced", "warm"]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -16,6 +18,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Tests run beside each other: a thread of FAISS that waits must not spin on the core that another test needs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# The same values in each run, and no deadline: on a busy machine any example may take a second.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -27,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all libraries stay till the end: the garbage collector need not look at them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

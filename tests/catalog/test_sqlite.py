@@ -94,6 +94,7 @@ def test_a_kill_inside_a_write_leaves_nothing_and_locks_nobody_out(catalog: Sqli
     assert photos_in(catalog) == 2
 
 
+@pytest.mark.usefixtures("synced")
 def test_a_commit_is_on_the_disk_before_it_is_done(catalog: SqliteCatalog) -> None:
     with catalog.write() as session:
         assert session.sql.scalar(text("PRAGMA synchronous")) == 2

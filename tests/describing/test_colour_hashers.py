@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgmatch.hashers.base import Codes, Rgb
 
 
@@ -30,19 +33,25 @@ def sideways() -> Image.Exif:
 
 
 PICTURE = photos.picture(3, (700, 500))
-FILES = {
-    "JPEG": photos.jpeg(PICTURE),
-    "small JPEG": photos.jpeg(PICTURE.resize((300, 200))),
-    "large JPEG": photos.jpeg(photos.picture(3, (2100, 1500))),
-    "JPEG that keeps RGB": photos.jpeg(PICTURE, 95, keep_rgb=True),
-    "JPEG in grey": photos.jpeg(PICTURE.convert("L")),
-    "JPEG of inks": photos.jpeg(PICTURE.convert("CMYK")),
-    "JPEG on its side": photos.jpeg(PICTURE, exif=sideways()),
-    "PNG": photos.png(PICTURE),
-    "PNG with a palette": photos.png(PICTURE.quantize(256)),
-    "PNG in grey": photos.png(PICTURE.convert("L")),
-    "PNG with alpha": photos.png(PICTURE.convert("RGBA")),
+# Drawn by the test that wants one, not by every process that collects the tests.
+FILES: dict[str, Callable[[], bytes]] = {
+    "JPEG": lambda: photos.jpeg(PICTURE),
+    "small JPEG": lambda: photos.jpeg(PICTURE.resize((300, 200))),
+    "large JPEG": lambda: photos.jpeg(photos.picture(3, (2100, 1500))),
+    "JPEG that keeps RGB": lambda: photos.jpeg(PICTURE, 95, keep_rgb=True),
+    "JPEG in grey": lambda: photos.jpeg(PICTURE.convert("L")),
+    "JPEG of inks": lambda: photos.jpeg(PICTURE.convert("CMYK")),
+    "JPEG on its side": lambda: photos.jpeg(PICTURE, exif=sideways()),
+    "PNG": lambda: photos.png(PICTURE),
+    "PNG with a palette": lambda: photos.png(PICTURE.quantize(256)),
+    "PNG in grey": lambda: photos.png(PICTURE.convert("L")),
+    "PNG with alpha": lambda: photos.png(PICTURE.convert("RGBA")),
 }
+
+
+@cache
+def file(name: str) -> bytes:
+    return FILES[name]()
 
 
 class WarmTiles:
@@ -81,9 +90,9 @@ def described(data: bytes, *hashers: str, query: bool = False) -> Description:
 @pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize("query", [False, True])
 def test_a_hasher_of_colours_is_given_the_small_picture_in_colour(*, query: bool) -> None:
-    rgb = small_picture(FILES["PNG"], Limits(), colour=True).rgb
+    rgb = small_picture(file("PNG"), Limits(), colour=True).rgb
     assert rgb is not None
-    found = described(FILES["PNG"], "warm", query=query)
+    found = described(file("PNG"), "warm", query=query)
     assert found.fingerprints == {"warm": WarmTiles().fingerprint(rgb).tobytes()}
     assert found.orientations == ({"warm": WarmTiles().orientations(rgb).tobytes()} if query else {})
 
@@ -91,14 +100,14 @@ def test_a_hasher_of_colours_is_given_the_small_picture_in_colour(*, query: bool
 @pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_else_changes_beside_a_hasher_of_colours(name: str) -> None:
-    without, beside = described(FILES[name], "phash", "pdq"), described(FILES[name], "phash", "warm", "pdq")
+    without, beside = described(file(name), "phash", "pdq"), described(file(name), "phash", "warm", "pdq")
     assert {name: beside.fingerprints[name] for name in without.fingerprints} == without.fingerprints
     assert (beside.pixels, beside.stored, beside.quality) == (without.pixels, without.stored, without.quality)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_picture_in_colour_lies_as_the_grey_one_does_and_that_stays_what_it_is(name: str) -> None:
-    grey, both = small_picture(FILES[name], Limits()), small_picture(FILES[name], Limits(), colour=True)
+    grey, both = small_picture(file(name), Limits()), small_picture(file(name), Limits(), colour=True)
     assert grey.rgb is None
     assert both.rgb is not None
     assert np.array_equal(grey.grey, both.grey)
@@ -109,7 +118,7 @@ def test_the_picture_in_colour_lies_as_the_grey_one_does_and_that_stays_what_it_
 
 
 def test_colours_are_those_of_the_photo() -> None:
-    for data in (FILES["PNG"], FILES["JPEG"], FILES["JPEG that keeps RGB"], FILES["PNG with alpha"]):
+    for data in (file("PNG"), file("JPEG"), file("JPEG that keeps RGB"), file("PNG with alpha")):
         rgb = small_picture(data, Limits(), colour=True).rgb
         assert rgb is not None
         with Image.open(BytesIO(data)) as image:

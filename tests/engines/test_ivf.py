@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Hits = list[dict[int, list[float]]]
 
-RECORDS = drawn_records()
 # FAISS adds up table entries rounded to one byte each: 32 of them, each a few 1e-5 off. Decoded codes are exact.
 ROUNDING = 0.006
 
@@ -33,7 +32,7 @@ def one_core() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def whole() -> IvfEngine:
-    return IvfEngine.empty(BOOK).appended(RECORDS, 400)
+    return IvfEngine.empty(BOOK).appended(drawn_records(), 400)
 
 
 def hits(engine: IvfEngine, vectors: F32) -> Hits:
@@ -50,10 +49,10 @@ def flat(row: dict[int, list[float]]) -> list[tuple[float, int]]:
 
 
 def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(whole: IvfEngine) -> None:
-    lists = np.concatenate([stored.lists for _, stored in RECORDS])
-    decoded = BOOK.decode(lists, np.concatenate([stored.codes for _, stored in RECORDS]))
-    ids = np.concatenate([(row << GEOMETRY_BITS) + geometry(stored.points) for row, stored in RECORDS])
-    vectors = floats(np.concatenate([asked(drawn(7)).descriptors, near_the_codes(RECORDS, 1, 200).descriptors]))
+    lists = np.concatenate([stored.lists for _, stored in drawn_records()])
+    decoded = BOOK.decode(lists, np.concatenate([stored.codes for _, stored in drawn_records()]))
+    ids = np.concatenate([(row << GEOMETRY_BITS) + geometry(stored.points) for row, stored in drawn_records()])
+    vectors = floats(np.concatenate([asked(drawn(7)).descriptors, near_the_codes(drawn_records(), 1, 200).descriptors]))
     _, looked_through = BOOK.nearest(vectors, PROBES)
     found = hits(whole, vectors)
     for vector, numbers, row in zip(vectors, looked_through, found, strict=True):
@@ -75,13 +74,13 @@ def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(whole: I
 def test_hits_are_those_of_faiss_without_registers(whole: IvfEngine) -> None:
     plain = BOOK.empty_index()
     plain.nprobe = PROBES
-    for row, stored in RECORDS:
+    for row, stored in drawn_records():
         places = (row << GEOMETRY_BITS) + geometry(stored.points)
         for number, place, code in zip(stored.lists.tolist(), places, stored.codes, strict=True):
             entry = np.array([place]), np.array(code)
             plain.invlists.add_entries(number, 1, *map(faiss.swig_ptr, entry))
             plain.ntotal += 1
-    vectors = floats(near_the_codes(RECORDS, 2, 300).descriptors)
+    vectors = floats(near_the_codes(drawn_records(), 2, 300).descriptors)
     far, lists = BOOK.nearest(vectors, PROBES)
     distances, ids = plain.search_preassigned(vectors, NEIGHBOURS, lists, far)
     for found, real, real_ids in zip(hits(whole, vectors), distances, ids, strict=True):
@@ -94,10 +93,10 @@ def test_hits_are_those_of_faiss_without_registers(whole: IvfEngine) -> None:
 
 
 def test_few_segments_are_left_however_often_it_is_appended_to(tmp_path: Path) -> None:
-    IvfEngine.empty(BOOK).appended(RECORDS[:3], 3).save(tmp_path / "file")
+    IvfEngine.empty(BOOK).appended(drawn_records()[:3], 3).save(tmp_path / "file")
     engine = IvfEngine.open(BOOK, tmp_path / "file", 3)
     for turn in range(64):
-        engine = engine.appended([(1_000 + turn, RECORDS[turn % PICTURES][1])], 1_000 + turn)
+        engine = engine.appended([(1_000 + turn, drawn_records()[turn % PICTURES][1])], 1_000 + turn)
         assert len(engine._segments) <= 1 + (turn + 1).bit_length()  # noqa: SLF001 -- what a search costs
     assert len(engine) == 3 + 64
 
@@ -114,10 +113,12 @@ def test_the_file_of_an_engine_without_some_pictures_is_that_of_one_made_of_the_
     edges: list[int], tmp_path: Path
 ) -> None:
     gone = {0, 5, 6, 30}
-    rest = IvfEngine.empty(BOOK).appended([one for number, one in enumerate(RECORDS) if number not in gone], 400)
+    rest = IvfEngine.empty(BOOK).appended(
+        [one for number, one in enumerate(drawn_records()) if number not in gone], 400
+    )
     engine = IvfEngine.empty(BOOK)
     for start, end in pairwise(edges):
-        engine = engine.appended(RECORDS[start:end], end)
-    removed = engine.removed(np.array([RECORDS[number][0] for number in gone]))
+        engine = engine.appended(drawn_records()[start:end], end)
+    removed = engine.removed(np.array([drawn_records()[number][0] for number in gone]))
     assert content(removed, tmp_path / "file") == content(rest, tmp_path / "rest")
     assert (len(removed), len(engine)) == (PICTURES - len(gone), PICTURES)

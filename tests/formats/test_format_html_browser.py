@@ -12,10 +12,9 @@ from PIL import Image
 from imgmatch.formats.html import check_page, compare_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from browsing import Tabs
     from playwright.sync_api import Page as Tab
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -32,31 +31,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def opened(browser: Browser, path: Path, *, width: int = 1280, script: bool = True, scheme: str = "light") -> Tab:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        java_script_enabled=script,
-        color_scheme=scheme,  # type: ignore[arg-type]
-    )
-    context.set_default_timeout(10_000)
-    tab = context.new_page()
-    told: list[str] = []
-    tab.on("console", lambda message: told.append(message.text))
-    tab.on("pageerror", lambda error: told.append(str(error)))
-    tab.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else told.append(request.url))
-    tab.goto(path.as_uri())
-    tab.wait_for_load_state("load")
-    assert told == []
+def opened(tabs: Tabs, path: Path, *, width: int = 1280, script: bool = True, scheme: str = "light") -> Tab:
+    tab = tabs.open(path, width=width, scheme=scheme, script=script)
+    assert tabs.told == []
     return tab
 
 
 @pytest.fixture
-def tab(browser: Browser, folder: Path) -> Iterator[Tab]:
-    page = opened(browser, folder / "check.html")
-    # Without this a blur would be half gone when it is looked at.
-    page.emulate_media(reduced_motion="reduce")
-    yield page
-    page.context.close()
+def tab(tabs: Tabs, folder: Path) -> Tab:
+    return opened(tabs, folder / "check.html")
 
 
 def blurred(tab: Tab, match: str = "#c1m1") -> bool:
@@ -72,13 +55,12 @@ def focused(tab: Tab) -> str:
 @pytest.mark.parametrize("name", ["check.html", "compare.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_opens_without_a_complaint_and_asks_for_nothing(
-    browser: Browser, folder: Path, name: str, scheme: str
+    tabs: Tabs, folder: Path, name: str, scheme: str
 ) -> None:
-    page = opened(browser, folder / name, scheme=scheme)
+    page = opened(tabs, folder / name, scheme=scheme)
     ground = str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     dark = sum(map(int, ground.removeprefix("rgb(").removesuffix(")").split(","))) < 200
     assert dark == (scheme == "dark")
-    page.context.close()
 
 
 def test_the_policy_refuses_a_script_and_a_style_that_are_not_ours(tab: Tab) -> None:
@@ -158,16 +140,14 @@ def mean_level(shot: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", ["check.html", "compare.html"])
-def test_a_phone_does_not_scroll_sideways(browser: Browser, folder: Path, name: str) -> None:
-    page = opened(browser, folder / name, width=390)
+def test_a_phone_does_not_scroll_sideways(tabs: Tabs, folder: Path, name: str) -> None:
+    page = opened(tabs, folder / name, width=390)
     page.get_by_text("Show all pictures").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.context.close()
 
 
-def test_without_script_the_pictures_can_still_be_shown(browser: Browser, folder: Path) -> None:
-    page = opened(browser, folder / "check.html", script=False)
-    page.emulate_media(reduced_motion="reduce")
+def test_without_script_the_pictures_can_still_be_shown(tabs: Tabs, folder: Path) -> None:
+    page = opened(tabs, folder / "check.html", script=False)
     assert page.locator("#c1m1 input[type=range]").is_hidden()
     page.locator("#c1m1 .cover").click()
     assert page.locator("#c1m1r").is_checked()
@@ -177,7 +157,6 @@ def test_without_script_the_pictures_can_still_be_shown(browser: Browser, folder
     assert contents is not None
     assert match is not None
     assert contents["y"] < match["y"]
-    page.context.close()
 
 
 def test_what_takes_the_focus_has_a_name(tab: Tab) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from browsing import Tabs
     from playwright.sync_api import Browser, Locator
     from playwright.sync_api import Page as Tab
 
@@ -28,37 +29,15 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+def opened(tabs: Tabs, tmp_path: Path) -> Iterator[Opener]:
     """Opens a page; at the end nothing may have been asked for, and nothing been complained of."""
-    told: list[str] = []
-    contexts = []
 
     def open_page(text: str, *, width: int = 1280, scheme: str = "light", script: bool = True) -> Tab:
         (tmp_path / "rings.html").write_text(text, encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            reduced_motion="reduce",
-            java_script_enabled=script,
-        )
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        tab = context.new_page()
-        tab.on("console", lambda message: told.append(message.text))
-        tab.on("pageerror", lambda error: told.append(str(error)))
-        tab.on("dialog", lambda dialog: told.append(dialog.message))
-        tab.on(
-            "request",
-            lambda request: None if request.url.startswith(("file:", "data:")) else told.append(request.url),
-        )
-        tab.goto((tmp_path / "rings.html").as_uri())
-        tab.wait_for_load_state("load")
-        return tab
+        return tabs.open(tmp_path / "rings.html", width=width, scheme=scheme, script=script)
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert told == []
+    assert tabs.told == []
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,33 +42,34 @@ def lab() -> Image.Image:
     return Image.merge("LAB", [Image.fromarray(pixels[..., channel]) for channel in range(3)])
 
 
-FILES: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
-    "1": (RGB.convert("1"), "PNG", {}),
-    "L": (LUMA, "PNG", {}),
-    "L, one level clear": (LUMA, "PNG", {"transparency": 255}),
-    "LA": (opaque("L"), "PNG", {}),
-    "P": (RGB.quantize(256), "PNG", {}),
-    "P with transparency": (RGB.quantize(255), "PNG", {"transparency": bytes([255] * 255)}),
-    "P in a GIF": (RGB.quantize(255), "GIF", {}),
-    "PA": (opaque("RGB").convert("PA"), "TIFF", {}),
-    "RGB": (RGB, "PNG", {}),
-    "RGB, one colour clear": (RGB, "PNG", {"transparency": (255, 255, 255)}),
-    "RGB in a BMP": (RGB, "BMP", {}),
-    "RGB in a WebP": (RGB, "WEBP", {"lossless": True}),
-    "RGB kept as RGB in a JPEG": (RGB, "JPEG", {"quality": 95, "keep_rgb": True}),
-    "RGBA": (opaque("RGB"), "PNG", {}),
-    "CMYK in a JPEG": (RGB.convert("CMYK"), "JPEG", {"quality": 95}),
-    "CMYK in a TIFF": (RGB.convert("CMYK"), "TIFF", {}),
-    "YCbCr in a JPEG": (RGB.convert("YCbCr"), "JPEG", {"quality": 95}),
-    "YCbCr in a TIFF": (RGB.convert("YCbCr"), "TIFF", {}),
-    "LAB": (lab(), "TIFF", {}),
-    "I of bytes": (of_levels(1, np.int32), "TIFF", {}),
-    "I of 16 bits": (of_levels(257, np.int32), "TIFF", {}),
-    "I;16": (of_levels(257, np.uint16), "PNG", {}),
-    "I;16, one level clear": (of_levels(257, np.uint16), "PNG", {"transparency": 65535}),
-    "I;16 in a TIFF": (of_levels(257, np.uint16), "TIFF", {}),
-    "F of parts of one": (of_levels(1 / 255, np.float32), "TIFF", {}),
-    "F of bytes": (of_levels(1, np.float32), "TIFF", {}),
+# Drawn by the test that wants one, not by every process that collects the tests.
+FILES: dict[str, tuple[Callable[[], Image.Image], str, dict[str, object]]] = {
+    "1": (lambda: RGB.convert("1"), "PNG", {}),
+    "L": (lambda: LUMA, "PNG", {}),
+    "L, one level clear": (lambda: LUMA, "PNG", {"transparency": 255}),
+    "LA": (lambda: opaque("L"), "PNG", {}),
+    "P": (lambda: RGB.quantize(256), "PNG", {}),
+    "P with transparency": (lambda: RGB.quantize(255), "PNG", {"transparency": bytes([255] * 255)}),
+    "P in a GIF": (lambda: RGB.quantize(255), "GIF", {}),
+    "PA": (lambda: opaque("RGB").convert("PA"), "TIFF", {}),
+    "RGB": (lambda: RGB, "PNG", {}),
+    "RGB, one colour clear": (lambda: RGB, "PNG", {"transparency": (255, 255, 255)}),
+    "RGB in a BMP": (lambda: RGB, "BMP", {}),
+    "RGB in a WebP": (lambda: RGB, "WEBP", {"lossless": True}),
+    "RGB kept as RGB in a JPEG": (lambda: RGB, "JPEG", {"quality": 95, "keep_rgb": True}),
+    "RGBA": (lambda: opaque("RGB"), "PNG", {}),
+    "CMYK in a JPEG": (lambda: RGB.convert("CMYK"), "JPEG", {"quality": 95}),
+    "CMYK in a TIFF": (lambda: RGB.convert("CMYK"), "TIFF", {}),
+    "YCbCr in a JPEG": (lambda: RGB.convert("YCbCr"), "JPEG", {"quality": 95}),
+    "YCbCr in a TIFF": (lambda: RGB.convert("YCbCr"), "TIFF", {}),
+    "LAB": (lab, "TIFF", {}),
+    "I of bytes": (lambda: of_levels(1, np.int32), "TIFF", {}),
+    "I of 16 bits": (lambda: of_levels(257, np.int32), "TIFF", {}),
+    "I;16": (lambda: of_levels(257, np.uint16), "PNG", {}),
+    "I;16, one level clear": (lambda: of_levels(257, np.uint16), "PNG", {"transparency": 65535}),
+    "I;16 in a TIFF": (lambda: of_levels(257, np.uint16), "TIFF", {}),
+    "F of parts of one": (lambda: of_levels(1 / 255, np.float32), "TIFF", {}),
+    "F of bytes": (lambda: of_levels(1, np.float32), "TIFF", {}),
 }
 
 LOOSER = {"1": 40, "P": 20, "PA": 20, "LAB": 40}
@@ -92,8 +94,8 @@ def apart(a: NDArray[np.uint8], b: NDArray[np.uint8], block: int = 8) -> float:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_mode_becomes_nearly_the_same_grey_picture(name: str) -> None:
-    image, kind, save = FILES[name]
-    found = small_picture(packed(image, kind, **save), Limits())
+    draw, kind, save = FILES[name]
+    found = small_picture(packed(draw(), kind, **save), Limits())
     assert (found.width, found.height, found.format) == (*SIZE, kind)
     assert found.grey.dtype == np.uint8
     assert apart(found.grey, GREY) <= LOOSER.get(name.split(maxsplit=1)[0], 6)
@@ -154,9 +156,9 @@ def test_floats_beyond_a_byte_are_scaled_to_fit_one() -> None:
 
 @pytest.mark.parametrize("name", ["LA", "P with transparency", "CMYK in a TIFF", "I of bytes", "I;16", "F of bytes"])
 def test_a_picture_converted_band_by_band_is_the_one_converted_at_once(name: str, tmp_path: Path) -> None:
-    image, kind, save = FILES[name]
+    draw, kind, save = FILES[name]
     path = tmp_path / "photo"
-    path.write_bytes(packed(image, kind, **save))
+    path.write_bytes(packed(draw(), kind, **save))
     copies = BAND_PIXELS // (SIZE[0] * SIZE[1]) + 2
     with Image.open(path) as one:
         tall = Image.new(one.mode, (SIZE[0], SIZE[1] * copies))

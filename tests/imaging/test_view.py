@@ -19,6 +19,7 @@ from imgmatch.imaging.view import PROFILE_BYTES, QUALITY, View, view
 from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SIZE = (320, 240)
@@ -62,28 +63,30 @@ def lab() -> Image.Image:
     return found
 
 
-FILES: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
-    "L": (PICTURE.convert("L"), "PNG", {}),
-    "LA": (opaque("L"), "PNG", {}),
-    "P": (PICTURE.quantize(256), "PNG", {}),
-    "P with transparency": (PICTURE.quantize(255), "PNG", {"transparency": bytes([255] * 255)}),
-    "P in a GIF": (PICTURE.quantize(255), "GIF", {}),
-    "RGB": (PICTURE, "JPEG", {"quality": 95}),
-    "RGBA": (opaque("RGB"), "PNG", {}),
-    "RGBA in a WebP": (opaque("RGB"), "WEBP", {"lossless": True}),
-    "CMYK in a JPEG": (PICTURE.convert("CMYK"), "JPEG", {"quality": 95}),
-    "CMYK in a TIFF": (PICTURE.convert("CMYK"), "TIFF", {}),
-    "YCbCr in a TIFF": (PICTURE.convert("YCbCr"), "TIFF", {}),
-    "LAB": (lab(), "TIFF", {}),
-    "I;16": (sixteen_bits(), "PNG", {}),
-    "AVIF": (PICTURE, "AVIF", {"quality": 95}),
+# Drawn by the test that wants one, not by every process that collects the tests.
+FILES: dict[str, tuple[Callable[[], Image.Image], str, dict[str, object]]] = {
+    "L": (lambda: PICTURE.convert("L"), "PNG", {}),
+    "LA": (lambda: opaque("L"), "PNG", {}),
+    "P": (lambda: PICTURE.quantize(256), "PNG", {}),
+    "P with transparency": (lambda: PICTURE.quantize(255), "PNG", {"transparency": bytes([255] * 255)}),
+    "P in a GIF": (lambda: PICTURE.quantize(255), "GIF", {}),
+    "RGB": (lambda: PICTURE, "JPEG", {"quality": 95}),
+    "RGBA": (lambda: opaque("RGB"), "PNG", {}),
+    "RGBA in a WebP": (lambda: opaque("RGB"), "WEBP", {"lossless": True}),
+    "CMYK in a JPEG": (lambda: PICTURE.convert("CMYK"), "JPEG", {"quality": 95}),
+    "CMYK in a TIFF": (lambda: PICTURE.convert("CMYK"), "TIFF", {}),
+    "YCbCr in a TIFF": (lambda: PICTURE.convert("YCbCr"), "TIFF", {}),
+    "LAB": (lab, "TIFF", {}),
+    "I;16": (sixteen_bits, "PNG", {}),
+    "AVIF": (lambda: PICTURE, "AVIF", {"quality": 95}),
 }
 GREY = {"L", "LA", "I;16"}
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_mode_keeps_its_colours(name: str) -> None:
-    image, kind, save = FILES[name]
+    draw, kind, save = FILES[name]
+    image = draw()
     found = view(packed(image, kind, **save), Limits())
     expected = PICTURE.convert("L") if name in GREY else PICTURE
     assert (found.width, found.height) == SIZE
