@@ -296,7 +296,7 @@ class Index:
         """How much the index holds, what it is made of, and whether its engine files are there and complete.
 
         Args:
-            verify: read the engine files from end to end, and compare their checksums.
+            verify: compare the engine files with the catalog, bit by bit, and look at every row of the catalog.
         """
         from imgmatch.actions.status import status
 

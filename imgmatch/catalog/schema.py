@@ -459,5 +459,14 @@ erasure_portions = Table(
     Column("gone", Bytes(most=MOST_SEALED_BYTES), nullable=False),  # sealed: what is to be looked for
 )
 
+# By which the header and the engine files are known to be of this catalog; see ``tokens``.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("kind", Words(), primary_key=True),
+    Column("token", Words()),
+    Column("pending", Words()),
+)
+
 for _table in metadata.tables.values():
     named(_table)

@@ -143,6 +143,12 @@ VERSION_7 = (
 )
 """Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
 
+VERSION_8 = (
+    """CREATE TABLE tokens (kind VARCHAR NOT NULL, token VARCHAR, pending VARCHAR, PRIMARY KEY (kind))""",
+    "INSERT INTO tokens VALUES ('catalog', lower(hex(randomblob(16))), NULL)",
+)
+"""The header and engine files are known to be of their catalog; what is there gets tokens when the index is opened."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -150,5 +156,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     5: VERSION_5,
     6: VERSION_6,
     7: VERSION_7,
+    8: VERSION_8,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""
