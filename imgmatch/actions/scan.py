@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.scans import SCAN
-from imgmatch.errors import SourceError
+from imgmatch.errors import ScanInterrupted, SourceError
 from imgmatch.ingest.adding import add
 from imgmatch.ingest.intake import WORK
 from imgmatch.ingest.retention import kept
@@ -64,6 +64,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             source has given any photo that could be used.
         IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
+        ScanInterrupted: somebody has interrupted it; what was described so far is written.
     """
     with ExitStack() as stack:
         connections = stack.enter_context(Remote()) if remote is None else remote
@@ -72,14 +73,26 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
-        results, broken = [], []
-        for source in opened:
-            photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
-            taken = _Taken(source.key, photos)
-            results.append(add(parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole))
-            broken += [] if taken.error is None else [taken.error]
-            count.end_part(WORK)
+        results: list[ScanResult] = []
+        broken: list[SourceError] = []
+        with _counting_kept(results):
+            for source in opened:
+                photos = kept(_not_empty(source, prune=prune), since, lambda: count.add(WORK))
+                taken = _Taken(source.key, photos)
+                results.append(add(parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole))
+                broken += [] if taken.error is None else [taken.error]
+                count.end_part(WORK)
     return _sum(results, broken)
+
+
+@contextmanager
+def _counting_kept(results: Sequence[ScanResult]) -> Iterator[None]:
+    """Have an interruption say what is kept of all sources."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        last = error.kept if isinstance(error, ScanInterrupted) else 0
+        raise ScanInterrupted(last + sum(result.added + result.updated for result in results)) from None
 
 
 @contextmanager

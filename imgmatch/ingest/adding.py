@@ -10,6 +10,7 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.scans import SCAN
 from imgmatch.engines.publishing import publish
+from imgmatch.errors import ScanInterrupted
 from imgmatch.ingest.intake import Intake
 from imgmatch.model import ScanResult
 from imgmatch.progress import SILENT
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.leases import Lease
+    from imgmatch.catalog.rows import ScanKey
     from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
     from imgmatch.model import NewPhoto, Skipped
@@ -54,28 +56,45 @@ def add(
     Raises:
         IndexLockedError: somebody else adds photos under this source.
         IndexUnusableError: it cannot be written.
+        ScanInterrupted: somebody has interrupted it; what was described so far is written.
     """
-    started = time.perf_counter()
-    catalog = parts.catalog
-    with catalog.lease(f"{SCAN}{source}") as lease:
-        with catalog.write(lease) as session:
+    with parts.catalog.lease(f"{SCAN}{source}") as lease:
+        with parts.catalog.write(lease) as session:
             scan = scan_rows.begin_scan(session, source)
         intake = Intake(parts, scan, progress, lease)
-        intake.run(photos)
-        counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
-        removed = 0
-        complete = whole()
-        if prune and complete:
-            removed = _in_parts(
-                catalog, lease, lambda session, after: photo_rows.prune_photos(session, scan, after, _REMOVED_AT_ONCE)
-            )
-        forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
-        _in_parts(catalog, lease, lambda session, after: forget(session, scan, after, _REMOVED_AT_ONCE))
-        clear_orphans(catalog)
-        if complete:
-            with catalog.write(lease) as session:
-                scan_rows.finish_scan(session, scan, counted | {"removed": removed})
-        publish(parts)
+        try:
+            return _taken_in(parts, lease, scan, intake, photos, prune=prune, whole=whole)
+        except KeyboardInterrupt:
+            raise ScanInterrupted(intake.kept) from None
+
+
+def _taken_in(
+    parts: Parts,
+    lease: Lease,
+    scan: ScanKey,
+    intake: Intake,
+    photos: Iterable[NewPhoto | Skipped],
+    *,
+    prune: bool,
+    whole: Callable[[], bool],
+) -> ScanResult:
+    started = time.perf_counter()
+    catalog = parts.catalog
+    intake.run(photos)
+    counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped")}
+    removed = 0
+    complete = whole()
+    if prune and complete:
+        removed = _in_parts(
+            catalog, lease, lambda session, after: photo_rows.prune_photos(session, scan, after, _REMOVED_AT_ONCE)
+        )
+    forget = scan_rows.prune_skips if complete else scan_rows.prune_broken_skips
+    _in_parts(catalog, lease, lambda session, after: forget(session, scan, after, _REMOVED_AT_ONCE))
+    clear_orphans(catalog)
+    if complete:
+        with catalog.write(lease) as session:
+            scan_rows.finish_scan(session, scan, counted | {"removed": removed})
+    publish(parts)
     return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
 
 
