@@ -30,6 +30,7 @@ from imgmatch.errors import (
     NotAnIndexError,
     NotFoundError,
     PhotoError,
+    ScanInterrupted,
     SourceError,
     UnknownNameError,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "Ring",
     "RingAccount",
     "RingsReport",
+    "ScanInterrupted",
     "ScanResult",
     "Searched",
     "SkipReason",

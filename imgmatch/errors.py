@@ -158,3 +158,15 @@ class IndexFullError(IndexUnusableError):
     """The disk that holds the index has no space left."""
 
     http_status = 507
+
+
+class ScanInterrupted(KeyboardInterrupt):
+    """A scan was interrupted; the photos that it had described are in the index. Outside the tree: it is no error.
+
+    Attributes:
+        kept: how many photos it has added or updated.
+    """
+
+    def __init__(self, kept: int) -> None:
+        super().__init__(f"{kept:,} photos are kept")
+        self.kept = kept

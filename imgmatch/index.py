@@ -298,7 +298,7 @@ class Index:
         """How much the index holds, what it is made of, and whether its engine files are there and complete.
 
         Args:
-            verify: read the engine files from end to end, and compare their checksums.
+            verify: compare the engine files with the catalog, bit by bit, and look at every row of the catalog.
         """
         from imgmatch.actions.status import status
 
@@ -374,6 +374,7 @@ class Index:
                 cannot be opened or has broken off, and no source has given any photo that could be used.
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
+            ScanInterrupted: a KeyboardInterrupt that says how many photos are kept: those that were described so far.
         """
         from imgmatch.actions.scan import scan
 
@@ -599,9 +600,10 @@ class Index:
     ) -> ScanResult:
         """Add photos, replace changed ones, and leave unchanged ones alone.
 
-        Written batch by batch, so that others may write meanwhile: a kill loses at most the batch in hand, and the same
-        call again goes on from there. It finishes no erasure that was cut off: where one was while it removed photos of
-        an account, call :meth:`finish_erasures` before photos of that account are added, or they are erased with it.
+        Written batch by batch, so that others may write meanwhile: a kill loses at most the batch in hand, Ctrl-C only
+        what is not yet described, and the same call again goes on from there. It finishes no erasure that was cut off:
+        where one was while it removed photos of an account, call :meth:`finish_erasures` before photos of that account
+        are added, or they are erased with it.
 
         Args:
             photos: photos, and lines a source could not use (they are filed with the skipped ones).
@@ -612,6 +614,7 @@ class Index:
         Raises:
             IndexLockedError: somebody else adds photos under this source.
             IndexUnusableError: it cannot be written.
+            ScanInterrupted: as of :meth:`scan`.
         """
         from imgmatch.ingest.adding import add
 

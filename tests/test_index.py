@@ -25,7 +25,8 @@ from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.features import features_by_id, store_features
 from imgmatch.engines.header import FORMAT_VERSION
 from imgmatch.engines.postings import Postings
-from imgmatch.engines.sync import load_fingerprints
+from imgmatch.engines.rows import FingerprintRows
+from imgmatch.engines.sync import load_engine
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.errors import (
     ImgmatchError,
@@ -760,7 +761,7 @@ def test_an_index_of_the_first_format_is_brought_up_to_date_and_gets_features_by
         assert (header.format, header.codebook, header.features) == (FORMAT_VERSION, registry.DEFAULT_CODEBOOK, None)
         assert (header.snapshot is not None, index.parts.catalog.version()) == (True, migrations.VERSION)
         assert (folder / snapshot_file).is_file()
-        assert load_fingerprints(index.parts.folder, header) is not None
+        assert load_engine(FingerprintRows(), index.parts.folder, header) is not None
         assert (in_catalog(index), index.parts.fingerprints.search(query, 140).ids.tolist()) == (rows, answer)
         assert (kept(index), best(index, LONELY)) == ({}, 0)
     with Index.open(folder) as index:

@@ -12,6 +12,7 @@ from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header
+from imgmatch.engines.lineage import adopt, ensure_own
 from imgmatch.engines.parts import Parts
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
@@ -98,7 +99,7 @@ def open_parts(path: Path, *, workers: int, limits: Limits | None, depth: Depth,
         catalog.close()
         raise
     settings = Settings(header.hashers, limits or Limits(), features=depth is Depth.FULL, thumbnails=thumbnails)
-    return Parts(
+    parts = Parts(
         folder,
         header,
         catalog,
@@ -107,6 +108,11 @@ def open_parts(path: Path, *, workers: int, limits: Limits | None, depth: Depth,
         open_runner(registry.DEFAULT_RUNNER, workers, settings),
         settings,
     )
+    try:
+        return replace(parts, header=ensure_own(parts))
+    except BaseException:
+        close_parts(parts)
+        raise
 
 
 def close_parts(parts: Parts) -> None:
@@ -127,7 +133,7 @@ def _up_to_date(folder: Layout, header: Header, catalog: Catalog) -> Header:
         return header
     with _naming(folder):
         catalog.migrate()
-    return folder.change_header(lambda header: replace(header, format=FORMAT_VERSION))
+    return adopt(folder, catalog)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.catalog.scans import SCAN
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.errors import SourceError
+from imgmatch.errors import ScanInterrupted, SourceError
 from imgmatch.ingest.adding import add
 from imgmatch.ingest.intake import WORK
 from imgmatch.ingest.pruning import Caution
@@ -72,6 +72,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             opened or has broken off, and no source has given any photo that could be used.
         IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
+        ScanInterrupted: somebody has interrupted it; what was described so far is written.
     """
     with ExitStack() as stack:
         connections = stack.enter_context(Remote()) if remote is None else remote
@@ -85,20 +86,32 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
             prune or prune_all,
             None if prune_all else Caution(None if since is None else to_microseconds(since)),
         )
-        results, broken = [], []
-        for source in opened:
-            if isinstance(source, UnopenedSource):
-                results.append(_unopened(source, count))
-                broken.append(source.error)
-                continue
-            taken = _Taken(source.key, kept(guarded(source), since, lambda: count.add(WORK)))
-            done = add(
-                parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole, caution=caution
-            )
-            results.append(done)
-            broken += [] if taken.error is None else [taken.error]
-            count.end_part(WORK)
+        results: list[ScanResult] = []
+        broken: list[SourceError] = []
+        with _counting_kept(results):
+            for source in opened:
+                if isinstance(source, UnopenedSource):
+                    results.append(_unopened(source, count))
+                    broken.append(source.error)
+                    continue
+                taken = _Taken(source.key, kept(guarded(source), since, lambda: count.add(WORK)))
+                done = add(
+                    parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole, caution=caution
+                )
+                results.append(done)
+                broken += [] if taken.error is None else [taken.error]
+                count.end_part(WORK)
     return _sum(results, broken)
+
+
+@contextmanager
+def _counting_kept(results: Sequence[ScanResult]) -> Iterator[None]:
+    """Have an interruption say what is kept of all sources."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        last = error.kept if isinstance(error, ScanInterrupted) else 0
+        raise ScanInterrupted(last + sum(result.added + result.updated for result in results)) from None
 
 
 @contextmanager

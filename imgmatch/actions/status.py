@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import stat
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgmatch import registry
 from imgmatch.catalog.damaged_rows import damaged_values, feature_blobs
 from imgmatch.catalog.erasures import count_begun
 from imgmatch.catalog.lookups import counts, unfinished_scans
-from imgmatch.engines.sync import load_features, load_fingerprints
+from imgmatch.engines.comparing import differing_buckets
+from imgmatch.engines.rows import ENGINES
+from imgmatch.engines.sync import load_engine
 from imgmatch.features.record import check_thumbnail, unpack
 from imgmatch.model import IndexStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from imgmatch.catalog.session import Session
-    from imgmatch.engines.folder import Layout
-    from imgmatch.engines.header import Header, Snapshot
+    from imgmatch.engines.base import Engine
+    from imgmatch.engines.header import Header
     from imgmatch.engines.parts import Parts
-
+    from imgmatch.engines.rows import EngineRows
 
 MOST_NAMED = 20
 """Damaged rows that are named; the others are counted."""
@@ -33,7 +34,7 @@ _LOOKED_AGAIN = 5
 
 
 def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
-    """Look at an index; with ``verify`` read its engine files and its catalog from end to end, and every row of it.
+    """Look at an index; with ``verify`` compare its engine files with its catalog, and look at every row of that.
 
     Without it, only whether the engine files are complete.
     """
@@ -107,8 +108,7 @@ def _healths(parts: Parts, *, verify: bool) -> tuple[Header, tuple[str, str]]:
     """The header, and what the engine files are like that it names: of one state, whoever publishes meanwhile."""
     header = parts.folder.header()
     for _ in range(_LOOKED_AGAIN):
-        fingerprints = _health(parts, header, header.snapshot, partial(load_fingerprints, verify=verify))
-        features = _health(parts, header, header.features, partial(load_features, verify=verify))
+        fingerprints, features = (_health(parts, header, rows, verify=verify) for rows in ENGINES)
         again = parts.folder.header()
         if (fingerprints, features) == ("ok", "ok") or again.generation == header.generation:
             break
@@ -116,9 +116,15 @@ def _healths(parts: Parts, *, verify: bool) -> tuple[Header, tuple[str, str]]:
     return header, (fingerprints, features)
 
 
-def _health(
-    parts: Parts, header: Header, snapshot: Snapshot | None, load: Callable[[Layout, Header], object | None]
-) -> str:
+def _health(parts: Parts, header: Header, rows: EngineRows[Engine[Any]], *, verify: bool) -> str:
+    snapshot = rows.snapshot(header)
     if snapshot is None or not parts.folder.snapshot_path(snapshot).is_file():
         return "missing"
-    return "ok" if load(parts.folder, header) is not None else "damaged"
+    try:
+        engine = load_engine(rows, parts.folder, header, verify=verify and not rows.verified_by_reading)
+        if engine is not None and verify:
+            with parts.catalog.read() as session:
+                return "different" if differing_buckets(session, rows, header, engine) else "ok"
+    except ValueError:  # found while it is read
+        return "damaged"
+    return "damaged" if engine is None else "ok"

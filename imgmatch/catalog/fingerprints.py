@@ -78,6 +78,13 @@ def read_fingerprints(
         after = found[-1][0]
 
 
+def damaged_fingerprints(session: Session, hasher: str) -> list[int]:
+    """Row ids of those whose bits are none: each look at one gives another stand-in."""
+    table = schema.fingerprints.c
+    sound = (func.typeof(table.bits) == "blob") & (func.length(table.bits) == FINGERPRINT_BYTES)
+    return list(session.sql.scalars(select(table.id).where(~sound, by_hasher(hasher)).order_by(table.id)))
+
+
 def fingerprints_by_id(
     session: Session, hasher: str, ids: Collection[int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:

@@ -17,6 +17,7 @@ from imgmatch.catalog.sqlite_files import OF_ANOTHER
 from imgmatch.catalog.stale import create_stale_triggers
 from imgmatch.catalog.steps import STEPS
 from imgmatch.catalog.structure import refuse_active, refuse_strange
+from imgmatch.catalog.tokens import make_own_token
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def migrate(session: Session) -> None:
     if version == 0:
         schema.metadata.create_all(session.sql)
         session.sql.execute(insert(schema.versions).values(version=VERSION))
+        make_own_token(session)
     else:
         drop_triggers(session)
         for number in range(version + 1, VERSION + 1):

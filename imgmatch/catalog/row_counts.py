@@ -76,6 +76,12 @@ def row_count(session: Session, kind: str, part: str | None = None) -> int:
     return sum(session.sql.scalars(query if part is None else query.where(table.part == part)))
 
 
+def last_given(session: Session, kind: str) -> int:
+    """The highest row id that the table ``kind``, one of ``IN_ENGINES``, ever gave; 0 if none."""
+    found = session.sql.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :kind"), {"kind": kind})
+    return found if type(found) is int else 0  # SQLite's own table holds whatever somebody put there
+
+
 def tombstones(session: Session, kind: str, part: str | None, through: int) -> list[int]:
     """Row ids up to ``through`` that the table ``kind`` had and has lost; engine files may hold them.
 

@@ -468,5 +468,14 @@ renames = Table(
     Column("key", Words(), nullable=False),
 )
 
+# By which the header and the engine files are known to be of this catalog; see ``tokens``.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("kind", Words(), primary_key=True),
+    Column("token", Words()),
+    Column("pending", Words()),
+)
+
 for _table in metadata.tables.values():
     named(_table)

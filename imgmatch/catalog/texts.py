@@ -47,6 +47,7 @@ OWN_TEXTS = {
     "group_photos": ("kind", "outline_photo", "outline_medoid"),
     "leases": ("token",),
     "erasures": ("stage",),
+    "tokens": ("kind", "token", "pending"),
 }
 """The others: imgmatch's own words, and numbers."""
 

@@ -13,7 +13,8 @@ import click
 
 from imgmatch import damage, registry
 from imgmatch.cli import log
-from imgmatch.errors import ImgmatchError, SkipReason
+from imgmatch.errors import ImgmatchError, ScanInterrupted, SkipReason
+from imgmatch.interrupts import stop_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,7 @@ def cli(ctx: click.Context, *, log_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    stop_on_signals()
     sys.exit(run(arguments))
 
 
@@ -91,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = cli.main(args=arguments, prog_name="imgmatch", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
-    except Exception as error:  # noqa: BLE001 -- the one place where errors are reported
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place where errors are reported
         code = _reported(error)
     for where, count in damage.met().items():
         if count > 1:  # the first was told when it was met
@@ -101,7 +103,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _reported(error: Exception) -> int:
+def _reported(error: Exception | KeyboardInterrupt) -> int:
     """Report an error once; returns the exit code."""
     match error:
         case ImgmatchError():
@@ -109,8 +111,8 @@ def _reported(error: Exception) -> int:
             if getattr(error, "reason", None) is SkipReason.INTERNAL:
                 log.ask_for_report()
             return error.exit_code
-        case click.exceptions.Abort():
-            _say("interrupted")
+        case click.exceptions.Abort() | KeyboardInterrupt():
+            _say(_said_of(error.__cause__))
             return EXIT_INTERRUPTED
         case click.ClickException():
             if log.is_json():
@@ -129,7 +131,13 @@ def _reported(error: Exception) -> int:
             return _bug(error)
 
 
-def _bug(error: Exception) -> int:
+def _said_of(interruption: BaseException | None) -> str:
+    if not isinstance(interruption, ScanInterrupted):
+        return "interrupted"
+    return f"interrupted; {interruption.kept:,} photos added or updated are kept; the same command goes on from there"
+
+
+def _bug(error: BaseException) -> int:
     import traceback
 
     trace = "".join(traceback.format_exception(error))

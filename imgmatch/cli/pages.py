@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgmatch.cli.options import write
+from imgmatch.cli.streams import until_interrupted
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ def write_page(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -
     """Print one page on all photos that were checked."""
     from imgmatch.formats.html import check_page
 
-    for piece in check_page(_shown_checks(index, checks)):
-        write(piece)
+    with until_interrupted(_shown_checks(index, checks)) as complete:
+        for piece in check_page(complete):
+            write(piece)
 
 
 def _shown_checks(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]) -> Iterator[ShownCheck]:

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_TO_REBUILD = {"damaged": "is damaged", "different": "holds other rows than the catalog"}
+"""What is said of an engine file that is found so."""
+
+
 @click.command(short_help="Counts and health of an index.")
 @options.index_option
 @click.option(
-    "--verify", is_flag=True, help="Read the engine files and the catalog from end to end, and name what is damaged."
+    "--verify",
+    is_flag=True,
+    help="Compare the engine files with the catalog, read all of it, and name what is damaged.",
 )
 @options.format_option
 def status(*, index_path: Path, verify: bool, form: str) -> int:
@@ -26,6 +32,11 @@ def status(*, index_path: Path, verify: bool, form: str) -> int:
     with Index.open(index_path) as index:
         found = index.status(verify=verify)
     options.write_record(status_record(found), form)
+    for what, health in (("fingerprints", found.snapshot), ("local features", found.features_snapshot)):
+        if health in _TO_REBUILD:
+            options.note(
+                f"the engine file of {what} {_TO_REBUILD[health]}; imgmatch rebuild makes it anew", quiet=False
+            )
     if found.access == "everyone":
         options.note(
             f"everyone on this machine may look into {index_path}: chmod -R go= it,"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from imgmatch.cli.options import write
 from imgmatch.formats.text import as_csv, as_json, as_json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from imgmatch.formats.records import Record
 
@@ -23,7 +24,39 @@ def write_stream(
     columns: Sequence[str],
     table: Callable[[Streamed], str],
 ) -> None:
-    """Print each result in any format; only ``json``, one document, waits for the last."""
+    """Print each result in any format; only ``json``, one document, waits for the last.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; what was complete by then is printed.
+    """
+    with until_interrupted(results) as complete:
+        _write(complete, form, record, rows, columns, table)
+
+
+@contextmanager
+def until_interrupted(results: Iterable[Streamed]) -> Iterator[Iterator[Streamed]]:
+    """Results up to an interruption, which is handed on when the block ends: what is complete is printed as a whole."""
+    interruptions: list[KeyboardInterrupt] = []
+
+    def passed_on() -> Iterator[Streamed]:
+        try:
+            yield from results
+        except KeyboardInterrupt as error:
+            interruptions.append(error)
+
+    yield passed_on()
+    if interruptions:
+        raise interruptions[0]
+
+
+def _write(
+    results: Iterable[Streamed],
+    form: str,
+    record: Callable[[Streamed], Record],
+    rows: Callable[[Streamed], Sequence[Record]],
+    columns: Sequence[str],
+    table: Callable[[Streamed], str],
+) -> None:
     match form:
         case "json":
             write(as_json([record(result) for result in results]))

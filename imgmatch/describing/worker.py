@@ -20,6 +20,7 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job, read_message, reply_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
+from imgmatch.interrupts import STOPPING
 from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
 
 def _confine(limits: Limits) -> None:
     # Whoever signals all processes by hand means the pool; it decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 -- POSIX only

@@ -7,7 +7,7 @@ holds every engine of the registry to its contract.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -28,6 +28,9 @@ Ids = NDArray[np.int64]
 
 Codes = NDArray[np.uint8]
 """Fingerprints, shape (n, 32), dtype uint8."""
+
+Words = NDArray[np.uint64]
+"""Shape (n, k), dtype uint64: any bytes, in eights."""
 
 RowsT_contra = TypeVar("RowsT_contra", contravariant=True)
 
@@ -98,8 +101,21 @@ class Engine(Protocol[RowsT_contra]):
         """Without these rows, of which it holds each: they are found no more, and not saved."""
         ...
 
+    def contents(self) -> Iterator[tuple[Ids, Words]]:
+        """All that it holds, in blocks: row ids, shape (n,), and what is held under each, shape (n, k).
+
+        A row may come several times. The same rows always give the same pairs, in whatever order.
+
+        Raises:
+            ValueError: its file is damaged.
+        """
+        ...
+
     def save(self, path: Path) -> None:
-        """Write one file that it can be opened from; the watermark is kept by whoever names the file."""
+        """Write one file that it can be opened from, an archive of arrays.
+
+        Whoever names the file keeps the watermark, and adds its token.
+        """
         ...
 
 

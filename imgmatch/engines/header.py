@@ -6,13 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from imgmatch.catalog.tokens import is_token
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
 from imgmatch.registry import DEFAULT_CODEBOOK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+
+FIRST_WITH_TOKENS = 3
+"""The format from which on header and engine files say to which catalog they belong."""
 
 _MOST = (1 << 63) - 1
 """No row id and no count is larger."""
@@ -30,6 +35,7 @@ class Snapshot:
         file: its name, in the index folder.
         through: it holds all rows with an id up to this one.
         size: how many rows it holds.
+        token: which publication it is, as the catalog and the file itself say; ``None`` where that is not known.
     """
 
     of: str
@@ -37,6 +43,7 @@ class Snapshot:
     file: str
     through: int
     size: int
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Header:
         generation: raised by one with each engine file that is published.
         snapshot: the engine file of the fingerprints, if there is one.
         features: the engine file of the local features, if there is one.
+        catalog: the token of the catalog that it belongs to; ``None`` where that is not known yet.
     """
 
     format: int
@@ -60,6 +68,7 @@ class Header:
     generation: int = 0
     snapshot: Snapshot | None = None
     features: Snapshot | None = None
+    catalog: str | None = None
 
     @property
     def files(self) -> set[str]:
@@ -104,7 +113,8 @@ def _header(version: int, raw: dict[str, Any]) -> Header:
                 _codebook(raw, version),
                 generation,
                 snapshot,
-                _snapshot(raw.get("features")),
+                _snapshot(raw.get("features"), version),
+                _token(raw, "catalog", version),
             )
     raise ValueError("a field is missing, or of another type")
 
@@ -118,7 +128,16 @@ def _codebook(raw: dict[str, Any], version: int) -> str:
     raise ValueError("no codebook is named")
 
 
-def _snapshot(raw: object, version: int = FORMAT_VERSION) -> Snapshot | None:
+def _token(raw: Mapping[str, Any], field: str, version: int) -> str | None:
+    if version < FIRST_WITH_TOKENS:
+        return None
+    token = raw.get(field, "")
+    if token is not None and not is_token(token):
+        raise ValueError("a token is missing, or is none")
+    return token
+
+
+def _snapshot(raw: Any, version: int) -> Snapshot | None:  # noqa: ANN401 -- whatever JSON holds
     if version == 1 and isinstance(raw, dict):
         raw = raw | {"of": raw.get("hasher")}
     match raw:
@@ -127,7 +146,7 @@ def _snapshot(raw: object, version: int = FORMAT_VERSION) -> Snapshot | None:
         case {"of": str(of), "engine": str(engine), "file": str(file), "through": last, "size": size} if (
             all(map(_is_name, (of, engine, file))) and _is_count(last) and _is_count(size)
         ):
-            return Snapshot(of, engine, file, last, size)
+            return Snapshot(of, engine, file, last, size, _token(raw, "token", version))
     raise ValueError("a field of the snapshot is missing, or of another type")
 
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from imgmatch.engines.base import Candidate, refuse_lower
+from imgmatch.engines.base import Candidate, Words, refuse_lower
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
-from imgmatch.engines.postings import I64, Postings, compacted, piece_of, save_postings
-from imgmatch.engines.votes import Votes
+from imgmatch.engines.postings import I64, PIECE, Postings, compacted, piece_of, save_postings
+from imgmatch.engines.votes import GEOMETRY_BITS, Votes
 from imgmatch.features.codebook import F32, Codebook, floats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -139,6 +139,20 @@ class IvfEngine:
         """Without these pictures, of which it holds each; what is searched then is built anew."""
         segments = [IvfSegment(self._codebook, segment.postings.without(ids)) for segment in self._segments]
         return type(self)(self._codebook, tuple(segments), self._watermark, self._removed + len(ids))
+
+    def contents(self) -> Iterator[tuple[I64, Words]]:
+        """All that it holds, in blocks: row ids, shape (n,), and list, place and code of each point, shape (n, 4).
+
+        Raises:
+            ValueError: the file of the postings is damaged.
+        """
+        for segment in self._segments:
+            for piece in segment.postings.pieces():
+                lists = np.repeat(np.arange(len(piece.sizes), dtype=np.uint64), piece.sizes)
+                for at in range(0, len(lists), PIECE):
+                    some = slice(at, at + PIECE)
+                    ids, codes = piece.ids[some], np.ascontiguousarray(piece.codes[some]).view(np.uint64)
+                    yield ids >> GEOMETRY_BITS, np.column_stack([lists[some], ids.view(np.uint64), codes])
 
     def save(self, path: Path) -> None:
         """Write all segments as one file, without what was removed."""

@@ -11,6 +11,7 @@ from imgmatch.catalog.features import count_features, count_features_after, last
 from imgmatch.catalog.fingerprints import (
     count_fingerprints,
     count_fingerprints_after,
+    damaged_fingerprints,
     last_fingerprint,
     read_fingerprints,
 )
@@ -40,9 +41,9 @@ class EngineRows(Protocol[EngineT_co]):
     table: str
     """Its name, as tombstones are filed under."""
 
-    verified_by_saving: bool
-    """Whether an engine that is opened without looking at all of its file says what is wrong with it when it is saved.
-    Where it does not, damage would be written with a new checksum."""
+    verified_by_reading: bool
+    """Whether an engine that is opened without looking at all of its file says what is wrong with it when all of it is
+    read, such as to be saved. Where it does not, damage would be written with a new checksum."""
 
     nothing: Any
     """What is appended to move the watermark alone."""
@@ -86,12 +87,16 @@ class EngineRows(Protocol[EngineT_co]):
         """
         ...
 
+    def unreadable(self, session: Session, part: str) -> list[int]:
+        """The rows that are damaged so that each look gives something else."""
+        ...
+
 
 class FingerprintRows:
     """The fingerprints of the first hasher."""
 
     table = "fingerprints"
-    verified_by_saving = False
+    verified_by_reading = False
     nothing: tuple[Ids, Codes] = (np.empty(0, np.int64), np.empty((0, FINGERPRINT_BYTES), np.uint8))
 
     def engine_name(self, header: Header) -> str:
@@ -136,12 +141,16 @@ class FingerprintRows:
             count += len(ids)
             read(count)
 
+    def unreadable(self, session: Session, part: str) -> list[int]:
+        """Those whose bits are none: random ones stand in for them."""
+        return damaged_fingerprints(session, part)
+
 
 class FeatureRows:
     """The local features coded by the codebook of the index."""
 
     table = "features"
-    verified_by_saving = True
+    verified_by_reading = True
     nothing: Sequence[tuple[int, Stored]] = ()
 
     def engine_name(self, header: Header) -> str:
@@ -195,3 +204,12 @@ class FeatureRows:
                 waiting = []
         if waiting:
             yield waiting, waiting[-1][0]
+
+    def unreadable(self, session: Session, part: str) -> list[int]:
+        """None: a damaged record is always taken for one without any point."""
+        del session, part
+        return []
+
+
+ENGINES: tuple[EngineRows[Engine[Any]], ...] = (FingerprintRows(), FeatureRows())
+"""What an index has engine files of: fingerprints, then features."""

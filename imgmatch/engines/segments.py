@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from imgmatch.engines.base import Codes, Hits, Ids, refuse_lower
+from imgmatch.engines.base import Codes, Hits, Ids, Words, refuse_lower
 from imgmatch.engines.snapshots import map_arrays, save_arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
 MOST_SEGMENTS = 8
 """More segments than this are compacted into one; each costs a search a little."""
+
+
+_AT_ONCE = 1_000_000
+"""Fingerprints read at once, 40 MB."""
 
 
 class Segment(Protocol):
@@ -95,6 +100,14 @@ class Segments:
     def removed(self, ids: Ids) -> Self:
         """Without these rows, of which it holds each."""
         return type(self)(self._segments, self._watermark, np.union1d(self._tombstones, ids))
+
+    def contents(self) -> Iterator[tuple[Ids, Words]]:
+        """All that it holds, in blocks: row ids, shape (n,), and fingerprints as words, shape (n, 4)."""
+        for ids, codes in (segment.arrays() for segment in self._segments):
+            for at in range(0, len(ids), _AT_ONCE):
+                some = slice(at, at + _AT_ONCE)
+                kept = ~np.isin(ids[some], self._tombstones)
+                yield ids[some][kept], codes[some][kept].view(np.uint64)
 
     def save(self, path: Path) -> None:
         """Write all segments as one file, without what was removed."""

@@ -7,6 +7,7 @@ let go of it.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import tokenize
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from imgmatch.catalog.tokens import TOKEN_BYTES
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ _MOST_DIRECTORY = 4096
 """Bytes of the directory of an archive; ours have a tenth of that."""
 
 _AT_ONCE = 1_000_000
+
+_MARK = "token"
+"""The array, beside those of the engine, that says which publication a file is."""
 
 _Mapped = NDArray[Any]
 
@@ -116,6 +121,35 @@ def open_archive(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
                 raise ValueError("its directory is no directory of ours")
         with zipfile.ZipFile(file) as archive:
             yield file, archive
+
+
+def write_token(path: Path, token: str) -> None:
+    """Add to an engine file which publication it is, before anybody opens it."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
+        values = np.frombuffer(bytes.fromhex(token), np.uint8)
+        write_array(archive, _MARK, np.dtype(np.uint8), (TOKEN_BYTES,), [values])
+
+
+def read_token(path: Path) -> str:
+    """Which publication an engine file is; of one of before there were tokens, what its checksums make.
+
+    Raises:
+        ValueError: the file is missing, damaged or of another kind.
+    """
+    try:
+        with open_archive(path) as (_, archive):
+            if f"{_MARK}.npy" not in archive.namelist():
+                members = sorted((member.filename, member.CRC, member.file_size) for member in archive.infolist())
+                return hashlib.sha256(repr(members).encode()).hexdigest()[: 2 * TOKEN_BYTES]
+            member = archive.getinfo(f"{_MARK}.npy")
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > _NPY_HEADER:
+                raise ValueError("its token is none")
+            shape, dtype, values = _described(np.frombuffer(archive.read(member), np.uint8))
+    except DAMAGE as error:
+        raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
+    if shape != (TOKEN_BYTES,) or dtype != np.uint8 or values.shape != shape:
+        raise ValueError(f"{path.name} is not an engine's snapshot: its token is none")
+    return values.tobytes().hex()
 
 
 def map_arrays(path: Path, *, verify: bool = True) -> tuple[Ids, Codes]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.row_counts import forget_tombstones, tombstones
+from imgmatch.catalog.tokens import announce_publication, confirm_publication, new_token
 from imgmatch.engines.base import FeatureEngine, FingerprintEngine
 from imgmatch.engines.header import Header, Snapshot
 from imgmatch.engines.rows import EngineRows, EngineT, FeatureRows, FingerprintRows
+from imgmatch.engines.snapshots import read_token, write_token
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.leases import Lease
@@ -104,7 +108,7 @@ class EngineSync(Generic[EngineT]):
         write to the catalog meanwhile: the snapshot is of one state of it, and what is lost after that is left to the
         next one.
         """
-        engine = load_engine(self._rows, self._layout, header, verify=not self._rows.verified_by_saving)
+        engine = load_engine(self._rows, self._layout, header, verify=not self._rows.verified_by_reading)
         if engine is None:
             return self.rebuild(header, lease=lease)
         part = self._rows.part(header)
@@ -133,15 +137,30 @@ class EngineSync(Generic[EngineT]):
         return tombstones(session, self._rows.table, None, engine.watermark)
 
     def _published(self, header: Header, engine: EngineT, lost: Sequence[int], lease: Lease | None) -> Header:
-        name = self._rows.engine_name(header)
-        snapshot = Snapshot(self._rows.part(header), name, "", engine.watermark, len(engine))
-        published = self._layout.publish(snapshot, engine.save, lambda: self._catalog.write(lease))
+        name, token = self._rows.engine_name(header), new_token()
+        snapshot = Snapshot(self._rows.part(header), name, "", engine.watermark, len(engine), token)
+
+        def write(path: Path) -> None:
+            engine.save(path)
+            write_token(path, token)
+
+        published = self._layout.publish(snapshot, write, lambda: self._counting(header, token, lease))
         for rows in chunks(lost, _FORGOTTEN_AT_ONCE):
             with self._catalog.write(lease) as session:
                 forget_tombstones(session, self._rows.table, rows)
         with self._appending:
             self._engine = None  # the next search takes it from the file; most writers never search again
         return published
+
+    @contextmanager
+    def _counting(self, header: Header, token: str, lease: Lease | None) -> Iterator[None]:
+        """Have the catalog know the file that the header names inside, whenever it is that this is killed."""
+        held = self._rows.snapshot(header)
+        with self._catalog.write(lease) as session:
+            announce_publication(session, self._rows.table, token, None if held is None else held.token)
+        with self._catalog.write(lease) as session:
+            yield
+            confirm_publication(session, self._rows.table, token)
 
 
 class FingerprintSearcher(EngineSync[FingerprintEngine]):
@@ -167,25 +186,18 @@ class FeatureSearcher(EngineSync[FeatureEngine]):
 
 
 def load_engine(rows: EngineRows[EngineT], layout: Layout, header: Header, *, verify: bool = True) -> EngineT | None:
-    """The engine file the header names; ``None`` if there is none, it is another engine's, or it is damaged.
+    """The engine file the header names; ``None`` if there is none, it is another one, or it is damaged.
 
     Unless ``verify`` is off, its checksums are compared, or it is read from end to end.
     """
     snapshot = rows.snapshot(header)
     if snapshot is None or (snapshot.engine, snapshot.of) != (rows.engine_name(header), rows.part(header)):
         return None
+    path = layout.snapshot_path(snapshot)
     try:
-        engine = rows.open(header, layout.snapshot_path(snapshot), snapshot.through, verify=verify)
+        if snapshot.token not in {None, read_token(path)}:
+            return None
+        engine = rows.open(header, path, snapshot.through, verify=verify)
     except ValueError:
         return None
     return engine if len(engine) == snapshot.size else None
-
-
-def load_fingerprints(layout: Layout, header: Header, *, verify: bool = True) -> FingerprintEngine | None:
-    """The engine file of fingerprints; see :func:`load_engine`."""
-    return load_engine(FingerprintRows(), layout, header, verify=verify)
-
-
-def load_features(layout: Layout, header: Header, *, verify: bool = True) -> FeatureEngine | None:
-    """The engine file of features; see :func:`load_engine`."""
-    return load_engine(FeatureRows(), layout, header, verify=verify)

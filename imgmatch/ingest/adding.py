@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.scans import SCAN
 from imgmatch.engines.publishing import publish
+from imgmatch.errors import ScanInterrupted
 from imgmatch.ingest.intake import Intake
 from imgmatch.ingest.pruning import Pruned, Unread, forget_lines, forget_skips, prune_photos
 from imgmatch.model import ScanResult, Skipped, SkipReason
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.leases import Lease
     from imgmatch.engines.parts import Parts
     from imgmatch.ingest.pruning import Caution
     from imgmatch.model import NewPhoto
@@ -55,32 +58,51 @@ def add(
     Raises:
         IndexLockedError: somebody else adds photos under this source.
         IndexUnusableError: it cannot be written.
+        ScanInterrupted: somebody has interrupted it; what was described so far is written.
     """
-    started = time.perf_counter()
-    catalog, unread = parts.catalog, Unread()
-    with catalog.lease(f"{SCAN}{source}") as lease:
-        with catalog.write(lease) as session:
+    with parts.catalog.lease(f"{SCAN}{source}") as lease:
+        with parts.catalog.write(lease) as session:
             scan = scan_rows.begin_scan(session, source)
         intake = Intake(parts, scan, progress, lease)
-        intake.run(unread.noting(photos))
-        counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped", "passed_over")}
-        complete, pruned = whole(), Pruned()
-        if complete and prune:
-            pruned = prune_photos(catalog, lease, scan, unread, caution)
-        if complete:
-            forget_skips(catalog, lease, scan, unread, all_met=intake.has_met_any and not pruned.refused)
-        else:
-            forget_lines(catalog, lease, scan)
-        clear_orphans(catalog)
-        if complete:
-            with catalog.write(lease) as session:
-                scan_rows.finish_scan(session, scan, counted | pruned.counts())
-        publish(parts)
-    if pruned.refused:
-        counted["skipped"] += 1
-        progress.skipped(Skipped(shown(shown_url(source)), SkipReason.REFUSED, pruned.refused))
+        try:
+            result, refused = _taken_in(parts, lease, intake, photos, prune=prune, whole=whole, caution=caution)
+        except KeyboardInterrupt:
+            raise ScanInterrupted(intake.kept) from None
+    if refused:
+        result = replace(result, skipped=result.skipped + 1)
+        progress.skipped(Skipped(shown(shown_url(source)), SkipReason.REFUSED, refused))
+    return result
+
+
+def _taken_in(
+    parts: Parts,
+    lease: Lease,
+    intake: Intake,
+    photos: Iterable[NewPhoto | Skipped],
+    *,
+    prune: bool,
+    whole: Callable[[], bool],
+    caution: Caution | None,
+) -> tuple[ScanResult, str | None]:
+    """What came of it, and why nothing was pruned, if that was refused."""
+    started = time.perf_counter()
+    catalog, scan, unread = parts.catalog, intake.scan, Unread()
+    intake.run(unread.noting(photos))
+    counted = {name: intake.counts[name] for name in ("added", "updated", "unchanged", "skipped", "passed_over")}
+    complete, pruned = whole(), Pruned()
+    if complete and prune:
+        pruned = prune_photos(catalog, lease, scan, unread, caution)
+    if complete:
+        forget_skips(catalog, lease, scan, unread, all_met=intake.has_met_any and not pruned.refused)
+    else:
+        forget_lines(catalog, lease, scan)
+    clear_orphans(catalog)
+    if complete:
+        with catalog.write(lease) as session:
+            scan_rows.finish_scan(session, scan, counted | pruned.counts())
+    publish(parts)
     seconds = time.perf_counter() - started
-    return ScanResult(removed=pruned.removed, kept=pruned.kept, seconds=seconds, **counted)
+    return ScanResult(removed=pruned.removed, kept=pruned.kept, seconds=seconds, **counted), pruned.refused
 
 
 def clear_orphans(catalog: Catalog) -> None:

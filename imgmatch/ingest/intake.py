@@ -20,12 +20,13 @@ from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord,
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.describing.messages import Description, Job, Reply, Unchanged
 from imgmatch.errors import PhotoError
+from imgmatch.interrupts import unbroken
 from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason
 from imgmatch.sources.fetching import fetched_ahead, metadata_of_photos
 from imgmatch.sources.states import UNKNOWN_STATE, file_state, unchanged_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from imgmatch.catalog.leases import Lease
     from imgmatch.engines.parts import Parts
@@ -97,7 +98,12 @@ class _Pending:
 
 
 class Intake:
-    """One scan's way into the catalog."""
+    """One scan's way into the catalog.
+
+    Attributes:
+        counts: what became of how many items.
+        kept: how many photos are written that were new or have changed.
+    """
 
     def __init__(self, parts: Parts, scan: ScanKey, progress: Progress, lease: Lease | None = None) -> None:
         """With a ``lease``, nothing more is written once that is lost."""
@@ -105,7 +111,7 @@ class Intake:
         self._catalog = parts.catalog
         self._runner = parts.runner
         self._lease = lease
-        self._scan = scan
+        self.scan = scan
         self._progress = progress
         self._done = 0
         self._pending = _Pending()
@@ -113,6 +119,7 @@ class Intake:
         self._written: list[str] = []
         self._held_bytes = 0
         self.counts: Counter[str] = Counter()
+        self.kept = 0
 
     @property
     def has_met_any(self) -> bool:
@@ -120,7 +127,17 @@ class Intake:
         return any(count for what, count in self.counts.items() if what != "passed_over")
 
     def run(self, items: Iterable[NewPhoto | Skipped]) -> None:
-        """Take in every item, reading them only a few batches ahead."""
+        """Take in every item, reading them only a few batches ahead.
+
+        Whoever interrupts it gets what has been described so far written, and the interruption handed on.
+        """
+        try:
+            self._run(items)
+        except (KeyboardInterrupt, SystemExit):
+            self._write()
+            raise
+
+    def _run(self, items: Iterable[NewPhoto | Skipped]) -> None:
         works = self._fetched(items)
         for first in works:
             # What is fetched is handed over in parts, each small enough to be held in memory; files are one part.
@@ -149,7 +166,7 @@ class Intake:
             self._written.clear()
             with self._catalog.read() as session:
                 known = photo_rows.known_photos(session, ids)
-                skips = scan_rows.known_skips(session, self._scan, ids)
+                skips = scan_rows.known_skips(session, self.scan, ids)
             metadata = metadata_of_photos(
                 photo for photo in photos if photo.photo_id in known or photo.photo_id in skips
             )
@@ -193,7 +210,7 @@ class Intake:
         return _Work(item, photo, complete, file, path, None if file is None else file.mtime_ns)
 
     def _met_before(self, item: NewPhoto, photo: KnownPhoto | None, skip: KnownSkip | None) -> bool:
-        scan = self._scan.scan_id
+        scan = self.scan.scan_id
         written = (photo is not None and photo.scan_id == scan) or (skip is not None and skip.scan_id == scan)
         return written or item.photo_id in self._in_hand
 
@@ -279,17 +296,26 @@ class Intake:
             self._write()
 
     def _write(self) -> None:
-        pending, self._pending = self._pending, _Pending()
+        if not len(self._pending):
+            return
+        with unbroken() as begun:
+            self._store(self._pending, begun)
+            self._written += self._pending.photo_ids
+            self.kept += len(self._pending.records)
+            self._pending = _Pending()
+
+    def _store(self, pending: _Pending, begun: Callable[[], None]) -> None:
+        """Write a batch; ``begun`` is called once it is our turn."""
         with self._catalog.write(self._lease) as session:
+            begun()
             usable = [record.photo.photo_id for record in pending.records]
             usable += [photo.photo_id for _, photo, _, _ in pending.seen]
-            scan_rows.forget_skips(session, self._scan, usable)
-            photo_rows.store_photos(session, self._scan, pending.records)
-            photo_rows.mark_seen(session, self._scan, pending.seen)
-            photo_rows.mark_line_seen(session, self._scan, pending.lines_seen)
-            scan_rows.store_skips(session, self._scan, pending.skips)
-            scan_rows.keep_skips(session, self._scan, pending.kept_skips)
-        self._written += pending.photo_ids
+            scan_rows.forget_skips(session, self.scan, usable)
+            photo_rows.store_photos(session, self.scan, pending.records)
+            photo_rows.mark_seen(session, self.scan, pending.seen)
+            photo_rows.mark_line_seen(session, self.scan, pending.lines_seen)
+            scan_rows.store_skips(session, self.scan, pending.skips)
+            scan_rows.keep_skips(session, self.scan, pending.kept_skips)
 
 
 def _state(

@@ -111,8 +111,9 @@ class IndexStatus:
         engine: which engine searches.
         codebook: what local features are coded by.
         generation: of the engine files.
-        snapshot: of the fingerprints, ``ok``, ``missing`` or ``damaged``; what is not ``ok`` costs time at every start
-            until ``rebuild``.
+        snapshot: of the fingerprints, ``ok``, ``missing``, ``damaged`` or, where the engine file was compared with the
+            catalog, ``different``: it holds other rows. What is missing or damaged costs time at every start until
+            ``rebuild``; what is different gives wrong answers until then.
         features_snapshot: the same of the local features.
         access: who may look into the folder, by its mode: ``owner``, ``group`` or ``everyone``; ``None`` where the
             system keeps no modes.

@@ -72,7 +72,7 @@ def health(index: Index, which: str, *, verify: bool) -> tuple[str, str]:
 def test_an_altered_byte_is_told_where_files_are_read_from_end_to_end(index: Index, which: str) -> None:
     path = index.path / getattr(index.parts.folder.header(), which).file
     whole = path.read_bytes()
-    last = whole.index(b"PK\1\2") - 1  # the directory follows on the last code
+    last = whole.rindex(b"PK\3\4") - 1  # the token follows on the last code
     path.write_bytes(whole[:last] + bytes([whole[last] ^ 1]) + whole[last + 1 :])
     assert health(index, which, verify=False) == ("ok", "ok")
     assert health(index, which, verify=True) == ("damaged", "ok")
@@ -89,6 +89,24 @@ def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *,
     index.parts.folder.write_header(replace(header, snapshot=prints, features=features))
     found = status(index.parts, verify=verify)
     assert (found.snapshot, found.features_snapshot) == ("damaged", "damaged")
+
+
+@pytest.mark.parametrize(
+    ("which", "change"),
+    [
+        ("snapshot", "UPDATE fingerprints SET bits = zeroblob(32) WHERE id = 1"),
+        ("features", "UPDATE features SET record = (SELECT record FROM features WHERE id = 3) WHERE id = 1"),
+    ],
+)
+def test_an_engine_file_that_holds_other_rows_than_the_catalog_is_told_where_both_are_compared(
+    index: Index, which: str, change: str
+) -> None:
+    with index.parts.catalog.write() as session:
+        session.sql.exec_driver_sql(change)
+    assert health(index, which, verify=False) == ("ok", "ok")
+    assert health(index, which, verify=True) == ("different", "ok")
+    index.rebuild()
+    assert health(index, which, verify=True) == ("ok", "ok")
 
 
 def test_what_nights_found_and_moderators_said_is_counted(index: Index) -> None:

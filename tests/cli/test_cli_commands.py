@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -463,7 +464,8 @@ def test_the_status_finds_a_cut_engine_file_at_a_glance_and_an_altered_one_when_
 ) -> None:
     def told(*options: str) -> tuple[str, str]:
         said = terminal("status", *options, "--format", "json", index=index)
-        assert (said.code, said.err) == (0, "")
+        assert said.code == 0
+        assert ("imgmatch rebuild" in said.err) == ('": "damaged"' in said.out)
         record = json.loads(said.out)
         return record.pop(which), record["features_snapshot" if which == "snapshot" else "snapshot"]
 
@@ -471,7 +473,7 @@ def test_the_status_finds_a_cut_engine_file_at_a_glance_and_an_altered_one_when_
     terminal("scan", "manifest.csv", index=index)
     (path,) = index.glob("phash.*" if which == "snapshot" else "features.*")
     whole = path.read_bytes()
-    last = whole.index(b"PK\1\2") - 1  # the archive's directory follows on the last code
+    last = whole.rindex(b"PK\3\4") - 1  # the token follows on the last code
     path.write_bytes(whole[:last] + bytes([whole[last] ^ 1]) + whole[last + 1 :])
     assert (told(), told("--verify")) == (("ok", "ok"), ("damaged", "ok"))
     path.write_bytes(whole[:-1])
@@ -480,6 +482,17 @@ def test_the_status_finds_a_cut_engine_file_at_a_glance_and_an_altered_one_when_
     assert (told(), told("--verify")) == (("missing", "ok"), ("missing", "ok"))
     terminal("rebuild", index=index)
     assert told() == told("--verify") == ("ok", "ok")
+
+
+def test_an_index_with_files_of_another_one_says_so_and_goes_on(terminal: Terminal, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        terminal("scan", "manifest.csv", index=tmp_path / name)
+    shutil.copy(tmp_path / "other" / "index.json", tmp_path / "one" / "index.json")
+    said = terminal("check", "q.jpg", index=tmp_path / "one")
+    assert said.code == 0
+    assert said.err.startswith(f"index {tmp_path / 'one'}: index.json is of another catalog; ")
+    assert said.err.endswith("; engine files are made anew from the catalog\n")
+    assert terminal("check", "q.jpg", index=tmp_path / "one").err == ""
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -17,8 +17,9 @@ from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
 from imgmatch.engines.postings import Postings
+from imgmatch.engines.rows import FeatureRows, FingerprintRows
 from imgmatch.engines.snapshots import map_arrays
-from imgmatch.engines.sync import EngineSync, FeatureSearcher, FingerprintSearcher, load_features, load_fingerprints
+from imgmatch.engines.sync import EngineSync, FeatureSearcher, FingerprintSearcher, load_engine
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.features.codebook import shipped
 from imgmatch.features.extract import Features
@@ -214,7 +215,7 @@ class FingerprintShelf(Shelf):
         return self.table.c.bits.in_(bits), self.table.c.hasher == "phash"
 
     def load(self, header: Header) -> FingerprintEngine | None:
-        return load_fingerprints(self.layout, header)
+        return load_engine(FingerprintRows(), self.layout, header)
 
     def found_by(self, engine: FingerprintEngine) -> list[Any]:
         hits = engine.search(FINGERPRINTS_ASKED, WIDE)
@@ -300,7 +301,7 @@ class FeatureShelf(Shelf):
         return (self.table.c.pixels.in_([pixels(seed, number) for number in range(count)]),)
 
     def load(self, header: Header) -> FeatureEngine | None:
-        return load_features(self.layout, header)
+        return load_engine(FeatureRows(), self.layout, header)
 
     def found_by(self, engine: FeatureEngine) -> list[Any]:
         return [candidate for candidates in engine.search(FEATURES_ASKED, 50) for candidate in candidates]

@@ -21,8 +21,9 @@ from imgmatch import registry
 from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.folder import HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
+from imgmatch.engines.rows import FingerprintRows
 from imgmatch.engines.snapshots import save_arrays
-from imgmatch.engines.sync import load_fingerprints
+from imgmatch.engines.sync import load_engine
 from imgmatch.errors import (
     IndexFullError,
     IndexNotFoundError,
@@ -224,7 +225,7 @@ for line in count(1):
 def whole_generation(layout: Layout) -> int:
     """The generation a reader gets, after a look whether all of it is of that generation."""
     header = layout.header()
-    parts = load_fingerprints(layout, header)
+    parts = load_engine(FingerprintRows(), layout, header)
     if header.generation == 0:
         assert header.snapshot is None
         return 0

@@ -17,6 +17,7 @@ from imgmatch.errors import IndexTooNewError, NotAnIndexError
 PLACE = Path("shelf") / HEADER
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 COUNTS = st.integers(0, 2**62)
+TOKENS = st.none() | st.binary(min_size=16, max_size=16).map(bytes.hex)
 HEADERS = st.builds(
     Header,
     format=st.just(FORMAT_VERSION),
@@ -24,8 +25,9 @@ HEADERS = st.builds(
     engine=TEXT,
     codebook=TEXT,
     generation=COUNTS,
-    snapshot=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS),
-    features=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS),
+    snapshot=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS, TOKENS),
+    features=st.none() | st.builds(Snapshot, TEXT, TEXT, TEXT, COUNTS, COUNTS, TOKENS),
+    catalog=TOKENS,
 )
 
 
@@ -89,11 +91,27 @@ def test_a_header_without_a_field_is_refused(field: str) -> None:
         ("format", True),
         ("engine", "x" * 101),
         ("hashers", ["phash"] * 33),
+        ("catalog", "0" * 31),
+        ("catalog", "g" * 32),
+        ("catalog", 7),
+        ("snapshot.token", "0" * 33),
+        ("snapshot.token", "A" * 32),
+        ("snapshot.token", ["0" * 32]),
     ],
 )
 def test_a_header_with_a_field_of_another_type_is_refused(field: str, value: object) -> None:
     with pytest.raises(NotAnIndexError, match=HEADER):
         read(changed(field, value))
+
+
+def test_a_snapshot_without_a_token_is_refused_since_there_are_tokens() -> None:
+    raw = changed("format", FORMAT_VERSION)
+    del raw["snapshot"]["token"]
+    with pytest.raises(NotAnIndexError, match=HEADER):
+        read(raw)
+    before = read(raw | {"format": 2})
+    assert before.snapshot is not None
+    assert (before.snapshot.token, before.catalog) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '{"format": 1', "[" * 50_000, "9" * 5_000, "\0"])

@@ -19,6 +19,7 @@ from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.folder import ALLOWED_BESIDE, HEADER, LOCK, Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, Snapshot
+from imgmatch.engines.snapshots import write_token
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto, SkipReason
 
@@ -34,6 +35,9 @@ def first_column(section: str) -> list[str]:
     """The names in backquotes in the first column of a section's table."""
     cells = re.findall(r"^\| (`.*?) \|", SECTIONS[section], re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+TOKEN = "0123456789abcdef" * 2
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +129,12 @@ def test_a_header_made_by_the_code_has_only_the_fields_described(index: Index) -
 def test_an_engine_file_is_read_as_described_with_nothing_but_numpy(engine: str, tmp_path: Path) -> None:
     ids, codes = np.array([5, 3, 2**40]), np.random.default_rng(1).integers(0, 256, (3, 32), dtype=np.uint8)
     registry.engine(engine).empty().appended((ids, codes), 0).save(tmp_path / "file")
+    write_token(tmp_path / "file", TOKEN)
     with (tmp_path / "file").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         assert sorted(archive) == sorted(first_column("The engine file of fingerprints"))
         assert (archive["ids"].dtype, archive["codes"].dtype) == (np.int64, np.uint8)
         assert archive["ids"].tolist() == ids.tolist()
+        assert archive["token"].tobytes().hex() == TOKEN
         assert archive["codes"].tolist() == codes.tolist()
 
 
@@ -139,6 +145,7 @@ def test_the_engine_file_of_features_is_read_as_described_with_nothing_but_numpy
         arrays = {name: archive[name] for name in archive}
     assert sorted(arrays) == sorted(first_column("The engine file of features"))
     assert arrays["pictures"].tolist() == [snapshot.size] == [2]
+    assert arrays["token"].tobytes().hex() == snapshot.token
     with index.parts.catalog.read() as session:
         query = select(schema.features.c.id, schema.features.c.record)
         records = {row: record for row, record in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
