@@ -149,8 +149,8 @@ VERSION_8 = (
     """CREATE TABLE tokens (kind VARCHAR NOT NULL, token VARCHAR, pending VARCHAR, PRIMARY KEY (kind))""",
     "INSERT INTO tokens VALUES ('catalog', lower(hex(randomblob(16))), NULL)",
 )
-"""Sources that are being renamed are noted, and the header and engine files are known to be of their catalog: those that
-are there get tokens when the index is opened."""
+"""Sources that are being renamed are noted, and the header and engine files are known to be of their catalog: those
+that are there get tokens when the index is opened."""
 
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
