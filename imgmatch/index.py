@@ -349,7 +349,7 @@ class Index:
         """
         from imgmatch.actions.scan import scan
 
-        self._finish_first()
+        self._finish_erasures(self.hear_erasure)
         return scan(
             self._parts, sources, root=root, prune=prune, since=since, progress=progress, count_ahead=count_ahead
         )
@@ -384,7 +384,7 @@ class Index:
         from imgmatch.clustering.common import CommonCriteria
 
         if search:
-            self._finish_first()
+            self._finish_erasures(self.hear_erasure)
         common = CommonCriteria()
         common = common if common_accounts is None else replace(common, accounts=common_accounts)
         common = common if common_days is None else replace(common, days=common_days)
@@ -482,7 +482,8 @@ class Index:
             IndexUnusableError: it cannot be written, or one cannot be finished; the others are, and
                 ``hear_erasure`` hears of them.
         """
-        outcomes = list(self._outcomes())
+        outcomes: list[Erasure | IndexUnusableError] = []
+        self._finish_erasures(outcomes.append)
         finished = [done for done in outcomes if not isinstance(done, IndexUnusableError)]
         for error in outcomes:
             if isinstance(error, IndexUnusableError):
@@ -491,7 +492,8 @@ class Index:
                 raise error
         return finished
 
-    def _outcomes(self) -> Iterator[Erasure | IndexUnusableError]:
+    def _finish_erasures(self, hear: Callable[[Erasure | IndexUnusableError], None]) -> None:
+        """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
         from imgmatch.catalog.erasures import has_begun
 
         with self._parts.catalog.read() as session:
@@ -499,15 +501,7 @@ class Index:
                 return
         from imgmatch.actions.erase import finish_erasures
 
-        yield from finish_erasures(self._parts)
-
-    def _finish_first(self) -> None:
-        """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
-        try:
-            for done in self._outcomes():
-                self.hear_erasure(done)
-        except IndexUnusableError as error:  # what is asked for may still be possible
-            self.hear_erasure(error)
+        finish_erasures(self._parts, hear)
 
     def calibrate(
         self,
@@ -537,7 +531,7 @@ class Index:
         from imgmatch.actions.calibrate import calibrate
         from imgmatch.actions.labels import decided_pairs
 
-        self._finish_first()
+        self._finish_erasures(self.hear_erasure)
         labelled = [*pairs, *(decided_pairs(self._parts) if decisions else ())]
         return calibrate(self._parts, labelled, checks=checks, false_per_1000=false_per_1000, sample=sample)
 
@@ -598,7 +592,7 @@ class Index:
         """
         from imgmatch.engines.publishing import rebuild
 
-        self._finish_first()
+        self._finish_erasures(self.hear_erasure)
         rebuild(self._parts, progress)
         return self.status()
 
