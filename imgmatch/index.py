@@ -520,7 +520,8 @@ class Index:
             IndexUnusableError: it cannot be written, or one cannot be finished; the others are, and
                 ``hear_erasure`` hears of them.
         """
-        outcomes = list(self._outcomes())
+        outcomes: list[Erasure | IndexUnusableError] = []
+        self._finish_erasures(outcomes.append)
         finished = [done for done in outcomes if not isinstance(done, IndexUnusableError)]
         for error in outcomes:
             if isinstance(error, IndexUnusableError):
@@ -529,7 +530,8 @@ class Index:
                 raise error
         return finished
 
-    def _outcomes(self) -> Iterator[Erasure | IndexUnusableError]:
+    def _finish_erasures(self, hear: Callable[[Erasure | IndexUnusableError], None]) -> None:
+        """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
         from imgmatch.catalog.erasures import has_begun
 
         with self._parts.catalog.read() as session:
@@ -537,16 +539,12 @@ class Index:
                 return
         from imgmatch.actions.erase import finish_erasures
 
-        yield from finish_erasures(self._parts)
+        finish_erasures(self._parts, hear)
 
     def _finish_first(self) -> None:
-        """What an erasure has left to do comes before another write: who adds photos must not have them erased."""
+        """What a rename or an erasure has left to do comes before another write."""
         self._finish_renames()
-        try:
-            for done in self._outcomes():
-                self.hear_erasure(done)
-        except IndexUnusableError as error:  # what is asked for may still be possible
-            self.hear_erasure(error)
+        self._finish_erasures(self.hear_erasure)
 
     def _finish_renames(self) -> None:
         from imgmatch.catalog.renames import begun_renames

@@ -65,6 +65,12 @@ def test_a_limit_that_is_named_is_that_of_the_code(start: str, limit: str) -> No
     assert row(start) == limit
 
 
+def test_the_limits_of_answers_that_are_named_are_those_of_the_code() -> None:
+    answers = pytest.importorskip("imgmatch.sources.answers", reason="the extra remote is not installed")
+    times = f"{answers.AROUND_TIMES} times what has come of it"
+    assert row("what comes around the photo") == f"{answers.AROUND_BYTES // MIB} MiB, and {times}"
+
+
 def test_the_limits_of_parquet_that_are_named_are_those_of_the_code() -> None:
     rows = pytest.importorskip("imgmatch.sources.parquet_rows", reason="the extra parquet is not installed")
     assert row("a value") == f"{rows.VALUE_BYTES:,} bytes"

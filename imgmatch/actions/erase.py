@@ -88,7 +88,7 @@ def erase(
     """
     erased = _erased(account, photo_id, before)
     with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
-        _finish_others(parts, erased, hear)
+        finish_erasures(parts, hear, but=erased)
         _refuse_unknown(parts, erased)
         begun = _removed(parts, lease, erased, masking=mask_reasons)
         return _proven(parts, lease, begun)
@@ -110,7 +110,7 @@ def remove(
     """
     erased = _erased(account, photo_id, before)
     with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
-        _finish_others(parts, erased, hear)
+        finish_erasures(parts, hear, but=erased)
         begun = _removed(parts, lease, erased, masking=False)
         if _cleared(parts, lease, begun, _gone(parts, begun)).compacted:
             with parts.catalog.write(lease) as session:
@@ -118,20 +118,27 @@ def remove(
     return begun.photos
 
 
-def finish_erasures(parts: Parts, but: Erased | None = None) -> Iterator[Erasure | IndexUnusableError]:
+def finish_erasures(
+    parts: Parts, hear: Callable[[Erasure | IndexUnusableError], None], *, but: Erased | None = None
+) -> None:
     """Finish what was cut off, one after another; nothing where somebody else is at it.
+
+    Those that were searched and have left traces are not among them: only who cleans up and erases again can finish
+    them.
 
     Args:
         parts: of the index.
+        hear: gets what came of each, or why it cannot be finished: what is asked for beside may still be possible.
         but: not this, which is erased again.
-
-    Yields:
-        what came of each, or why it cannot be finished. Those that were searched and have left traces are not among
-        them: only who cleans up and erases again can finish them.
-
-    Raises:
-        IndexUnusableError: the index cannot be written.
     """
+    try:
+        for done in _outcomes(parts, but):
+            hear(done)
+    except IndexUnusableError as error:
+        hear(error)
+
+
+def _outcomes(parts: Parts, but: Erased | None) -> Iterator[Erasure | IndexUnusableError]:
     with ExitStack() as stack:
         try:
             lease = stack.enter_context(parts.catalog.lease(ERASURE))
@@ -147,14 +154,6 @@ def finish_erasures(parts: Parts, but: Erased | None = None) -> Iterator[Erasure
             except IndexUnusableError as error:
                 done = error
             yield done
-
-
-def _finish_others(parts: Parts, erased: Erased, hear: Callable[[Erasure | IndexUnusableError], None]) -> None:
-    try:
-        for done in finish_erasures(parts, erased):
-            hear(done)
-    except IndexUnusableError as error:  # what keeps them from being finished keeps this one from it
-        hear(error)
 
 
 def _finished(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sys
 from dataclasses import fields
@@ -16,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgmatch.children import confine, private_streams
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job, read_message, reply_message, write_message
 from imgmatch.describing.settings import Settings
 from imgmatch.imaging.limits import Limits
-from imgmatch.interrupts import STOPPING
 from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
 ALONE_FACTOR = 3
 """A worker whose pool is gone ends itself after this many times the time by the clock that one photo may take."""
@@ -34,8 +32,9 @@ ALONE_FACTOR = 3
 def main() -> None:
     """Serve until the input ends."""
     settings = parse_settings(sys.argv[1])
-    jobs, replies = _private_streams()
-    _confine(settings.limits)
+    jobs, replies = private_streams()
+    confine(settings.limits.worker_bytes)
+    _free_alarms()
     use_one_thread()
     describer = Describer(settings)
     _fill_buffers()
@@ -63,42 +62,18 @@ def parse_job(head: dict[str, Any], body: bytes) -> Job:
     return Job(photo, known, head["query"], head["view"], head["features"], root)
 
 
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    # Decoders print to the standard streams; what they say must not mix with the replies.
-    jobs, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(nowhere, standard)
-    return jobs, replies
-
-
-def _confine(limits: Limits) -> None:
-    # Whoever signals all processes by hand means the pool; it decides when its workers end.
-    for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)
+def _free_alarms() -> None:
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 -- POSIX only
-
     for alarm in (signal.SIGPROF, signal.SIGALRM):  # whoever started the pool may have had them ignored
         signal.signal(alarm, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF, signal.SIGALRM})
-    _limit(resource.RLIMIT_CORE, 0)
-    # RLIMIT_AS counts libraries' reserved address space too; what a decoder allocates is data.
-    _limit(resource.RLIMIT_DATA, limits.worker_bytes)
 
 
 def _fill_buffers() -> None:
     # OpenBLAS takes its memory at the first product, and ends the process if there is none left by then.
     square = np.ones((256, 256))
     np.matmul(square, square)
-
-
-def _limit(which: int, value: int) -> None:
-    import resource  # noqa: PLC0415 -- POSIX only
-
-    with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
-        resource.setrlimit(which, (value, value))
 
 
 @contextlib.contextmanager

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from imgmatch.children import confine, private_streams
 from imgmatch.errors import ImgmatchError
 from imgmatch.sources.lines_parquet import CPU_SECONDS, LENGTH, MEMORY_BYTES
 
@@ -25,18 +25,9 @@ _TRACE_CHARS = 20_000
 
 def main() -> None:
     """Send all rows, and last how it ended."""
-    file, out = _private_streams()
+    file, out = private_streams()
     with contextlib.suppress(BrokenPipeError):
         _send(out, _ending(file, out, sys.argv[1]))
-
-
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    # A library that prints must not do so between the messages.
-    file, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(nowhere, standard)
-    return file, out
 
 
 def _ending(file: BinaryIO, out: BinaryIO, name: str) -> Mapping[str, Any]:
@@ -44,7 +35,8 @@ def _ending(file: BinaryIO, out: BinaryIO, name: str) -> Mapping[str, Any]:
         from imgmatch.sources.parquet_rows import parquet_rows  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
         return {"missing": True}
-    _confine()
+    confine(MEMORY_BYTES)
+    _allow_seconds(CPU_SECONDS)
     try:
         _send_rows(file, out, name, parquet_rows)
     except BrokenPipeError:
@@ -77,18 +69,6 @@ def _send(out: BinaryIO, message: Mapping[str, Any]) -> None:
     _allow_seconds(CPU_SECONDS)
 
 
-def _confine() -> None:
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 -- POSIX only
-
-    # RLIMIT_AS counts libraries' reserved address space too; what a reader allocates is data.
-    for which, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, MEMORY_BYTES)):
-        with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
-            resource.setrlimit(which, (value, value))
-    _allow_seconds(CPU_SECONDS)
-
-
 def _allow_seconds(seconds: int) -> None:
     """From now on, so much time to compute until this is called again."""
     if sys.platform == "win32":
@@ -97,7 +77,7 @@ def _allow_seconds(seconds: int) -> None:
 
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     until = int(time.process_time()) + 1 + seconds
-    with contextlib.suppress(OSError, ValueError):  # the same
+    with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
         resource.setrlimit(resource.RLIMIT_CPU, (until, most))
 
 

@@ -13,6 +13,7 @@ from yarl import URL
 from imgmatch.errors import PhotoError
 from imgmatch.model import Fetched, RemoteMetadata, SkipReason
 from imgmatch.sources.addresses import NotPublicError, connector
+from imgmatch.sources.answers import bounded
 from imgmatch.sources.remote_metadata import metadata_of_headers
 from imgmatch.sources.retrying import RemoteOptions, TransientError, retry
 from imgmatch.sources.store import RemoteStore
@@ -119,7 +120,7 @@ class WebStore(RemoteStore):
         if self._session is None:
             options = self._options
             self._session = aiohttp.ClientSession(
-                connector=connector(options.fetchers, allow_private=options.allow_private),
+                connector=bounded(connector(options.fetchers, allow_private=options.allow_private)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_HEADERS,
                 auto_decompress=False,

@@ -159,6 +159,52 @@ def test_a_server_that_sends_a_little_for_ever_is_given_up(start: bytes, piece: 
         assert time.monotonic() - begun < 10  # it would never end
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+        (CHUNKED, b"1\r\nx\r\n"),
+        (CHUNKED + b"1;", b"x=y;"),
+    ],
+    ids=["continue", "hints", "chunks", "extension"],
+)
+def test_a_server_that_sends_for_ever_around_the_photo_is_given_up_after_some_bytes(start: bytes, piece: bytes) -> None:
+    sent = 0
+
+    def flood() -> Iterator[bytes]:
+        nonlocal sent
+        yield start
+        while True:
+            sent += 1 << 16
+            yield piece * ((1 << 16) // len(piece))
+
+    patient = RemoteOptions(allow_private=True, total_seconds=600)
+    with answering(flood) as url:
+        found = problem(f"{url}/1.jpg", patient)
+        assert start or problem(f"{url}/1.jpg", patient, head=True).detail == found.detail
+    assert found.reason is SkipReason.UNREADABLE
+    assert "too much around" in found.detail
+    assert sent < 64 << 20  # with what lies in buffers of the system
+
+
+@pytest.mark.parametrize("size", [16, 1_000])
+def test_small_chunks_with_a_photo_in_them_are_read(size: int) -> None:
+    piece = b"%x\r\n" % size + b"y" * size + b"\r\n"
+    times = (3 << 20) // size
+    with answering(lambda: iter([CHUNKED, piece * times + b"0\r\n\r\n"])) as url, Remote(QUICK) as remote:
+        assert result_of(remote.file(f"{url}/1.jpg").fetch()).data == b"y" * size * times
+
+
+def test_a_connection_that_is_used_again_begins_to_count_anew() -> None:
+    with WebServer({"/1": Page(b"x" * 1_000, {"X-Long": "y" * 8_000})}) as server, Remote(QUICK) as remote:
+        for _ in range(200):  # in all more than one answer may bring beside its body
+            assert len(result_of(remote.file(f"{server.url}/1").fetch()).data) == 1_000
+
+
 def test_a_server_that_never_answers_head_is_given_up() -> None:
     with answering(endless(b"", b""), pause=0.05) as url:
         assert problem(f"{url}/1.jpg", SHORT, head=True).reason is SkipReason.TIMED_OUT
