@@ -341,8 +341,8 @@ class Index:
 
         Raises:
             MissingExtraError: what reads a source is not installed.
-            SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, and
-                no source has given any photo that could be used.
+            SourceError: a source cannot be opened, which shows before anything is written; or one has broken off, or is
+                a manifest none of whose photos is there, and no source has given any photo that could be used.
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
         """
@@ -564,9 +564,10 @@ class Index:
             IndexLockedError: somebody else adds photos under this source.
             IndexUnusableError: it cannot be written.
         """
+        from imgmatch.actions.scan import with_lookalikes
         from imgmatch.ingest.adding import add
 
-        return add(self._parts, photos, source=source, prune=prune, progress=progress)
+        return with_lookalikes(self._parts, add(self._parts, photos, source=source, prune=prune, progress=progress))
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
         """Remove photos from the catalog and every engine file; returns how many.

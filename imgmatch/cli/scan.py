@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
+    from imgmatch.model import ScanResult
+
+_SHOWN_SETS = 3
+
 
 @click.command(short_help="Add or update photos.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
@@ -92,7 +96,26 @@ def scan(
             tell_erasures(index, quiet=quiet)
             result = index.scan(opened, prune=prune, since=since, progress=progress, count_ahead=is_shown(quiet=quiet))
     skips.finish(quiet=quiet)
-    options.write_record(scan_record(result), form)
+    _tell(result, quiet=quiet)
+    record = scan_record(result)
+    options.write_record(record, form)
     shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
-    write_metrics(metrics_file, "scan", scan_record(result), shared=shared)
+    numbers = {name: value for name, value in record.items() if not isinstance(value, list)}
+    write_metrics(metrics_file, "scan", numbers, shared=shared)
     return options.EXIT_SOME_SKIPPED if result.skipped else 0
+
+
+def _tell(result: ScanResult, *, quiet: bool) -> None:
+    """Say what an operator should know beside the numbers; ids that look alike are told with what tells them apart."""
+    for hint in result.hints:
+        options.note(hint, quiet=quiet)
+    if result.respelt:
+        options.note(
+            f"{result.respelt:,} photos name their account with blanks or invisible characters at its ends, or not in"
+            " NFC; all spellings are one account",
+            quiet=quiet,
+        )
+    if result.lookalikes:
+        shown = "; ".join(" and ".join(map(ascii, some)) for some in result.alike[:_SHOWN_SETS])
+        sets = "1 set of accounts looks" if result.lookalikes == 1 else f"{result.lookalikes:,} sets of accounts look"
+        options.note(f"{sets} alike and may be one account each: {shown}", quiet=quiet)

@@ -76,7 +76,9 @@ def add(
             with catalog.write(lease) as session:
                 scan_rows.finish_scan(session, scan, counted | {"removed": removed})
         publish(parts)
-    return ScanResult(removed=removed, seconds=time.perf_counter() - started, **counted)
+    seconds, respelt = time.perf_counter() - started, intake.counts["respelt"]
+    added, updated, unchanged, skipped = counted.values()
+    return ScanResult(added, updated, unchanged, removed, skipped, seconds, respelt)
 
 
 def clear_orphans(catalog: Catalog) -> None:

@@ -9,7 +9,21 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a scan did, in photos."""
+    """What a scan did, in photos.
+
+    Attributes:
+        added: photos that were not in the index.
+        updated: photos that have changed.
+        unchanged: photos that were in the index as they are.
+        removed: photos that are gone from their source.
+        skipped: photos and lines that could not be used.
+        seconds: wall time.
+        respelt: photos whose account was written otherwise than it is kept: with blanks or invisible characters at its
+            ends, or not in NFC.
+        lookalikes: how many sets of accounts the index holds that look alike.
+        alike: some of these sets, of each a few accounts.
+        hints: what the operator should look at, a sentence each.
+    """
 
     added: int
     updated: int
@@ -17,6 +31,10 @@ class ScanResult:
     removed: int
     skipped: int
     seconds: float
+    respelt: int = 0
+    lookalikes: int = 0
+    alike: tuple[tuple[str, ...], ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def photos_per_second(self) -> float:
