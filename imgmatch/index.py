@@ -371,7 +371,8 @@ class Index:
         Raises:
             MissingExtraError: what reads a source is not installed.
             SourceError: there is nothing where a source should be, which shows before anything is written; or one
-                cannot be opened or has broken off, and no source has given any photo that could be used.
+                cannot be opened, has broken off, or is a manifest none of whose photos is there, and no source has
+                given any photo that could be used.
             IndexLockedError: a source is being scanned by somebody else.
             IndexUnusableError: the index cannot be written.
             ScanInterrupted: a KeyboardInterrupt that says how many photos are kept: those that were described so far.
@@ -614,9 +615,10 @@ class Index:
             IndexUnusableError: it cannot be written.
             ScanInterrupted: as of :meth:`scan`.
         """
+        from imgmatch.actions.scan import with_lookalikes
         from imgmatch.ingest.adding import add
 
-        return add(self._parts, photos, source=source, prune=prune, progress=progress)
+        return with_lookalikes(self._parts, add(self._parts, photos, source=source, prune=prune, progress=progress))
 
     def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
         """Remove photos from the catalog and every engine file; returns how many.

@@ -29,6 +29,7 @@ from imgmatch.catalog.erasures import (
     note_stage,
     read_portions,
 )
+from imgmatch.catalog.lookalikes import lookalikes_of
 from imgmatch.catalog.lookups import fingerprints_of_photos
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
 from imgmatch.catalog.scans import drop_empty_sources, mask_skip, remove_skips, skip_texts
@@ -37,7 +38,7 @@ from imgmatch.catalog.times import to_microseconds
 from imgmatch.clustering.keeping import kept_current
 from imgmatch.engines.publishing import publish
 from imgmatch.errors import IndexLockedError, IndexUnusableError, NotFoundError
-from imgmatch.model import Erasure
+from imgmatch.model import Erasure, account_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +166,8 @@ def _finished(parts: Parts, lease: Lease, begun: BegunErasure) -> Erasure:
 def _erased(account: str | None, photo_id: str | None, before: datetime | None) -> Erased:
     if sum(one is not None for one in (account, photo_id, before)) != 1:
         raise ValueError("name an account, a photo_id or a moment")
-    return Erased(account, photo_id, None if before is None else to_microseconds(before))
+    spelt = None if account is None else account_id(account)
+    return Erased(spelt, photo_id, None if before is None else to_microseconds(before))
 
 
 def _refuse_unknown(parts: Parts, erased: Erased) -> None:
@@ -178,8 +180,10 @@ def _refuse_unknown(parts: Parts, erased: Erased) -> None:
         finder = NameFinder([name])
         if any(finder.found(reason) for _, reason in read_reasons(session)):
             return
+        alike = [] if erased.account is None else lookalikes_of(session, name)
     kind = "photo" if erased.account is None else "account"
-    raise NotFoundError(f"index {parts.folder.root} has no {kind} {name!r}")
+    hint = f"; what looks like it: {', '.join(map(ascii, alike))}" if alike else ""
+    raise NotFoundError(f"index {parts.folder.root} has no {kind} {name!r}{hint}")
 
 
 def _removed(parts: Parts, lease: Lease, erased: Erased, *, masking: bool) -> BegunErasure:

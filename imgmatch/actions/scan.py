@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from imgmatch.actions.absent import AbsentPhotos
+from imgmatch.catalog.lookalikes import count_lookalikes, some_lookalikes
 from imgmatch.catalog.scans import SCAN
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.errors import ScanInterrupted, SourceError
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from imgmatch.engines.parts import Parts
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
+
+SHOWN_LOOKALIKES = 10
+"""Sets of accounts that look alike are named up to this number, and counted in all."""
 
 
 def scan(  # noqa: PLR0913 -- each is an option of the command
@@ -69,7 +74,8 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
     Raises:
         MissingExtraError: what reads a source is not installed.
         SourceError: there is nothing where a source should be, which shows before anything is written; or one cannot be
-            opened or has broken off, and no source has given any photo that could be used.
+            opened, has broken off, or is a manifest none of whose photos is there, and no source has given any photo
+            that could be used.
         IndexLockedError: one of them is being scanned by somebody else.
         IndexUnusableError: the index cannot be written.
         ScanInterrupted: somebody has interrupted it; what was described so far is written.
@@ -94,14 +100,27 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
                     results.append(_unopened(source, count))
                     broken.append(source.error)
                     continue
-                taken = _Taken(source.key, kept(guarded(source), since, lambda: count.add(WORK)))
+                taken = _Taken(source, kept(guarded(source), since, lambda: count.add(WORK)), count)
                 done = add(
-                    parts, taken, source=source.key, prune=prune, progress=count, whole=taken.is_whole, caution=caution
+                    parts,
+                    taken,
+                    source=source.key,
+                    prune=prune,
+                    progress=taken.absent,
+                    whole=taken.is_whole,
+                    caution=caution,
                 )
-                results.append(done)
-                broken += [] if taken.error is None else [taken.error]
+                broken += taken.errors()
+                hint = taken.absent.hint()
+                results.append(done if hint is None else replace(done, hints=(hint,)))
                 count.end_part(WORK)
-    return _sum(results, broken)
+    return with_lookalikes(parts, _sum(results, broken))
+
+
+def with_lookalikes(parts: Parts, result: ScanResult) -> ScanResult:
+    """The same result, with the accounts that look alike now."""
+    with parts.catalog.read() as session:
+        return replace(result, lookalikes=count_lookalikes(session), alike=some_lookalikes(session, SHOWN_LOOKALIKES))
 
 
 @contextmanager
@@ -150,14 +169,15 @@ class _Taken:
     """The items of a source up to where it breaks off; then, as the last one, why it does.
 
     Attributes:
-        error: that, once it is known.
+        absent: counts the photos that are not there.
     """
 
-    def __init__(self, key: str, items: Iterable[NewPhoto | Skipped]) -> None:
-        self._key = key
-        self._items = items
+    def __init__(self, source: Source, items: Iterable[NewPhoto | Skipped], progress: Progress) -> None:
+        self.absent = AbsentPhotos(source, progress)
+        self._key = source.key
+        self._items = self.absent.counted(items)
         self._surprised = False
-        self.error: SourceError | None = None
+        self._error: SourceError | None = None
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         try:
@@ -165,18 +185,22 @@ class _Taken:
                 self._surprised |= isinstance(item, Skipped) and item.reason is SkipReason.INTERNAL
                 yield item
         except SourceError as error:
-            self.error = error
+            self._error = error
             yield Skipped(shown(shown_url(self._key)), error.reason, str(error))
 
     def is_whole(self) -> bool:
         """Whether these were all photos of the source: a line on which imgmatch stumbled may name one more."""
-        return self.error is None and not self._surprised
+        return not self._surprised and not self.errors()
+
+    def errors(self) -> list[SourceError]:
+        """What is wrong with the whole of it."""
+        return [error for error in (self._error or self.absent.error(),) if error is not None]
 
 
 def _sum(results: Sequence[ScanResult], broken: Sequence[SourceError]) -> ScanResult:
-    total = ScanResult(
-        **{field.name: sum(getattr(result, field.name) for result in results) for field in fields(ScanResult)}
-    )
+    parts = {field.name: [getattr(result, field.name) for result in results] for field in fields(ScanResult)}
+    hints = tuple(hint for some in parts.pop("hints") for hint in some)
+    total = ScanResult(**{name: sum(values) for name, values in parts.items() if name != "alike"}, hints=hints)
     if broken and not total.added + total.updated + total.unchanged:
         reason = next((error.reason for error in broken if error.reason is SkipReason.INTERNAL), broken[0].reason)
         raise SourceError("; ".join(map(str, broken)), reason)

@@ -11,6 +11,7 @@ from imgmatch.catalog.banks import bank_origins
 from imgmatch.catalog.decisions import decided_of
 from imgmatch.catalog.erasing import Erased, erased_photos, features_of, fingerprints_of
 from imgmatch.catalog.scans import skips_of
+from imgmatch.catalog.spellings import former_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ class Sought:
         if erased.before is not None:
             return
         account, photo_id = erased.account, erased.photo_id
-        self.accounts |= set() if account is None else {account}
+        self.accounts |= set() if account is None else {account, *former_spellings(session, account)}
         self.others |= set() if photo_id is None else {photo_id}
         for decided, bits in decided_of(session, account=account, photo_id=photo_id):
             self.others.add(decided)

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.model import account_look_hash
 from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def _insert(session: Session, accounts: dict[str, _Account]) -> dict[str, int]:
     if not accounts:
         return {}
     table = schema.accounts
-    rows = [_values(new) | {"account": account} for account, new in accounts.items()]
+    rows = [
+        _values(new) | {"account": account, "look": account_look_hash(account)} for account, new in accounts.items()
+    ]
     inserted = session.sql.execute(insert(table).returning(table.c.account, table.c.id), rows)
     return {account: row_id for account, row_id in inserted}  # noqa: C416 -- a row is not a pair to dict()
 

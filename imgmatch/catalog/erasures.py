@@ -19,6 +19,7 @@ from sqlalchemy import delete, func, insert, select, update
 from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased
+from imgmatch.model import account_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def begun_erasures(session: Session) -> list[BegunErasure]:
     for row, seal, named, stage, photos in session.sql.execute(select(*columns).order_by(table.id)):
         try:
             account, photo_id, before, masking = json.loads(_sealed(seal, 0, named))
-            erased = Erased(account, photo_id, before)
+            erased = Erased(None if account is None else account_id(account), photo_id, before)
             found.append(BegunErasure(row, seal, erased, masking, ErasureStage(stage), photos))
         except (ValueError, TypeError):
             damage.note("erasures", "an erasure that was cut off cannot be finished by it: erase the same again")

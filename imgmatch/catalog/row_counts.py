@@ -1,7 +1,8 @@
 """What triggers note as rows come and go, so that no write can forget it.
 
-How many rows there are; which may have lost their last use; and which are gone, so that engine files can be written
-without them. At ten million photos SQLite takes seconds to count a table, and minutes to look through one.
+How many rows there are; which accounts look alike; which rows may have lost their last use; and which are gone, so
+that engine files can be written without them. At ten million photos SQLite takes seconds to count a table, and minutes
+to look through one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, text
 
-from imgmatch.catalog import schema
+from imgmatch.catalog import lookalikes, schema
 from imgmatch.catalog.chunks import chunks
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def create_triggers(session: Session) -> None:
 def trigger_rules() -> Iterator[tuple[str, str]]:
     """The names of these triggers, each with what it says."""
     yield from _counting()
+    yield from lookalikes.TRIGGERS.items()
     yield from _ORPHANING.items()
 
 

@@ -112,6 +112,17 @@ accounts = Table(
     Column("name", Words()),
     Column("first_seen", _time(), nullable=False),
     Column("attributes", Structure(is_text_map)),
+    Column("look", Whole(), index=True),  # a hash that lookalikes have in common
+    Column("former", Structure(is_texts)),  # how an older version spelt it, where that was otherwise
+)
+
+# Written by triggers, see ``lookalikes``.
+lookalikes = Table(
+    "lookalikes",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("look", Whole(), nullable=False, unique=True),
+    Column("number", _count(), nullable=False),
 )
 
 photos = Table(

@@ -23,6 +23,7 @@ from imgmatch.catalog import migrations
 from imgmatch.catalog.checked import UNDECODABLE
 from imgmatch.catalog.leases import TTL, Leases, ensure_held
 from imgmatch.catalog.session import Session
+from imgmatch.catalog.spellings import teach_spelling
 from imgmatch.catalog.sqlite_files import FILE, make, refuse_another, refuse_links
 from imgmatch.catalog.structure import refuse_strange
 from imgmatch.catalog.turns import Turns
@@ -253,6 +254,7 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     pragmas = ["foreign_keys=ON", f"busy_timeout={_milliseconds(patience)}", "synchronous=FULL", "secure_delete=ON"]
     pragmas += ["trusted_schema=OFF", "cell_size_check=ON"]  # the file may come from a stranger
     connection.text_factory = _as_text
+    teach_spelling(connection)
     for limit, most in _LIMITS.items():
         connection.setlimit(limit, most)
     if _writable(path):

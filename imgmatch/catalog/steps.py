@@ -143,14 +143,69 @@ VERSION_7 = (
 )
 """Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
 
+
+def _spelt(column: str) -> str:
+    return f"imgmatch_account_id(CAST({column} AS BLOB))"
+
+
+_WATERMARK = "(SELECT joined_watermark FROM clusterings)"
+_MERGED = "SELECT r.id FROM respelt r JOIN spelt s USING (account) WHERE s.id = accounts.id"
+
 VERSION_8 = (
     """CREATE TABLE renames (id INTEGER NOT NULL, source_id INTEGER NOT NULL, "key" VARCHAR NOT NULL, PRIMARY KEY (id),
         UNIQUE (source_id), FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE)""",
     """CREATE TABLE tokens (kind VARCHAR NOT NULL, token VARCHAR, pending VARCHAR, PRIMARY KEY (kind))""",
     "INSERT INTO tokens VALUES ('catalog', lower(hex(randomblob(16))), NULL)",
+    "ALTER TABLE accounts ADD COLUMN look BIGINT",
+    "ALTER TABLE accounts ADD COLUMN former JSON",
+    """CREATE TABLE lookalikes (id INTEGER NOT NULL, look BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (id),
+        UNIQUE (look))""",
+    # Accounts that go by one spelling from now on become one; their photos keep their ids.
+    "CREATE TEMP TABLE respelt (id INTEGER PRIMARY KEY, former VARCHAR, account VARCHAR)",
+    f"""INSERT INTO respelt SELECT id, account, spelt FROM
+        (SELECT id, account, {_spelt("account")} AS spelt FROM accounts WHERE typeof(account) = 'text')
+        WHERE spelt <> account""",
+    "CREATE INDEX temp.respelt_by_account ON respelt (account)",
+    "CREATE TEMP TABLE spelt (id INTEGER PRIMARY KEY, account VARCHAR UNIQUE)",
+    """INSERT INTO spelt
+        SELECT coalesce((SELECT a.id FROM accounts a WHERE a.account = r.account), min(r.id)), r.account
+        FROM respelt r GROUP BY r.account""",
+    f"""INSERT OR IGNORE INTO stale_fingerprints SELECT l.fingerprint_id FROM respelt r
+        JOIN photos p ON p.account_id = r.id JOIN photo_fingerprints l ON l.photo_id = p.id
+        WHERE l.fingerprint_id <= {_WATERMARK}""",
+    """UPDATE photos SET account_id = (SELECT s.id FROM respelt r JOIN spelt s USING (account)
+        WHERE r.id = photos.account_id) WHERE account_id IN (SELECT id FROM respelt)""",
+    f"""UPDATE accounts SET
+        former = (SELECT json_group_array(r.former)
+            FROM respelt r JOIN spelt s USING (account) WHERE s.id = accounts.id),
+        name = coalesce(name, (SELECT a.name FROM accounts a WHERE a.id IN ({_MERGED}) AND a.name IS NOT NULL)),
+        attributes = coalesce(attributes,
+            (SELECT a.attributes FROM accounts a WHERE a.id IN ({_MERGED}) AND a.attributes IS NOT NULL)),
+        first_seen = min(first_seen, (SELECT min(a.first_seen) FROM accounts a WHERE a.id IN ({_MERGED})))
+        WHERE id IN (SELECT id FROM spelt)""",
+    "DELETE FROM accounts WHERE id IN (SELECT id FROM respelt) AND id NOT IN (SELECT id FROM spelt)",
+    """UPDATE accounts SET account = (SELECT s.account FROM spelt s WHERE s.id = accounts.id)
+        WHERE id IN (SELECT id FROM spelt)""",
+    "DROP TABLE temp.respelt",
+    "DROP TABLE temp.spelt",
+    "UPDATE row_counts SET number = (SELECT count(*) FROM accounts) WHERE kind = 'accounts'",
+    *(
+        f"UPDATE OR REPLACE {table} SET account = {_spelt('account')} WHERE {_spelt('account')} <> account"
+        for table in ("decision_photos", "skipped", "bank_pictures", "report_members", "ring_accounts")
+    ),
+    *(
+        f"""UPDATE rings SET "{column}" = coalesce(imgmatch_account_ids(CAST("{column}" AS BLOB)), "{column}")"""
+        for column in ("joined", "left")
+    ),
+    "UPDATE accounts SET look = imgmatch_account_look(CAST(account AS BLOB))",
+    "CREATE INDEX ix_accounts_look ON accounts (look)",
+    """INSERT INTO lookalikes (look, number)
+        SELECT look, count(*) FROM accounts WHERE look IS NOT NULL GROUP BY look HAVING count(*) > 1""",
 )
-"""Sources that are being renamed are noted, and the header and engine files are known to be of their catalog: those
-that are there get tokens when the index is opened."""
+"""Sources that are being renamed are noted; the header and engine files are known to be of their catalog: those that
+are there get tokens when the index is opened. Each account has one spelling, and those that look alike are noted.
+
+The functions that spell are those of :mod:`imgmatch.catalog.spellings`."""
 
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,

@@ -29,7 +29,7 @@ TEXTS = {
     "clusterings": ("options",),
     "scans": ("counts",),
     "skipped": ("photo_id", "account", "label", "detail", "reason"),
-    "accounts": ("account", "name", "attributes"),
+    "accounts": ("account", "name", "attributes", "former"),
     "photos": ("photo_id", "label", "path"),
 }
 """Tables, the small ones first, with the columns of people's texts."""

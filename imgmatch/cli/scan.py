@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from imgmatch import Index
+    from imgmatch.model import ScanResult
+
+_SHOWN_SETS = 3
 
 
 @click.command(short_help="Add or update photos.")
@@ -124,9 +127,12 @@ def scan(
             if result.added and not result.updated + result.unchanged:
                 _tell_moved(index, [source.key for source in opened], quiet=quiet)
     skips.finish(quiet=quiet)
-    options.write_record(scan_record(result), form)
+    _tell(result, quiet=quiet)
+    record = scan_record(result)
+    options.write_record(record, form)
     shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
-    write_metrics(metrics_file, "scan", scan_record(result), shared=shared)
+    numbers = {name: value for name, value in record.items() if not isinstance(value, list)}
+    write_metrics(metrics_file, "scan", numbers, shared=shared)
     return options.EXIT_SOME_SKIPPED if result.skipped else 0
 
 
@@ -162,3 +168,19 @@ def _tell_moved(index: Index, keys: Sequence[str], *, quiet: bool) -> None:
         said = f"every photo of {new} came from {old} before, which is not there any more"
         command = shlex.join(("imgmatch", "source", "rename", old, new))
         options.note(f"{said}; if it has moved: {command}", quiet=quiet)
+
+
+def _tell(result: ScanResult, *, quiet: bool) -> None:
+    """Say what an operator should know beside the numbers; ids that look alike are told with what tells them apart."""
+    for hint in result.hints:
+        options.note(hint, quiet=quiet)
+    if result.respelt:
+        options.note(
+            f"{result.respelt:,} photos name their account with blanks or invisible characters at its ends, or not in"
+            " NFC; all spellings are one account",
+            quiet=quiet,
+        )
+    if result.lookalikes:
+        shown = "; ".join(" and ".join(map(ascii, some)) for some in result.alike[:_SHOWN_SETS])
+        sets = "1 set of accounts looks" if result.lookalikes == 1 else f"{result.lookalikes:,} sets of accounts look"
+        options.note(f"{sets} alike and may be one account each: {shown}", quiet=quiet)

@@ -81,12 +81,11 @@ def check_rows(result: CheckResult) -> list[Record]:
 
 def scan_record(result: ScanResult) -> Record:
     """What a scan did."""
-    counts = asdict(result)
-    del counts["seconds"]
-    return counts | {
-        "seconds": round(result.seconds, 3),
-        "photos_per_second": round(result.photos_per_second, 1),
-    }
+    told = ("respelt", "lookalikes", "alike", "hints")
+    record = {name: value for name, value in asdict(result).items() if name not in told}
+    record |= {"seconds": round(result.seconds, 3), "photos_per_second": round(result.photos_per_second, 1)}
+    record |= {"respelt": result.respelt, "lookalikes": result.lookalikes}
+    return record | {"alike": [list(some) for some in result.alike], "hints": list(result.hints)}
 
 
 def source_record(known: KnownSource) -> Record:
@@ -179,6 +178,8 @@ def ring_record(ring: Ring) -> Record:
         "came_from": list(ring.came_from),
         "went_to": list(ring.went_to),
         "decision": ring.decision,
+        "lookalikes": [list(some) for some in ring.lookalikes],
+        "all_alike": ring.all_alike,
     }
 
 
@@ -186,7 +187,7 @@ def gone_record(gone: Gone) -> Record:
     """A ring of the last report that is none any more, in the form of one that is."""
     empty: Record = {"accounts": [], "groups": [], "first_account": None, "names": [], "opened_at": None, "strength": 0}
     changes: Record = {"new": False, "changes": ["gone"], "joined": [], "left": list(gone.accounts)}
-    rest: Record = {"came_from": [], "went_to": [], "decision": None}
+    rest: Record = {"came_from": [], "went_to": [], "decision": None, "lookalikes": [], "all_alike": False}
     return {"ring": gone.ring, **empty, "accounts_per_day": 0.0, "bank": None, **changes, **rest}
 
 

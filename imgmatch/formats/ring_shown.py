@@ -79,8 +79,8 @@ class RingCard:
     id: str
     ring: Ring
     chips: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[RingAccount, str], ...]
-    folded: tuple[tuple[RingAccount, str], ...]
+    rows: tuple[tuple[RingAccount, tuple[str, ...]], ...]
+    folded: tuple[tuple[RingAccount, tuple[str, ...]], ...]
     changes: tuple[tuple[str, str], ...]
     groups: tuple[GroupCard, ...]
     spread: Spread
@@ -91,7 +91,8 @@ def ring_card(number: int, ring: Ring, pictures: Mapping[str, Shown], album: Alb
     """One ring; ``number`` counts from 1."""
     here = f"ring{number}"
     joined = frozenset(ring.joined) if ring.changes and not ring.new else frozenset[str]()
-    rows = tuple((member, _mark(member, ring, joined)) for member in ring.accounts)
+    alike = frozenset(account for some in ring.lookalikes for account in some)
+    rows = tuple((member, _marks(member, ring, joined, alike)) for member in ring.accounts)
     cut = len(rows) if len(rows) <= MOST_ROWS + 1 else MOST_ROWS  # one line more is no longer than the fold
     return RingCard(
         id=here,
@@ -206,16 +207,17 @@ def commands(kind: str, subject: str, index: str | None) -> tuple[str, ...]:
     return tuple(f"imgmatch decide {verdict} {named} --by NAME{place}" for verdict in ("confirm", "dismiss", "common"))
 
 
-def _mark(member: RingAccount, ring: Ring, joined: frozenset[str]) -> str:
-    if member.account == ring.first_account:
-        return "first"
-    return "joined" if member.account in joined else ""
+def _marks(member: RingAccount, ring: Ring, joined: frozenset[str], alike: frozenset[str]) -> tuple[str, ...]:
+    first = member.account == ring.first_account
+    marks = {"first": first, "joined": member.account in joined and not first, "lookalike": member.account in alike}
+    return tuple(mark for mark, holds in marks.items() if holds)
 
 
 def _chips(ring: Ring) -> tuple[tuple[str, str], ...]:
     """The marks at a ring's head: a tone, and the word."""
     found = [("new" if change is Change.NEW else "change", _CHIPS.get(change, str(change))) for change in ring.changes]
     found += [("bank", ring.bank.replace("-", " "))] if ring.bank else []
+    found += [("lookalike", "all look alike: may be one account")] if ring.all_alike else []
     found += [("decided", f"decided: {ring.decision}")] if ring.decision else []
     return tuple(found)
 

@@ -14,7 +14,7 @@ from imgmatch.formats.text import clean
 from imgmatch.model import Change, Kind, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from imgmatch.model import CheckResult, Evidence, Hashed, Ring, RingsReport
 
@@ -40,8 +40,8 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -
 
 
 def fields_table(record: Mapping[str, Any], width: int) -> str:
-    """One record, a field a line."""
-    rows = [(name, _listed(value)) for name, value in record.items()]
+    """One record, a field a line; lists that hold nothing are left out."""
+    rows = [(name, _listed(value)) for name, value in record.items() if value != []]
     return "".join(grid(("", ""), rows, width).splitlines(keepends=True)[1:])
 
 
@@ -49,7 +49,7 @@ def _listed(value: Any) -> object:  # noqa: ANN401 -- whatever a record holds
     """Lists and nested fields on one line."""
     match value:
         case list():
-            return ", ".join(map(str, value))
+            return ", ".join(" and ".join(map(str, one)) if isinstance(one, list) else str(one) for one in value)
         case dict():
             return ", ".join(_entry(name, each) for name, each in value.items())
         case _:
@@ -143,6 +143,7 @@ def _ring_table(ring: Ring, width: int) -> str:
     pictures = len(ring.groups)
     head = f"ring {ring.ring}: {_accounts(len(ring.accounts))}, {pictures} shared picture{'s' * (pictures != 1)}"
     head += f", {ring.bank}" if ring.bank else ""
+    head += ", all look alike: may be one account" if ring.all_alike else ""
     head += f", decided: {ring.decision}" if ring.decision else ""
     changed = _changes(ring)
     joined = set(ring.joined) if ring.changes else set()
@@ -152,12 +153,13 @@ def _ring_table(ring: Ring, width: int) -> str:
         ]
         for member in ring.accounts
     }
+    alike = {account for some in ring.lookalikes for account in some}
     rows = [
         (
             "  " + member.account,
             member.name,
             day(member.first_seen),
-            "first" if member.account == ring.first_account else "joined" if member.account in joined else "",
+            ", ".join(_marks(member.account, ring.first_account, joined, alike)),
             ", ".join(carried[member.account]),
         )
         for member in ring.accounts
@@ -165,6 +167,15 @@ def _ring_table(ring: Ring, width: int) -> str:
     speed = f", {ring.accounts_per_day:g} accounts a day" if len(ring.accounts) > 2 else ""  # noqa: PLR2004 -- of two, one came after the other
     head += f", since {day(ring.opened_at)}{speed}\n" + (f"  {clean(changed)}\n" if changed else "")
     return head + grid(("  account", "name", "since", "", "photos"), rows, width)
+
+
+def _marks(account: str, first: str, joined: set[str], alike: set[str]) -> Iterator[str]:
+    if account == first:
+        yield "first"
+    elif account in joined:
+        yield "joined"
+    if account in alike:
+        yield "lookalike"
 
 
 def _accounts(count: int) -> str:

@@ -101,8 +101,18 @@ def _taken_in(
         with catalog.write(lease) as session:
             scan_rows.finish_scan(session, scan, counted | pruned.counts())
     publish(parts)
-    seconds = time.perf_counter() - started
-    return ScanResult(removed=pruned.removed, kept=pruned.kept, seconds=seconds, **counted), pruned.refused
+    done = ScanResult(
+        added=counted["added"],
+        updated=counted["updated"],
+        unchanged=counted["unchanged"],
+        removed=pruned.removed,
+        skipped=counted["skipped"],
+        seconds=time.perf_counter() - started,
+        passed_over=counted["passed_over"],
+        kept=pruned.kept,
+        respelt=intake.counts["respelt"],
+    )
+    return done, pruned.refused
 
 
 def clear_orphans(catalog: Catalog) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,12 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
+from imgmatch.catalog.spellings import ids_of_respelt
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.describing.messages import Description, Job, Reply, Unchanged
 from imgmatch.errors import PhotoError
 from imgmatch.interrupts import unbroken
-from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason
+from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, account_id
 from imgmatch.sources.fetching import fetched_ahead, metadata_of_photos
 from imgmatch.sources.states import UNKNOWN_STATE, file_state, unchanged_state
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from imgmatch.catalog.leases import Lease
+    from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
     from imgmatch.progress import Progress
 
@@ -158,21 +160,30 @@ class Intake:
             yield work
 
     def _to_do(self, items: Iterable[NewPhoto | Skipped]) -> Iterator[_Work]:
-        for batch in chunks(items, BATCH):
-            photos = [item for item in batch if isinstance(item, NewPhoto)]
-            ids = [photo.photo_id for photo in photos]
+        for some in chunks(map(self._spelt, items), BATCH):
+            ids = [item.photo_id for item in some if isinstance(item, NewPhoto)]
             # What was written while the last batch was sorted is seen in the catalog from here on, not before.
             self._in_hand.difference_update(self._written)
             self._written.clear()
             with self._catalog.read() as session:
                 known = photo_rows.known_photos(session, ids)
+                batch = _under_kept_ids(session, some, known)
                 skips = scan_rows.known_skips(session, self.scan, ids)
+            photos = [item for item in batch if isinstance(item, NewPhoto)]
             metadata = metadata_of_photos(
                 photo for photo in photos if photo.photo_id in known or photo.photo_id in skips
             )
             works = (self._sort(item, known, skips, metadata) for item in batch)
             yield from (work for work in works if work is not None)
             self._write_if_full()
+
+    def _spelt(self, item: NewPhoto | Skipped) -> NewPhoto | Skipped:
+        """From here on every account goes by its one spelling."""
+        account = None if item.account is None else account_id(item.account)
+        if account is None or account == item.account:
+            return item
+        self.counts["respelt"] += isinstance(item, NewPhoto)
+        return replace(item, account=account)
 
     def _sort(
         self,
@@ -332,3 +343,18 @@ def _state(
 
 def _skipped(photo: NewPhoto, reason: SkipReason, detail: str) -> Skipped:
     return Skipped(photo.label, reason, detail, photo.account, photo.line)
+
+
+def _under_kept_ids(
+    session: Session, batch: list[NewPhoto | Skipped], known: dict[str, KnownPhoto]
+) -> list[NewPhoto | Skipped]:
+    """The same, photos that an older version took in under another spelling by the ids they have; adds to known."""
+    unknown = [item for item in batch if isinstance(item, NewPhoto) and item.photo_id not in known]
+    kept = ids_of_respelt(session, unknown)
+    if not kept:
+        return batch
+    known.update(photo_rows.known_photos(session, kept.values()))
+    return [
+        replace(item, photo_id=kept.get(item.photo_id, item.photo_id)) if isinstance(item, NewPhoto) else item
+        for item in batch
+    ]

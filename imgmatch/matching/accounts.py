@@ -9,7 +9,7 @@ from imgmatch.catalog.banks import banks_of, unshown_pictures
 from imgmatch.catalog.lookups import owners, photos_of, photos_showing
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.matching.evidence import EXACT, Near
-from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status
+from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status, account_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,9 +112,10 @@ def _rank(
         _Owner(_order(EXACT if same else judged.near[fingerprint_id]), seen_at, account)
         for fingerprint_id, account, seen_at, same in owners(connection, judged.near, query.sha256, query.pixels)
     ]
+    own = None if without is None else account_id(without)
     claims += [_Owner(_order(evidence), stored.seen_at, stored.account) for stored, evidence in partial]
     for owner in claims:
-        if owner.account != without:
+        if owner.account != own:
             best[owner.account] = min(owner, best.get(owner.account, owner))
     return sorted(best.values())
 

@@ -1,6 +1,7 @@
 """The words of imgmatch as plain frozen values, and the result of every verb. Standard library only."""
 
 from imgmatch.errors import SkipReason
+from imgmatch.model.accounts import account_id, account_look_hash, is_blank, lookalikes
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
 from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
 from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
@@ -77,5 +78,9 @@ __all__ = [
     "SourceChange",
     "Status",
     "Verdict",
+    "account_id",
+    "account_look_hash",
     "derived_photo_id",
+    "is_blank",
+    "lookalikes",
 ]

@@ -21,6 +21,11 @@ class ScanResult:
         passed_over: files and folders that were passed over by their names.
         kept: photos that were not met and that pruning left: what may hold them could not be read, or there were too
             many of them.
+        respelt: photos whose account was written otherwise than it is kept: with blanks or invisible characters at its
+            ends, or not in NFC.
+        lookalikes: how many sets of accounts the index holds that look alike.
+        alike: some of these sets, of each a few accounts.
+        hints: what the operator should look at, a sentence each.
     """
 
     added: int
@@ -31,6 +36,10 @@ class ScanResult:
     seconds: float
     passed_over: int = 0
     kept: int = 0
+    respelt: int = 0
+    lookalikes: int = 0
+    alike: tuple[tuple[str, ...], ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def photos_per_second(self) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imgmatch.errors import SkipReason
+from imgmatch.model.accounts import account_id
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -73,7 +74,7 @@ class NewPhoto:
     """A photo on its way into an index.
 
     Attributes:
-        account: opaque id of the owner.
+        account: opaque id of the owner, as it was written; the catalog spells it as ``model.account_id`` does.
         path: absolute path of the file, or where it lies if that is no file of this machine.
         label: the short name shown to people, such as ``a17/1.jpg``.
         photo_id: stable id, unique in the index.
@@ -119,9 +120,9 @@ class NewPhoto:
 def derived_photo_id(account: str, path: str) -> str:
     """The id of a photo that came without one: the same account and absolute path give the same id on every run.
 
-    20 hexadecimal digits, the first 80 bits of a SHA-256.
+    20 hexadecimal digits, the first 80 bits of a SHA-256. All spellings of an account give one id.
     """
-    return hashlib.sha256(f"{account}\0{path}".encode()).hexdigest()[:20]
+    return hashlib.sha256(f"{account_id(account)}\0{path}".encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from imgmatch.model.accounts import lookalikes
 from imgmatch.model.evidence import Evidence
 from imgmatch.model.photos import Photo
 
@@ -101,6 +102,16 @@ class Ring:
     def strength(self) -> int:
         """How many distinct pictures tie it."""
         return len(self.groups)
+
+    @property
+    def lookalikes(self) -> tuple[tuple[str, ...], ...]:
+        """Its accounts that a person cannot tell apart, in sets of two or more: each may be one account."""
+        return lookalikes(member.account for member in self.accounts)
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether all its accounts look alike: then it may be no ring, but one account."""
+        return [len(some) for some in self.lookalikes] == [len(self.accounts)]
 
 
 @dataclass(frozen=True, slots=True)

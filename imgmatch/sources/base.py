@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from imgmatch.errors import PhotoError, SourceError
-from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.model import NewPhoto, Skipped, SkipReason, account_id, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ SHOWN_CHARS = 200
 """Foreign text in a message is cut to this length."""
 
 _HAS_PLAIN_PATHS = os.sep == "/"  # not on Windows, with its drives and its second separator
+
+_NO_LETTER = ("", " ")
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -86,11 +88,15 @@ def shown(text: str) -> str:
 
 def account_problem(account: str) -> str | None:
     """What is wrong with ``account`` as an id, in one sentence; ``None`` if nothing is."""
-    if not account or account.isspace():
+    # Of what is printable only spaces are taken off, and nearly every id is quickly seen to be sound.
+    if account.isprintable() and account[:1] not in _NO_LETTER and len(account) <= MAX_ID_CHARS:
+        return None
+    account = account_id(account)
+    if is_blank(account):
         return "The account is empty."
     if len(account) > MAX_ID_CHARS:
         return f"The account is longer than {MAX_ID_CHARS} characters."
-    if not account.isprintable() and CONTROL.search(account):  # the first is quick, the second exact
+    if CONTROL.search(account):
         return f"The account holds control characters: {shown(account)}"
     return None
 

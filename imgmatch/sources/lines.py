@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from imgmatch.sources.encodings import as_utf8
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -11,7 +13,7 @@ MAX_LINE_BYTES = 1 << 20
 """A line, or a record of several lines, may be this long."""
 
 TOO_LONG = "The line is longer than 1 MiB."
-_NOT_UTF8 = "The line is not valid UTF-8 text."
+_NOT_UTF8 = "The line is not valid UTF-8 text (a spreadsheet can save it as CSV UTF-8)."
 _HOLDS_NUL = "The line holds a NUL byte."
 
 
@@ -23,15 +25,16 @@ surrogates in place of what is not UTF-8; what is wrong with it in one sentence,
 def physical_lines(stream: BinaryIO) -> Iterator[Line]:
     """Split a stream at line feeds, never holding more than one bounded line.
 
-    A byte order mark at the very start is taken off.
+    A byte order mark at the very start is taken off; one of UTF-16 or UTF-32 says how all of it is written.
 
     Args:
-        stream: open for reading bytes.
+        stream: open for reading bytes, at its beginning; a file, or what can go back as files can.
 
     Yields:
         every line; a line that cannot be text says why.
     """
     number = 0
+    stream = as_utf8(stream)
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:

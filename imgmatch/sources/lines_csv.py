@@ -5,6 +5,10 @@ when its quotes pair up: else a bio could smuggle in lines that look like rows. 
 (within a field of 128 KiB, the limit of the csv module, and a record of 1 MiB), or pair up to the wrong number of
 fields, is the first line given up and reading goes on with the next.
 
+Spreadsheets write more than the standard has: a first line that names the separator, capitals in the header, blanks
+round fields. These are no part of a field; but those of a photo may be in the name of a file, and those of an account
+are counted.
+
 What was looked through in vain is read again, and could be again for every line: so the bytes read again are counted.
 While they are too many, a record may only run over a few lines.
 """
@@ -12,6 +16,7 @@ While they are too many, a record may only run over a few lines.
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,7 +24,7 @@ from imgmatch.errors import SourceError
 from imgmatch.sources.base import shown
 from imgmatch.sources.lines import MAX_LINE_BYTES, TOO_LONG, Line, physical_lines
 from imgmatch.sources.manifest import ManifestSource
-from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, check_columns
+from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, check_columns, column_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +33,11 @@ if TYPE_CHECKING:
     from imgmatch.sources.place import Place
 
 _DELIMITERS = ",;\t"
+
+_SEPARATOR = re.compile(r'"?sep=([^"\s]|\t)"?\s*', re.IGNORECASE)
+"""The first line that Excel writes and reads."""
+
+_NOTHING: Line = (1, "", None)
 
 FREE_AGAIN_BYTES, AGAIN_TIMES = 2 << 20, 4
 """So many bytes may be read again, and beyond them so many times those that were read."""
@@ -60,11 +70,11 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
         SourceError: there is no header line with the columns a manifest needs.
     """
     lines = physical_lines(stream)
-    delimiter, columns = _header(next(lines, None), name)
+    delimiter, columns = _header(lines, name)
     # Every record gets one empty field more, at index -1: the place of the columns that are not there.
     account, photo, person, seen_at, photo_id = (columns.index(known) if known in columns else -1 for known in KNOWN)
     others = [(column, index) for index, column in enumerate(columns) if column and column not in KNOWN]
-    for number, fields in _Records(lines, delimiter, len(columns)):
+    for number, fields in _Records(lines, delimiter, len(columns), {account, photo}):
         if isinstance(fields, str):
             yield bad_line(name, number, fields)
             continue
@@ -73,13 +83,19 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
         yield Row(number, fields[account], fields[photo], fields[person], fields[seen_at], fields[photo_id], attributes)
 
 
-def _header(line: Line | None, name: str) -> tuple[str, list[str]]:
+def _header(lines: Iterator[Line], name: str) -> tuple[str, list[str]]:
     """The delimiter and the column names.
 
     Raises:
         SourceError: empty, not text, or not the header of a manifest.
     """
-    _, text, problem = line or (1, "", None)
+    _, text, problem = next(lines, None) or _NOTHING
+    said = _SEPARATOR.fullmatch(text)
+    if said is not None:
+        _, text, problem = next(lines, None) or _NOTHING
+    delimiters = _DELIMITERS if said is None else said[1]
+    if delimiters not in _DELIMITERS:
+        raise SourceError(f"{shown(name)}: its first line says that {delimiters!r} separates; give , ; or a tab")
     if problem is None and not text.strip():
         needed = " and ".join(REQUIRED)
         raise SourceError(f"{shown(name)}: empty; a manifest starts with a line of columns, among them {needed}")
@@ -87,15 +103,15 @@ def _header(line: Line | None, name: str) -> tuple[str, list[str]]:
         raise SourceError(f"{shown(name)}: not a text file in UTF-8. {problem}")
     if "\r" in text.rstrip("\r\n"):
         raise SourceError(f"{shown(name)}: lines end in CR alone; save the file with LF or CRLF line ends")
-    readings = [(delimiter, _columns(text, delimiter)) for delimiter in _DELIMITERS]
+    readings = [(delimiter, _columns(text, delimiter)) for delimiter in delimiters]
     delimiter, columns = max(readings, key=lambda reading: (set(REQUIRED) <= set(reading[1]), len(reading[1])))
-    check_columns(columns, name)
-    return delimiter, columns
+    return delimiter, check_columns(columns, name)
 
 
 def _columns(text: str, delimiter: str) -> list[str]:
+    reader = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
-        return [column.strip() for column in next(csv.reader([text], delimiter=delimiter, strict=True))]
+        return [column_name(column.strip()) for column in next(reader)]
     except csv.Error:
         return []
 
@@ -103,12 +119,15 @@ def _columns(text: str, delimiter: str) -> list[str]:
 class _Records:
     """Records of ``width`` fields, each with the line it starts on; or a sentence in place of the fields."""
 
-    def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
+    def __init__(self, lines: Iterator[Line], delimiter: str, width: int, kept: set[int]) -> None:
+        """``kept`` are the fields that keep the blanks round them."""
         self._unread = lines
         self._given_back: deque[Line] = deque()
         self._spare = FREE_AGAIN_BYTES
         self._delimiter = delimiter
         self._width = width
+        self._kept = kept
+        self._before, self._after = f"{delimiter} ", f" {delimiter}"
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | str]]:
         for line in iter(self._next_line, None):
@@ -133,18 +152,20 @@ class _Records:
         if "\r" in text:
             return "The line holds a carriage return outside quotes."
         fields = text.split(self._delimiter)
-        return fields if len(fields) == self._width else self._counted(fields)
+        padded = " " in text and (self._before in text or self._after in text or text[0] == " " or text[-1] == " ")
+        return fields if len(fields) == self._width and not padded else self._counted(fields)
 
     def _counted(self, fields: list[str]) -> list[str] | str:
         if len(fields) == self._width:
-            return fields
+            return [field if place in self._kept else field.strip(" ") for place, field in enumerate(fields)]
         return f"The line has {len(fields)} fields, the header has {self._width}."
 
     def _quoted(self, first: Line) -> list[str] | str:
         """Read a record with quotes in it, over as many lines as its quotes span."""
         taken: list[Line] = []
         try:
-            fields = next(csv.reader(self._from(first, taken), delimiter=self._delimiter, strict=True))
+            lines = self._from(first, taken)
+            fields = next(csv.reader(lines, delimiter=self._delimiter, strict=True, skipinitialspace=True))
         except csv.Error as error:
             self._give_back(taken)
             return f"The quotes of the line do not pair up: {error}"

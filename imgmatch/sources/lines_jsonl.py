@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import TYPE_CHECKING, Any, BinaryIO, Never
 
 from imgmatch.errors import SourceError
 from imgmatch.sources.base import shown
 from imgmatch.sources.lines import physical_lines
 from imgmatch.sources.manifest import ManifestSource
-from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, is_storable
+from imgmatch.sources.rows import KNOWN, REQUIRED, Row, bad_line, column_name, is_storable, meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgmatch.model import Skipped
     from imgmatch.sources.place import Place
+
+
+_IN_CAPITALS = frozenset("".join(letters) for key in KNOWN for letters in product(*zip(key, key.upper(), strict=True)))
+_IN_CAPITALS -= set(KNOWN)
+"""Every way to write the known keys with capitals: a look at a set is the quickest there is, for each line."""
 
 
 def open_jsonl(place: Place) -> ManifestSource:
@@ -31,8 +37,8 @@ def open_jsonl(place: Place) -> ManifestSource:
 def read_jsonl(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
     """Read a manifest of JSON objects.
 
-    ``account`` and ``photo_id`` may be whole numbers. Attributes are text: numbers and booleans as JSON writes them,
-    lists and objects as JSON; ``null`` and empty text are left out.
+    ``account`` and ``photo_id`` may be whole numbers, ``seen_at`` any number, and keys may have capitals. Attributes
+    are text: numbers and booleans as JSON writes them, lists and objects as JSON; ``null`` and empty text are left out.
 
     Args:
         stream: open for reading bytes.
@@ -76,15 +82,17 @@ def _row(number: int, text: str, problem: str | None) -> Row:
     values = _parsed(text)
     if "\\u" in text:  # an escape may spell NUL or half of a character
         _check_storable(values)
+    if not _IN_CAPITALS.isdisjoint(values):
+        values = _once([(column_name(key), value) for key, value in values.items()])
     if missing := [key for key in REQUIRED if values.get(key) is None]:
-        raise ValueError(f"The line has no {' and no '.join(missing)}.")
+        raise ValueError(f"The line has no {' and no '.join(missing)}{meant(missing, values) or '.'}")
     others = ((key, _attribute(value)) for key, value in values.items() if key not in KNOWN)
     return Row(
         line=number,
         account=_id(values, "account"),
         photo=_text(values, "photo"),
         name=_text(values, "name"),
-        seen_at=_text(values, "seen_at"),
+        seen_at=_moment(values, "seen_at"),
         photo_id=_id(values, "photo_id"),
         attributes={key: text for key, text in others if key and text},
     )
@@ -130,6 +138,16 @@ def _id(values: dict[str, Any], key: str) -> str:
         return str(value)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} must be text or a whole number.")
+    return value or ""
+
+
+def _moment(values: dict[str, Any], key: str) -> str:
+    value = values.get(key)
+    # Of a number, its digits: in a float of our century there is room for seconds with a fraction.
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if isinstance(value, int) else f"{value:.6f}"
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} must be text or a number.")
     return value or ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, NoReturn
 from imgmatch.errors import MissingExtraError, PhotoError, SourceError
 from imgmatch.model import NewPhoto, RemoteFile, Skipped, SkipReason, derived_photo_id
 from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
-from imgmatch.rooted import open_regular
+from imgmatch.rooted import look_at, open_regular
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
 from imgmatch.sources.guard import photo_error
+from imgmatch.sources.moments import AHEAD, seen_moment
 from imgmatch.sources.remote import LostFile
 from imgmatch.sources.remote_source import RemoteCopy
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
@@ -50,6 +52,7 @@ class ManifestSource:
         self._open = place.open if self._copy is None else partial(open_regular, self._copy.path)
         self._read = read
         self._folder = str(Path(self.key).parent)
+        self._latest = datetime.now(UTC) + AHEAD
         self._name = Path(url_path(self.key) if self._copy else self.key).name
         # A scan of many sources should fail now, not after hours: the first row proves the header.
         rows = self._rows()
@@ -57,6 +60,7 @@ class ManifestSource:
         rows.close()
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
+        self._latest = datetime.now(UTC) + AHEAD
         for row in self._rows():
             if isinstance(row, Skipped):
                 yield row
@@ -87,26 +91,42 @@ class ManifestSource:
         line, account, photo, name, seen_at, photo_id, attributes = row
         if problem := account_problem(account):
             _bad(problem)
-        _check_photo(photo)
+        bare = photo.strip()
+        if not bare:
+            _bad("The photo is empty.")
+        if len(photo) > MAX_PATH_CHARS:
+            _bad(f"The photo is longer than {MAX_PATH_CHARS} characters.")
         if photo_id:
             _check_photo_id(photo_id)
         if len(name) > MAX_ID_CHARS:
             _bad(f"The name is longer than {MAX_ID_CHARS} characters.")
-        if attributes and max(map(len, attributes.values())) > MAX_ATTRIBUTE_CHARS:
-            _bad(f"An attribute is longer than {MAX_ATTRIBUTE_CHARS} characters.")
         if attributes and sum(map(len, (*attributes, *attributes.values()))) > MOST_ATTRIBUTES_CHARS:
             _bad(f"The attributes are longer than {MOST_ATTRIBUTES_CHARS} characters in all.")
-        moment = _moment(seen_at) if seen_at else None
+        moment = seen_moment(seen_at, self._latest) if seen_at else None
         if self._copy is not None or (":" in photo and is_url(photo)):
             url = self._url(photo)
             photo_id = photo_id or derived_photo_id(account, url)
             file = self._remote_file(url)
             return NewPhoto(account, file, shown_url(photo), photo_id, name or None, moment, attributes, line)
+        if bare != photo or "\\" in photo:
+            photo = self._mended(photo)
         path = lexical(self._folder, photo)
         photo_id = photo_id or derived_photo_id(account, path)
         # By position: keywords cost a tenth of the time of a whole line.
         admitted = self._guard.admit(path)
         return NewPhoto(account, admitted, photo, photo_id, name or None, moment, attributes, line, self._root)
+
+    def _mended(self, photo: str) -> str:
+        """A path as Windows writes it, or with blanks round it, as a path of this system, unless a file is called so.
+
+        That is so whether or not the file is there, or its photo would go by another id as soon as it is missing.
+        """
+        try:
+            look_at(self._guard.admit(lexical(self._folder, photo)), self._root)
+        except (OSError, ValueError, PhotoError):
+            mended = photo.strip()
+            return mended.replace("\\", "/") if os.sep == "/" else mended
+        return photo
 
     def _url(self, photo: str) -> str:
         return checked(photo if is_url(photo) else joined(self.key, photo))
@@ -131,30 +151,8 @@ def _bad(detail: str) -> NoReturn:
     raise PhotoError(SkipReason.BAD_LINE, detail)
 
 
-def _check_photo(photo: str) -> None:
-    if not photo or photo.isspace():
-        _bad("The photo is empty.")
-    if len(photo) > MAX_PATH_CHARS:
-        _bad(f"The photo is longer than {MAX_PATH_CHARS} characters.")
-
-
 def _check_photo_id(photo_id: str) -> None:
     if len(photo_id) > MAX_ID_CHARS:
         _bad(f"The photo_id is longer than {MAX_ID_CHARS} characters.")
     if photo_id.isspace() or CONTROL.search(photo_id):
         _bad(f"The photo_id is blank or holds control characters: {shown(photo_id)}")
-
-
-def _moment(seen_at: str | datetime) -> datetime:
-    """A time in UTC; a time without a zone is taken as UTC.
-
-    Raises:
-        PhotoError: not ISO 8601, or beyond the years 1 to 9999.
-    """
-    try:
-        moment = datetime.fromisoformat(seen_at.strip()) if isinstance(seen_at, str) else seen_at
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except ValueError:
-        _bad(f"seen_at is not a date in ISO 8601 (such as 2026-01-31T12:00:00Z): {shown(str(seen_at))}")
-    except OverflowError:
-        _bad(f"seen_at is out of range: {shown(str(seen_at))}")

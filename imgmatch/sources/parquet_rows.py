@@ -17,7 +17,7 @@ from imgmatch.errors import SourceError
 from imgmatch.sources.lines import MAX_LINE_BYTES
 from imgmatch.sources.lines_parquet import MEMORY_BYTES
 from imgmatch.sources.manifest import MAX_ATTRIBUTE_CHARS
-from imgmatch.sources.rows import KNOWN, check_columns
+from imgmatch.sources.rows import KNOWN, check_columns, column_name
 from imgmatch.sources.unpacking import FREE_BYTES, MOST_TIMES
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _rows(stream: BinaryIO, name: str, skip: int, batch_rows: int) -> Iterator[S
         for start in range(0, batch.num_rows, _PART):
             part = batch.slice(start, _PART)
             if line + part.num_rows > skip:
-                yield from _rows_of(part, list(kinds), line, max(skip - line, 0))
+                yield from _rows_of(part, list(map(column_name, kinds)), line, max(skip - line, 0))
             line += part.num_rows
 
 
@@ -126,11 +126,11 @@ def _columns(schema: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - pyarro
     Raises:
         SourceError: a column is missing, comes twice, or holds what it cannot.
     """
-    check_columns(schema.names, name)
+    called = check_columns(schema.names, name)
     wanted = {}
-    for field in schema:
+    for field, column in zip(schema, called, strict=True):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if field.name in KNOWN and not _fits(field.name, kind):
+        if column in KNOWN and not _fits(column, kind):
             raise SourceError(f"{name}: the column {field.name} cannot be of type {str(field.type)[:100]}")
         if field.name and _is_written(kind):
             wanted[field.name] = kind
@@ -142,7 +142,7 @@ def _fits(column: str, kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no type
         return column not in ("account", "photo")
     if column == "seen_at" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         return True
-    if column in ("account", "photo_id") and pa.types.is_integer(kind):
+    if column in ("account", "photo_id", "seen_at") and pa.types.is_integer(kind):
         return True
     return _is_text(kind)
 

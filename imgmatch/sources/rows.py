@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from imgmatch.errors import SourceError
@@ -16,6 +18,19 @@ if TYPE_CHECKING:
 REQUIRED = ("account", "photo")
 OPTIONAL = ("name", "seen_at", "photo_id")
 KNOWN = (*REQUIRED, *OPTIONAL)
+
+_OTHER_WORDS = {
+    "account": ("accountid", "user", "userid", "username", "uid", "owner", "profile", "member", "handle", "id"),
+    "photo": (
+        *("photopath", "photourl", "photofile", "image", "imagepath", "imageurl", "img", "picture", "pic", "file"),
+        *("filename", "filepath", "path", "url"),
+    ),
+}
+"""What others call the required columns, without what is no letter; the likelier word first. They are not taken for
+them: a column of that name may be something else."""
+
+_NOT_LETTERS = re.compile(r"[\W_\d]+")
+_MOST_LOOKED_AT = 1_000
 
 
 class Row(NamedTuple):
@@ -60,22 +75,46 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and is_utf8(text)
 
 
-def check_columns(columns: Iterable[str], name: str) -> None:
+def column_name(written: str) -> str:
+    """What a column, or a key, is called: the known ones in small letters, others as they are written."""
+    folded = written.lower()
+    return folded if folded in KNOWN else written
+
+
+def meant(missing: Collection[str], found: Iterable[str]) -> str:
+    """A question to the writer of a manifest whose columns go by other names; empty if there is none.
+
+    Args:
+        missing: required columns that are not there.
+        found: the columns, or keys, that are.
+    """
+    words = {_NOT_LETTERS.sub("", column.lower()): column for column in islice(found, _MOST_LOOKED_AT)}
+    likely = {column: next((words[word] for word in _OTHER_WORDS[column] if word in words), None) for column in missing}
+    pairs = [f"{column} by {shown(word)}" for column, word in likely.items() if word is not None]
+    return f"; did you mean {' and '.join(pairs)}?" if pairs else ""
+
+
+def check_columns(columns: Iterable[str], name: str) -> list[str]:
     """See that the columns of a manifest can be used.
 
     Args:
         columns: all of them; a column without a name is nobody's and may come more than once.
         name: file name of the manifest.
 
+    Returns:
+        what they are called.
+
     Raises:
         SourceError: a required column is missing, or two go by one name.
     """
-    named = [column for column in columns if column]
+    called = [column_name(column) for column in columns]
+    named = [column for column in called if column]
     if missing := [column for column in REQUIRED if column not in named]:
         found = shown(", ".join(named)) or "none"
         raise SourceError(
             f"{shown(name)}: a manifest needs the columns {' and '.join(REQUIRED)}; "
-            f"missing: {', '.join(missing)}; found: {found}"
+            f"missing: {', '.join(missing)}; found: {found}{meant(missing, named)}"
         )
     if twice := sorted(column for column, times in Counter(named).items() if times > 1):
         raise SourceError(f"{shown(name)}: columns that come more than once: {shown(', '.join(twice))}")
+    return called

@@ -216,3 +216,49 @@ def test_pruning_by_an_empty_source_is_refused_and_the_others_are_pruned(index: 
     assert (result.removed, result.skipped, result.kept) == (1, 1, 1)
     assert heard.skips[0].photo == str(folder / "other")
     assert "pruning by it would remove everything" in heard.skips[0].detail
+
+
+# -- manifests whose photos are not there -----------------------------------------------------------------------------
+
+
+def test_a_manifest_none_of_whose_photos_is_there_is_an_error_and_removes_nothing(index: Index, tmp_path: Path) -> None:
+    photos.write_accounts(tmp_path, {"there": {"1.jpg": photos.picture(31, SIZE), "2.jpg": photos.picture(32, SIZE)}})
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("account,photo\nthere,there/1.jpg\nthere,there/2.jpg\n")
+    scan(index.parts, [manifest])
+    before = index.counts()["photos"]
+    (tmp_path / "there").rename(tmp_path / "elsewhere")
+    manifest.write_text("account,photo\nthere,there/1.jpg\nbad\n")
+    with pytest.raises(SourceError, match=r"none of its photos is there \(1\), such as there/1\.jpg") as error:
+        scan(index.parts, [manifest], prune=True)
+    assert error.value.reason is SkipReason.MISSING
+    assert index.counts()["photos"] == before
+    (tmp_path / "elsewhere").rename(tmp_path / "there")
+    assert scan(index.parts, [manifest], prune=True).removed == 1
+
+
+def test_other_sources_are_scanned_beside_a_manifest_none_of_whose_photos_is_there(
+    index: Index, tmp_path: Path
+) -> None:
+    photos.write_accounts(tmp_path / "photos", {"beside": {"1.jpg": photos.picture(33, SIZE)}})
+    (tmp_path / "m.csv").write_text("account,photo\na,none.jpg\n")
+    result = scan(index.parts, [tmp_path / "m.csv", tmp_path / "photos"])
+    assert (result.added, result.skipped, len(result.hints)) == (1, 1, 1)
+    assert "m.csv: none of its photos is there (1), such as none.jpg" in result.hints[0]
+
+
+@pytest.mark.parametrize(("there", "missing", "hints"), [(1, 9, 1), (2, 8, 0), (1, 8, 0)])
+def test_where_nearly_all_photos_are_missing_the_folder_is_told(
+    index: Index, tmp_path: Path, there: int, missing: int, hints: int
+) -> None:
+    photos.write_accounts(tmp_path, {"n": {f"{n}.jpg": photos.picture(34 + n, SIZE) for n in range(there)}})
+    lines = [f"n,n/{n}.jpg" for n in range(there)] + [f"n,gone/{n}.jpg" for n in range(missing)]
+    (tmp_path / "m.csv").write_text("\n".join(("account,photo", *lines)))
+    result = scan(index.parts, [tmp_path / "m.csv"])
+    assert len(result.hints) == hints
+    assert all(str(tmp_path) in hint and "9 of its 10" in hint for hint in result.hints)
+
+
+def test_a_manifest_of_lines_that_name_no_photo_is_none_whose_photos_are_missing(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("account,photo\nbad\n")
+    assert scan(index.parts, [tmp_path / "m.csv"]).skipped == 1

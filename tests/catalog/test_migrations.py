@@ -16,6 +16,7 @@ from imgmatch.catalog.scans import DUPLICATE_DETAIL
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.steps import STEPS
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
+from imgmatch.model import account_look_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -242,6 +243,7 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
     expected["row_counts"] = sorted(
         ("pair_scores" if kind == "ties" else kind, *rest) for kind, *rest in expected["row_counts"]
     )
+    expected["accounts"] = [(*row, account_look_hash(str(row[1])), None) for row in expected["accounts"]]
     assert after == expected
 
 

@@ -97,7 +97,7 @@ def test_a_scan_prints_its_counts_and_names_what_it_skipped(terminal: Terminal, 
     said = terminal("scan", "manifest.csv", "--format", "json", index=tmp_path / "index")
     assert said.code == 5
     record = json.loads(said.out)
-    assert list(record) == [
+    counts = [
         "added",
         "updated",
         "unchanged",
@@ -108,6 +108,7 @@ def test_a_scan_prints_its_counts_and_names_what_it_skipped(terminal: Terminal, 
         "seconds",
         "photos_per_second",
     ]
+    assert list(record) == [*counts, "respelt", "lookalikes", "alike", "hints"]
     assert (record["added"], record["skipped"]) == (3, 2)
     flat, gone = sorted(said.err.splitlines())
     assert flat.startswith("skipped flat.jpg (line 5): flat: too little detail")
@@ -144,11 +145,46 @@ def test_a_scan_without_skipped_photos_still_writes_the_list(terminal: Terminal,
 
 def test_of_many_skipped_photos_the_first_are_named_and_the_rest_counted(terminal: Terminal, tmp_path: Path) -> None:
     lines = "".join(f"a{number},gone{number}.jpg\n" for number in range(25))
-    (tmp_path / "m.csv").write_text(f"account,photo\n{lines}bad\n")
+    (tmp_path / "m.csv").write_text(f"account,photo\n{lines}bad\n{terminal.home / 'a.jpg'},{terminal.home / 'a.jpg'}\n")
     said = terminal("scan", tmp_path / "m.csv", index=tmp_path / "index")
     told = said.err.splitlines()
-    assert len(told) == 11
-    assert told[-1] == "... and 16 more; in all 25 missing, 1 bad line; --skipped FILE lists them"
+    assert len(told) == 12
+    assert told[-2] == "... and 16 more; in all 25 missing, 1 bad line; --skipped FILE lists them"
+    assert "25 of its 26 photos are not there, such as gone0.jpg; paths in a manifest are relative to" in told[-1]
+
+
+def test_a_manifest_none_of_whose_photos_is_there_ends_with_one(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("account,photo\na,1.jpg\nb,2.jpg\n")
+    said = terminal("scan", tmp_path / "m.csv", index=tmp_path / "index")
+    assert (said.code, said.out) == (1, "")
+    assert "none of its photos is there (2), such as 1.jpg; paths in a manifest are relative to its folder" in said.err
+
+
+def test_accounts_that_look_alike_and_are_spelt_otherwise_are_told(terminal: Terminal, tmp_path: Path) -> None:
+    photo = terminal.home / "a.jpg"
+    lines = "".join(f"{account},{photo}\n" for account in ("u1", "U1", "Zoe\u0301", "zo\u200be\u0301 "))
+    (tmp_path / "m.csv").write_text(f"account,photo\n{lines}", encoding="utf-8")
+    said = terminal("scan", tmp_path / "m.csv", "--format", "json", index=tmp_path / "index")
+    record = json.loads(said.out)
+    assert (record["respelt"], record["lookalikes"]) == (2, 2)
+    assert record["alike"] == [["Zoé", "zo\u200bé"], ["u1", "U1"]]
+    spelt, alike = said.err.splitlines()
+    assert spelt.startswith("2 photos name their account with blanks")
+    assert alike.endswith(
+        r"2 sets of accounts look alike and may be one account each: 'Zo\xe9' and 'zo\u200b\xe9'; 'u1' and 'U1'"
+    )
+    (ring,) = json.loads(terminal("rings", "--format", "json", index=tmp_path / "index").out)
+    assert sorted(map(sorted, ring["lookalikes"])) == [["U1", "u1"], ["Zoé", "zo\u200bé"]]
+    assert not ring["all_alike"]
+    table = terminal("rings", index=tmp_path / "index").out
+    assert table.count("lookalike") == 4
+    said = terminal("erase", "--account", "ZOÉ", index=tmp_path / "index")
+    assert said.code == 1
+    assert r"no account 'ZOÉ'; what looks like it: 'Zo\xe9', 'zo\u200b\xe9'" in said.err
+    said = terminal("check", photo, "--account", "\tu1", "--format", "json", index=tmp_path / "index")
+    assert {match["account"] for match in json.loads(said.out)[0]["matches"]} == {"U1", "Zoé", "zo\u200bé"}
+    said = terminal("erase", "--account", "Zoe\u0301\u200b", "--format", "json", index=tmp_path / "index")
+    assert (said.code, json.loads(said.out)["account"], json.loads(said.out)["photos"]) == (0, "Zoé", 1)
 
 
 def test_a_mistyped_source_ends_with_one_and_makes_no_index(terminal: Terminal, tmp_path: Path) -> None:
@@ -356,6 +392,7 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
             assert list(ring) == [
                 "ring", "accounts", "groups", "first_account", "names", "opened_at", "strength", "accounts_per_day",
                 "bank", "new", "changes", "joined", "left", "came_from", "went_to", "decision",
+                "lookalikes", "all_alike",
             ]  # fmt: skip
             assert [member["account"] for member in ring["accounts"]] == ["a17", "b2"]
             assert (ring["first_account"], ring["opened_at"]) == ("a17", "2026-01-05T00:00:00Z")

@@ -88,7 +88,7 @@ def test_a_spreadsheet_gets_a_row_a_match_and_one_for_a_photo_without() -> None:
 
 def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
     assert same(
-        records.scan_record(ScanResult(1, 2, 3, 4, 5, seconds=2.00049, passed_over=7, kept=6)),
+        records.scan_record(ScanResult(1, 2, 3, 4, 5, 2.00049, 7, 6, 6, 1, (("u", "U"),), ("look",))),
         {
             "added": 1,
             "updated": 2,
@@ -99,6 +99,10 @@ def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
             "kept": 6,
             "seconds": 2.0,
             "photos_per_second": 5.5,
+            "respelt": 6,
+            "lookalikes": 1,
+            "alike": [["u", "U"]],
+            "hints": ["look"],
         },
     )
 
@@ -158,6 +162,8 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
             "came_from": ["r2"],
             "went_to": ["r3", "r4"],
             "decision": None,
+            "lookalikes": [],
+            "all_alike": False,
         },
     )
     rows = records.ring_rows(ring)

@@ -174,6 +174,15 @@ def test_a_ring_tells_its_accounts_who_was_first_who_joined_and_what_was_said() 
     assert "fast2 joined" not in text  # of a new ring all have
 
 
+def test_a_ring_of_accounts_that_look_alike_says_so_on_its_page() -> None:
+    one, other = reports.photo("u1", day=0), reports.photo("U1", day=1)
+    alike = reports.ring("r", reports.group((one, reports.EXACT), (other, reports.EXACT)))
+    text = words(reports.page(RingsReport((alike,), ())))
+    assert "all look alike: may be one account" in text
+    assert "u1 first lookalike" in text
+    assert "U1 lookalike" in text
+
+
 def test_a_copy_tells_how_it_was_made_and_the_reference_is_marked() -> None:
     text = words(reports.page())
     for said in (

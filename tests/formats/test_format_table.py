@@ -137,6 +137,17 @@ def test_who_was_not_there_before_is_no_news_where_there_was_no_report() -> None
     assert "joined" not in text
 
 
+def test_accounts_that_look_alike_are_marked_and_a_ring_of_them_alone_says_so() -> None:
+    alike = ring(LENA, replace(MIA, account="A17"))
+    text = table.rings_table(RingsReport((alike,), ()), 120)
+    assert "1 shared picture, all look alike: may be one account, since" in text
+    assert text.count("lookalike") == 2
+    more = replace(alike, accounts=(*alike.accounts, replace(alike.accounts[0], account="c3")))
+    text = table.rings_table(RingsReport((more,), ()), 120)
+    assert "may be one account" not in text
+    assert text.count("lookalike") == 2
+
+
 def test_rings_that_are_gone_are_told_with_their_accounts() -> None:
     text = table.rings_table(RingsReport((), (), gone=(Gone("r9", ("a", EVIL)),)), 100)
     assert text.startswith("no rings\n\nring r9 is gone: a, ")

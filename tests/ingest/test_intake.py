@@ -384,10 +384,11 @@ def test_of_too_many_parts_that_cannot_be_read_nothing_is_pruned(place: Place, m
 
 def test_photos_whose_files_are_missing_are_named_and_kept_even_when_pruning(place: Place) -> None:
     path = place.photo("1.jpg", 1)
-    manifest = place.manifest("a,1.jpg", "b,never-there.jpg")
-    assert counts(place.scan(manifest)) == {"added": 1, "skipped": 1}
+    place.photo("2.jpg", 2)
+    manifest = place.manifest("a,1.jpg", "b,never-there.jpg", "c,2.jpg")
+    assert counts(place.scan(manifest)) == {"added": 2, "skipped": 1}
     path.unlink()
-    assert counts(place.scan(manifest, prune=True)) == {"skipped": 2}
+    assert counts(place.scan(manifest, prune=True)) == {"unchanged": 1, "skipped": 2}
     assert [(skip.photo, skip.reason, skip.account, skip.line) for skip in place.skipped] == [
         ("1.jpg", SkipReason.MISSING, "a", 2),
         ("never-there.jpg", SkipReason.MISSING, "b", 3),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason, derived_photo_id
+from imgmatch.model.accounts import BLANKS
 from imgmatch.sources import open_source
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1 << 20
-TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip)
+TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(
+    lambda text: text.strip(BLANKS)
+)
 
 
 def read(folder: Path, text: str | bytes, name: str = "m.csv") -> list[NewPhoto | Skipped]:
@@ -82,14 +85,15 @@ def test_columns_without_a_name_are_nobodys(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS, st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")))))
-def test_what_the_csv_module_wrote_comes_back_equal(
+def test_what_the_csv_module_wrote_comes_back_equal_but_for_blanks_round_it(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "m.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("account", "name", "bio", "photo"), *((*row, "1.jpg") for row in rows)])
     found = [one for one in open_source(path) if isinstance(one, NewPhoto)]
-    assert [(one.account, one.name, one.attributes.get("bio", "")) for one in found] == rows
+    bare = [tuple(text.strip(" ") for text in row) for row in rows]
+    assert [(one.account.strip(" "), one.name, one.attributes.get("bio", "")) for one in found] == bare
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_a_date_in_iso_8601_becomes_a_time_in_utc(tmp_path: Path, seen_at: str, 
 
 
 @pytest.mark.parametrize(
-    "seen_at", ["04/01/2026", "1767484800", "2026-13-01", "soon", "0001-01-01T00:00:00+01:00", "10000-01-01", "٢٠٢٦"]
+    "seen_at", ["04/01/2026", "17674848", "2026-13-01", "soon", "0001-01-01T00:00:00+01:00", "10000-01-01", "٢٠٢٦"]
 )
 def test_any_other_date_is_a_bad_line(tmp_path: Path, seen_at: str) -> None:
     bad, _ = read(tmp_path, f"account,photo,seen_at\na,1.jpg,{seen_at}\nb,1.jpg,\n")
@@ -156,7 +160,7 @@ def test_any_other_date_is_a_bad_line(tmp_path: Path, seen_at: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("name", "x" * 1001), ("photo_id", "x" * 1001), ("photo_id", "a\x07"), ("photo_id", " ")]
+    ("column", "value"), [("name", "x" * 1001), ("photo_id", "x" * 1001), ("photo_id", "a\x07"), ("photo_id", "\t")]
 )
 def test_a_name_or_id_that_cannot_be_kept_is_a_bad_line(tmp_path: Path, column: str, value: str) -> None:
     bad, good = read(tmp_path, f"account,photo,{column}\na,1.jpg,{value}\nb,1.jpg,x\n")
@@ -269,7 +273,7 @@ def test_a_bad_bio_cannot_smuggle_in_a_line_that_looks_like_a_row(tmp_path: Path
         ("account,photo,bio,bio\n", "more than once: bio"),
         ("account,photo,photo\n", "more than once: photo"),
         ("account,photo\ra,1.jpg\r", "CR alone"),
-        ("account,photo".encode("utf-16"), "UTF-8"),
+        ("account,photo".encode("utf-16-le"), "UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0", "UTF-8"),
         (b"account,photo,\0\n", "NUL"),
         (b"x" * 2 * MIB, "1 MiB"),
@@ -300,3 +304,105 @@ def test_a_manifest_that_went_away_is_an_error(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(SourceError, match=r"m\.csv cannot be read"):
         list(source)
+
+
+# -- what spreadsheets write ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_first_line_that_names_the_separator_is_none_of_the_manifest(tmp_path: Path, first: str) -> None:
+    [photo, bad] = read(tmp_path, f'{first}\r\naccount;photo;bio\r\na;1.jpg;"x, y"\r\nb\r\n')
+    assert isinstance(photo, NewPhoto)
+    assert (photo.account, photo.line, photo.attributes) == ("a", 3, {"bio": "x, y"})
+    assert bad.line == 4
+
+
+@pytest.mark.parametrize("text", ["sep=|\naccount|photo\n", "sep=;\naccount,photo\n", "sep=;\n", "sep=;"])
+def test_a_separator_that_is_not_read_or_not_there_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourceError, match=r"m\.csv"):
+        read(tmp_path, text)
+
+
+def test_columns_may_have_capitals_and_blanks(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, 'Account, "PHOTO", Seen_At ,Bio\na,1.jpg,2026-01-04,x\n')
+    assert isinstance(photo, NewPhoto)
+    assert (photo.account, photo.seen_at, photo.attributes) == ("a", datetime(2026, 1, 4, tzinfo=UTC), {"Bio": "x"})
+
+
+def test_a_column_in_two_spellings_comes_more_than_once(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="more than once: account"):
+        read(tmp_path, "account,Account,photo\na,b,1.jpg\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "question"),
+    [
+        ("user,photo", r"found: user, photo; did you mean account by user\?"),
+        ("User ID,image_path", r"did you mean account by User ID and photo by image_path\?"),
+        ("account,file", r"did you mean photo by file\?"),
+        ("account,what", "found: account, what$"),
+    ],
+)
+def test_columns_by_other_names_are_asked_about_and_not_taken(tmp_path: Path, header: str, question: str) -> None:
+    with pytest.raises(SourceError, match=question):
+        read(tmp_path, f"{header}\na,1.jpg\n")
+
+
+@pytest.mark.parametrize("line", ["a, 1.jpg, x, p1", " a ,1.jpg,x ,p1 ", 'a, "1.jpg", "x", "p1"', 'a,1.jpg," x ",p1 '])
+def test_blanks_round_fields_are_no_part_of_them(tmp_path: Path, line: str) -> None:
+    [photo] = read(tmp_path, f"account,photo,bio,photo_id\n{line}\n")
+    assert isinstance(photo, NewPhoto)
+    assert (photo.account.strip(), photo.path, photo.photo_id) == ("a", tmp_path / "1.jpg", "p1")
+    assert photo.attributes == {"bio": "x"}
+
+
+@pytest.mark.parametrize("name", [" 1.jpg", "1.jpg ", "a\\1.jpg"])
+def test_a_file_that_is_called_so_is_meant(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    [photo] = read(tmp_path, f"account,photo\na,{name}\n")
+    assert isinstance(photo, NewPhoto)
+    assert (photo.path, photo.label) == (tmp_path / name, name)
+
+
+@pytest.mark.parametrize("written", ["a\\1.jpg", ".\\a\\1.jpg", "a\\b\\..\\1.jpg", "a\\1.jpg "])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_path_as_windows_writes_it_is_one_of_this_system_and_has_one_id(
+    tmp_path: Path, written: str, *, there: bool
+) -> None:
+    (tmp_path / "a").mkdir()
+    if there:
+        (tmp_path / "a" / "1.jpg").touch()
+    [photo] = read(tmp_path, f"account,photo\nu,{written}\n")
+    assert isinstance(photo, NewPhoto)
+    assert photo.path == tmp_path / "a" / "1.jpg"
+    assert photo.photo_id == derived_photo_id("u", str(tmp_path / "a" / "1.jpg"))
+
+
+def test_a_path_with_backslashes_cannot_leave_the_root(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "m.csv").write_text("account,photo\na,..\\secret.jpg\n")
+    (tmp_path / "secret.jpg").touch()
+    [refused] = open_source(tmp_path / "in" / "m.csv", root=tmp_path / "in")
+    assert isinstance(refused, Skipped)
+    assert refused.reason is SkipReason.REFUSED
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    text = f"account{delimiter}photo\r\nJosé{delimiter}1.jpg\r\n🙂{delimiter}2.jpg" + f"\r\nz{delimiter}3.jpg" * 50_000
+    assert told(read(tmp_path, text.encode(encoding)))[:3] == ["José", "🙂", "z"]
+    assert len(read(tmp_path, text.encode(encoding))) == 50_002
+
+
+def test_big_endian_text_is_read_and_what_is_broken_in_it_costs_its_line(tmp_path: Path) -> None:
+    good, lone = "a,1.jpg\n", b"\xd8\x00"
+    raw = b"\xfe\xff" + "account,photo\n".encode("utf-16-be") + lone + (good + good).encode("utf-16-be") + b"\0"
+    assert told(read(tmp_path, raw)) == [2, "a", 4]
+
+
+def test_text_of_windows_in_an_old_encoding_is_a_bad_line_that_says_how_to_save_it(tmp_path: Path) -> None:
+    bad, good = read(tmp_path, "account,photo\nJosé,1.jpg\na,1.jpg\n".encode("cp1252"))
+    assert isinstance(bad, Skipped)
+    assert "CSV UTF-8" in bad.detail
+    assert good.account == "a"

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from imgmatch.errors import SourceError
 from imgmatch.model import NewPhoto, Skipped, SkipReason
+from imgmatch.model.accounts import BLANKS
 from imgmatch.sources import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip)
+TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(
+    lambda text: text.strip(BLANKS)
+)
 
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"))))
 
@@ -105,7 +108,11 @@ def test_what_the_json_module_wrote_comes_back_equal(
         ('{"account":"a","photo":5}', "photo must be text"),
         ('{"account":"a","photo":""}', "photo is empty"),
         ('{"account":"a","photo":"1.jpg","name":5}', "name must be text"),
-        ('{"account":"a","photo":"1.jpg","seen_at":1767484800}', "seen_at must be text"),
+        ('{"account":"a","photo":"1.jpg","seen_at":true}', "seen_at must be text or a number"),
+        ('{"account":"a","photo":"1.jpg","seen_at":45321.5}', "as a spreadsheet counts"),
+        ('{"account":"a","photo":"1.jpg","seen_at":1e400}', "seen_at is not a date"),
+        ('{"account":"a","Account":"b","photo":"1.jpg"}', "twice"),
+        ('{"user":"a","photo":"1.jpg"}', "no account; did you mean account by user?"),
         ('{"account":"a","photo":"1.jpg","photo_id":{}}', "photo_id must be"),
         ('{"account":"a","photo":"1.jpg","account":"b"}', "twice"),
         ('{"account":"a\\nb","photo":"1.jpg"}', "control"),
@@ -165,3 +172,29 @@ def test_a_url_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_manifest_is_an_error_that_names_the_file(tmp_path: Path, text: str | bytes, sentence: str) -> None:
     with pytest.raises(SourceError, match=rf"m\.jsonl.*{sentence}"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("written", "seen_at"),
+    [
+        ("1767484800", datetime(2026, 1, 4, tzinfo=UTC)),
+        ("1767484800.5", datetime(2026, 1, 4, 0, 0, 0, 500_000, tzinfo=UTC)),
+        ("1767484800000", datetime(2026, 1, 4, tzinfo=UTC)),
+        ("1.7674848e9", datetime(2026, 1, 4, tzinfo=UTC)),
+    ],
+)
+def test_a_time_may_be_a_number(tmp_path: Path, written: str, seen_at: datetime) -> None:
+    [photo] = read(tmp_path, f'{{"account":"a","photo":"1.jpg","seen_at":{written}}}\n')
+    assert isinstance(photo, NewPhoto)
+    assert photo.seen_at == seen_at
+
+
+def test_keys_may_have_capitals(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, '{"Account":"a","PHOTO":"1.jpg","Photo_ID":"p","Bio":"x"}\n')
+    assert isinstance(photo, NewPhoto)
+    assert (photo.account, photo.photo_id, photo.attributes) == ("a", "p", {"Bio": "x"})
+
+
+def test_text_in_utf_16_is_read(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, '{"account":"José","photo":"1.jpg"}\n'.encode("utf-16"))
+    assert photo.account == "José"

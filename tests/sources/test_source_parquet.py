@@ -77,13 +77,26 @@ def test_seen_at_may_be_missing(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_timestamp_out_of_range_is_a_bad_line_and_the_next_is_read(tmp_path: Path) -> None:
-    values = pa.array([2**62, -(2**62), 0], "int64").cast("timestamp[ms]")
+    values = pa.array([2**62, -(2**62), 1_767_225_600_000], "int64").cast("timestamp[ms]")
     early, late, good = read(tmp_path, {"account": ["a"] * 3, "photo": ["1.jpg"] * 3, "seen_at": values})
     assert isinstance(early, Skipped)
     assert isinstance(late, Skipped)
     assert (early.reason, early.line) == (SkipReason.BAD_LINE, 1)
     assert isinstance(good, NewPhoto)
-    assert good.seen_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert good.seen_at == NEW_YEAR
+
+
+def test_seen_at_may_be_a_whole_number_of_seconds_and_columns_have_capitals(tmp_path: Path) -> None:
+    [photo] = read(tmp_path, {"Account": ["a"], "PHOTO": ["1.jpg"], "Seen_At": [1_767_225_600], "Bio": ["x"]})
+    assert isinstance(photo, NewPhoto)
+    assert (photo.account, photo.seen_at, photo.attributes) == ("a", NEW_YEAR, {"Bio": "x"})
+
+
+def test_an_empty_time_that_a_program_has_filled_in_is_a_bad_line(tmp_path: Path) -> None:
+    values = pa.array([0], "int64").cast("timestamp[ms]")
+    [bad] = read(tmp_path, {"account": ["a"], "photo": ["1.jpg"], "seen_at": values})
+    assert isinstance(bad, Skipped)
+    assert "before 1990" in bad.detail
 
 
 def test_ids_may_be_whole_numbers_or_categories(tmp_path: Path) -> None:
@@ -120,7 +133,8 @@ def test_a_row_without_an_account_is_a_bad_line(tmp_path: Path) -> None:
         ({"account": [1.5], "photo": ["1.jpg"]}, "account cannot be of type double"),
         ({"account": ["a"], "photo": [1]}, "photo cannot be of type int64"),
         ({"account": ["a"], "photo": [b"1"]}, "photo cannot be of type binary"),
-        ({"account": ["a"], "photo": ["1.jpg"], "seen_at": [5]}, "seen_at cannot be of type int64"),
+        ({"account": ["a"], "photo": ["1.jpg"], "seen_at": [5.0]}, "seen_at cannot be of type double"),
+        ({"user": ["a"], "photo": ["1.jpg"]}, r"found: user, photo; did you mean account by user\?"),
     ],
 )
 def test_columns_that_are_not_those_of_a_manifest_are_an_error(
