@@ -143,6 +143,38 @@ VERSION_7 = (
 )
 """Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
 
+VERSION_8 = (
+    """CREATE TABLE photo_pictures (photo_id INTEGER NOT NULL, place INTEGER NOT NULL, pixels BLOB NOT NULL,
+        frame INTEGER, share FLOAT, PRIMARY KEY (photo_id, place),
+        FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    """INSERT INTO photo_pictures SELECT id, 0, pixels, NULL,
+        CASE WHEN format IN ('GIF', 'PNG', 'WEBP', 'AVIF') THEN 0 END FROM photos ORDER BY id""",
+    "CREATE INDEX ix_photo_pictures_pixels ON photo_pictures (pixels)",
+    "DROP INDEX ix_photos_pixels",
+    "ALTER TABLE photos DROP COLUMN pixels",
+    """CREATE TABLE placed_fingerprints (fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, place INTEGER NOT
+        NULL, PRIMARY KEY (fingerprint_id, photo_id, place), FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
+        FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    """INSERT INTO placed_fingerprints SELECT fingerprint_id, photo_id, 0 FROM photo_fingerprints
+        ORDER BY fingerprint_id, photo_id""",
+    "DROP TABLE photo_fingerprints",
+    "ALTER TABLE placed_fingerprints RENAME TO photo_fingerprints",
+    "CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id)",
+    "ALTER TABLE group_photos ADD COLUMN picture INTEGER",
+    """CREATE TABLE decided_pictures (
+        decision_id INTEGER NOT NULL, picture INTEGER NOT NULL, photo_id VARCHAR NOT NULL, bits BLOB NOT NULL,
+        account VARCHAR NOT NULL, PRIMARY KEY (decision_id, picture, photo_id, bits),
+        FOREIGN KEY(decision_id) REFERENCES decisions (id)) WITHOUT ROWID""",
+    "INSERT INTO decided_pictures SELECT decision_id, picture, photo_id, bits, account FROM decision_photos",
+    "DROP TABLE decision_photos",
+    "ALTER TABLE decided_pictures RENAME TO decision_photos",
+    "CREATE INDEX ix_decision_photos_photo_id ON decision_photos (photo_id)",
+    "CREATE INDEX ix_decision_photos_account ON decision_photos (account)",
+    "CREATE INDEX ix_decision_photos_bits ON decision_photos (bits)",
+)
+"""A photo has several pictures: frames of one that moves. Of what is there each has its first one; a share of 0 has the
+next scan look whether there are more."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -150,5 +182,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     5: VERSION_5,
     6: VERSION_6,
     7: VERSION_7,
+    8: VERSION_8,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

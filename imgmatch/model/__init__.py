@@ -1,7 +1,7 @@
 """The words of imgmatch as plain frozen values, and the result of every verb. Standard library only."""
 
 from imgmatch.errors import SkipReason
-from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
+from imgmatch.model.checks import CheckResult, Comparison, Hashed, HashedFrame, Status
 from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
 from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
@@ -24,6 +24,7 @@ from imgmatch.model.photos import (
     NewPhoto,
     Photo,
     Picture,
+    PictureKey,
     RemoteFile,
     RemoteMetadata,
     Skipped,
@@ -52,6 +53,7 @@ __all__ = [
     "Gone",
     "Group",
     "Hashed",
+    "HashedFrame",
     "IndexStatus",
     "Kind",
     "Labelled",
@@ -62,6 +64,7 @@ __all__ = [
     "Outline",
     "Photo",
     "Picture",
+    "PictureKey",
     "RemoteFile",
     "RemoteMetadata",
     "ReportSearch",

@@ -18,7 +18,7 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased, mentions, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.rows import FileState, PhotoRecord
+from imgmatch.catalog.rows import FileState, PhotoRecord, PictureRecord
 from imgmatch.catalog.stale import count_stale
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.clustering.common import CommonCriteria
@@ -54,7 +54,8 @@ def record(number: int, account: int, picture: int, variant: int, day: int) -> P
     digest = bytes([picture, variant]) * 16
     seen_at = to_microseconds(DAY_ONE + timedelta(days=day))
     prints = {"phash": fingerprint(picture, variant), "pdq": bytes([number % 256]) * 32}
-    return PhotoRecord(new, seen_at, FileState(1, number), digest, digest[:16], 9, 9, "JPEG", 90, prints)
+    pictures = (PictureRecord(digest[:16], prints),)
+    return PhotoRecord(new, seen_at, FileState(1, number), digest, 9, 9, "JPEG", 90, pictures)
 
 
 class World:
