@@ -87,6 +87,22 @@ def fingerprints_of_pictures(
     yield from sorted(found.items())
 
 
+def fingerprints_beside(session: Session, hasher: str, fingerprint_ids: Collection[int]) -> set[int]:
+    """Row ids of the fingerprints by ``hasher`` that other pictures of photos with these fingerprints have."""
+    beside = schema.photo_fingerprints.alias("beside")
+    links, others = schema.photo_fingerprints.c, beside.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(fingerprint_ids)):
+        query = (
+            select(others.fingerprint_id)
+            .join(schema.photo_fingerprints, (links.photo_id == others.photo_id) & (links.place != others.place))
+            .join(schema.fingerprints, schema.fingerprints.c.id == others.fingerprint_id)
+            .where(links.fingerprint_id.in_(chunk), by_hasher(hasher))
+        )
+        found.update(session.sql.scalars(query.distinct()))
+    return found
+
+
 def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int]:
     """Row ids of the features of all pictures that photos with these fingerprints show, or banks hold."""
     links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
