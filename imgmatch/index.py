@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imgmatch import registry
 from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts, share_index
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     )
     from imgmatch.progress import Progress
     from imgmatch.sources.base import Source
+
+Key = TypeVar("Key", bound="str | tuple[str, int]")
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -271,23 +273,27 @@ class Index:
 
         return hashed(self._parts.runner, named_photos(photos, root=root))
 
-    def view(self, photos: Iterable[PhotoLike], *, side: int = SHOWN_SIDE) -> Iterator[Picture]:
+    def view(
+        self, photos: Iterable[PhotoLike], *, side: int = SHOWN_SIDE, frames: Sequence[int | None] = ()
+    ) -> Iterator[Picture]:
         """Each photo as it can be shown, in order.
 
         Args:
             photos: files, or the bytes of some.
             side: pixels of the longer side at the most.
+            frames: of moving pictures the frames to show, from 1, in the order of the photos; else the first.
         """
         from imgmatch.actions.pictures import viewed
         from imgmatch.actions.queries import named_photo
 
-        return viewed(self._parts.runner, map(named_photo, photos), side)
+        return viewed(self._parts.runner, map(named_photo, photos), side, frames)
 
-    def pictures(self, photo_ids: Iterable[str], *, side: int = SHOWN_SIDE) -> dict[str, Picture]:
+    def pictures(self, photo_ids: Iterable[Key], *, side: int = SHOWN_SIDE) -> dict[Key, Picture]:
         """Stored photos as they can be shown, by ``photo_id``: from their files, or else the thumbnails that are kept.
 
         Args:
-            photo_ids: of the photos; one that is not in the index is left out.
+            photo_ids: of the photos, or keys that name a frame of a moving one (see ``Photo.key``); one that
+                is not in the index is left out.
             side: pixels of the longer side at the most.
         """
         from imgmatch.actions.pictures import stored_pictures

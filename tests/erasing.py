@@ -136,7 +136,9 @@ def sought(folder: Path) -> dict[str, bytes]:
         "path": f"photos/{VICTIM}".encode(),
     }
     with Index.open(folder) as index, index.parts.catalog.read() as session:
-        query = select(photo.id, photo.sha256, photo.pixels).where(photo.photo_id == f"{VICTIM}-own")
+        pictures = schema.photo_pictures.c
+        query = select(photo.id, photo.sha256, pictures.pixels).where(photo.photo_id == f"{VICTIM}-own")
+        query = query.join(schema.photo_pictures, pictures.photo_id == photo.id)
         row, needles["sha256"], needles["pixels"] = session.sql.execute(query).one()
         bits = select(prints.hasher, prints.bits).join(schema.photo_fingerprints, links.fingerprint_id == prints.id)
         needles |= {f"bits by {name}": value for name, value in session.sql.execute(bits.where(links.photo_id == row))}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgmatch.imaging.limits import Limits
+from imgmatch.imaging.moving import MOST_PICTURES
 from imgmatch.sources import archive, archive_tar, archive_zip, lines, lines_csv, lines_parquet, manifest, unpacking
 from imgmatch.sources.base import MAX_ID_CHARS
 from imgmatch.sources.retrying import RemoteOptions
@@ -27,6 +28,8 @@ def row(start: str) -> str:
     [
         ("bytes of a file", f"{PHOTO.file_bytes // MIB} MiB"),
         ("pixels;", f"{PHOTO.pixels:,}; {PHOTO.side:,}; {PHOTO.frames:,}"),
+        ("frames of a moving", f"{PHOTO.frames:,}, and {PHOTO.moving_pixels:,} pixels of all together"),
+        ("pictures that are taken", f"{MOST_PICTURES}, those that differ most"),
         ("shorter side", f"{PHOTO.min_side} pixels"),
         ("memory of a process that decodes", f"{PHOTO.worker_bytes // MIB:,} MiB"),
         ("a line,", f"{lines.MAX_LINE_BYTES // MIB} MiB"),

@@ -60,16 +60,17 @@ def photo(world: Path) -> str:
 
 
 def test_the_fields_of_a_check_are_documented(index: str, photo: str) -> None:
-    whole, match, evidence = fields("check")
+    whole, match, evidence, frames = fields("check")
     (result,) = answer("check", photo, "--index", index)
     assert sorted(result) == sorted(whole)
-    assert sorted(result["matches"][0]) == sorted(match + evidence)
+    assert sorted(result["matches"][0]) == sorted(match + evidence + frames)
     header = next(csv.reader(io.StringIO(printed("check", photo, "--index", index, "--format", "csv"))))
-    assert set(header) == {"query", "status", "reason", *match, *evidence}
+    assert set(header) == {"query", "status", "reason", *match, *evidence, *frames}
 
 
 def test_the_fields_of_a_comparison_are_documented(photo: str) -> None:
-    assert sorted(answer("compare", photo, photo)) == sorted(fields("compare")[0] + fields("check")[2])
+    _, _, evidence, frames = fields("check")
+    assert sorted(answer("compare", photo, photo)) == sorted(fields("compare")[0] + evidence + frames)
 
 
 def test_the_fields_of_a_hash_are_documented(photo: str) -> None:
@@ -83,7 +84,7 @@ def test_the_fields_of_rings_and_groups_are_documented(index: str) -> None:
     assert sorted(record) == sorted(ring)
     assert sorted(record["groups"][0]) == sorted(group)
     assert sorted(record["accounts"][0]) == ["account", "first_seen", "name"]
-    expected = ["photo_id", "account", "photo", "seen_at", *fields("check")[2]]
+    expected = ["photo_id", "account", "photo", "seen_at", *fields("check")[2], "frame"]
     assert sorted(record["groups"][0]["photos"][0]) == sorted(expected)
 
 

@@ -570,7 +570,7 @@ def kept(index: Index) -> dict[bytes, tuple[int, bool]]:
 def shown(index: Index) -> set[bytes]:
     """The pixels of all photos."""
     with index.parts.catalog.read() as session:
-        return set(session.sql.scalars(select(schema.photos.c.pixels)))
+        return set(session.sql.scalars(select(schema.photo_pictures.c.pixels)))
 
 
 def in_file(index: Index) -> dict[int, int]:
@@ -608,7 +608,9 @@ def test_every_picture_has_features_and_a_thumbnail_and_is_found_by_a_part_of_it
 
 def with_pixels(index: Index, new: list[NewPhoto]) -> list[tuple[NewPhoto, bytes]]:
     with index.parts.catalog.read() as session:
-        rows = session.sql.execute(select(schema.photos.c.photo_id, schema.photos.c.pixels))
+        pictures = schema.photo_pictures.c
+        query = select(schema.photos.c.photo_id, pictures.pixels)
+        rows = session.sql.execute(query.join(schema.photo_pictures, pictures.photo_id == schema.photos.c.id))
         pixels = {photo_id: digest for photo_id, digest in rows}  # noqa: C416 -- rows are not pairs
     return [(photo, pixels[photo.photo_id]) for photo in new]
 
@@ -639,6 +641,7 @@ def in_catalog(index: Index) -> dict[str, list[tuple[object, ...]]]:
         return {
             "photos": [tuple(row) for row in session.sql.execute(select(*photos_columns).order_by(schema.photos.c.id))],
             "fingerprints": [tuple(row) for row in session.sql.execute(select(schema.fingerprints))],
+            "pictures": sorted(tuple(row) for row in session.sql.execute(select(schema.photo_pictures))),
             "links": sorted(tuple(row) for row in session.sql.execute(select(schema.photo_fingerprints))),
         }
 
@@ -732,14 +735,26 @@ def back_to_format_1(folder: Path) -> None:
     with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {trigger[0]}")
+        connection.executescript(FIRST_PICTURES)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table in tables - FIRST_TABLES - {"sqlite_sequence"}:
             connection.execute(f"DROP TABLE {table}")
-        connection.execute("DROP INDEX ix_photos_pixels")
         connection.execute("DELETE FROM versions")
         connection.execute("INSERT INTO versions VALUES (1)")
         connection.commit()
 
+
+FIRST_PICTURES = """
+ALTER TABLE photos ADD COLUMN pixels BLOB;
+UPDATE photos SET pixels = (SELECT pixels FROM photo_pictures WHERE photo_id = photos.id);
+CREATE TABLE links (fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),
+  FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
+  FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID;
+INSERT INTO links SELECT fingerprint_id, photo_id FROM photo_fingerprints;
+DROP TABLE photo_fingerprints;
+ALTER TABLE links RENAME TO photo_fingerprints;
+CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
+"""
 
 FIRST_TABLES = {
     *("versions", "sources", "accounts", "photos", "fingerprints", "photo_fingerprints", "scans", "skipped"),

@@ -63,7 +63,7 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
     checker = Checker(bare.parts.catalog, bare.parts.fingerprints, bare.parts.features, bare.parts.folder.header())
     named = [named_photo(query) for query in queries()]
     described = list(bare.parts.runner.describe(named, lambda photo: job_of(photo, query=True)))
-    assert any(isinstance(reply, Description) and reply.asked is not None for _, reply in described)
+    assert any(isinstance(reply, Description) and reply.first.asked is not None for _, reply in described)
     assert list(check(bare.parts, named, wanted)) == checker.answers(described, wanted, None)
     assert [len(result) > 0 for result in check(bare.parts, named[:2], wanted)] == [True, max_distance != 2]
 
@@ -74,7 +74,7 @@ def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_
     class Looking(WorkerPool):
         def describe(self, items: Iterable[Any], job_of: Callable[[Any], Any], **more: Any) -> Iterator[Any]:  # noqa: ANN401 -- as it is
             for item, reply in super().describe(items, job_of, **more):
-                asked.append(isinstance(reply, Description) and reply.asked is not None)
+                asked.append(isinstance(reply, Description) and reply.first.asked is not None)
                 yield item, reply
 
     for opened in (bare, full):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
@@ -14,13 +15,14 @@ from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.evidence import EXACT
 from imgmatch.matching.verification import Verifier, calibrated
-from imgmatch.model import Comparison
+from imgmatch.model import Comparison, Kind
 
 if TYPE_CHECKING:
     from imgmatch.actions.queries import PhotoLike
+    from imgmatch.describing.messages import DescribedPicture
     from imgmatch.describing.runner import Runner
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import NamedPhoto
+    from imgmatch.model import Evidence, NamedPhoto
 
 
 def compare(query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:
@@ -56,11 +58,23 @@ def _compared(
 ) -> Comparison:
     one, other = named_photo(query), named_photo(stored)
     first, second = _described(runner, one, other)
-    if first.sha256 == second.sha256 or first.pixels == second.pixels:
-        return Comparison(one.name, other.name, is_match=True, evidence=EXACT)
+    pairs = list(product(first.pictures, second.pictures))
+    equal = pairs if first.sha256 == second.sha256 else [pair for pair in pairs if pair[0].pixels == pair[1].pixels]
+    if equal:
+        shown, known = equal[0]
+        return Comparison(
+            one.name, other.name, is_match=True, evidence=EXACT, frame=known.frame, query_frame=shown.frame
+        )
     allowed = registry.hasher(hasher).profile.max_distance if max_distance is None else max_distance
-    evidence = verifier.pair(first, second, allowed)
-    return Comparison(one.name, other.name, verifier.accepts(evidence, allowed), evidence)
+    found = [(verifier.pair(*pair, allowed), *pair) for pair in pairs]
+
+    def rank(item: tuple[Evidence, DescribedPicture, DescribedPicture]) -> tuple[bool, bool, float]:
+        evidence = item[0]
+        return verifier.accepts(evidence, allowed), evidence.kind is not Kind.RELATED, evidence.score
+
+    evidence, shown, known = max(found, key=rank)
+    matches = verifier.accepts(evidence, allowed)
+    return Comparison(one.name, other.name, matches, evidence, known.frame, shown.frame)
 
 
 def _described(runner: Runner, query: NamedPhoto, stored: NamedPhoto) -> tuple[Description, Description]:

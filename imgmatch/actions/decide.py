@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, add_to_bank, remove_from_bank
 from imgmatch.catalog.clusterings import read_clustering
-from imgmatch.catalog.decisions import append_decision, decided_photos
+from imgmatch.catalog.decisions import DecidedGroup, append_decision, decided_photos
+from imgmatch.catalog.fingerprints import bits_by_id
 from imgmatch.catalog.kept_groups import read_groups
 from imgmatch.catalog.kept_rings import group_rows, groups_of_rings, ring_row
-from imgmatch.catalog.lookups import fingerprints_of_photos
+from imgmatch.catalog.lookups import fingerprints_of_keys, fingerprints_of_photos
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.keeping import refresh
+from imgmatch.clustering.nodes import in_orientations
 from imgmatch.errors import ConflictError, NotFoundError
+from imgmatch.matching.evidence import apart
 from imgmatch.model import Decision, DecisionKind, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
@@ -76,7 +82,8 @@ def decide(
     shown = None if pair is not None or state is not None else _shown(parts, ring=ring, group=group)
     with parts.catalog.write() as session:
         if pair is not None:
-            kind, subject, pictures = DecisionKind.PAIR, " ".join(pair), [list(pair)]
+            kind, subject = DecisionKind.PAIR, " ".join(pair)
+            pictures = _of_pair(session, parts, pair, verdict)
         elif ring is not None:
             kind, subject, pictures = DecisionKind.RING, ring, shown or _of_ring(session, ring)
         else:
@@ -86,33 +93,56 @@ def decide(
         return _decide(session, parts, _Saying(verdict, kind, subject, by, reason), pictures)
 
 
-def _of_ring(session: Session, ring: str) -> list[list[str]]:
+def _of_ring(session: Session, ring: str) -> list[DecidedGroup]:
     row = ring_row(session, ring)
-    return [] if row is None else _photo_ids(session, sorted(groups_of_rings(session, [row])))
+    return [] if row is None else _groups(session, sorted(groups_of_rings(session, [row])))
 
 
-def _of_group(session: Session, group: str) -> list[list[str]]:
-    return _photo_ids(session, group_rows(session, group))
+def _of_group(session: Session, group: str) -> list[DecidedGroup]:
+    return _groups(session, group_rows(session, group))
 
 
-def _photo_ids(session: Session, rows: Sequence[int]) -> list[list[str]]:
-    return [[one.photo.photo_id for one in group.photos] for group in read_groups(session, rows)]
+def _groups(session: Session, rows: Sequence[int]) -> list[DecidedGroup]:
+    return [
+        DecidedGroup([one.photo.photo_id for one in group.photos], group.fingerprints)
+        for group in read_groups(session, rows)
+    ]
 
 
-def _shown(parts: Parts, *, ring: str | None, group: str | None) -> list[list[str]]:
+def _of_pair(session: Session, parts: Parts, pair: tuple[str, str], verdict: Verdict) -> list[DecidedGroup]:
+    """Two photos: every picture of both, or where they are held to be copies the two that are nearest."""
+    if verdict is Verdict.DISMISS:
+        return [DecidedGroup(pair, None)]
+    one, other = (sorted(fingerprints_of_photos(session, parts.hasher_name, [photo_id])) for photo_id in pair)
+    if len(one) * len(other) < 2:  # noqa: PLR2004 -- nothing to choose from
+        return [DecidedGroup(pair, None)]
+    bits = bits_by_id(session, {*one, *other})
+    turned = {row: in_orientations(parts.hasher, np.frombuffer(bits[row], np.uint8)[None])[:, 0] for row in one}
+    nearest = min(product(one, other), key=lambda rows: apart(turned[rows[0]], bits[rows[1]]))
+    return [DecidedGroup(pair, frozenset(nearest))]
+
+
+def _shown(parts: Parts, *, ring: str | None, group: str | None) -> list[DecidedGroup]:
     """The same before the first run, when nothing is kept yet."""
     report = find_rings(parts, search=False)
     every = [*report.common, *(one for each in report.rings for one in each.groups)]
     named = next((each.groups for each in report.rings if each.ring == ring), ())
     found: Sequence[Group] = named if ring is not None else [one for one in every if one.group == group]
-    return [[photo.photo_id for photo in one.photos] for one in found]
+    with parts.catalog.read() as session:
+        return [
+            DecidedGroup(
+                [photo.photo_id for photo in one.photos],
+                fingerprints_of_keys(session, parts.hasher_name, [photo.key for photo in one.photos]),
+            )
+            for one in found
+        ]
 
 
-def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[Sequence[str]]) -> Decision:
+def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[DecidedGroup]) -> Decision:
     hasher = parts.hasher_name
     photos = decided_photos(session, hasher, pictures)
     known = {photo.photo_id for photo in photos}
-    missing = [photo_id for picture in pictures for photo_id in picture if photo_id not in known]
+    missing = [photo_id for picture in pictures for photo_id in picture.photo_ids if photo_id not in known]
     if missing:
         raise NotFoundError(f"index {parts.folder.root} has no photo {missing[0]!r}")
     row = append_decision(
@@ -125,19 +155,22 @@ def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[Se
         photos=photos,
     )
     touched = fingerprints_of_photos(session, hasher, known)
-    _file(session, said.verdict, sorted(known), hasher)
+    for picture in pictures:
+        _file(session, said.verdict, sorted(set(picture.photo_ids)), hasher, picture.fingerprints)
     refresh(session, parts.hasher, touched)
     decided_at = from_microseconds(row.decided_at)
     return Decision(row.id, decided_at, said.verdict, said.kind, said.subject, said.by, said.reason, len(known))
 
 
-def _file(session: Session, verdict: Verdict, photo_ids: Sequence[str], hasher: str) -> None:
+def _file(
+    session: Session, verdict: Verdict, photo_ids: Sequence[str], hasher: str, fingerprints: Collection[int] | None
+) -> None:
     """Let the pictures enter and leave the lists of known ones."""
     removed = 0
     for bank in BANKS.values():
         if bank == BANKS.get(verdict):
-            add_to_bank(session, bank, photo_ids, hasher)
+            add_to_bank(session, bank, photo_ids, hasher, fingerprints)
         else:
-            removed += remove_from_bank(session, bank, photo_ids)
+            removed += remove_from_bank(session, bank, photo_ids, fingerprints)
     if removed:
         remove_orphans(session)

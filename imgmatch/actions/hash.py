@@ -9,13 +9,14 @@ from imgmatch.actions.queries import named_photos
 from imgmatch.describing.messages import Description, job_of
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
-from imgmatch.model import Hashed
+from imgmatch.model import Hashed, HashedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from imgmatch.actions.queries import PhotoLike
+    from imgmatch.describing.messages import DescribedPicture
     from imgmatch.describing.runner import Runner
     from imgmatch.model import NamedPhoto
 
@@ -49,7 +50,18 @@ def hashed(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Hashed]:
     """The fingerprints of each photo that ``runner`` computes, in order."""
     for photo, reply in runner.describe(photos, lambda photo: job_of(photo, features=False)):
         if isinstance(reply, Description):
-            prints = {name: bits.hex() for name, bits in reply.fingerprints.items()}
-            yield Hashed(photo.name, prints, reply.quality, reply.width, reply.height, reply.format)
+            about = (reply.quality, reply.width, reply.height, reply.format)
+            frames = tuple(_frames(reply))
+            yield Hashed(photo.name, _as_digits(reply.first), *about, frames=frames)
         else:
             yield Hashed(photo.name, {}, reason=str(reply))
+
+
+def _frames(reply: Description) -> Iterator[HashedFrame]:
+    for picture in reply.pictures:
+        if picture.frame is not None:
+            yield HashedFrame(picture.frame, picture.share or 0.0, _as_digits(picture))
+
+
+def _as_digits(picture: DescribedPicture) -> dict[str, str]:
+    return {name: bits.hex() for name, bits in picture.fingerprints.items()}

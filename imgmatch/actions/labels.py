@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,9 @@ def decided_pairs(parts: Parts) -> list[Labelled]:
         said: dict[tuple[str, str], bool] = {}
         for (decision, _), (first, *others) in sorted(clusters.items()):
             if verdicts.get(decision, Verdict.COMMON) != Verdict.COMMON:
-                different = [other for other in others if other.bits != first.bits][:MOST_OF_ONE]
                 copy = verdicts[decision] == Verdict.CONFIRM
-                said |= {(first.photo_id, other.photo_id): copy for other in different}
+                different = (other for other in others if other.bits != first.bits and other.photo_id != first.photo_id)
+                said |= {(first.photo_id, other.photo_id): copy for other in islice(different, MOST_OF_ONE)}
         files = files_of(session, {photo_id for pair in said for photo_id in pair})
     photos = {photo_id: NamedPhoto(photo_id, file.path) for photo_id, file in files.items()}
     return [

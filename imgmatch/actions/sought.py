@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgmatch.catalog.banks import bank_origins
 from imgmatch.catalog.decisions import decided_of
-from imgmatch.catalog.erasing import Erased, erased_photos, features_of, fingerprints_of
+from imgmatch.catalog.erasing import Erased, erased_photos, features_of, fingerprints_of, pixels_of
 from imgmatch.catalog.scans import skips_of
 from imgmatch.catalog.spellings import former_spellings
 
@@ -69,7 +69,7 @@ class Sought:
             self.attributes |= set((photo.attributes or {}).values())
             self.paths |= {photo.label, photo.path}
             self.digests.add(photo.sha256)
-            self.pixels.add(photo.pixels)
+        self.pixels |= pixels_of(session, erased)
         self.fingerprints |= fingerprints_of(session, erased)
         for row, (record, thumbnail) in features_of(session, erased).items():
             self.features[row] = pieces_of(record), pieces_of(thumbnail)

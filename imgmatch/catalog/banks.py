@@ -10,6 +10,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.catalog.pictures import meant, shows
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
@@ -52,21 +53,33 @@ class BankPicture:
 _COLUMNS = tuple(schema.bank_pictures.c[name] for name in BankPicture.__slots__)
 
 
-def add_to_bank(session: Session, bank: str, photo_ids: Sequence[str], hasher: str) -> int:
-    """Put the pictures of these photos on a list, each once; returns how many were not there before."""
-    photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
+def add_to_bank(
+    session: Session, bank: str, photo_ids: Sequence[str], hasher: str, fingerprints: Collection[int] | None = None
+) -> int:
+    """Put the pictures of these photos on a list, each once; returns how many were not there before.
+
+    Args:
+        session: one that may write.
+        bank: which list.
+        photo_ids: of the photos.
+        hasher: whose fingerprints are searched.
+        fingerprints: row ids of those of the pictures that are meant, see :func:`~imgmatch.catalog.pictures.meant`.
+    """
+    photos, links, pictures = schema.photos.c, schema.photo_fingerprints.c, schema.photo_pictures.c
     accounts, table = schema.accounts.c, schema.bank_pictures
     added: dict[bytes, dict[str, object]] = {}
     for chunk in chunks(photo_ids):
         query = (
-            select(photos.pixels, links.fingerprint_id, photos.label, photos.photo_id, accounts.account)
+            select(photos.photo_id, links.fingerprint_id, pictures.pixels, photos.label, accounts.account)
             .join(schema.accounts, accounts.id == photos.account_id)
             .join(schema.photo_fingerprints, links.photo_id == photos.id)
-            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .join(schema.photo_pictures, shows(links.photo_id, links.place))
+            .join(schema.fingerprints, schema.fingerprints.c.id == links.fingerprint_id)
             .where(photos.photo_id.in_(chunk), by_hasher(hasher))
-            .order_by(photos.seen_at, photos.photo_id)
+            .order_by(photos.seen_at, photos.photo_id, links.place)
         )
-        for pixels, fingerprint, label, photo_id, account in session.sql.execute(query):
+        rows = ((row[0], row[1], tuple(row[2:])) for row in session.sql.execute(query))
+        for photo_id, fingerprint, (pixels, label, account) in meant(rows, fingerprints):
             values = {"bank": bank, "pixels": pixels, "fingerprint_id": fingerprint, "label": label}
             added.setdefault(pixels, values | {"photo_id": photo_id, "account": account, "added_at": now()})
     for digests in chunks(list(added)):
@@ -78,13 +91,25 @@ def add_to_bank(session: Session, bank: str, photo_ids: Sequence[str], hasher: s
     return len(added)
 
 
-def remove_from_bank(session: Session, bank: str, photo_ids: Collection[str]) -> int:
-    """Take the pictures of these photos off a list; returns how many were on it."""
-    table, photos = schema.bank_pictures, schema.photos.c
+def remove_from_bank(
+    session: Session, bank: str, photo_ids: Collection[str], fingerprints: Collection[int] | None = None
+) -> int:
+    """Take pictures of these photos, as for :func:`add_to_bank`, off a list; returns how many were on it."""
+    table, photos, pictures = schema.bank_pictures, schema.photos.c, schema.photo_pictures.c
+    links = schema.photo_fingerprints.c
     removed = 0
     for chunk in chunks(photo_ids):
-        pixels = select(photos.pixels).where(photos.photo_id.in_(chunk))
-        removed += session.sql.execute(delete(table).where(table.c.bank == bank, table.c.pixels.in_(pixels))).rowcount
+        query = (
+            select(photos.photo_id, links.fingerprint_id, pictures.pixels)
+            .join(schema.photo_pictures, pictures.photo_id == photos.id)
+            .join(schema.photo_fingerprints, shows(links.photo_id, links.place))
+            .where(photos.photo_id.in_(chunk))
+            .order_by(photos.photo_id, links.place)
+        )
+        rows = ((row[0], row[1], row[2]) for row in session.sql.execute(query))
+        for pixels in chunks({pixels for _, _, pixels in meant(rows, fingerprints)}):
+            removing = delete(table).where(table.c.bank == bank, table.c.pixels.in_(pixels))
+            removed += session.sql.execute(removing).rowcount
     return removed
 
 
@@ -114,8 +139,8 @@ def unshown_pictures(
     session: Session, fingerprint_ids: Collection[int], feature_ids: Collection[int]
 ) -> Iterator[tuple[int | None, int | None, BankPicture]]:
     """Known pictures that no photo shows any more: with one of these fingerprints or features, and with which."""
-    table, photos, features = schema.bank_pictures, schema.photos.c, schema.features.c
-    shown = exists(select(photos.id).where(photos.pixels == table.c.pixels))
+    table, pictures, features = schema.bank_pictures, schema.photo_pictures.c, schema.features.c
+    shown = exists(select(pictures.photo_id).where(pictures.pixels == table.c.pixels))
     for chunk in chunks(fingerprint_ids):
         for row in session.sql.execute(select(*_COLUMNS).where(table.c.fingerprint_id.in_(chunk), ~shown)):
             picture = BankPicture(*row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ from sqlalchemy import delete, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.catalog.pictures import meant
 from imgmatch.catalog.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator
 
     from imgmatch.catalog.session import Session
 
@@ -96,12 +98,12 @@ def verdicts_of(session: Session, decisions: Collection[int]) -> dict[int, str]:
     return found
 
 
-def decisions_on(session: Session, photo_ids: Collection[str]) -> dict[str, list[tuple[int, str, str]]]:
-    """The decisions on each of these photos: number, verdict and kind, each once, the oldest first."""
+def decisions_on(session: Session, photo_ids: Collection[str]) -> dict[str, list[tuple[int, str, str, bytes]]]:
+    """The decisions on each of these photos: number, verdict, kind and the fingerprint it had, the oldest first."""
     table, decisions = schema.decision_photos.c, schema.decisions.c
-    found: dict[str, dict[tuple[int, str, str], None]] = {}
+    found: dict[str, dict[tuple[int, str, str, bytes], None]] = {}
     for chunk in chunks(photo_ids):
-        query = select(table.photo_id, decisions.id, decisions.verdict, decisions.kind).join(
+        query = select(table.photo_id, decisions.id, decisions.verdict, decisions.kind, table.bits).join(
             schema.decisions, decisions.id == table.decision_id
         )
         for photo_id, *said in session.sql.execute(query.where(table.photo_id.in_(chunk)).order_by(decisions.id)):
@@ -115,33 +117,51 @@ def read_decided_photos(
     """The number of a decision with each photo it is about, or each that had one of these fingerprints, in order."""
     table = schema.decision_photos.c
     query = select(table.decision_id, table.photo_id, table.account, table.bits, table.picture)
-    query = query.order_by(table.decision_id, table.picture, table.photo_id)
+    query = query.order_by(table.decision_id, table.picture, table.photo_id, table.bits)
     if fingerprints is None:
         rows = list(session.sql.execute(query))
     else:
         rows = [
             row for chunk in chunks(fingerprints) for row in session.sql.execute(query.where(table.bits.in_(chunk)))
         ]
-        rows.sort(key=lambda row: (row[0], row[4], row[1]))
+        rows.sort(key=lambda row: (row[0], row[4], row[1], row[3]))
     for decision, *photo in rows:
         yield decision, DecidedPhoto(*photo)
 
 
-def decided_photos(session: Session, hasher: str, pictures: Sequence[Collection[str]]) -> list[DecidedPhoto]:
-    """Photos by their ids, group by group, as a decision keeps them; those that are gone are left out."""
+@dataclass(frozen=True, slots=True)
+class DecidedGroup:
+    """Photos that are decided on as copies of one picture.
+
+    Attributes:
+        photo_ids: their ids.
+        fingerprints: row ids of those of the pictures that are meant; see :func:`~imgmatch.catalog.pictures.meant`.
+    """
+
+    photo_ids: Sequence[str]
+    fingerprints: Collection[int] | None
+
+
+def decided_photos(session: Session, hasher: str, groups: Sequence[DecidedGroup]) -> list[DecidedPhoto]:
+    """Photos as a decision keeps them, group by group; those that are gone are left out.
+
+    A photo is there once for each picture of it that is meant.
+    """
     photos, links, prints = schema.photos.c, schema.photo_fingerprints.c, schema.fingerprints.c
     found = []
-    for number, photo_ids in enumerate(pictures):
-        for chunk in chunks(sorted(photo_ids)):
+    for number, group in enumerate(groups):
+        for chunk in chunks(sorted(set(group.photo_ids))):
             query = (
-                select(photos.photo_id, schema.accounts.c.account, prints.bits)
+                select(photos.photo_id, links.fingerprint_id, schema.accounts.c.account, prints.bits)
                 .join(schema.accounts, schema.accounts.c.id == photos.account_id)
                 .join(schema.photo_fingerprints, links.photo_id == photos.id)
                 .join(schema.fingerprints, prints.id == links.fingerprint_id)
                 .where(photos.photo_id.in_(chunk), by_hasher(hasher))
-                .order_by(photos.photo_id)
+                .order_by(photos.photo_id, links.place)
             )
-            found += [DecidedPhoto(*row, number) for row in session.sql.execute(query)]
+            rows = ((row[0], row[1], (row[2], row[3])) for row in session.sql.execute(query))
+            named = {(photo_id, *of): None for photo_id, _, of in meant(rows, group.fingerprints)}
+            found += [DecidedPhoto(*photo, number) for photo in named]
     return found
 
 

@@ -88,16 +88,21 @@ class ErasedPhoto:
     label: str
     path: str
     sha256: bytes
-    pixels: bytes
 
 
 def erased_photos(session: Session, erased: Erased) -> list[ErasedPhoto]:
     """Its photos."""
     photos, accounts = schema.photos, schema.accounts
-    of_photo = (photos.c.label, photos.c.path, photos.c.sha256, photos.c.pixels)
+    of_photo = (photos.c.label, photos.c.path, photos.c.sha256)
     of_account = (accounts.c.account, accounts.c.name, accounts.c.attributes)
     query = select(photos.c.photo_id, *of_account, *of_photo).join(accounts, accounts.c.id == photos.c.account_id)
     return [ErasedPhoto(*row) for row in session.sql.execute(query.where(photos.c.id.in_(erased.rows())))]
+
+
+def pixels_of(session: Session, erased: Erased) -> set[bytes]:
+    """The digests of the pictures of its photos."""
+    table = schema.photo_pictures.c
+    return set(session.sql.scalars(select(table.pixels).where(table.photo_id.in_(erased.rows()))))
 
 
 def accounts_in_use(session: Session, accounts: Collection[str]) -> set[str]:
@@ -116,14 +121,14 @@ def fingerprints_of(session: Session, erased: Erased) -> set[bytes]:
 
 def digests_in_use(session: Session, digests: Collection[bytes]) -> set[bytes]:
     """Which of these some photo still has, or a decision on another photo, or a bank."""
-    photos, prints = schema.photos.c, schema.fingerprints.c
+    photos, pictures, prints = schema.photos.c, schema.photo_pictures.c, schema.fingerprints.c
     used: set[bytes] = set()
     decided, banked = schema.decision_photos.c, schema.bank_pictures.c
     hashers = list(
         session.sql.scalars(select(schema.row_counts.c.part).where(schema.row_counts.c.kind == "fingerprints"))
     )
     for chunk in chunks(digests):
-        for column in (photos.sha256, photos.pixels, decided.bits, banked.pixels):
+        for column in (photos.sha256, pictures.pixels, decided.bits, banked.pixels):
             used.update(session.sql.scalars(select(column).where(column.in_(chunk))))
         # By hasher, as they are indexed.
         used.update(session.sql.scalars(select(prints.bits).where(prints.hasher.in_(hashers), prints.bits.in_(chunk))))
@@ -132,8 +137,8 @@ def digests_in_use(session: Session, digests: Collection[bytes]) -> set[bytes]:
 
 def features_of(session: Session, erased: Erased) -> dict[int, tuple[bytes, bytes]]:
     """Record and thumbnail (``b""`` where none is kept) by row id, of the features of its photos."""
-    photos, table = schema.photos.c, schema.features.c
-    shown = select(photos.pixels).where(photos.id.in_(erased.rows()))
+    pictures, table = schema.photo_pictures.c, schema.features.c
+    shown = select(pictures.pixels).where(pictures.photo_id.in_(erased.rows()))
     rows = session.sql.execute(select(table.id, table.record, table.thumbnail).where(table.pixels.in_(shown)))
     return {row: (record, thumbnail or b"") for row, record, thumbnail in rows}
 

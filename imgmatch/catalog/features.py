@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import row_count
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class FeatureRow:
     """The features of one picture.
 
     Attributes:
-        pixels: digest of the picture, 16 bytes, as in ``photos.pixels``.
+        pixels: digest of the picture, 16 bytes, as in ``photo_pictures.pixels``.
         codebook: name of the codebook its codes mean something in.
         record: points and codes, as ``features.record.pack`` writes them.
         thumbnail: a small grey JPEG; ``None`` where none is kept.
@@ -120,7 +121,7 @@ def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int])
 
     A picture in a bank may be shown by no photo any more.
     """
-    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
     banked = schema.bank_pictures.c
     found: dict[int, int] = {}
     for chunk in chunks(fingerprint_ids):
@@ -129,8 +130,8 @@ def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int])
         found |= {fingerprint: row for fingerprint, row in rows}  # noqa: C416 -- rows, not pairs
         query = (
             select(links.fingerprint_id, func.min(table.id))
-            .join(schema.photos, photos.id == links.photo_id)
-            .join(schema.features, table.pixels == photos.pixels)
+            .join(schema.photo_pictures, shows(links.photo_id, links.place))
+            .join(schema.features, table.pixels == pictures.pixels)
             .where(links.fingerprint_id.in_(chunk))
             .group_by(links.fingerprint_id)
         )
@@ -143,7 +144,7 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
 
     Pictures no photo shows any more have none, but for those in a bank.
     """
-    links, photos, table = schema.photo_fingerprints.c, schema.photos.c, schema.features.c
+    pictures, table = schema.photo_pictures.c, schema.features.c
     prints, banked = schema.fingerprints.c, schema.bank_pictures.c
     found: dict[int, bytes] = {}
     for chunk in chunks(ids):
@@ -151,16 +152,32 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
         known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
         rows = session.sql.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
         found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
-        shown = select(func.min(photos.id), table.id).join(schema.photos, photos.pixels == table.pixels)
-        pictures = dict(session.sql.execute(shown.where(table.id.in_(chunk)).group_by(table.id)).all())
-        # In steps: joined at once, SQLite goes through all fingerprints of the hasher.
-        query = (
-            select(links.photo_id, prints.hasher, prints.bits)
-            .join(schema.fingerprints, prints.id == links.fingerprint_id)
-            .where(links.photo_id.in_(list(pictures)))
-        )
-        found |= {pictures[photo]: bits for photo, of, bits in session.sql.execute(query) if of == hasher}
+        first = select(func.min(pictures.photo_id), table.id, table.pixels)
+        first = first.join(schema.photo_pictures, pictures.pixels == table.pixels).where(table.id.in_(chunk))
+        rows_of: dict[tuple[int, bytes], int] = {}
+        for photo, row, pixels in session.sql.execute(first.group_by(table.id)):
+            rows_of[photo, pixels] = row
+        for photo, pixels, bits in _bits_of_photos(session, hasher, {photo for photo, _ in rows_of}):
+            if (photo, pixels) in rows_of:
+                found[rows_of[photo, pixels]] = bits
     return found
+
+
+def _bits_of_photos(session: Session, hasher: str, photos: Collection[int]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Row id, digest and fingerprint of each picture of these photos.
+
+    In steps: joined with more at once, SQLite goes through all fingerprints of the hasher.
+    """
+    links, pictures, prints = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.fingerprints.c
+    query = (
+        select(links.photo_id, pictures.pixels, prints.hasher, prints.bits)
+        .join(schema.photo_pictures, shows(links.photo_id, links.place))
+        .join(schema.fingerprints, prints.id == links.fingerprint_id)
+        .where(links.photo_id.in_(sorted(photos)))
+    )
+    for photo, pixels, of, bits in session.sql.execute(query):
+        if of == hasher:
+            yield photo, pixels, bits
 
 
 def pieces_in_use(session: Session, pieces: Collection[bytes]) -> set[bytes]:

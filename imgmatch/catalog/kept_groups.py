@@ -6,11 +6,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.lookups import PHOTO_COLUMNS
+from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.model import Evidence, Kind
 
@@ -102,7 +103,8 @@ def store_groups(session: Session, groups: Sequence[KeptGroup]) -> list[int]:
         for row in group.fingerprints
     ]
     members = [
-        {"group_id": group_id, "place": place, "photo_row": kept.photo.id} | _evidence_values(kept.evidence)
+        {"group_id": group_id, "place": place, "photo_row": kept.photo.id, "picture": kept.photo.place}
+        | _evidence_values(kept.evidence)
         for group_id, group in zip(ids, groups, strict=True)
         for place, kept in enumerate(group.photos)
     ]
@@ -174,6 +176,7 @@ def _kept(session: Session, rows: Sequence[Any]) -> Iterator[KeptGroup]:
     joined = (
         select(members.c.group_id, *PHOTO_COLUMNS, *_EVIDENCE)
         .join(schema.photos, schema.photos.c.id == members.c.photo_row)
+        .join(schema.photo_pictures, shows(schema.photos.c.id, func.coalesce(members.c.picture, 0)))
         .join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
         .where(members.c.group_id.in_(ids))
         .order_by(members.c.group_id, members.c.place)

@@ -10,9 +10,9 @@ from sqlalchemy import case, func, or_, select
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import COUNTED, row_count
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
-from imgmatch.model.names import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from imgmatch.catalog.session import Session
+    from imgmatch.model import PictureKey
 
 PHOTO_COLUMNS = (
     schema.photos.c.id,
@@ -29,16 +30,19 @@ PHOTO_COLUMNS = (
     schema.photos.c.label,
     schema.photos.c.seen_at,
     schema.photos.c.sha256,
-    schema.photos.c.pixels,
+    schema.photo_pictures.c.place,
+    schema.photo_pictures.c.pixels,
+    schema.photo_pictures.c.frame,
 )
 """What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
 
 def _photos_by_fingerprint() -> Select[Any]:
-    links = schema.photo_fingerprints
+    links = schema.photo_fingerprints.c
     return (
-        select(links.c.fingerprint_id, *PHOTO_COLUMNS)
-        .join(schema.photos, schema.photos.c.id == links.c.photo_id)
+        select(links.fingerprint_id, *PHOTO_COLUMNS)
+        .join(schema.photos, schema.photos.c.id == links.photo_id)
+        .join(schema.photo_pictures, shows(links.photo_id, links.place))
         .join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
     )
 
@@ -51,12 +55,13 @@ def owners(
     Yields fingerprint, account, the earliest ``seen_at`` of the account with it, and whether one of those photos has
     the bytes or the pixels of the given digests.
     """
-    links, photos = schema.photo_fingerprints.c, schema.photos.c
-    same = case((or_(photos.sha256 == sha256, photos.pixels == pixels), 1), else_=0)
+    links, photos, pictures = schema.photo_fingerprints.c, schema.photos.c, schema.photo_pictures.c
+    same = case((or_(photos.sha256 == sha256, pictures.pixels == pixels), 1), else_=0)
     for chunk in chunks(fingerprint_ids):
         query = (
             select(links.fingerprint_id, schema.accounts.c.account, func.min(photos.seen_at), func.max(same))
             .join(schema.photos, photos.id == links.photo_id)
+            .join(schema.photo_pictures, shows(links.photo_id, links.place))
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)
             .where(links.fingerprint_id.in_(chunk))
             .group_by(links.fingerprint_id, schema.accounts.c.account)
@@ -80,11 +85,12 @@ def photos_of(
 
 def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
     """Every photo of the pictures with these features, each with the row id of the features."""
-    table, photos = schema.features.c, schema.photos.c
+    table, photos, pictures = schema.features.c, schema.photos.c, schema.photo_pictures.c
     for chunk in chunks(feature_ids):
         query = (
             select(table.id, *PHOTO_COLUMNS)
-            .join(schema.photos, photos.pixels == table.pixels)
+            .join(schema.photo_pictures, pictures.pixels == table.pixels)
+            .join(schema.photos, photos.id == pictures.photo_id)
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)
             .where(table.id.in_(chunk))
         )
@@ -110,18 +116,41 @@ def account_of(session: Session, photo_ids: Collection[str]) -> dict[str, str]:
 
 
 def files_of(session: Session, photo_ids: Collection[str]) -> dict[str, PhotoFile]:
-    """Where the files of these photos were, and the thumbnails that are kept of them."""
-    photos, features = schema.photos, schema.features
+    """Where the files of these photos were, and the thumbnails that are kept of their first pictures."""
+    photos, first = schema.photos.c, schema.photo_pictures.c.place == 0
     found = {}
     for chunk in chunks(photo_ids):
-        query = (
-            select(photos.c.photo_id, photos.c.path, photos.c.sha256, features.c.thumbnail)
-            .join(features, features.c.pixels == photos.c.pixels, isouter=True)
-            .where(photos.c.photo_id.in_(chunk))
-        )
-        for photo_id, path, sha256, thumbnail in session.sql.execute(query):
-            found[photo_id] = PhotoFile(Path(named_by(path)), sha256, thumbnail)
+        for photo_id, *columns in session.sql.execute(_FILES.where(photos.photo_id.in_(chunk), first)):
+            found[photo_id] = _photo_file(*columns)
     return found
+
+
+def frames_of(session: Session, photo_ids: Collection[str]) -> dict[tuple[str, int], PhotoFile]:
+    """The same of each frame of these photos that is kept, by the id of the photo and the number of the frame."""
+    photos, moving = schema.photos.c, schema.photo_pictures.c.frame.is_not(None)
+    found = {}
+    for chunk in chunks(photo_ids):
+        for photo_id, *columns in session.sql.execute(_FILES.where(photos.photo_id.in_(chunk), moving)):
+            file = _photo_file(*columns)
+            found[photo_id, file.frame or 0] = file
+    return found
+
+
+_FILES = (
+    select(
+        schema.photos.c.photo_id,
+        schema.photos.c.path,
+        schema.photos.c.sha256,
+        schema.features.c.thumbnail,
+        schema.photo_pictures.c.frame,
+    )
+    .join(schema.photo_pictures, schema.photo_pictures.c.photo_id == schema.photos.c.id)
+    .join(schema.features, schema.features.c.pixels == schema.photo_pictures.c.pixels, isouter=True)
+)
+
+
+def _photo_file(path: str, sha256: bytes, thumbnail: bytes | None, frame: int | None) -> PhotoFile:
+    return PhotoFile(Path(named_by(path)), sha256, thumbnail, frame)
 
 
 def fingerprints_of_photos(session: Session, hasher: str, photo_ids: Collection[str]) -> set[int]:
@@ -136,6 +165,25 @@ def fingerprints_of_photos(session: Session, hasher: str, photo_ids: Collection[
             .where(photos.photo_id.in_(chunk), by_hasher(hasher))
         )
         found.update(session.sql.scalars(query))
+    return found
+
+
+def fingerprints_of_keys(session: Session, hasher: str, keys: Collection[PictureKey]) -> set[int]:
+    """Row ids of the fingerprints by ``hasher`` that these pictures of photos have."""
+    links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
+    frame, found = schema.photo_pictures.c.frame, set[int]()
+    for chunk in chunks(sorted({key if isinstance(key, str) else key[0] for key in keys})):
+        query = (
+            select(photos.photo_id, frame, links.fingerprint_id)
+            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            .join(schema.photo_pictures, shows(links.photo_id, links.place))
+            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .where(photos.photo_id.in_(chunk), by_hasher(hasher))
+        )
+        rows = session.sql.execute(query)
+        found.update(
+            row for photo_id, number, row in rows if (photo_id if number is None else (photo_id, number)) in keys
+        )
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, delete, func, insert, select, type_coerce, update
+from sqlalchemy import String, bindparam, delete, func, insert, literal, select, type_coerce, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
 from imgmatch.catalog.chunks import chunks, remove_part, spares_none
 from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.rows import FileState, KnownPhoto
 from imgmatch.model.names import storable_name
 
@@ -29,7 +30,8 @@ _READ_AT_ONCE = 5_000
 def known_photos(session: Session, photo_ids: Collection[str]) -> dict[str, KnownPhoto]:
     """Which of these photos the catalog has."""
     table = schema.photos.c
-    described = select(schema.features.c.codebook).where(schema.features.c.pixels == table.pixels)
+    pictures = schema.photo_pictures.c
+    described = select(schema.features.c.codebook).where(schema.features.c.pixels == pictures.pixels)
     codebook = type_coerce(described.scalar_subquery(), String())  # empty where there are no features
     columns = (
         table.photo_id,
@@ -40,13 +42,15 @@ def known_photos(session: Session, photo_ids: Collection[str]) -> dict[str, Know
         table.sha256,
         table.seen_at,
         codebook,
+        pictures.share,
     )
+    query = select(*columns).join(schema.photo_pictures, shows(table.id, literal(0)))
     found: dict[str, KnownPhoto] = {}
     for chunk in chunks(photo_ids):
-        for photo_id, row_id, scan_id, size, mtime, *rest in session.sql.execute(
-            select(*columns).where(table.photo_id.in_(chunk))
-        ):
-            found[photo_id] = KnownPhoto(row_id, scan_id, FileState(size, mtime), *rest)
+        rows = session.sql.execute(query.where(table.photo_id.in_(chunk)))
+        for photo_id, row_id, scan_id, size, mtime, sha256, seen_at, book, share in rows:
+            file, looked_at = FileState(size, mtime), share != 0
+            found[photo_id] = KnownPhoto(row_id, scan_id, file, sha256, seen_at, book, looked_at)
     return found
 
 
@@ -60,15 +64,16 @@ def store_photos(session: Session, scan: ScanKey, records: Sequence[PhotoRecord]
     rows = {photo_id: photo.id for photo_id, photo in known.items()}
     _replace(session, [values[photo_id] | {"row": row} for photo_id, row in rows.items()])
     rows |= _insert(session, [value for photo_id, value in values.items() if photo_id not in known])
+    session.sql.execute(insert(schema.photo_pictures), list(_pictures(records, rows)))
     _link(session, records, rows)
-    store_features(session, [record.features for record in records if record.features is not None])
+    pictures = (picture for record in records for picture in record.pictures)
+    store_features(session, [picture.features for picture in pictures if picture.features is not None])
 
 
 def _values(scan: ScanKey, record: PhotoRecord, accounts: Mapping[str, int]) -> dict[str, Any]:
     return _place(scan, record.photo, record.seen_at, record.file, accounts) | {
         "photo_id": record.photo.photo_id,
         "sha256": record.sha256,
-        "pixels": record.pixels,
         "width": record.width,
         "height": record.height,
         "format": record.format,
@@ -105,19 +110,33 @@ def _replace(session: Session, values: list[dict[str, Any]]) -> None:
         return
     session.sql.execute(update(schema.photos).where(schema.photos.c.id == bindparam("row")), values)
     for chunk in chunks(value["row"] for value in values):
-        links = schema.photo_fingerprints
-        session.sql.execute(delete(links).where(links.c.photo_id.in_(chunk)))
+        for table in (schema.photo_fingerprints, schema.photo_pictures):
+            session.sql.execute(delete(table).where(table.c.photo_id.in_(chunk)))
+
+
+def _pictures(records: Sequence[PhotoRecord], rows: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for record in records:
+        for place, picture in enumerate(record.pictures):
+            yield {
+                "photo_id": rows[record.photo.photo_id],
+                "place": place,
+                "pixels": picture.pixels,
+                "frame": picture.frame,
+                "share": picture.share,
+            }
 
 
 def _link(session: Session, records: Sequence[PhotoRecord], rows: Mapping[str, int]) -> None:
+    every = [
+        (rows[record.photo.photo_id], place, picture.fingerprints)
+        for record in records
+        for place, picture in enumerate(record.pictures)
+    ]
     links = []
-    for hasher in dict.fromkeys(name for record in records for name in record.fingerprints):
-        having = [record for record in records if hasher in record.fingerprints]
-        ids = intern_fingerprints(session, hasher, [record.fingerprints[hasher] for record in having])
-        links += [
-            {"fingerprint_id": ids[record.fingerprints[hasher]], "photo_id": rows[record.photo.photo_id]}
-            for record in having
-        ]
+    for hasher in dict.fromkeys(name for _, _, prints in every for name in prints):
+        having = [(row, place, prints[hasher]) for row, place, prints in every if hasher in prints]
+        ids = intern_fingerprints(session, hasher, [bits for _, _, bits in having])
+        links += [{"fingerprint_id": ids[bits], "photo_id": row, "place": place} for row, place, bits in having]
     if links:
         session.sql.execute(insert(schema.photo_fingerprints), links)
 

@@ -33,9 +33,10 @@ _FINGERPRINT = "INSERT OR IGNORE INTO orphans VALUES ('fingerprints', OLD.finger
 _ORPHANING = {
     "orphan_fingerprint": f"AFTER DELETE ON photo_fingerprints BEGIN {_FINGERPRINT} END",
     "orphan_known_picture": f"AFTER DELETE ON bank_pictures BEGIN {_FINGERPRINT} {_FEATURES} END",
-    "orphan_photo": f"AFTER DELETE ON photos BEGIN {_FEATURES} {_ACCOUNT} END",
-    "orphan_changed_photo": "AFTER UPDATE OF pixels, account_id ON photos "
-    f"WHEN OLD.pixels <> NEW.pixels OR OLD.account_id <> NEW.account_id BEGIN {_FEATURES} {_ACCOUNT} END",
+    "orphan_picture": f"AFTER DELETE ON photo_pictures BEGIN {_FEATURES} END",
+    "orphan_photo": f"AFTER DELETE ON photos BEGIN {_ACCOUNT} END",
+    "orphan_changed_photo": "AFTER UPDATE OF account_id ON photos "
+    f"WHEN OLD.account_id <> NEW.account_id BEGIN {_ACCOUNT} END",
 }
 
 

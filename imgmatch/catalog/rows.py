@@ -28,7 +28,17 @@ class ScanKey:
 
 @dataclass(frozen=True, slots=True)
 class KnownPhoto:
-    """What the catalog holds of a photo a scan has met again; ``codebook`` is that of its features, if it has any."""
+    """What the catalog holds of a photo a scan has met again.
+
+    Attributes:
+        id: row id.
+        scan_id: the last scan that saw it.
+        file: the state of its file then.
+        sha256: digest of its bytes.
+        seen_at: when it was first seen, in microseconds since 1970, UTC.
+        codebook: that of its features, if it has any.
+        looked_at: whether all its frames were: an earlier imgmatch looked at the first.
+    """
 
     id: int
     scan_id: int
@@ -36,6 +46,7 @@ class KnownPhoto:
     sha256: bytes
     seen_at: int
     codebook: str | None
+    looked_at: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,25 @@ class KnownSkip:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """One picture of a photo on its way into the catalog.
+
+    Attributes:
+        pixels: digest of its pixels, 16 bytes.
+        fingerprints: 32 bytes under each hasher's name.
+        features: its local features; ``None`` where they were not wanted.
+        frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
+        share: of the time, 0..1, that a viewer shows it or one that looks alike; ``None`` likewise.
+    """
+
+    pixels: bytes
+    fingerprints: Mapping[str, bytes]
+    features: FeatureRow | None = None
+    frame: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoRecord:
     """A photo, described, on its way into the catalog.
 
@@ -58,26 +88,22 @@ class PhotoRecord:
         seen_at: microseconds since 1970, UTC.
         file: the state of its file when it was read.
         sha256: digest of its bytes, 32 bytes.
-        pixels: digest of its pixels, 16 bytes.
         width: in pixels, upright.
         height: likewise.
         format: Pillow's name of the file format.
         quality: PDQ's, 0..100.
-        fingerprints: 32 bytes under each hasher's name.
-        features: its local features; ``None`` where they were not wanted.
+        pictures: one, or of a moving picture several, the one that is shown longest first.
     """
 
     photo: NewPhoto
     seen_at: int
     file: FileState
     sha256: bytes
-    pixels: bytes
     width: int
     height: int
     format: str
     quality: int
-    fingerprints: Mapping[str, bytes]
-    features: FeatureRow | None = None
+    pictures: tuple[PictureRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +121,20 @@ class SkipRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo in the catalog, as matching and grouping see it; ``seen_at`` in microseconds since 1970, UTC."""
+    """A picture of a photo in the catalog, as matching and grouping see it.
+
+    Attributes:
+        id: row id of the photo.
+        photo_id: its own id.
+        account: whose it is.
+        name: the account's display name.
+        label: the short name of the photo.
+        seen_at: when it was first seen, in microseconds since 1970, UTC.
+        sha256: digest of its bytes.
+        place: which of its pictures this is, from 0.
+        pixels: digest of that, 16 bytes.
+        frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
+    """
 
     id: int
     photo_id: str
@@ -104,13 +143,23 @@ class StoredPhoto:
     label: str
     seen_at: int
     sha256: bytes
+    place: int
     pixels: bytes
+    frame: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """The file a photo was read from, the digest of its bytes then, and the thumbnail that is kept of it, if one is."""
+    """The file a photo was read from, the digest of its bytes then, and of one picture in it what is kept.
+
+    Attributes:
+        path: of the file.
+        sha256: the digest.
+        thumbnail: of the picture, if one is kept.
+        frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
+    """
 
     path: Path
     sha256: bytes
     thumbnail: bytes | None
+    frame: int | None = None

@@ -61,6 +61,11 @@ def _flag() -> Small:
     return Small(0, 1)
 
 
+def _picture() -> Small:
+    """Which picture of a photo; the first where it is damaged."""
+    return Small(0, _PIXELS_A_SIDE)
+
+
 def _share() -> Number:
     return Number(0, 1)
 
@@ -139,11 +144,21 @@ photos = Table(
     Column("file_bytes", _count(), nullable=False),
     Column("file_mtime_ns", Whole(), nullable=False),
     Column("sha256", Bytes(_SHA256), nullable=False),
-    Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
     Column("width", Small(1, _PIXELS_A_SIDE), nullable=False),
     Column("height", Small(1, _PIXELS_A_SIDE), nullable=False),
     Column("format", Words(), nullable=False),
     Column("quality", Small(0, 100), nullable=False),
+)
+
+photo_pictures = Table(
+    "photo_pictures",
+    metadata,
+    Column("photo_id", Reference(), ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", _picture(), primary_key=True),  # 0 is the picture that is shown longest
+    Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
+    Column("frame", Small(1, _PIXELS_A_SIDE)),  # empty where the photo does not move
+    Column("share", _share()),  # 0: only the first frame was looked at, by an earlier imgmatch
+    sqlite_with_rowid=False,
 )
 
 BITS = Bytes(FINGERPRINT_BYTES)
@@ -164,6 +179,7 @@ photo_fingerprints = Table(
     metadata,
     Column("fingerprint_id", Reference(), ForeignKey("fingerprints.id"), primary_key=True),
     Column("photo_id", Reference(), ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", _picture(), primary_key=True),  # of the picture that looks so
     Index("photo_fingerprints_by_photo", "photo_id"),
     sqlite_with_rowid=False,
 )
@@ -172,7 +188,7 @@ features = Table(
     "features",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("pixels", Bytes(_PIXELS), nullable=False, unique=True),  # photos with these pixels share the row
+    Column("pixels", Bytes(_PIXELS), nullable=False, unique=True),  # pictures with these pixels share the row
     Column("codebook", Words(), nullable=False),
     Column("record", Bytes(most=MOST_RECORD_BYTES, least=1), nullable=False),
     Column("thumbnail", Bytes(most=MOST_THUMBNAIL_BYTES)),
@@ -271,8 +287,8 @@ decision_photos = Table(
         "picture", Small(0, _PIXELS_A_SIDE), primary_key=True
     ),  # which of the groups decided on; their photos are copies of one
     Column("photo_id", Words(), primary_key=True, index=True),
-    Column("account", Words(), nullable=False, index=True),
-    Column("bits", Bytes(FINGERPRINT_BYTES), nullable=False, index=True),
+    Column("bits", Bytes(FINGERPRINT_BYTES), primary_key=True, index=True),  # of one that moves several may be meant
+    Column("account", Words(), nullable=False, index=True),  # last: SQLite looks for it behind the key when it verifies
     sqlite_with_rowid=False,
 )
 
@@ -437,6 +453,7 @@ group_photos = Table(
     Column("agreement", _share()),
     Column("outline_photo", Structure(_is_outline)),  # the shared part in the photo, and the same corners in the medoid
     Column("outline_medoid", Structure(_is_outline)),
+    Column("picture", _picture()),  # which of the photo's, as ``photo_pictures.place``; empty: its first
     sqlite_with_rowid=False,
 )
 

@@ -23,13 +23,14 @@ _JOINED = "(SELECT joined_watermark FROM clusterings)"  # NULL before the first 
 _NOTE = "INSERT OR IGNORE INTO stale_fingerprints"
 _OF_PHOTO = f"SELECT fingerprint_id FROM photo_fingerprints WHERE photo_id = NEW.id AND fingerprint_id <= {_JOINED}"
 _SHOWING = (
-    "SELECT l.fingerprint_id FROM photos p JOIN photo_fingerprints l ON l.photo_id = p.id"
+    "SELECT l.fingerprint_id FROM photo_pictures p"
+    " JOIN photo_fingerprints l ON l.photo_id = p.photo_id AND l.place = p.place"
     f" WHERE p.pixels = {{pixels}} AND l.fingerprint_id <= {_JOINED}"
     " UNION SELECT b.fingerprint_id FROM bank_pictures b WHERE b.pixels = {pixels}"
 )
 _SCORED = (
-    "SELECT l.fingerprint_id FROM features f JOIN photos p ON p.pixels = f.pixels"
-    " JOIN photo_fingerprints l ON l.photo_id = p.id"
+    "SELECT l.fingerprint_id FROM features f JOIN photo_pictures p ON p.pixels = f.pixels"
+    " JOIN photo_fingerprints l ON l.photo_id = p.photo_id AND l.place = p.place"
     f" WHERE f.id IN (OLD.low, OLD.high) AND l.fingerprint_id <= {_JOINED}"
     " UNION SELECT b.fingerprint_id FROM features f JOIN bank_pictures b ON b.pixels = f.pixels"
     " WHERE f.id IN (OLD.low, OLD.high)"
@@ -38,15 +39,14 @@ _DECIDED = (
     "SELECT f.id FROM fingerprints f WHERE f.hasher IN (SELECT part FROM row_counts WHERE kind = 'fingerprints')"
     f" AND f.bits IN ({{bits}}) AND f.id <= {_JOINED}"
 )
-_CHANGED = "OLD.account_id <> NEW.account_id OR OLD.seen_at <> NEW.seen_at OR OLD.pixels <> NEW.pixels"
+_CHANGED = "OLD.account_id <> NEW.account_id OR OLD.seen_at <> NEW.seen_at"
 
 TRIGGERS = {
     "stale_linked": f"AFTER INSERT ON photo_fingerprints WHEN NEW.fingerprint_id <= {_JOINED}"
     f" BEGIN {_NOTE} VALUES (NEW.fingerprint_id); END",
     "stale_unlinked": f"AFTER DELETE ON photo_fingerprints WHEN OLD.fingerprint_id <= {_JOINED}"
     f" BEGIN {_NOTE} VALUES (OLD.fingerprint_id); END",
-    "stale_photo": f"AFTER UPDATE OF account_id, seen_at, pixels ON photos WHEN {_CHANGED}"
-    f" BEGIN {_NOTE} {_OF_PHOTO}; END",
+    "stale_photo": f"AFTER UPDATE OF account_id, seen_at ON photos WHEN {_CHANGED} BEGIN {_NOTE} {_OF_PHOTO}; END",
     "stale_features": f"AFTER INSERT ON features BEGIN {_NOTE} {_SHOWING.format(pixels='NEW.pixels')}; END",
     "stale_banked": f"AFTER INSERT ON bank_pictures BEGIN {_NOTE} VALUES (NEW.fingerprint_id); END",
     "stale_unbanked": f"AFTER DELETE ON bank_pictures BEGIN {_NOTE} VALUES (OLD.fingerprint_id); END",
@@ -114,7 +114,8 @@ def note_all(session: Session, hasher: str, through: int) -> None:
     note_new(session, hasher, 0, through)
     scored = (
         "SELECT l.fingerprint_id FROM pair_scores s JOIN features f ON f.id IN (s.low, s.high)"
-        " JOIN photos p ON p.pixels = f.pixels JOIN photo_fingerprints l ON l.photo_id = p.id"
+        " JOIN photo_pictures p ON p.pixels = f.pixels"
+        " JOIN photo_fingerprints l ON l.photo_id = p.photo_id AND l.place = p.place"
         " JOIN fingerprints h ON h.id = l.fingerprint_id WHERE h.hasher = :hasher"
     )
     for query in (

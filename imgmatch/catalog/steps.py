@@ -201,9 +201,39 @@ VERSION_8 = (
     "CREATE INDEX ix_accounts_look ON accounts (look)",
     """INSERT INTO lookalikes (look, number)
         SELECT look, count(*) FROM accounts WHERE look IS NOT NULL GROUP BY look HAVING count(*) > 1""",
+    # A photo has several pictures: frames of one that moves. Of what is there each has its first one; a share of 0 has
+    # the next scan look whether there are more.
+    """CREATE TABLE photo_pictures (photo_id INTEGER NOT NULL, place INTEGER NOT NULL, pixels BLOB NOT NULL,
+        frame INTEGER, share FLOAT, PRIMARY KEY (photo_id, place),
+        FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    """INSERT INTO photo_pictures SELECT id, 0, pixels, NULL,
+        CASE WHEN format IN ('GIF', 'PNG', 'WEBP', 'AVIF') THEN 0 END FROM photos ORDER BY id""",
+    "CREATE INDEX ix_photo_pictures_pixels ON photo_pictures (pixels)",
+    "DROP INDEX ix_photos_pixels",
+    "ALTER TABLE photos DROP COLUMN pixels",
+    """CREATE TABLE placed_fingerprints (fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, place INTEGER NOT
+        NULL, PRIMARY KEY (fingerprint_id, photo_id, place), FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
+        FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    """INSERT INTO placed_fingerprints SELECT fingerprint_id, photo_id, 0 FROM photo_fingerprints
+        ORDER BY fingerprint_id, photo_id""",
+    "DROP TABLE photo_fingerprints",
+    "ALTER TABLE placed_fingerprints RENAME TO photo_fingerprints",
+    "CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id)",
+    "ALTER TABLE group_photos ADD COLUMN picture INTEGER",
+    """CREATE TABLE decided_pictures (
+        decision_id INTEGER NOT NULL, picture INTEGER NOT NULL, photo_id VARCHAR NOT NULL, bits BLOB NOT NULL,
+        account VARCHAR NOT NULL, PRIMARY KEY (decision_id, picture, photo_id, bits),
+        FOREIGN KEY(decision_id) REFERENCES decisions (id)) WITHOUT ROWID""",
+    "INSERT INTO decided_pictures SELECT decision_id, picture, photo_id, bits, account FROM decision_photos",
+    "DROP TABLE decision_photos",
+    "ALTER TABLE decided_pictures RENAME TO decision_photos",
+    "CREATE INDEX ix_decision_photos_photo_id ON decision_photos (photo_id)",
+    "CREATE INDEX ix_decision_photos_account ON decision_photos (account)",
+    "CREATE INDEX ix_decision_photos_bits ON decision_photos (bits)",
 )
 """Sources that are being renamed are noted; the header and engine files are known to be of their catalog: those that
 are there get tokens when the index is opened. Each account has one spelling, and those that look alike are noted.
+A photo may have several pictures.
 
 The functions that spell are those of :mod:`imgmatch.catalog.spellings`."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHECK_COLUMNS = (
     "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
     "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
+    "frame", "query_frame",
 )  # fmt: skip
 
 

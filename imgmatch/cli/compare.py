@@ -24,7 +24,8 @@ def compare(a: str, b: str, *, max_distance: int | None, fail_on_match: bool, fo
     photos = options.photo_argument(a), options.photo_argument(b)
     comparison = imgmatch.compare(*photos, max_distance=max_distance)
     if form == "html":
-        write_comparison(comparison, *imgmatch.view_photos(photos))
+        frames = comparison.query_frame, comparison.frame
+        write_comparison(comparison, *imgmatch.view_photos(photos, frames=frames))
     else:
         options.write_record(compare_record(comparison), form)
     return options.EXIT_MATCH if fail_on_match and comparison.is_match else 0

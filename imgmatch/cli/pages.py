@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from imgmatch import Index
     from imgmatch.formats.html import Shown, ShownCheck
-    from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture, RingsReport
+    from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture, PictureKey, RingsReport
     from imgmatch.progress import Progress
 
 
@@ -31,10 +31,15 @@ def _shown_checks(index: Index, checks: Iterable[tuple[NamedPhoto, CheckResult]]
     from imgmatch.formats.html import ShownCheck, ShownMatch
 
     for photo, result in checks:
-        (query,) = index.view([photo])
-        stored = index.pictures([match.photo.photo_id for match in result])
-        matches = tuple(ShownMatch(match, _shown(stored[match.photo.photo_id])) for match in result)
-        yield ShownCheck(result, _shown(query), matches)
+        frames = list(dict.fromkeys(match.query_frame for match in result)) or [None]
+        pictures = index.view([photo] * len(frames), frames=frames)
+        queries = {frame: _shown(picture, frame) for frame, picture in zip(frames, pictures, strict=True)}
+        stored = index.pictures([match.photo.key for match in result])
+        matches = tuple(
+            ShownMatch(match, _shown(stored[match.photo.key], match.frame), queries[match.query_frame])
+            for match in result
+        )
+        yield ShownCheck(result, queries[frames[0]], matches)
 
 
 def write_comparison(comparison: Comparison, query: Picture, stored: Picture) -> None:
@@ -42,7 +47,8 @@ def write_comparison(comparison: Comparison, query: Picture, stored: Picture) ->
     from imgmatch.formats.html import compare_page
 
     names = comparison.query, comparison.stored
-    write(compare_page(*names, comparison.evidence, comparison.is_match, _shown(query), _shown(stored)))
+    shown = _shown(query, comparison.query_frame), _shown(stored, comparison.frame)
+    write(compare_page(*names, comparison.evidence, comparison.is_match, *shown))
 
 
 SIDES = ((1_000, 320), (2_500, 200))
@@ -59,18 +65,18 @@ def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: P
     from imgmatch.formats.ring_page import rings_page
 
     groups = (group for ring in report.rings for group in ring.groups)
-    ids = {photo.photo_id: None for group in groups for photo in (*group.photos, group.medoid)}
-    wanted = list(ids | {group.medoid.photo_id: None for group in report.common})
+    keys = {photo.key: None for group in groups for photo in (*group.photos, group.medoid)}
+    wanted = list(keys | {group.medoid.key: None for group in report.common})
     side = next((side for most, side in SIDES if len(wanted) <= most), LEAST_SIDE)
-    pictures: dict[str, Shown] = {}
+    pictures: dict[PictureKey, Shown] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         found = index.pictures(wanted[start : start + _AT_ONCE], side=side)
-        pictures |= {photo_id: _shown(picture) for photo_id, picture in found.items()}
+        pictures |= {key: _shown(picture) for key, picture in found.items()}
         progress.step("pictures", min(start + _AT_ONCE, len(wanted)), len(wanted))
     yield from rings_page(report, pictures, index=None if index_path == _DEFAULT_INDEX else str(index_path))
 
 
-def _shown(picture: Picture) -> Shown:
+def _shown(picture: Picture, frame: int | None = None) -> Shown:
     from imgmatch.formats.html import Shown
 
-    return Shown(picture.jpeg, picture.width, picture.height, picture.note)
+    return Shown(picture.jpeg, picture.width, picture.height, picture.note, frame)

@@ -37,6 +37,7 @@ RING_COLUMNS = (
     "rotation",
     "overlap",
     "agreement",
+    "frame",
 )
 
 

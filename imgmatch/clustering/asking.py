@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from imgmatch.catalog.pictures import PictureFile
+    from imgmatch.describing.messages import QueryFeatures
     from imgmatch.engines.parts import Parts
     from imgmatch.matching.stored_pairs import StoredQuery
 
@@ -57,15 +58,21 @@ class PictureAsker:
         large = [(row, file) for row in rows if (file := files.get(row)) is not None and file.side > LARGE]
         again = dict(self._read_again(large))
         return [
-            stored_query(row, known[row], turned[:, place], again[row].asked if row in again else None)
+            stored_query(row, known[row], turned[:, place], again.get(row))
             for place, row in enumerate(rows)
             if row in known
         ]
 
-    def _read_again(self, large: Sequence[tuple[int, PictureFile]]) -> Iterator[tuple[int, Description]]:
-        for (row, file), reply in self._parts.runner.describe(large, lambda item: Job(item[1].path, query=True)):
-            if isinstance(reply, Description) and reply.sha256 == file.sha256 and reply.asked is not None:
-                self._counted.read_again += 1
-                yield row, reply
-            else:
+    def _read_again(self, large: Sequence[tuple[int, PictureFile]]) -> Iterator[tuple[int, QueryFeatures]]:
+        for (row, file), reply in self._parts.runner.describe(large, lambda item: _job(item[1])):
+            asked = reply.first.asked if isinstance(reply, Description) and reply.sha256 == file.sha256 else None
+            if asked is None:
                 self._counted.unreadable += 1
+            else:
+                self._counted.read_again += 1
+                yield row, asked
+
+
+def _job(file: PictureFile) -> Job:
+    """The work of reading one picture again; of a file that an earlier imgmatch has scanned that is its first one."""
+    return Job(file.path, query=True, frame=file.frame or 1)

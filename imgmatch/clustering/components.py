@@ -9,7 +9,7 @@ import numpy as np
 from imgmatch.catalog.kept_groups import fingerprints_of_groups, groups_of_fingerprints
 from imgmatch.catalog.near_pairs import neighbours
 from imgmatch.catalog.pair_scores import scored_neighbours
-from imgmatch.catalog.pictures import fingerprints_of_pictures, pictures_with
+from imgmatch.catalog.pictures import fingerprints_beside, fingerprints_of_pictures, pictures_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def connected(session: Session, hasher: str, seeds: Collection[int], options: ClusteringOptions) -> set[int]:
-    """These fingerprints and all that near pairs, pair scores and groups tie to them, directly or through others.
+    """These fingerprints and all that is tied to them, directly or through others.
+
+    What ties is a near pair, a pair score, a group, or a photo with several pictures.
 
     Groups are gathered within such a component alone, whatever there is beside it.
     """
@@ -31,6 +33,7 @@ def connected(session: Session, hasher: str, seeds: Collection[int], options: Cl
         reached |= edge
         found = neighbours(session, edge, options.max_distance)
         found |= _scored(session, hasher, edge, options)
+        found |= fingerprints_beside(session, hasher, edge)  # groups that share a photo must not go by one name
         found |= fingerprints_of_groups(session, groups_of_fingerprints(session, edge))
         edge = found - reached
     return reached

@@ -19,7 +19,7 @@ from imgmatch.matching.evidence import EXACT
 from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from imgmatch.catalog.banks import BankPicture
     from imgmatch.catalog.session import Session
@@ -34,7 +34,10 @@ SAME = Evidence(Kind.NEAR, 1.0, 0, mirrored=False, rotation=0)
 _HALF, _MOST_ASKEW = 180, 45
 """Degrees: of half a turn, and up to which a quarter turn is the nearest one."""
 
-_Verdicts = dict[str, list[tuple[int, str, str]]]
+_Said = tuple[int, str, str]
+"""Number, verdict and kind of a decision."""
+
+_Verdicts = dict[str, list[tuple[int, str, str, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,9 @@ class Grouper:
 
     def _group(self, star: Star, shown_by: Mapping[int, Sequence[_Shown]], verdicts: _Verdicts) -> KeptGroup | None:
         medoid, members = star
-        shown = [one for node in members for one in shown_by.get(node, ())]
-        shown.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id))
+        every = [one for node in members for one in shown_by.get(node, ())]
+        every.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id, one.node != medoid, one.photo.place))
+        shown = list({one.photo.id: one for one in reversed(every)}.values())[::-1]  # of one photo the first picture
         rows = dict.fromkeys(int(self._graph.nodes.fingerprints[node]) for node in members)
         banks = {picture.bank for row in rows for picture in self._banked.get(row, ())}
         accounts = {one.photo.account for one in shown}
@@ -107,7 +111,7 @@ class Grouper:
         evidence = [self._evidence(one, medoid, first) for one in shown]
         # Whatever is nearest to the medoid: two members are at most as far apart as both are from it.
         bits = sorted(one.distance for one in evidence if one.distance is not None)
-        said = latest(verdicts, [one.photo.photo_id for one in shown])
+        said = latest(self._said(shown, rows, verdicts))
         return KeptGroup(
             name=shown[0].photo.photo_id,
             medoid=int(self._graph.nodes.fingerprints[medoid]),
@@ -120,6 +124,15 @@ class Grouper:
             decision=None if said is None else said[1],
             decided=None if said is None else said[0],
         )
+
+    def _said(self, shown: Sequence[_Shown], rows: Collection[int], verdicts: _Verdicts) -> list[list[_Said]]:
+        """The decisions on each photo; of one that moves those on pictures of this group."""
+        nodes = self._graph.nodes
+        here = {nodes.bits[nodes.of_fingerprint(row).start].tobytes() for row in rows}
+        return [
+            [said[:3] for said in verdicts.get(one.photo.photo_id, ()) if one.photo.frame is None or said[3] in here]
+            for one in shown
+        ]
 
     def _evidence(self, one: _Shown, medoid: int, first: _Shown | None) -> Evidence:
         prints = self._graph.nodes.fingerprints
@@ -178,19 +191,18 @@ def _named(groups: Sequence[KeptGroup]) -> list[KeptGroup]:
     return named
 
 
-def latest(verdicts: Mapping[str, Sequence[tuple[int, str, str]]], photo_ids: Sequence[str]) -> tuple[int, str] | None:
+def latest(verdicts: Sequence[Sequence[_Said]]) -> tuple[int, str] | None:
     """The last word on a group: what was said of two of its photos, or of one as part of a group that was a true one.
 
     A photo of a dismissed group may well belong to another.
 
     Args:
-        verdicts: number, verdict and kind of the decisions on each photo.
-        photo_ids: those of the group.
+        verdicts: number, verdict and kind of the decisions on each photo of the group.
 
     Returns:
         number and verdict.
     """
-    counted = Counter(said for photo_id in photo_ids for said in dict.fromkeys(verdicts.get(photo_id, ())))
+    counted = Counter(one for said in verdicts for one in dict.fromkeys(said))
     heard = [
         said
         for said, count in counted.items()

@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.describing.messages import Description, Job, QueryFeatures, Reply, StoredFeatures, Unchanged, Viewed
+from imgmatch.describing.messages import (
+    DescribedPicture,
+    Description,
+    Job,
+    QueryFeatures,
+    Reply,
+    StoredFeatures,
+    Unchanged,
+    Viewed,
+)
 from imgmatch.errors import PhotoError
 from imgmatch.features import record
 from imgmatch.features.codebook import shipped
 from imgmatch.features.extract import extract, extract_query
 from imgmatch.hashers.pdq import Pdq
 from imgmatch.imaging.files import check_size, read_photo
-from imgmatch.imaging.picture import small_picture
+from imgmatch.imaging.moving import frame_picture, small_pictures
 from imgmatch.imaging.view import view
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
     from imgmatch.describing.settings import Settings
     from imgmatch.hashers.base import Codes, Grey, Hasher, Rgb
+    from imgmatch.imaging.moving import FramePicture
     from imgmatch.imaging.picture import SmallPicture
 
 LEAST_QUALITY = 20
@@ -68,31 +78,56 @@ class Describer:
         if sha256 == job.known_sha256:
             return Unchanged()
         if job.view is not None:
-            shown = view(data, self._limits, job.view)
+            shown = view(data, self._limits, job.view, job.frame or 1)
             return Viewed(shown.jpeg, shown.width, shown.height, sha256)
-        with_features = self._settings.features and job.features
-        picture = small_picture(data, self._limits, large=job.query and with_features, colour=self._colour)
+        found: dict[bytes, tuple[SmallPicture, int, DescribedPicture]] = {}
+        flat: list[PhotoError] = []
+        for taken in self._taken(data, job):
+            try:
+                quality, described = self._described(taken, job)
+                found.setdefault(described.pixels, (taken.picture, quality, described))
+            except PhotoError as error:
+                flat.append(error)
+        if not found:
+            raise flat[0]
+        first, quality, _ = next(iter(found.values()))
+        pictures = tuple(described for _, _, described in found.values())
+        return Description(sha256, first.width, first.height, first.format, quality, pictures)
+
+    def _taken(self, data: bytes, job: Job) -> list[FramePicture]:
+        large = job.query and self._features_of(job)
+        if job.frame is not None:
+            return [frame_picture(data, self._limits, job.frame, large=large, colour=self._colour)]
+        return small_pictures(data, self._limits, large=large, colour=self._colour)
+
+    def _features_of(self, job: Job) -> bool:
+        return self._settings.features and job.features
+
+    def _described(self, taken: FramePicture, job: Job) -> tuple[int, DescribedPicture]:
+        """Quality and description of one picture.
+
+        Raises:
+            PhotoError: it is too flat to be told from others.
+        """
+        picture = taken.picture
         pdq, quality, detail = self._pdq.measured(picture.grey)
         flat = _flatness(quality, detail)
         asked = (
             QueryFeatures(picture.large, extract_query(picture.grey, picture.large))
-            if job.query and with_features
+            if job.query and self._features_of(job)
             else None
         )
         if flat is not None and (asked is None or len(asked.features) < LEAST_FEATURES):
             raise PhotoError(SkipReason.FLAT, flat)
-        return Description(
-            sha256=sha256,
+        return quality, DescribedPicture(
             pixels=_pixel_digest(picture),
-            width=picture.width,
-            height=picture.height,
-            format=picture.format,
-            quality=quality,
             fingerprints=self._fingerprints(picture, pdq),
             orientations=self._orientations(picture) if job.query else {},
             flat=flat,
-            stored=self._stored(picture.grey) if with_features and not job.query else None,
+            stored=self._stored(picture.grey) if self._features_of(job) and not job.query else None,
             asked=asked,
+            frame=taken.frame,
+            share=taken.share,
         )
 
     def _stored(self, grey: Grey) -> StoredFeatures:

@@ -33,6 +33,7 @@ class Job:
         view: nothing is computed; give the picture for a person to look at, its longer side up to so many pixels.
         features: without it no local features are computed, though the worker's settings want them.
         root: the folder beneath which alone the file may lie, as of :class:`imgmatch.model.NewPhoto`.
+        frame: of a moving picture this frame alone, from 1; the first of a still photo is the photo.
     """
 
     photo: Path | bytes
@@ -41,6 +42,7 @@ class Job:
     view: int | None = None
     features: bool = True
     root: Path | None = None
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +72,55 @@ class QueryFeatures:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What was computed from one photo.
+class DescribedPicture:
+    """What was computed from one picture of a photo.
 
     Attributes:
-        sha256: digest of the file's bytes, 32 bytes.
         pixels: digest of the small upright grey picture and the photo's size, 16 bytes: equal for the same pixels
             under other metadata or another lossless format.
-        width: of the upright photo, in pixels.
-        height: likewise.
-        format: Pillow's name of the file format.
-        quality: PDQ's, 0..100.
         fingerprints: 32 bytes under each hasher's name.
         orientations: 8 x 32 bytes under each hasher's name, in the order of ``model.ORIENTATIONS``; empty unless asked.
         flat: why the fingerprints of a query say nothing, if they do not; its features may.
         stored: what the catalog keeps of its features; ``None`` where they are not wanted.
         asked: what a query is searched with; ``None`` where features are not wanted.
+        frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
+        share: of the time, 0..1, that a viewer shows it or a frame that looks alike; ``None`` likewise.
     """
 
-    sha256: bytes
     pixels: bytes
-    width: int
-    height: int
-    format: str
-    quality: int
     fingerprints: Mapping[str, bytes]
     orientations: Mapping[str, bytes] = field(default_factory=dict)
     flat: str | None = None
     stored: StoredFeatures | None = None
     asked: QueryFeatures | None = None
+    frame: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What was computed from one photo.
+
+    Attributes:
+        sha256: digest of the file's bytes, 32 bytes.
+        width: of the upright photo, in pixels.
+        height: likewise.
+        format: Pillow's name of the file format.
+        quality: PDQ's, 0..100.
+        pictures: one, or of a moving picture those that differ, the one that is shown longest first.
+    """
+
+    sha256: bytes
+    width: int
+    height: int
+    format: str
+    quality: int
+    pictures: tuple[DescribedPicture, ...]
+
+    @property
+    def first(self) -> DescribedPicture:
+        """The one picture, or that which is shown longest."""
+        return self.pictures[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,8 @@ def job_message(job: Job) -> tuple[dict[str, Any], bytes]:
     head: dict[str, Any] = {"query": job.query, "view": job.view, "features": job.features}
     if job.known_sha256 is not None:
         head["known"] = job.known_sha256.hex()
+    if job.frame is not None:
+        head["frame"] = job.frame
     if isinstance(job.photo, bytes):
         return head, job.photo
     if job.root is not None:
@@ -190,22 +214,33 @@ def _description_message(reply: Description) -> tuple[dict[str, Any], bytes]:
     parts: list[bytes] = []
     head: dict[str, Any] = {
         "sha256": reply.sha256.hex(),
-        "pixels": reply.pixels.hex(),
         "size": [reply.width, reply.height],
         "format": reply.format,
         "quality": reply.quality,
-        "fingerprints": {name: bits.hex() for name, bits in reply.fingerprints.items()},
-        "orientations": {name: bits.hex() for name, bits in reply.orientations.items()},
-        "flat": reply.flat,
+        "pictures": [_picture_head(picture, parts) for picture in reply.pictures],
     }
-    if reply.stored is not None:
-        parts += [reply.stored.record, reply.stored.thumbnail]
-        head["stored"] = [len(part) for part in parts]
-    if reply.asked is not None:
-        features = reply.asked.features
-        parts += [reply.asked.picture.tobytes(), features.points.tobytes(), features.descriptors.tobytes()]
-        head["asked"] = [*reply.asked.picture.shape, len(features), features.width, features.height]
     return head, b"".join(parts)
+
+
+def _picture_head(picture: DescribedPicture, parts: list[bytes]) -> dict[str, Any]:
+    """One picture; what is long of it is added to the parts of the body."""
+    head: dict[str, Any] = {
+        "pixels": picture.pixels.hex(),
+        "fingerprints": {name: bits.hex() for name, bits in picture.fingerprints.items()},
+        "orientations": {name: bits.hex() for name, bits in picture.orientations.items()},
+        "flat": picture.flat,
+        "frame": picture.frame,
+        "share": picture.share,
+    }
+    if picture.stored is not None:
+        stored = [picture.stored.record, picture.stored.thumbnail]
+        head["stored"] = [len(part) for part in stored]
+        parts += stored
+    if picture.asked is not None:
+        features = picture.asked.features
+        head["asked"] = [*picture.asked.picture.shape, len(features), features.width, features.height]
+        parts += [picture.asked.picture.tobytes(), features.points.tobytes(), features.descriptors.tobytes()]
+    return head
 
 
 def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
@@ -221,33 +256,53 @@ def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
     if "view" in head:
         width, height = head["view"]
         return Viewed(body, width, height, bytes.fromhex(head["sha256"]))
-    stored, asked = head.get("stored"), head.get("asked")
+    rest = body
+    pictures = []
+    for one in head["pictures"]:
+        picture, rest = _picture(one, rest)
+        pictures.append(picture)
+    if not pictures:
+        raise ValueError("a description without a picture")
     return Description(
         sha256=bytes.fromhex(head["sha256"]),
-        pixels=bytes.fromhex(head["pixels"]),
         width=head["size"][0],
         height=head["size"][1],
         format=head["format"],
         quality=head["quality"],
+        pictures=tuple(pictures),
+    )
+
+
+def _picture(head: Mapping[str, Any], body: bytes) -> tuple[DescribedPicture, bytes]:
+    """One picture, and what is left of the body."""
+    stored, asked = head.get("stored"), None
+    kept = None if stored is None else StoredFeatures(*_cut(body, stored))
+    rest = body[sum(stored or ()) :]
+    if "asked" in head:
+        asked, rest = _asked(head["asked"], rest)
+    picture = DescribedPicture(
+        pixels=bytes.fromhex(head["pixels"]),
         fingerprints={name: bytes.fromhex(bits) for name, bits in head["fingerprints"].items()},
         orientations={name: bytes.fromhex(bits) for name, bits in head["orientations"].items()},
         flat=head["flat"],
-        stored=None if stored is None else StoredFeatures(*_cut(body, stored)),
-        asked=None if asked is None else _asked(asked, body[sum(stored or ()) :]),
+        stored=kept,
+        asked=asked,
+        frame=head["frame"],
+        share=head["share"],
     )
+    return picture, rest
 
 
-def _asked(shape: list[Any], body: bytes) -> QueryFeatures:
+def _asked(shape: list[Any], body: bytes) -> tuple[QueryFeatures, bytes]:
     height, width, count, *shares = shape
-    picture, points, descriptors = _cut(body, (height * width, count * 16, count * 128))
-    return QueryFeatures(
-        np.frombuffer(picture, np.uint8).reshape(height, width),
-        Features(
-            np.frombuffer(points, np.float32).reshape(count, 4),
-            np.frombuffer(descriptors, np.uint8).reshape(count, 128),
-            *shares,
-        ),
+    lengths = (height * width, count * 16, count * 128)
+    picture, points, descriptors = _cut(body, lengths)
+    features = Features(
+        np.frombuffer(points, np.float32).reshape(count, 4),
+        np.frombuffer(descriptors, np.uint8).reshape(count, 128),
+        *shares,
     )
+    return QueryFeatures(np.frombuffer(picture, np.uint8).reshape(height, width), features), body[sum(lengths) :]
 
 
 def _cut(body: bytes, lengths: Iterable[int]) -> list[bytes]:

@@ -59,7 +59,7 @@ def parse_job(head: dict[str, Any], body: bytes) -> Job:
     known = bytes.fromhex(head["known"]) if "known" in head else None
     photo = Path(head["path"]) if "path" in head else body
     root = Path(head["root"]) if "root" in head else None
-    return Job(photo, known, head["query"], head["view"], head["features"], root)
+    return Job(photo, known, head["query"], head["view"], head["features"], root, head.get("frame"))
 
 
 def _free_alarms() -> None:

@@ -39,6 +39,11 @@ def position(evidence: Evidence) -> str:
     return ", ".join(parts) or "the same way up, not mirrored"
 
 
+def of_frame(frame: int | None) -> str:
+    """What is said behind a photo of which one frame is meant; nothing for one that does not move."""
+    return "" if frame is None else f", frame {frame} of a moving picture"
+
+
 def facts(evidence: Evidence) -> list[tuple[str, str]]:
     """What was measured, as pairs of a term and its value."""
     near = "too far apart to tell" if evidence.distance is None else f"{evidence.distance} of {FINGERPRINT_BITS} bits"

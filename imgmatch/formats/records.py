@@ -58,6 +58,8 @@ def match_record(match: Match) -> Record:
         "seen_at": moment(photo.seen_at),
         "bank": photo.bank,
         **evidence_record(match.evidence),
+        "frame": match.frame,
+        "query_frame": match.query_frame,
     }
 
 
@@ -111,13 +113,16 @@ def compare_record(comparison: Comparison) -> Record:
         "stored": comparison.stored,
         "match": comparison.is_match,
         **evidence_record(comparison.evidence),
+        "frame": comparison.frame,
+        "query_frame": comparison.query_frame,
     }
 
 
 def hash_record(hashed: Hashed) -> Record:
     """A photo's fingerprints."""
     record = asdict(hashed)
-    return {"photo": record.pop("photo"), **record.pop("fingerprints"), **record}
+    frames = [frame | frame.pop("fingerprints") for frame in record.pop("frames")]
+    return {"photo": record.pop("photo"), **record.pop("fingerprints"), **record, "frames": frames}
 
 
 def decision_record(decision: Decision) -> Record:
@@ -143,6 +148,7 @@ def group_record(group: Group) -> Record:
             "photo": photo.photo,
             "seen_at": moment(photo.seen_at),
             **evidence_record(evidence),
+            "frame": photo.frame,
         }
         for photo, evidence in zip(group.photos, group.evidence, strict=True)
     ]
@@ -208,6 +214,7 @@ def ring_rows(ring: Ring) -> list[Record]:
             "seen_at": moment(photo.seen_at),
             "first": photo.account == ring.first_account,
             **evidence_record(evidence),
+            "frame": photo.frame,
         }
         for group in ring.groups
         for photo, evidence in zip(group.photos, group.evidence, strict=True)

@@ -21,8 +21,9 @@ from imgmatch.formats.text import clean
 from imgmatch.model import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from imgmatch.formats.ring_shown import Pictures
     from imgmatch.model import Ring, RingsReport
 
 __all__ = ["Shown", "rings_page"]
@@ -35,13 +36,13 @@ _JSON_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def rings_page(
-    report: RingsReport, pictures: Mapping[str, Shown], *, at: datetime | None = None, index: str | None = None
+    report: RingsReport, pictures: Pictures, *, at: datetime | None = None, index: str | None = None
 ) -> Iterator[str]:
     """One HTML document, in pieces.
 
     Args:
         report: its rings, in the order they are shown at first.
-        pictures: those of its photos by ``photo_id``; a photo without one is shown without.
+        pictures: those of its photos by their keys; a photo without one is shown without.
         at: when the report was made, with a time zone; now, if not given.
         index: the index folder, as the commands to decide are to name it; ``None`` where they need not.
     """
@@ -72,12 +73,12 @@ def script_json(value: Any) -> Markup:  # noqa: ANN401 -- whatever JSON takes
     return Markup(json.dumps(value, separators=(",", ":")).translate(_JSON_ESCAPES))  # noqa: S704 -- escaped above
 
 
-def _cards(report: RingsReport, pictures: Mapping[str, Shown], album: Album, index: str | None) -> Iterator[RingCard]:
+def _cards(report: RingsReport, pictures: Pictures, album: Album, index: str | None) -> Iterator[RingCard]:
     for number, ring in enumerate(report.rings, start=1):
         yield ring_card(number, ring, pictures, album, index)
 
 
-def _common(report: RingsReport, pictures: Mapping[str, Shown], album: Album, index: str | None) -> Iterator[GroupCard]:
+def _common(report: RingsReport, pictures: Pictures, album: Album, index: str | None) -> Iterator[GroupCard]:
     for number, group in enumerate(report.common, start=1):
         yield group_card(f"common{number}", number, group, pictures, album, index)
 

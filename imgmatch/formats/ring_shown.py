@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,13 +14,16 @@ from imgmatch.formats.ring_spread import Spread, spread
 from imgmatch.formats.shown import Shown
 from imgmatch.formats.table import how
 from imgmatch.formats.text import clean
-from imgmatch.model import Change, Group, Kind, Outline, Photo, Ring, RingAccount
+from imgmatch.model import Change, Group, Kind, Outline, Photo, PictureKey, Ring, RingAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from imgmatch.formats.shown import Album
     from imgmatch.model import Evidence
+
+Pictures = Mapping[PictureKey, Shown]
+"""Pictures by the keys of photos (:attr:`imgmatch.model.Photo.key`)."""
 
 MOST_ROWS = 10
 """Accounts listed before the rest is folded away."""
@@ -87,7 +91,7 @@ class RingCard:
     commands: tuple[str, ...]
 
 
-def ring_card(number: int, ring: Ring, pictures: Mapping[str, Shown], album: Album, index: str | None) -> RingCard:
+def ring_card(number: int, ring: Ring, pictures: Pictures, album: Album, index: str | None) -> RingCard:
     """One ring; ``number`` counts from 1."""
     here = f"ring{number}"
     joined = frozenset(ring.joined) if ring.changes and not ring.new else frozenset[str]()
@@ -114,13 +118,13 @@ def group_card(
     here: str,
     number: int,
     group: Group,
-    pictures: Mapping[str, Shown],
+    pictures: Pictures,
     album: Album,
     index: str | None,
     joined: frozenset[str] = frozenset(),
 ) -> GroupCard:
     """One shared picture under the id ``here``; of one that ties nobody only the medoid and the accounts are shown."""
-    medoid = pictures.get(group.medoid.photo_id, _GONE)
+    medoid = pictures.get(group.medoid.key, _GONE)
     copies = () if group.common else _copies(group, medoid, pictures, album, joined)
     return GroupCard(
         id=here,
@@ -144,12 +148,10 @@ def _carriers(group: Group) -> tuple[RingAccount, ...]:
     )
 
 
-def _copies(
-    group: Group, medoid: Shown, pictures: Mapping[str, Shown], album: Album, joined: frozenset[str]
-) -> tuple[Copy, ...]:
+def _copies(group: Group, medoid: Shown, pictures: Pictures, album: Album, joined: frozenset[str]) -> tuple[Copy, ...]:
     copies = []
     for photo, evidence in zip(group.photos, group.evidence, strict=True):
-        shown = pictures.get(photo.photo_id, _GONE)
+        shown = pictures.get(photo.key, _GONE)
         reference = photo.photo_id == group.medoid.photo_id
         matrix = None if reference else laid(evidence, shown, medoid)
         copies.append(

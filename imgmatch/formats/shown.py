@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgmatch.formats.evidence import KINDS, facts, percent
+from imgmatch.formats.evidence import KINDS, facts, of_frame, percent
 from imgmatch.formats.overlay import affine
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Outline, Photo, Status
 
@@ -27,20 +27,23 @@ class Shown:
         width: in pixels, of the upright JPEG.
         height: likewise.
         note: what a reader must know of it, such as "the file is gone; this is the stored thumbnail".
+        frame: which frame of a moving picture it is, from 1; ``None`` where the photo does not move.
     """
 
     jpeg: bytes | None
     width: int
     height: int
     note: str | None = None
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMatch:
-    """A match and the picture of its stored photo."""
+    """A match and the picture of its stored photo; that of the query where it is another than the check's."""
 
     match: Match
     stored: Shown
+    query: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def section_of(number: int, check: ShownCheck, album: Album, *, named: bool = Tr
         card_of(
             f"{here}m{place}",
             shown.match.evidence,
-            (check.query, result.photo),
+            (shown.query or check.query, result.photo),
             (shown.stored, shown.match.photo.photo),
             album,
             photo=shown.match.photo,
@@ -190,7 +193,7 @@ def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
 
 def _pane(caption: str, name: str, shown: Shown, outline: Outline | None, album: Album) -> Pane:
     points = " ".join(f"{x * shown.width:.2f},{y * shown.height:.2f}" for x, y in outline or ())
-    return Pane(caption, name, shown, album.embed(shown), points)
+    return Pane(caption + of_frame(shown.frame), name, shown, album.embed(shown), points)
 
 
 def _verdict(result: CheckResult) -> str:

@@ -16,7 +16,7 @@ from imgmatch.model import Change, Kind, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from imgmatch.model import CheckResult, Evidence, Hashed, Ring, RingsReport
+    from imgmatch.model import CheckResult, Evidence, Hashed, Photo, Ring, RingsReport
 
 
 _SLIGHT, _TURN = 2, 360
@@ -70,16 +70,21 @@ def check_table(result: CheckResult, width: int) -> str:
         (
             "  " + match.photo.account,
             match.photo.name,
-            match.photo.photo,
+            named(match.photo),
             day(match.photo.seen_at),
             match.evidence.kind,
             f"{match.evidence.score:.2f}",
             match.evidence.distance,
-            how(match.evidence),
+            how(match.evidence) + ("" if match.query_frame is None else f", from its frame {match.query_frame}"),
         )
         for match in result.matches
     ]
     return head + grid(columns, rows, width)
+
+
+def named(photo: Photo) -> str:
+    """The short name of a photo, and which of its frames is meant."""
+    return photo.photo if photo.frame is None else f"{photo.photo} (frame {photo.frame})"
 
 
 def _verdict(result: CheckResult) -> str:
@@ -111,8 +116,12 @@ def day(value: datetime) -> str:
 
 
 def hash_lines(hashed: Hashed) -> str:
-    """Fingerprints as other tools print and read them: signal type, a space, 64 hexadecimal digits."""
-    return "".join(f"{name} {value}\n" for name, value in hashed.fingerprints.items())
+    """Fingerprints as other tools print and read them: signal type, a space, 64 hexadecimal digits.
+
+    Of a moving picture those of every frame that stands for it.
+    """
+    frames = [frame.fingerprints for frame in hashed.frames] or [hashed.fingerprints]
+    return "".join(f"{name} {value}\n" for prints in frames for name, value in prints.items())
 
 
 def rings_table(report: RingsReport, width: int, *, new: bool = False) -> str:
@@ -122,7 +131,7 @@ def rings_table(report: RingsReport, width: int, *, new: bool = False) -> str:
     for gone in report.gone:
         text += f"\nring {gone.ring} is gone: {clean(', '.join(gone.accounts))}\n"
     for group in report.common:
-        text += f"\ncommon picture, ties nobody: {clean(group.medoid.photo)} on {_accounts(len(group.accounts))}\n"
+        text += f"\ncommon picture, ties nobody: {clean(named(group.medoid))} on {_accounts(len(group.accounts))}\n"
     if report.rings:
         text += f"\nwrong ties to be expected among these: {report.expected_false:.1f}\n"
     return text
@@ -149,7 +158,7 @@ def _ring_table(ring: Ring, width: int) -> str:
     joined = set(ring.joined) if ring.changes else set()
     carried = {
         member.account: [
-            photo.photo for group in ring.groups for photo in group.photos if photo.account == member.account
+            named(photo) for group in ring.groups for photo in group.photos if photo.account == member.account
         ]
         for member in ring.accounts
     }

@@ -24,8 +24,8 @@ BAND_PIXELS = 1 << 22
 def to_grey(image: Image.Image) -> NDArray[np.uint8]:
     """Decode ``image`` to luma, shape (height, width), dtype uint8.
 
-    Luma is ITU-R 601 (Pillow's ``L``, and the Y channel of a JPEG), which is what PDQ is defined on. Of an animation
-    the first frame is taken.
+    Luma is ITU-R 601 (Pillow's ``L``, and the Y channel of a JPEG), which is what PDQ is defined on. Of a
+    moving picture it is the frame it stands at.
     """
     image.load()
     convert = _conversion(image)

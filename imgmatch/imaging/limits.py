@@ -15,7 +15,8 @@ class Limits:
         file_bytes: size of the file, in bytes.
         pixels: width times height.
         side: the longer side, in pixels.
-        frames: frames an animation declares in its header (only the first is decoded).
+        frames: frames a moving picture declares in its header; of one that does not, so many are looked at.
+        moving_pixels: width times height of all frames together that are looked at; those after are not.
         min_side: the shorter side, in pixels; a smaller picture says too little.
         seconds: processor time for reading, decoding and hashing one photo; a busy machine does not use it up. Windows
             cannot end a process by it: there only ``wall_seconds`` holds.
@@ -27,6 +28,7 @@ class Limits:
     pixels: int = 64_000_000
     side: int = 30_000
     frames: int = 2_000
+    moving_pixels: int = 100_000_000
     min_side: int = 32
     seconds: float = 10.0
     wall_seconds: float = 120.0

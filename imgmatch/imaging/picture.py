@@ -100,24 +100,29 @@ def photo_errors(limits: Limits) -> Iterator[None]:
 
 def _decode(data: bytes, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
     with open_image(io.BytesIO(data), limits) as image:
-        width, height = image.size
         check_declared(image, limits)
-        together = colour and not _keeps_rgb(image)
-        image.draft("YCbCr" if together else "L", _target(width, height, SMALL_SIDE))
-        decoded = pixels_of(image, width * height)
-        tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
-        grey = upright(_shrink(decoded, width, height, SMALL_SIDE), tag)
-        finer = grey
-        if large and max(width, height) > KEPT * SMALL_SIDE:
-            drafted = image.size != (width, height)
-            finer = upright(_finer(data, limits) if drafted else _shrink(decoded, width, height, LARGE_SIDE), tag)
-        rgb = None
-        if colour:
-            pixels = pixels_of(image, width * height, to_rgb) if together else _colours(data, limits)
-            rgb = upright(_shrink(pixels, width, height, SMALL_SIDE), tag)
-        if tag in SIDEWAYS:
-            width, height = height, width
-        return SmallPicture(grey, width, height, image.format or "unknown", finer, rgb)
+        return shown_by(image, data, limits, large=large, colour=colour)
+
+
+def shown_by(image: Image.Image, data: bytes, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
+    """What an opened picture shows, of one that moves the frame it stands at; see :func:`small_picture`."""
+    width, height = image.size
+    together = colour and not _keeps_rgb(image)
+    image.draft("YCbCr" if together else "L", _target(width, height, SMALL_SIDE))
+    decoded = pixels_of(image, width * height)
+    tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
+    grey = upright(_shrink(decoded, width, height, SMALL_SIDE), tag)
+    finer = grey
+    if large and max(width, height) > KEPT * SMALL_SIDE:
+        drafted = image.size != (width, height)
+        finer = upright(_finer(data, limits) if drafted else _shrink(decoded, width, height, LARGE_SIDE), tag)
+    rgb = None
+    if colour:
+        pixels = pixels_of(image, width * height, to_rgb) if together else _colours(data, limits)
+        rgb = upright(_shrink(pixels, width, height, SMALL_SIDE), tag)
+    if tag in SIDEWAYS:
+        width, height = height, width
+    return SmallPicture(grey, width, height, image.format or "unknown", finer, rgb)
 
 
 def _finer(data: bytes, limits: Limits) -> NDArray[np.uint8]:

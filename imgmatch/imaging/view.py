@@ -12,8 +12,9 @@ from PIL import Image, ImageCms
 
 from imgmatch.imaging.colour import to_colour
 from imgmatch.imaging.files import check_size
+from imgmatch.imaging.moving import stand_at
 from imgmatch.imaging.opening import open_image
-from imgmatch.imaging.picture import check_declared, photo_errors, pixels_of
+from imgmatch.imaging.picture import photo_errors, pixels_of
 from imgmatch.imaging.upright import orientation_tag, upright
 
 if TYPE_CHECKING:
@@ -43,28 +44,28 @@ class View:
     height: int
 
 
-def view(data: bytes, limits: Limits, side: int = 480) -> View:
+def view(data: bytes, limits: Limits, side: int = 480, frame: int = 1) -> View:
     """Decode ``data`` to a picture whose longer side has ``side`` pixels at the most; it is never enlarged.
 
-    Of an animation the first frame is taken, alpha is laid over white, and the colours of an embedded profile become
-    those of sRGB.
+    Of a moving picture the frame of that number is taken, counted from 1. Alpha is laid over white, and the colours of
+    an embedded profile become those of sRGB.
 
     Raises:
-        PhotoError: it is unreadable, too large or too small, as for ``small_picture``.
+        PhotoError: it is unreadable, too large or too small, as for ``small_picture``, or has no such frame.
     """
     check_size(len(data), limits)
     with photo_errors(limits):
-        image = _in_srgb(*_decode(data, limits, side))
+        image = _in_srgb(*_decode(data, limits, side, frame))
         packed = io.BytesIO()
         image.save(packed, "JPEG", quality=QUALITY, optimize=True)
         return View(packed.getvalue(), image.width, image.height)
 
 
-def _decode(data: bytes, limits: Limits, side: int) -> tuple[NDArray[np.uint8], bytes]:
+def _decode(data: bytes, limits: Limits, side: int, frame: int) -> tuple[NDArray[np.uint8], bytes]:
     """The small upright pixels as ``to_colour`` gives them, and the colour profile of the file, which may be empty."""
     with open_image(io.BytesIO(data), limits) as image:
+        stand_at(image, frame, limits)
         width, height = image.size
-        check_declared(image, limits)
         scale = min(1.0, side / max(width, height))
         target = max(1, round(width * scale)), max(1, round(height * scale))
         image.draft("RGB", target)

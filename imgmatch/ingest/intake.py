@@ -16,10 +16,10 @@ from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
-from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, ScanKey, SkipRecord
+from imgmatch.catalog.rows import FileState, KnownPhoto, KnownSkip, PhotoRecord, PictureRecord, ScanKey, SkipRecord
 from imgmatch.catalog.spellings import ids_of_respelt
 from imgmatch.catalog.times import to_microseconds
-from imgmatch.describing.messages import Description, Job, Reply, Unchanged
+from imgmatch.describing.messages import DescribedPicture, Description, Job, Reply, Unchanged
 from imgmatch.errors import PhotoError
 from imgmatch.interrupts import unbroken
 from imgmatch.model import Failure, Fetched, NewPhoto, RemoteMetadata, Skipped, SkipReason, account_id
@@ -210,7 +210,7 @@ class Intake:
         if isinstance(file, Skipped):
             self._skip(file, item, known=photo)
             return None
-        complete = photo is not None and self._codebook in {None, photo.codebook}
+        complete = photo is not None and photo.looked_at and self._codebook in {None, photo.codebook}
         if photo is not None and file is not None and photo.file == file and complete:
             self._meet(photo, item, file)
             return None
@@ -242,20 +242,19 @@ class Intake:
                     seen_at=work.seen_at(reply.sha256),
                     file=work.file,
                     sha256=reply.sha256,
-                    pixels=reply.pixels,
                     width=reply.width,
                     height=reply.height,
                     format=reply.format,
                     quality=reply.quality,
-                    fingerprints=reply.fingerprints,
-                    features=self._features(reply),
+                    pictures=tuple(map(self._picture, reply.pictures)),
                 )
             )
 
-    def _features(self, reply: Description) -> FeatureRow | None:
-        if reply.stored is None or self._codebook is None:
-            return None
-        return FeatureRow(reply.pixels, self._codebook, reply.stored.record, reply.stored.thumbnail or None)
+    def _picture(self, found: DescribedPicture) -> PictureRecord:
+        features = None
+        if found.stored is not None and self._codebook is not None:
+            features = FeatureRow(found.pixels, self._codebook, found.stored.record, found.stored.thumbnail or None)
+        return PictureRecord(found.pixels, found.fingerprints, features, found.frame, found.share)
 
     def _meet(self, known: KnownPhoto, photo: NewPhoto, file: FileState) -> None:
         self._count("unchanged")

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 from imgmatch.catalog.banks import banks_of, unshown_pictures
 from imgmatch.catalog.lookups import owners, photos_of, photos_showing
+from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.catalog.times import from_microseconds
+from imgmatch.describing.messages import DescribedPicture
 from imgmatch.matching.evidence import EXACT, Near
+from imgmatch.matching.verification import Judged
 from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status, account_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from imgmatch.catalog.banks import BankPicture
-    from imgmatch.catalog.rows import StoredPhoto
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
     from imgmatch.engines.base import Hits
-    from imgmatch.matching.verification import CheckOptions, Judged
+    from imgmatch.matching.verification import CheckOptions
 
 
 @dataclass(slots=True, order=True)
@@ -43,36 +45,75 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def answer(connection: Session, name: str, query: Description, judged: Judged, wanted: CheckOptions) -> CheckResult:
-    """Look up who carries the pictures that passed and rank them by distinct accounts."""
-    partial = {stored.id: (stored, judged.partial[row]) for row, stored in photos_showing(connection, judged.partial)}
-    ranked = _rank(connection, query, judged, partial.values(), wanted.account)
+def answer(
+    connection: Session, name: str, query: Description, judged: Sequence[Judged], wanted: CheckOptions
+) -> CheckResult:
+    """Look up who carries the pictures that passed and rank them by distinct accounts.
+
+    Args:
+        connection: the catalog.
+        name: of the query.
+        query: what was computed from it.
+        judged: what passed for each of its pictures.
+        wanted: what the asker wants to see.
+    """
+    asked = [_Asked(picture, *_partial(connection, one)) for picture, one in zip(query.pictures, judged, strict=True)]
+    ranked = _rank(connection, query, asked, wanted.account)
     shown = {owner.account: place for place, owner in enumerate(ranked[: wanted.limit])}
-    found = dict(partial)
-    for fingerprint_id, stored in photos_of(connection, judged.near, shown):
-        found[stored.id] = (stored, judged.near[fingerprint_id])
-    matches = [
-        (shown[stored.account], Match(photo_of(stored), EXACT if _same(query, stored) else evidence))
-        for stored, evidence in found.values()
-        if stored.account in shown
-    ]
+    found = _best(connection, query, asked, shown)
+    matches = [(shown[stored.account], match) for stored, match in found]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
-    known = _unshown(connection, query, judged)
+    known = _unshown(connection, asked)
     copies = sum(owner.rank[0] < _RELATED for owner in ranked)
     # What a flat picture shows was searched for by its features alone: finding nothing says little.
-    nothing = Status.NO_MATCH if query.flat is None else Status.NOT_SEARCHABLE
+    flat = next((picture.flat for picture in query.pictures), None)
+    flat = None if any(picture.flat is None for picture in query.pictures) else flat
     return CheckResult(
         photo=name,
-        status=Status.MATCH if copies or known else nothing,
-        reason=None if copies or known or query.flat is None else f"{SkipReason.FLAT}: {query.flat}",
+        status=Status.MATCH if copies or known else Status.NO_MATCH if flat is None else Status.NOT_SEARCHABLE,
+        reason=None if copies or known or flat is None else f"{SkipReason.FLAT}: {flat}",
         accounts=copies,
         truncated=len(ranked) > len(shown),
-        matches=(*_with_banks(connection, found.values(), [match for _, match in matches]), *known),
+        matches=(*_with_banks(connection, found, [match for _, match in matches]), *known),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One picture of a query, what passed for it, and the photos that show what passed by features."""
+
+    picture: DescribedPicture
+    judged: Judged
+    partial: list[tuple[StoredPhoto, Evidence]]
+
+
+def _partial(connection: Session, judged: Judged) -> tuple[Judged, list[tuple[StoredPhoto, Evidence]]]:
+    shown = photos_showing(connection, judged.partial)
+    return judged, [(stored, judged.partial[row]) for row, stored in shown]
+
+
+def _best(
+    connection: Session, query: Description, asked: Sequence[_Asked], accounts: Collection[str]
+) -> list[tuple[StoredPhoto, Match]]:
+    """The photos of these accounts: of several pictures of one, and of the query, those that are likest."""
+    best: dict[int, tuple[tuple[object, ...], StoredPhoto, Match]] = {}
+    for place, one in enumerate(asked):
+        found = {(stored.id, stored.place): (stored, evidence) for stored, evidence in one.partial}
+        for fingerprint_id, stored in photos_of(connection, one.judged.near, accounts):
+            found[stored.id, stored.place] = (stored, one.judged.near[fingerprint_id])
+        for stored, how in found.values():
+            if stored.account in accounts:
+                evidence = EXACT if _same(query, one.picture, stored) else how
+                match = Match(photo_of(stored), evidence, one.picture.frame)
+                rank = (*_order(evidence), stored.frame != one.picture.frame, place, stored.place)
+                known = best.get(stored.id)
+                if known is None or rank < known[0]:
+                    best[stored.id] = rank, stored, match
+    return [(stored, match) for _, stored, match in best.values()]
+
+
 def _with_banks(
-    connection: Session, found: Iterable[tuple[StoredPhoto, Evidence]], matches: Sequence[Match]
+    connection: Session, found: Iterable[tuple[StoredPhoto, Match]], matches: Sequence[Match]
 ) -> list[Match]:
     """The matches, each photo with the list of known pictures it is on."""
     pixels = {stored.photo_id: stored.pixels for stored, _ in found}
@@ -82,14 +123,17 @@ def _with_banks(
     ]
 
 
-def _unshown(connection: Session, query: Description, judged: Judged) -> list[Match]:
+def _unshown(connection: Session, asked: Sequence[_Asked]) -> list[Match]:
     """Known pictures that no account carries any more: copies of them are known all the same."""
     best: dict[int, Match] = {}
-    for fingerprint, feature, picture in unshown_pictures(connection, judged.near, judged.partial):
-        evidence = judged.near[fingerprint] if fingerprint is not None else judged.partial[feature or 0]
-        if evidence.kind is not Kind.RELATED:
-            match = Match(known_photo(picture), EXACT if picture.pixels == query.pixels else evidence)
-            best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
+    for one in asked:
+        near, partial = one.judged.near, one.judged.partial
+        for fingerprint, feature, picture in unshown_pictures(connection, near, partial):
+            evidence = near[fingerprint] if fingerprint is not None else partial[feature or 0]
+            if evidence.kind is not Kind.RELATED:
+                evidence = EXACT if picture.pixels == one.picture.pixels else evidence
+                match = Match(known_photo(picture), evidence, one.picture.frame)
+                best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
     # Pictures that were erased have no photo to tell them apart by: of those the first on its list comes first.
     return sorted((best[picture] for picture in sorted(best)), key=_photo_order)
 
@@ -100,24 +144,23 @@ def known_photo(picture: BankPicture) -> Photo:
     return Photo(picture.account or "", picture.label, picture.photo_id or "", None, added, picture.bank)
 
 
-def _rank(
-    connection: Session,
-    query: Description,
-    judged: Judged,
-    partial: Iterable[tuple[StoredPhoto, Evidence]],
-    without: str | None,
-) -> list[_Owner]:
+def _rank(connection: Session, query: Description, asked: Sequence[_Asked], without: str | None) -> list[_Owner]:
     best: dict[str, _Owner] = {}
-    claims = [
-        _Owner(_order(EXACT if same else judged.near[fingerprint_id]), seen_at, account)
-        for fingerprint_id, account, seen_at, same in owners(connection, judged.near, query.sha256, query.pixels)
-    ]
     own = None if without is None else account_id(without)
-    claims += [_Owner(_order(evidence), stored.seen_at, stored.account) for stored, evidence in partial]
-    for owner in claims:
+    for owner in _claims(connection, query, asked):
         if owner.account != own:
             best[owner.account] = min(owner, best.get(owner.account, owner))
     return sorted(best.values())
+
+
+def _claims(connection: Session, query: Description, asked: Sequence[_Asked]) -> Iterator[_Owner]:
+    """Every account with every picture of it that passed for a picture of the query."""
+    for one in asked:
+        near = one.judged.near
+        for fingerprint_id, account, seen_at, same in owners(connection, near, query.sha256, one.picture.pixels):
+            yield _Owner(_order(EXACT if same else near[fingerprint_id]), seen_at, account)
+        for stored, evidence in one.partial:
+            yield _Owner(_order(evidence), stored.seen_at, stored.account)
 
 
 _RELATED = 2
@@ -133,10 +176,11 @@ def _photo_order(match: Match) -> tuple[tuple[int, float], float, str]:
     return _order(match.evidence), match.photo.seen_at.timestamp(), match.photo.photo_id
 
 
-def _same(query: Description, stored: StoredPhoto) -> bool:
-    return stored.sha256 == query.sha256 or stored.pixels == query.pixels
+def _same(query: Description, picture: DescribedPicture, stored: StoredPhoto) -> bool:
+    return stored.sha256 == query.sha256 or stored.pixels == picture.pixels
 
 
 def photo_of(stored: StoredPhoto) -> Photo:
     """A catalog row as the library shows it."""
-    return Photo(stored.account, stored.label, stored.photo_id, stored.name, from_microseconds(stored.seen_at))
+    seen_at = from_microseconds(stored.seen_at)
+    return Photo(stored.account, stored.label, stored.photo_id, stored.name, seen_at, frame=stored.frame)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.session import Session
-    from imgmatch.describing.messages import Reply
+    from imgmatch.describing.messages import DescribedPicture, Reply
     from imgmatch.engines.base import Candidate
     from imgmatch.engines.header import Header
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -47,8 +47,9 @@ class Checker:
     ) -> list[CheckResult]:
         """The answer for each photo of a batch, described already; see ``Index.answers``."""
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
-        near = iter(self._near(usable, wanted.max_distance))
-        candidates = iter(self._candidates(usable))
+        pictures = [picture for reply in usable for picture in reply.pictures]
+        near = iter(self._near(pictures, wanted.max_distance))
+        candidates = iter(self._candidates(pictures))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
         with self._catalog.read() as connection:
@@ -57,11 +58,14 @@ class Checker:
                 if not isinstance(reply, Description):
                     answers.append(_not_searched(photo.name, reply))
                     continue
-                judged = verifier.judge(connection, reply, next(near), next(candidates), wanted)
+                judged = [
+                    verifier.judge(connection, picture, next(near), next(candidates), wanted)
+                    for picture in reply.pictures
+                ]
                 answers.append(matching.answer(connection, photo.name, reply, judged, wanted))
         return answers
 
-    def _near(self, queries: Sequence[Description], max_distance: int | None) -> list[dict[int, Near]]:
+    def _near(self, queries: Sequence[DescribedPicture], max_distance: int | None) -> list[dict[int, Near]]:
         """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
         hasher = self._header.hashers[0]
         if max_distance is None:
@@ -74,7 +78,7 @@ class Checker:
         found = iter(matching.nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
         return [next(found) if query.flat is None else {} for query in queries]
 
-    def _candidates(self, queries: Sequence[Description]) -> list[list[Candidate]]:
+    def _candidates(self, queries: Sequence[DescribedPicture]) -> list[list[Candidate]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
         found = iter(self._features.search(asked, MOST_CANDIDATES) if asked else ())
         return [next(found) if query.asked is not None else [] for query in queries]

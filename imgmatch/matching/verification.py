@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.calibrations import Calibration
     from imgmatch.catalog.session import Session
-    from imgmatch.describing.messages import Description
+    from imgmatch.describing.messages import DescribedPicture, Description
     from imgmatch.engines.base import Candidate
     from imgmatch.features.codebook import F32, Codebook
     from imgmatch.features.pair_model import F64, PairModel
@@ -92,7 +92,7 @@ class Verifier:
     def judge(
         self,
         connection: Session,
-        query: Description,
+        query: DescribedPicture,
         near: Mapping[int, Near],
         candidates: Sequence[Candidate],
         wanted: CheckOptions,
@@ -101,7 +101,7 @@ class Verifier:
 
         Args:
             connection: the catalog.
-            query: the photo asked about.
+            query: the picture asked about.
             near: fingerprints within reach; without their pictures only those within the hasher's own greatest distance
                 count, or within what is wanted.
             candidates: pictures that share features.
@@ -133,13 +133,15 @@ class Verifier:
     def _near_claim(self, row: int, near: Near) -> _Claim:
         return _Claim(row, ORIENTATIONS[near.orientation].mirrored, near.distance, near)
 
-    def _far_claims(self, connection: Session, query: Description, candidates: Sequence[Candidate]) -> list[_Claim]:
+    def _far_claims(
+        self, connection: Session, query: DescribedPicture, candidates: Sequence[Candidate]
+    ) -> list[_Claim]:
         prints = fingerprints_of_features(connection, self._hasher, [one.row for one in candidates])
         turned = np.frombuffer(query.orientations[self._hasher], np.uint8).reshape(-1, FINGERPRINT_BYTES)
         return [_Claim(one.row, one.mirrored, apart(turned, prints.get(one.row))) for one in candidates]
 
     def _verified(
-        self, connection: Session, query: Description, claims: Iterable[_Claim]
+        self, connection: Session, query: DescribedPicture, claims: Iterable[_Claim]
     ) -> dict[int, tuple[float, Verified]]:
         """Of each picture the way it lies in the query that the pair model likes best, with its score."""
         waiting = list(dict.fromkeys(claims))
@@ -159,8 +161,8 @@ class Verifier:
         rotation = None if claim.near is None else turned_back(ORIENTATIONS[claim.near.orientation])
         return asked.verify(known, self._codebook, mirrored=claim.mirrored, apart=claim.apart, rotation=rotation)
 
-    def pair(self, query: Description, stored: Description, max_distance: int) -> Evidence:
-        """The evidence for two photos, whether or not it makes them copies; see `PairModel.accept` for that."""
+    def pair(self, query: DescribedPicture, stored: DescribedPicture, max_distance: int) -> Evidence:
+        """The evidence for two pictures, whether or not it makes them copies; see `PairModel.accept` for that."""
         near = self._near(query, stored)
         ways = self._pair_ways(query, stored, near, max_distance)
         verified = best_ways([(0, way) for way in ways], self.rule.scores).get(0)
@@ -172,15 +174,25 @@ class Verifier:
         return replace(evidence_of(verified, Kind.RELATED if related else Kind.PARTIAL), distance=near.distance)
 
     def pair_odds(self, query: Description, stored: Description, max_distance: int) -> float | None:
-        """The pair model's log odds for two photos, not calibrated; ``None`` where neither lies in the other."""
-        ways = self._pair_ways(query, stored, self._near(query, stored), max_distance)
-        best = best_ways([(0, way) for way in ways], self.rule.log_odds).get(0)
+        """The pair model's log odds for two photos, not calibrated; ``None`` where neither lies in the other.
+
+        Of photos with several pictures the odds of those two that it likes best.
+        """
+        ways = [
+            (0, way)
+            for one in query.pictures
+            for other in stored.pictures
+            for way in self._pair_ways(one, other, self._near(one, other), max_distance)
+        ]
+        best = best_ways(ways, self.rule.log_odds).get(0)
         return None if best is None else best[0]
 
-    def _near(self, query: Description, stored: Description) -> Near:
+    def _near(self, query: DescribedPicture, stored: DescribedPicture) -> Near:
         return nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
 
-    def _pair_ways(self, query: Description, stored: Description, near: Near, max_distance: int) -> list[Verified]:
+    def _pair_ways(
+        self, query: DescribedPicture, stored: DescribedPicture, near: Near, max_distance: int
+    ) -> list[Verified]:
         if query.asked is None or stored.stored is None:
             return []
         claims = [_Claim(0, mirrored, near.distance) for mirrored in (False, True)]
@@ -201,7 +213,7 @@ class Verifier:
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
 
 
-def _is_near(query: Description, near: Near, max_distance: int) -> bool:
+def _is_near(query: DescribedPicture, near: Near, max_distance: int) -> bool:
     """Whether a pair's fingerprints speak for it; those of a flat query say nothing."""
     return near.distance <= max_distance and query.flat is None
 

@@ -2,7 +2,7 @@
 
 from imgmatch.errors import SkipReason
 from imgmatch.model.accounts import account_id, account_look_hash, is_blank, lookalikes
-from imgmatch.model.checks import CheckResult, Comparison, Hashed, Status
+from imgmatch.model.checks import CheckResult, Comparison, Hashed, HashedFrame, Status
 from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
 from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
@@ -25,6 +25,7 @@ from imgmatch.model.photos import (
     NewPhoto,
     Photo,
     Picture,
+    PictureKey,
     RemoteFile,
     RemoteMetadata,
     Skipped,
@@ -54,6 +55,7 @@ __all__ = [
     "Gone",
     "Group",
     "Hashed",
+    "HashedFrame",
     "IndexStatus",
     "Kind",
     "KnownSource",
@@ -65,6 +67,7 @@ __all__ = [
     "Outline",
     "Photo",
     "Picture",
+    "PictureKey",
     "RemoteFile",
     "RemoteMetadata",
     "ReportSearch",

@@ -55,12 +55,31 @@ class Comparison:
         is_match: whether a check would call them copies.
         evidence: what speaks for it, whether or not it is a match; ``distance`` is the least over the eight
             orientations.
+        frame: the frame of the second photo that is meant, from 1; ``None`` where that does not move.
+        query_frame: that of the first photo, likewise.
     """
 
     query: str
     stored: str
     is_match: bool
     evidence: Evidence
+    frame: int | None = None
+    query_frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HashedFrame:
+    """One picture of a moving photo.
+
+    Attributes:
+        frame: its number, from 1.
+        share: of the time, 0..1, that a viewer shows it or a frame that looks alike.
+        fingerprints: as of :class:`Hashed`.
+    """
+
+    frame: int
+    share: float
+    fingerprints: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,8 @@ class Hashed:
     """A photo's fingerprints, as 64 hexadecimal digits under each hasher's name, or why it has none.
 
     ``width``, ``height`` (pixels, upright), ``format`` and ``quality`` (PDQ's, 0..100) are ``None`` for a photo that
-    could not be used.
+    could not be used. Of a moving picture the fingerprints are those of the frame that is shown longest, and ``frames``
+    holds every frame that stands for it, that one first; it is empty for a still photo.
     """
 
     photo: str
@@ -78,3 +98,4 @@ class Hashed:
     height: int | None = None
     format: str | None = None
     reason: str | None = None
+    frames: tuple[HashedFrame, ...] = ()

@@ -72,7 +72,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A stored photo that is a copy of the query, with the evidence."""
+    """A stored photo that is a copy of the query, with the evidence.
+
+    Attributes:
+        photo: the stored one; its ``frame`` names the picture of it that is meant.
+        evidence: why it is held to be a copy.
+        query_frame: the frame of the query that it is a copy of, from 1; ``None`` where the query does not move.
+    """
 
     photo: Photo
     evidence: Evidence
+    query_frame: int | None = None
+
+    @property
+    def frame(self) -> int | None:
+        """The frame of the stored photo that is meant, from 1; ``None`` where that does not move."""
+        return self.photo.frame

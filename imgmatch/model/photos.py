@@ -149,7 +149,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo in an index: one picture on one account, first seen at a time."""
+    """A photo in an index: one picture on one account, first seen at a time.
+
+    Attributes:
+        account: whose it is.
+        photo: the short name shown to people.
+        photo_id: its id.
+        name: display name of the account.
+        seen_at: when it was first seen.
+        bank: the list of known pictures it is on.
+        frame: of a moving picture the frame that is meant, from 1; ``None`` where it does not move.
+    """
 
     account: str
     photo: str
@@ -157,6 +167,16 @@ class Photo:
     name: str | None
     seen_at: datetime
     bank: str | None = None
+    frame: int | None = None
+
+    @property
+    def key(self) -> PictureKey:
+        """What its picture goes by: the ``photo_id``, of a moving one with the number of the frame."""
+        return self.photo_id if self.frame is None else (self.photo_id, self.frame)
+
+
+PictureKey = str | tuple[str, int]
+"""A photo by its id, which stands for its first picture, or one frame of it by id and number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,12 +93,15 @@ def test_whatever_a_column_holds_no_verb_fails_but_with_an_error_of_ours(
 
 # -- one damaged row costs its picture ------------------------------------------------------------------------------
 
-ROW_OF = "(SELECT {0}.id FROM {0} JOIN photos USING (pixels) WHERE photo_id = 'p5')"
+ROW_OF = (
+    "(SELECT f.id FROM features f JOIN photo_pictures s USING (pixels) JOIN photos p ON p.id = s.photo_id"
+    " WHERE p.photo_id = 'p5')"
+)
 KINDS = {
-    "thumbnail": ("UPDATE features SET thumbnail = ? WHERE id = " + ROW_OF.format("features"), b"garbage!" * 20),
+    "thumbnail": ("UPDATE features SET thumbnail = ? WHERE id = " + ROW_OF, b"garbage!" * 20),
     "thumbnail that is huge": ("UPDATE features SET thumbnail = zeroblob(100000000) WHERE id = 6", None),
-    "record": ("UPDATE features SET record = ? WHERE id = " + ROW_OF.format("features"), b"garbage!" * 20),
-    "record that is text": ("UPDATE features SET record = ? WHERE id = " + ROW_OF.format("features"), "text"),
+    "record": ("UPDATE features SET record = ? WHERE id = " + ROW_OF, b"garbage!" * 20),
+    "record that is text": ("UPDATE features SET record = ? WHERE id = " + ROW_OF, "text"),
     "record that is huge": ("UPDATE features SET record = zeroblob(100000000) WHERE id = 6", None),
     "bits": ("UPDATE fingerprints SET bits = ? WHERE id = (SELECT max(id) FROM fingerprints)", b"short"),
     "bits that are text": ("UPDATE fingerprints SET bits = ? WHERE id = (SELECT max(id) FROM fingerprints)", "x"),

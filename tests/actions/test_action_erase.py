@@ -78,10 +78,12 @@ def holding(index: Index, needle: bytes) -> list[str]:
 
 def secrets(index: Index, photo_id: str) -> set[bytes]:
     """All that was computed from one photo."""
-    photo = schema.photos.c
+    photo, pictures = schema.photos.c, schema.photo_pictures.c
     with index.parts.catalog.read() as session:
         row, sha256, pixels = session.sql.execute(
-            select(photo.id, photo.sha256, photo.pixels).where(photo.photo_id == photo_id)
+            select(photo.id, photo.sha256, pictures.pixels)
+            .join(schema.photo_pictures, pictures.photo_id == photo.id)
+            .where(photo.photo_id == photo_id)
         ).one()
         links = schema.photo_fingerprints.c
         bits = select(schema.fingerprints.c.bits).join(
@@ -92,8 +94,10 @@ def secrets(index: Index, photo_id: str) -> set[bytes]:
 
 def features(index: Index, photo_id: str) -> tuple[int, bytes, bytes]:
     """Row, record and thumbnail of the features of one photo."""
-    table, photo = schema.features.c, schema.photos.c
-    query = select(table.id, table.record, table.thumbnail).join(schema.photos, photo.pixels == table.pixels)
+    table, photo, pictures = schema.features.c, schema.photos.c, schema.photo_pictures.c
+    query = select(table.id, table.record, table.thumbnail)
+    query = query.join(schema.photo_pictures, pictures.pixels == table.pixels)
+    query = query.join(schema.photos, photo.id == pictures.photo_id)
     with index.parts.catalog.read() as session:
         row, record, thumbnail = session.sql.execute(query.where(photo.photo_id == photo_id)).one()
     return row, record, thumbnail

@@ -53,7 +53,7 @@ def start(manifest: Path, index: Path) -> subprocess.Popen[bytes]:
 
 def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     """The catalog by natural keys: rows are numbered as they came, which a kill may change."""
-    photo, account = schema.photos.c, schema.accounts.c
+    photo, account, pictures = schema.photos.c, schema.accounts.c, schema.photo_pictures.c
     prints, links, skipped = schema.fingerprints.c, schema.photo_fingerprints.c, schema.skipped.c
     described = [column for column in photo if column.name not in ("id", "account_id", "source_id", "scan_id")]
     queries: dict[str, Select[tuple[object, ...]]] = {
@@ -61,6 +61,9 @@ def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
         "photos": select(*described, account.account, schema.sources.c.key)
         .join(schema.accounts, account.id == photo.account_id)
         .join(schema.sources, schema.sources.c.id == photo.source_id),
+        "pictures": select(photo.photo_id, pictures.place, pictures.pixels).join(
+            schema.photo_pictures, pictures.photo_id == photo.id
+        ),
         "fingerprints": select(prints.hasher, prints.bits),
         "links": select(photo.photo_id, prints.hasher, prints.bits)
         .join(schema.photo_fingerprints, links.photo_id == photo.id)

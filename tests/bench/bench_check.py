@@ -135,7 +135,7 @@ def described(index: Index, query: Query) -> NDArray[np.uint8]:
     ((_, reply),) = index.parts.runner.describe([query], lambda item: Job(item.data, query=True))
     if not isinstance(reply, Description):
         raise TypeError(f"{query.original} could not be described: {reply}")
-    return np.frombuffer(reply.orientations[index.parts.folder.header().hashers[0]], np.uint8).reshape(-1, 32)
+    return np.frombuffer(reply.first.orientations[index.parts.folder.header().hashers[0]], np.uint8).reshape(-1, 32)
 
 
 def store(index: Index, hasher: str, codes: NDArray[np.uint8]) -> None:
@@ -181,10 +181,13 @@ def _store_block(
                 "label": f"{photo + n}.jpg",
                 "path": f"/synthetic/{photo + n}.jpg",
                 "sha256": code.tobytes(),
-                "pixels": code.tobytes()[:16],
             }
             for n, code in enumerate(codes)
         ],
+    )
+    session.sql.execute(
+        insert(schema.photo_pictures),
+        [{"photo_id": photo + n, "place": 0, "pixels": code.tobytes()[:16]} for n, code in enumerate(codes)],
     )
     session.sql.execute(
         insert(schema.fingerprints),
@@ -192,7 +195,7 @@ def _store_block(
     )
     session.sql.execute(
         insert(schema.photo_fingerprints),
-        [{"fingerprint_id": fingerprint + n, "photo_id": photo + n} for n in numbers],
+        [{"fingerprint_id": fingerprint + n, "photo_id": photo + n, "place": 0} for n in numbers],
     )
 
 

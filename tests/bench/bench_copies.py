@@ -53,11 +53,15 @@ class Stored:
     seen: Counter[str]
 
     def codes(self, hasher: str) -> NDArray[np.uint8]:
-        return np.frombuffer(b"".join(one.fingerprints[hasher] for one in self.described), np.uint8).reshape(-1, 32)
+        return np.frombuffer(b"".join(one.first.fingerprints[hasher] for one in self.described), np.uint8).reshape(
+            -1, 32
+        )
 
     def turned(self, hasher: str) -> NDArray[np.uint8]:
         """All orientations, shape (8n, 32)."""
-        return np.frombuffer(b"".join(one.orientations[hasher] for one in self.described), np.uint8).reshape(-1, 32)
+        return np.frombuffer(b"".join(one.first.orientations[hasher] for one in self.described), np.uint8).reshape(
+            -1, 32
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ def distances(stored: Stored, copies: Sequence[Edited], hasher: str) -> Distance
     for copy in copies:
         near = np.full(len(codes) + 1, FINGERPRINT_BITS)
         if isinstance(copy.reply, Description):
-            turned = np.frombuffer(copy.reply.orientations[hasher], np.uint8).reshape(8, 1, 32)
+            turned = np.frombuffer(copy.reply.first.orientations[hasher], np.uint8).reshape(8, 1, 32)
             near[:-1] = np.bitwise_count(turned ^ codes).sum(axis=2, dtype=np.int64).min(axis=0)
         row = rows.get(copy.original, len(codes))
         own.append(near[row])

@@ -212,16 +212,21 @@ def store_block(session: Session, rng: np.random.Generator, records: list[bytes]
                 "label": f"{row}.jpg",
                 "path": f"/drawn/{row}.jpg",
                 "sha256": code.tobytes(),
-                "pixels": code.tobytes()[:16],
             }
             for row, code in zip(rows, bits, strict=True)
         ],
     )
     session.sql.execute(
+        insert(schema.photo_pictures),
+        [{"photo_id": row, "place": 0, "pixels": code.tobytes()[:16]} for row, code in zip(rows, bits, strict=True)],
+    )
+    session.sql.execute(
         insert(schema.fingerprints),
         [{"id": row, "hasher": "phash", "bits": code.tobytes()} for row, code in zip(rows, bits, strict=True)],
     )
-    session.sql.execute(insert(schema.photo_fingerprints), [{"fingerprint_id": row, "photo_id": row} for row in rows])
+    session.sql.execute(
+        insert(schema.photo_fingerprints), [{"fingerprint_id": row, "photo_id": row, "place": 0} for row in rows]
+    )
     session.sql.execute(
         insert(schema.features),
         [

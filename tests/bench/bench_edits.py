@@ -199,8 +199,8 @@ def described(index: Index, paths: Sequence[Path], *, query: bool) -> list[Descr
 def least(query: Description | None, stored: Description | None, hasher: str, rows: int) -> int:
     if query is None or stored is None:
         return 256
-    turned: NDArray[np.uint8] = np.frombuffer(query.orientations[hasher], np.uint8).reshape(-1, 32)[:rows]
-    return int(np.bitwise_count(turned ^ np.frombuffer(stored.fingerprints[hasher], np.uint8)).sum(1).min())
+    turned: NDArray[np.uint8] = np.frombuffer(query.first.orientations[hasher], np.uint8).reshape(-1, 32)[:rows]
+    return int(np.bitwise_count(turned ^ np.frombuffer(stored.first.fingerprints[hasher], np.uint8)).sum(1).min())
 
 
 def few(copies: Sequence[Copy]) -> list[int]:

@@ -122,7 +122,7 @@ def real_codes() -> dict[str, Codes]:
     describer = Describer(Settings(HASHERS, features=False, thumbnails=False))
     replies = [describer.describe(Job(file)) for file in photos_in(*FOLDERS)]
     kept = [reply for reply in replies if isinstance(reply, Description)]
-    joined = {name: b"".join(reply.fingerprints[name] for reply in kept) for name in HASHERS}
+    joined = {name: b"".join(reply.first.fingerprints[name] for reply in kept) for name in HASHERS}
     return {name: np.frombuffer(data, np.uint8).reshape(-1, 32) for name, data in joined.items()}
 
 

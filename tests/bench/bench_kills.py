@@ -136,8 +136,9 @@ def children_of(process: subprocess.Popen[bytes]) -> set[Path]:
 
 EVERYTHING = {
     "photos": "SELECT p.photo_id, a.account, s.key, p.label, p.path, p.seen_at, p.file_bytes, p.file_mtime_ns,"
-    " p.sha256, p.pixels, p.width, p.height, p.format, p.quality"
+    " p.sha256, p.width, p.height, p.format, p.quality"
     " FROM photos p JOIN accounts a ON a.id = p.account_id JOIN sources s ON s.id = p.source_id",
+    "pictures": "SELECT p.photo_id, s.place, s.pixels FROM photo_pictures s JOIN photos p ON p.id = s.photo_id",
     "accounts": "SELECT account, name, first_seen, attributes FROM accounts",
     "fingerprints": "SELECT hasher, bits FROM fingerprints",
     "links": "SELECT p.photo_id, f.hasher, f.bits FROM photo_fingerprints l"

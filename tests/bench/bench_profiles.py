@@ -67,9 +67,9 @@ class Hashing:
 
     def _print(self, path: Path, job: Job, shown: frozenset[Path] = frozenset()) -> Print | None:
         reply = self._describer.describe(job)
-        if not isinstance(reply, Description) or reply.flat is not None:
+        if not isinstance(reply, Description) or reply.first.flat is not None:
             return None
-        rows = {name: np.frombuffer(bits, np.uint8).reshape(-1, 32) for name, bits in reply.orientations.items()}
+        rows = {name: np.frombuffer(bits, np.uint8).reshape(-1, 32) for name, bits in reply.first.orientations.items()}
         return Print(path, shown, rows)
 
 

@@ -30,6 +30,8 @@ from imgmatch.model import Change, Evidence, Group, Kind, Photo, Ring, RingAccou
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from imgmatch.formats.ring_shown import Pictures
+
 PICTURES_A_RING = 5
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ("u1", "lena 7", "r000000012", "nobody is called so", "p0003")
@@ -166,7 +168,7 @@ def run(rings: int, out: Path) -> dict[str, Any]:
     ids = [photo.photo_id for ring in report.rings for group in ring.groups for photo in group.photos]
     side = next((side for most, side in SIDES if len(ids) <= most), LEAST_SIDE)
     started = time.perf_counter()
-    shown = dict(zip(ids, pictures(side, len(ids)), strict=True))
+    shown: Pictures = dict(zip(ids, pictures(side, len(ids)), strict=True))
     decoded = time.perf_counter() - started
     say(f"{len(shown):,} pictures decoded in {decoded:.0f} s")
     started = time.perf_counter()

@@ -77,9 +77,9 @@ def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
             if isinstance(reply, Description):
                 kept.append(path)
                 described.append(reply)
-    book, stored = registry.codebook(registry.DEFAULT_CODEBOOK), (one.stored for one in described)
+    book, stored = registry.codebook(registry.DEFAULT_CODEBOOK), (one.first.stored for one in described)
     known = [known_picture(one.record, one.thumbnail, book) for one in stored if one is not None]
-    bits = np.frombuffer(b"".join(one.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
+    bits = np.frombuffer(b"".join(one.first.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
     engine = IvfEngine.empty(registry.codebook(registry.DEFAULT_CODEBOOK))
     engine = engine.appended([(row, one.features) for row, one in enumerate(known)], len(known))
     return Shelf(kept, known, bits, engine)
@@ -109,23 +109,25 @@ class Asker:
     def ask(self, asked: Asked) -> Found:
         """Draw, describe, search and verify."""
         reply = self._describer.describe(Job(drawn(asked, self._others), query=True))
-        if not isinstance(reply, Description) or reply.asked is None:
+        if not isinstance(reply, Description) or reply.first.asked is None:
             return Found(asked, usable=False)
         found = Found(asked, usable=True)
-        turned = np.frombuffer(reply.orientations[HASHER], np.uint8).reshape(-1, 32)
+        turned = np.frombuffer(reply.first.orientations[HASHER], np.uint8).reshape(-1, 32)
         distances = np.bitwise_count(turned[:, None] ^ self._shelf.bits[None]).sum(2)
         least = distances.min(0)
         candidates = {
-            one.row: one.mirrored for one in self._shelf.engine.search([reply.asked.features], MOST_CANDIDATES)[0]
+            one.row: one.mirrored for one in self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
         }
         found.among = list(candidates)
         target = self._shelf.of(asked.path)
         if target >= 0:
             found.least_bits = int(least[target])
         near = (
-            {} if reply.flat else {int(row): int(distances[:, row].argmin()) for row in np.flatnonzero(least <= NEAR)}
+            {}
+            if reply.first.flat
+            else {int(row): int(distances[:, row].argmin()) for row in np.flatnonzero(least <= NEAR)}
         )
-        query = Query(reply.asked.picture, reply.asked.features)
+        query = Query(reply.first.asked.picture, reply.first.asked.features)
         claims: list[tuple[int, bool, int | None]] = [(row, mirrored, None) for row, mirrored in candidates.items()]
         claims += [(row, ORIENTATIONS[turn].mirrored, turned_back(ORIENTATIONS[turn])) for row, turn in near.items()]
         for row, mirrored, rotation in claims:

@@ -35,7 +35,7 @@ FLIPPED = (2, 10)
 
 _BITS = 256
 _NAME_BYTES = 8
-_DIGEST_BYTES = 48
+_DIGEST_BYTES, _PIXEL_BYTES = 32, 16
 _ASKED_AT_ONCE = 500
 
 
@@ -176,10 +176,14 @@ def write(raw: sqlite3.Connection, block: Block, phash: NDArray[np.uint8], pdq: 
         "INSERT INTO accounts (id, account, first_seen) VALUES (?, ?, 1)", zip(block.accounts, block.names, strict=True)
     )
     raw.executemany(
-        "INSERT INTO photos (id, photo_id, account_id, label, path, source_id, scan_id, sha256, pixels, seen_at,"
+        "INSERT INTO photos (id, photo_id, account_id, label, path, source_id, scan_id, sha256, seen_at,"
         " file_bytes, file_mtime_ns, width, height, format, quality)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 50000, 1700000000000000000, 640, 480, 'JPEG', 90)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 50000, 1700000000000000000, 640, 480, 'JPEG', 90)",
         _photos(block),
+    )
+    raw.executemany(
+        "INSERT INTO photo_pictures (photo_id, place, pixels) VALUES (?, 0, ?)",
+        ((row, block.rng.bytes(_PIXEL_BYTES)) for row in block.photos),
     )
     for hasher, codes, shift in (("phash", phash, 0), ("pdq", pdq, 1)):
         ids = range(block.prints + shift, block.prints + shift + 2 * len(codes), 2)
@@ -187,7 +191,7 @@ def write(raw: sqlite3.Connection, block: Block, phash: NDArray[np.uint8], pdq: 
             f"INSERT INTO fingerprints (id, hasher, bits) VALUES (?, '{hasher}', ?)",
             _codes(ids, codes),
         )
-        raw.executemany("INSERT INTO photo_fingerprints VALUES (?, ?)", zip(ids, block.photos, strict=True))
+        raw.executemany("INSERT INTO photo_fingerprints VALUES (?, ?, 0)", zip(ids, block.photos, strict=True))
 
 
 def _codes(ids: Iterable[int], codes: NDArray[np.uint8]) -> Iterator[tuple[int, bytes]]:
@@ -200,4 +204,4 @@ def _photos(block: Block) -> Iterator[tuple[object, ...]]:
         name, account = block.names[place // ACCOUNT_PHOTOS], block.accounts[place // ACCOUNT_PHOTOS]
         label = f"{name}/{place % ACCOUNT_PHOTOS}.jpg"
         digest = digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES]
-        yield row, label, account, label, f"/srv/photos/{label}", block.source, block.scan, digest[:32], digest[32:]
+        yield row, label, account, label, f"/srv/photos/{label}", block.source, block.scan, digest

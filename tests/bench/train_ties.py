@@ -113,10 +113,17 @@ def describing(others: Sequence[Path]) -> Callable[[Asked], Picture | None]:
     def describe(asked: Asked) -> Picture | None:
         data, fillers = drawn_with_fillers(asked, others)
         reply = describer.describe(Job(data))
-        if not isinstance(reply, Description) or reply.stored is None:
+        if not isinstance(reply, Description) or reply.first.stored is None:
             return None
         side = max(reply.width, reply.height)
-        return Picture(asked, fillers, reply.stored.record, reply.stored.thumbnail, reply.fingerprints[HASHER], side)
+        return Picture(
+            asked,
+            fillers,
+            reply.first.stored.record,
+            reply.first.stored.thumbnail,
+            reply.first.fingerprints[HASHER],
+            side,
+        )
 
     return describe
 
@@ -150,8 +157,8 @@ class Night:
     def _asked(self, row: int) -> tuple[U8, Features]:
         if self._pictures[row].side > LARGE:
             reply = self._describer.describe(Job(drawn(self._pictures[row].asked, self._others), query=True))
-            if isinstance(reply, Description) and reply.asked is not None:
-                return reply.asked.picture, reply.asked.features
+            if isinstance(reply, Description) and reply.first.asked is not None:
+                return reply.first.asked.picture, reply.first.asked.features
         known = self._known[row]
         if known.thumbnail is None:
             raise ValueError("a picture without its thumbnail cannot be asked about")

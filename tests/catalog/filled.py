@@ -6,9 +6,10 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import delete, select
@@ -16,7 +17,7 @@ from sqlalchemy import delete, select
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog import schema
-from imgmatch.catalog.rows import FileState, PhotoRecord
+from imgmatch.catalog.rows import FileState, PhotoRecord, PictureRecord
 from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.model import NewPhoto
@@ -61,8 +62,28 @@ def photo(  # a photo has as many columns
     digest = hashlib.sha256(f"bytes {picture}".encode()).digest()
     fingerprints = {"phash": bits(("phash", picture)), "pdq": bits(("pdq", picture))}
     return PhotoRecord(
-        new, to_microseconds(seen_at), FileState(1000 + number, 7), digest, digest[:16], 4, 5, "JPEG", 90, fingerprints
+        new,
+        to_microseconds(seen_at),
+        FileState(1000 + number, 7),
+        digest,
+        4,
+        5,
+        "JPEG",
+        90,
+        (PictureRecord(digest[:16], fingerprints),),
     )
+
+
+def with_picture(record: PhotoRecord, **changed: Any) -> PhotoRecord:  # noqa: ANN401 -- fields of a dataclass
+    """The same photo, whose one picture has other fingerprints or features."""
+    return replace(record, pictures=(replace(record.pictures[0], **changed),))
+
+
+def moving(number: int, account: str, *pictures: object, days: int = 0) -> PhotoRecord:
+    """Photo ``p<number>``, of which frame 1 shows the first of these pictures, frame 2 the second, and so on."""
+    records = [photo(number, account, picture=picture, days=days) for picture in pictures]
+    frames = [replace(one.pictures[0], frame=place) for place, one in enumerate(records, start=1)]
+    return replace(records[0], pictures=tuple(frames))
 
 
 def begin(session: Session, source: str = "s") -> ScanKey:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filled import photo
+from filled import photo, with_picture
 from sqlalchemy import select
 
 from imgmatch.catalog import schema
@@ -27,7 +26,7 @@ def pixels(picture: object) -> bytes:
 def showing(number: int, account: str = "a", *, picture: object, days: int = 0) -> PhotoRecord:
     """Photo ``p<number>``, which shows a picture, with the features of that."""
     kept = FeatureRow(pixels(picture), "book", f"record of {picture}".encode(), b"small")
-    return replace(photo(number, account, picture=picture, days=days), features=kept)
+    return with_picture(photo(number, account, picture=picture, days=days), features=kept)
 
 
 def feature_row(session: Session, picture: object) -> int:

@@ -76,28 +76,33 @@ def test_the_photos_of_a_decision_are_read_group_by_group_the_oldest_decision_fi
         ]
 
 
+def all_of(*photo_ids: str) -> rows.DecidedGroup:
+    """Photos with all their pictures."""
+    return rows.DecidedGroup(photo_ids, None)
+
+
 def test_photos_are_decided_on_with_their_account_and_fingerprint_and_those_that_are_gone_left_out(
     catalog: SqliteCatalog,
 ) -> None:
     store(catalog, [photo(1), photo(2, "a2"), photo(3, "a3")])
     with catalog.read() as session:
-        found = rows.decided_photos(session, "phash", [["p2", "p1", "gone"], [], ["p3"]])
+        found = rows.decided_photos(session, "phash", [all_of("p2", "p1", "gone"), all_of(), all_of("p3")])
         assert found == [decided(1), decided(2, "a2"), decided(3, "a3", picture=2)]
-        (pdq,) = rows.decided_photos(session, "pdq", [["p1"]])
+        (pdq,) = rows.decided_photos(session, "pdq", [all_of("p1")])
         assert pdq.bits == bits(("pdq", 1))
 
 
 def test_more_photos_than_a_statement_takes_are_decided_on(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(number) for number in range(1_100)])
     with catalog.read() as session:
-        found = rows.decided_photos(session, "phash", [[f"p{number}" for number in range(1_100)]])
+        found = rows.decided_photos(session, "phash", [all_of(*(f"p{number}" for number in range(1_100)))])
     assert sorted(found, key=repr) == sorted((decided(number) for number in range(1_100)), key=repr)
 
 
 def test_a_photo_that_leaves_the_index_stays_in_its_decision_until_it_is_erased(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1)])
     with catalog.write() as session:
-        said = say(session, rows.decided_photos(session, "phash", [["p1"]]), kind="group", subject="p1")
+        said = say(session, rows.decided_photos(session, "phash", [all_of("p1")]), kind="group", subject="p1")
         remove_photos(session, photo_id="p1")
         assert list(rows.read_decided_photos(session)) == [(said.id, decided(1))]
         rows.forget_decided_photos(session, account=None, photo_id="p1")

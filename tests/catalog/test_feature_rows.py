@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, remove_photos, store
+from filled import bits, opened, photo, remove_photos, store, with_picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -46,7 +46,7 @@ def row(picture: object, codebook: str = BOOK, thumbnail: bytes | None = b"small
 
 def showing(number: int, account: str = "a", *, picture: object, kept: bool = True) -> PhotoRecord:
     record = photo(number, account, picture=picture)
-    return replace(record, features=row(picture)) if kept else record
+    return with_picture(record, features=row(picture)) if kept else record
 
 
 def all_rows(session: Session) -> dict[int, rows.FeatureRow]:
@@ -190,7 +190,7 @@ def test_lookups_in_both_directions_are_those_of_a_walk_over_all_photos(
     catalog: SqliteCatalog, world: list[tuple[int, int, bool]]
 ) -> None:
     records = [
-        replace(showing(number, f"a{number % 4}", picture=picture, kept=kept), fingerprints={"phash": bits(value)})
+        with_picture(showing(number, f"a{number % 4}", picture=picture, kept=kept), fingerprints={"phash": bits(value)})
         for number, (picture, value, kept) in enumerate(world)
     ]
     with catalog.write() as session:
@@ -204,16 +204,18 @@ def test_lookups_in_both_directions_are_those_of_a_walk_over_all_photos(
         found_prints = rows.fingerprints_of_features(session, "phash", [*of.values(), 999])
         assert rows.fingerprints_of_features(session, "pdq", of.values()) == {}
         shown = sorted((key, found.photo_id) for key, found in photos_showing(session, [*of.values(), 999]))
-    pairs = {(of[r.pixels], r.fingerprints["phash"]) for r in records if r.pixels in of}
+    pairs = {
+        (of[r.pictures[0].pixels], r.pictures[0].fingerprints["phash"]) for r in records if r.pictures[0].pixels in of
+    }
     assert features == {
         prints[value]: min(key for key, other in pairs if other == value) for value in {value for _, value in pairs}
     }
     first: dict[int, bytes] = {}
     for record in records:
-        if record.pixels in of:
-            first.setdefault(of[record.pixels], record.fingerprints["phash"])
+        if record.pictures[0].pixels in of:
+            first.setdefault(of[record.pictures[0].pixels], record.pictures[0].fingerprints["phash"])
     assert found_prints == first
-    assert shown == sorted((of[r.pixels], r.photo.photo_id) for r in records if r.pixels in of)
+    assert shown == sorted((of[r.pictures[0].pixels], r.photo.photo_id) for r in records if r.pictures[0].pixels in of)
 
 
 def test_more_rows_than_a_statement_takes_are_looked_up(catalog: SqliteCatalog) -> None:
@@ -254,7 +256,7 @@ def test_a_photo_that_shows_another_picture_now_leaves_the_features_of_the_old_o
 
 
 def test_what_an_erasure_looks_for_are_the_records_and_thumbnails_of_those_photos(catalog: SqliteCatalog) -> None:
-    bare = replace(photo(2, "a", picture="bare"), features=row("bare", thumbnail=None))
+    bare = with_picture(photo(2, "a", picture="bare"), features=row("bare", thumbnail=None))
     store(catalog, [showing(1, "a", picture="own"), bare, showing(3, "b", picture="theirs"), photo(4, "a")])
     with catalog.read() as session:
         own, no_small = id_of(session, "own"), id_of(session, "bare")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filled import begin, bits, opened, photo, remove_photos, store
+from filled import begin, bits, opened, photo, remove_photos, store, with_picture
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -70,7 +70,7 @@ def test_a_replaced_photo_keeps_its_one_row_and_has_only_its_new_fingerprints(ca
 
 
 def test_a_photo_without_fingerprints_is_stored(catalog: SqliteCatalog) -> None:
-    store(catalog, [replace(photo(1), fingerprints={})])
+    store(catalog, [with_picture(photo(1), fingerprints={})])
     with catalog.read() as session:
         assert counts(session) | {"scans": 0, "sources": 0} == {
             "photos": 1, "accounts": 1, "fingerprints": 0, "features": 0, "ties": 0, "decisions": 0,
@@ -149,4 +149,4 @@ def test_only_accounts_without_photos_are_dropped(catalog: SqliteCatalog) -> Non
 
 def test_a_link_to_nothing_is_refused(catalog: SqliteCatalog) -> None:
     with pytest.raises(IntegrityError), catalog.write() as session:
-        session.sql.execute(insert(schema.photo_fingerprints).values(fingerprint_id=1, photo_id=1))
+        session.sql.execute(insert(schema.photo_fingerprints).values(fingerprint_id=1, photo_id=1, place=0))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, remove_photos, store
+from filled import bits, opened, photo, remove_photos, store, with_picture
 from pictured import HASHER, feature_row, pixels, showing
 
 from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
@@ -25,7 +25,7 @@ def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
 
 
 def test_every_picture_with_features_comes_in_order_with_its_fingerprint(catalog: SqliteCatalog) -> None:
-    same = replace(showing(4, "d", picture="z"), fingerprints=showing(0, picture="y").fingerprints)
+    same = with_picture(showing(4, "d", picture="z"), fingerprints=showing(0, picture="y").pictures[0].fingerprints)
     store(catalog, [showing(1, "a", picture="x"), showing(2, "b", picture="x"), showing(3, "c", picture="y"), same])
     store(catalog, [photo(5, picture="bare")])
     with catalog.write() as session:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.sqlite import SqliteCatalog
 
 LARGE = (
-    "photos|accounts|fingerprints|features|photo_fingerprints|pair_scores|near_pairs|group_photos|group_fingerprints"
+    "photos|accounts|fingerprints|features|photo_fingerprints|photo_pictures|pair_scores|near_pairs|group_photos|group_fingerprints"
     "|ring_accounts|decision_photos|report_members"
 )
 THROUGH_ALL = re.compile(rf"SCAN (?:{LARGE})\b|SEARCH fingerprints USING (?:COVERING )?INDEX \S+ \(hasher=\?\)")

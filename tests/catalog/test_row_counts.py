@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import DAY_ONE, begin, opened, photo, remove_photos, store
+from filled import DAY_ONE, begin, opened, photo, remove_photos, store, with_picture
 from pictured import HASHER, feature_row, pixels, showing
 from sqlalchemy import delete, func, select, text
 
@@ -67,7 +67,7 @@ UNUSED = {
         ORDER BY id""",
     "features": """
         SELECT codebook, id FROM features
-        WHERE NOT EXISTS (SELECT * FROM photos WHERE photos.pixels = features.pixels)
+        WHERE NOT EXISTS (SELECT * FROM photo_pictures WHERE photo_pictures.pixels = features.pixels)
         AND NOT EXISTS (SELECT * FROM bank_pictures WHERE bank_pictures.pixels = features.pixels)
         ORDER BY id""",
     "accounts": """
@@ -152,8 +152,8 @@ def checked_removal(session: Session) -> dict[str, int]:
 
 
 def by_the_other_book(record: PhotoRecord) -> PhotoRecord:
-    assert record.features is not None
-    return replace(record, features=replace(record.features, codebook=OTHER_BOOK))
+    assert record.pictures[0].features is not None
+    return with_picture(record, features=replace(record.pictures[0].features, codebook=OTHER_BOOK))
 
 
 class Walk:
@@ -169,11 +169,11 @@ class Walk:
         number, account, picture = chance.randrange(PHOTOS), chance.choice(ACCOUNTS), chance.randrange(PICTURES)
         record = showing(number, account, picture=picture, days=number)
         if chance.random() < 0.2:
-            record = replace(record, features=None)
+            record = with_picture(record, features=None)
         elif chance.random() < 0.2:
             record = by_the_other_book(record)
         if chance.random() < 0.3:
-            record = replace(record, fingerprints=photo(0, picture=picture // 2).fingerprints)
+            record = with_picture(record, fingerprints=photo(0, picture=picture // 2).pictures[0].fingerprints)
         return record
 
     def photo_ids(self) -> list[str]:

@@ -18,7 +18,7 @@ from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.erasing import Erased, mentions, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.rows import FileState, PhotoRecord
+from imgmatch.catalog.rows import FileState, PhotoRecord, PictureRecord
 from imgmatch.catalog.stale import count_stale
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.clustering.common import CommonCriteria
@@ -48,13 +48,21 @@ def fingerprint(picture: int, variant: int) -> bytes:
 
 
 def record(number: int, account: int, picture: int, variant: int, day: int) -> PhotoRecord:
-    """A photo that shows a variant of a picture."""
+    """A photo that shows a variant of a picture; every third one moves, and shows the next picture as well."""
     photo_id, account_id = f"p{number}", f"a{account}"
     new = NewPhoto(account_id, Path(f"/photos/{number}.jpg"), f"{account_id}/{number}", photo_id)
     digest = bytes([picture, variant]) * 16
     seen_at = to_microseconds(DAY_ONE + timedelta(days=day))
-    prints = {"phash": fingerprint(picture, variant), "pdq": bytes([number % 256]) * 32}
-    return PhotoRecord(new, seen_at, FileState(1, number), digest, digest[:16], 9, 9, "JPEG", 90, prints)
+    shown = [(picture, variant)] if number % 3 else [(picture, variant), ((picture + 1) % PICTURES, variant // 2)]
+    pictures = tuple(
+        PictureRecord(
+            bytes(one) * 8,
+            {"phash": fingerprint(*one), "pdq": bytes([number % 256]) * 32},
+            frame=None if number % 3 else place,
+        )
+        for place, one in enumerate(shown, start=1)
+    )
+    return PhotoRecord(new, seen_at, FileState(1, number), digest, 9, 9, "JPEG", 90, pictures)
 
 
 class World:

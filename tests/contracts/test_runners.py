@@ -118,13 +118,13 @@ def test_a_query_and_a_stored_photo_carry_what_each_needs(runner: Runner) -> Non
     query, stored = replies(runner, [Job(FILES[0], query=True), Job(FILES[0])])
     assert isinstance(query, Description)
     assert isinstance(stored, Description)
-    assert query.fingerprints == stored.fingerprints
-    assert set(query.orientations) == set(registry.HASHERS)
-    assert stored.orientations == {}
-    assert query.asked is not None
-    assert query.asked.picture.dtype == np.uint8
-    assert stored.stored is not None
-    assert stored.stored.thumbnail
+    assert query.first.fingerprints == stored.first.fingerprints
+    assert set(query.first.orientations) == set(registry.HASHERS)
+    assert stored.first.orientations == {}
+    assert query.first.asked is not None
+    assert query.first.asked.picture.dtype == np.uint8
+    assert stored.first.stored is not None
+    assert stored.first.stored.thumbnail
 
 
 def test_items_are_read_only_a_little_ahead(runner: Runner) -> None:

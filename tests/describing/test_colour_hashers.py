@@ -93,16 +93,20 @@ def test_a_hasher_of_colours_is_given_the_small_picture_in_colour(*, query: bool
     rgb = small_picture(file("PNG"), Limits(), colour=True).rgb
     assert rgb is not None
     found = described(file("PNG"), "warm", query=query)
-    assert found.fingerprints == {"warm": WarmTiles().fingerprint(rgb).tobytes()}
-    assert found.orientations == ({"warm": WarmTiles().orientations(rgb).tobytes()} if query else {})
+    assert found.first.fingerprints == {"warm": WarmTiles().fingerprint(rgb).tobytes()}
+    assert found.first.orientations == ({"warm": WarmTiles().orientations(rgb).tobytes()} if query else {})
 
 
 @pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_else_changes_beside_a_hasher_of_colours(name: str) -> None:
     without, beside = described(file(name), "phash", "pdq"), described(file(name), "phash", "warm", "pdq")
-    assert {name: beside.fingerprints[name] for name in without.fingerprints} == without.fingerprints
-    assert (beside.pixels, beside.stored, beside.quality) == (without.pixels, without.stored, without.quality)
+    assert {name: beside.first.fingerprints[name] for name in without.first.fingerprints} == without.first.fingerprints
+    assert (beside.first.pixels, beside.first.stored, beside.quality) == (
+        without.first.pixels,
+        without.first.stored,
+        without.quality,
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -35,16 +35,16 @@ def test_every_hasher_that_was_asked_for_gives_its_fingerprint() -> None:
     data = photos.jpeg(PICTURE)
     grey = small_picture(data, Limits()).grey
     found = described(data)
-    assert found.fingerprints == {name: registry.hasher(name).fingerprint(grey).tobytes() for name in ALL}
-    assert found.orientations == {}
-    assert list(described(data, ("dhash",)).fingerprints) == ["dhash"]
+    assert found.first.fingerprints == {name: registry.hasher(name).fingerprint(grey).tobytes() for name in ALL}
+    assert found.first.orientations == {}
+    assert list(described(data, ("dhash",)).first.fingerprints) == ["dhash"]
 
 
 def test_a_query_gets_the_fingerprints_of_all_orientations() -> None:
     found = described(photos.jpeg(PICTURE), query=True)
     for name in ALL:
-        codes = np.frombuffer(found.orientations[name], np.uint8).reshape(len(ORIENTATIONS), 32)
-        assert codes[0].tobytes() == found.fingerprints[name]
+        codes = np.frombuffer(found.first.orientations[name], np.uint8).reshape(len(ORIENTATIONS), 32)
+        assert codes[0].tobytes() == found.first.fingerprints[name]
         assert len(np.unique(codes, axis=0)) == 8
 
 
@@ -69,8 +69,8 @@ def test_bytes_that_are_known_already_are_not_decoded() -> None:
 def test_a_job_may_do_without_features_and_all_else_stays_the_same(*, query: bool) -> None:
     with_some = described(photos.jpeg(PICTURE), query=query)
     without = Describer(Settings(ALL)).describe(Job(photos.jpeg(PICTURE), query=query, features=False))
-    assert (with_some.asked is not None, with_some.stored is not None) == (query, not query)
-    assert without == replace(with_some, asked=None, stored=None)
+    assert (with_some.first.asked is not None, with_some.first.stored is not None) == (query, not query)
+    assert without == replace(with_some, pictures=(replace(with_some.first, asked=None, stored=None),))
     of_settings = Describer(Settings(ALL, features=False)).describe(Job(photos.jpeg(PICTURE), query=query))
     assert of_settings == without
 
@@ -80,9 +80,9 @@ def test_pixels_are_equal_under_other_metadata_and_another_lossless_format() -> 
     file = BytesIO()
     PICTURE.save(file, "WEBP", lossless=True, xmp=b"<x/>")
     second = described(file.getvalue())
-    assert first.pixels == second.pixels
+    assert first.first.pixels == second.first.pixels
     assert first.sha256 != second.sha256
-    assert len(first.pixels) == 16
+    assert len(first.first.pixels) == 16
 
 
 def test_pixels_differ_where_one_pixel_or_the_size_does() -> None:
@@ -90,7 +90,7 @@ def test_pixels_differ_where_one_pixel_or_the_size_does() -> None:
     changed.putpixel((5, 5), (0, 0, 0))
     changed.putpixel((6, 5), (255, 255, 255))
     turned = Image.fromarray(np.asarray(PICTURE).reshape(480, 600, 3))
-    digests = {described(photos.png(image)).pixels for image in (PICTURE, changed, turned)}
+    digests = {described(photos.png(image)).first.pixels for image in (PICTURE, changed, turned)}
     assert len(digests) == 3
 
 

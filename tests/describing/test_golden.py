@@ -47,15 +47,15 @@ def described(size: tuple[int, int]) -> Description:
 @pytest.mark.parametrize("size", GOLDEN)
 def test_pixels_and_fingerprints_outlive_releases(size: tuple[int, int]) -> None:
     found = described(size)
-    assert {"pixels": found.pixels.hex()} | {name: bits.hex() for name, bits in found.fingerprints.items()} == GOLDEN[
-        size
-    ]
+    assert {"pixels": found.first.pixels.hex()} | {
+        name: bits.hex() for name, bits in found.first.fingerprints.items()
+    } == GOLDEN[size]
 
 
 @pytest.mark.parametrize("size", FEATURES)
 def test_features_outlive_releases(size: tuple[int, int]) -> None:
     """Up to what another processor rounds otherwise."""
-    stored = described(size).stored
+    stored = described(size).first.stored
     assert stored is not None
     features = unpack(stored.record)
     found = len(features.points), int(features.lists.sum()), int(np.bitwise_count(features.codes).sum())

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.describing.messages import (
+    DescribedPicture,
     Description,
     Job,
     QueryFeatures,
@@ -49,22 +50,29 @@ def asked_about(count: int) -> QueryFeatures:
     return QueryFeatures(rng.integers(0, 256, (7, 10), dtype=np.uint8), features)
 
 
+PICTURES = st.builds(
+    DescribedPicture,
+    pixels=st.binary(min_size=16, max_size=16),
+    fingerprints=PRINTS,
+    orientations=PRINTS,
+    flat=st.none() | st.text(),
+    stored=st.none() | st.builds(StoredFeatures, st.binary(max_size=60), st.binary(max_size=60)),
+    asked=st.none() | st.integers(0, 5).map(asked_about),
+    frame=st.none() | st.integers(1, 2_000),
+    share=st.none() | st.floats(0, 1),
+)
+
 REPLIES: st.SearchStrategy[Reply] = st.one_of(
     st.builds(Failure, st.sampled_from(SkipReason), st.text()),
     st.just(Unchanged()),
     st.builds(
         Description,
         sha256=DIGESTS,
-        pixels=st.binary(min_size=16, max_size=16),
         width=st.integers(1, 30_000),
         height=st.integers(1, 30_000),
         format=st.text(max_size=8),
         quality=st.integers(0, 100),
-        fingerprints=PRINTS,
-        orientations=PRINTS,
-        flat=st.none() | st.text(),
-        stored=st.none() | st.builds(StoredFeatures, st.binary(max_size=60), st.binary(max_size=60)),
-        asked=st.none() | st.integers(0, 5).map(asked_about),
+        pictures=st.lists(PICTURES, min_size=1, max_size=3).map(tuple),
     ),
     st.builds(Viewed, st.binary(max_size=60), st.integers(1, 480), st.integers(1, 480), DIGESTS),
 )
@@ -72,7 +80,15 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
 
 def same(one: Reply, other: Reply) -> bool:
     """Arrays are compared by what they hold."""
-    if not isinstance(one, Description) or not isinstance(other, Description) or one.asked is None:
+    if not isinstance(one, Description) or not isinstance(other, Description):
+        return one == other
+    assert len(one.pictures) == len(other.pictures)
+    pictures = all(map(same_picture, one.pictures, other.pictures))
+    return pictures and replace(one, pictures=()) == replace(other, pictures=())
+
+
+def same_picture(one: DescribedPicture, other: DescribedPicture) -> bool:
+    if one.asked is None:
         return one == other
     assert other.asked is not None
     mine, yours = one.asked.features, other.asked.features

@@ -61,7 +61,9 @@ def names(index: Index, seed: int) -> set[str]:
 
 def features_of(index: Index, account: str) -> int:
     """The row of the features of this account's photo."""
-    query = select(schema.features.c.id).join(schema.photos, schema.photos.c.pixels == schema.features.c.pixels)
+    pictures = schema.photo_pictures.c
+    query = select(schema.features.c.id).join(schema.photo_pictures, pictures.pixels == schema.features.c.pixels)
+    query = query.join(schema.photos, schema.photos.c.id == pictures.photo_id)
     query = query.join(schema.accounts, schema.accounts.c.id == schema.photos.c.account_id)
     with index.parts.catalog.read() as session:
         row: int = session.sql.scalars(query.where(schema.accounts.c.account == account)).one()

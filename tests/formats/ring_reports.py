@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
 import photos
 from PIL import Image, ImageOps
 
 from imgmatch.formats.ring_page import Shown, rings_page
-from imgmatch.model import Change, Evidence, Gone, Group, Kind, Photo, Ring, RingAccount, RingsReport, Searched
+from imgmatch.model import (
+    Change,
+    Evidence,
+    Gone,
+    Group,
+    Kind,
+    Photo,
+    PictureKey,
+    Ring,
+    RingAccount,
+    RingsReport,
+    Searched,
+)
+
+if TYPE_CHECKING:
+    from imgmatch.formats.ring_shown import Pictures
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 SIZE = (120, 150)
@@ -98,9 +114,9 @@ def report() -> RingsReport:
 
 
 @cache
-def pictures() -> dict[str, Shown]:
+def pictures() -> dict[PictureKey, Shown]:
     """What the photos of ``report`` look like; that of ``fast3`` is gone."""
-    known = {one.photo_id: shown(drawn(1)) for one in large().groups[0].photos}
+    known: dict[PictureKey, Shown] = {one.photo_id: shown(drawn(1)) for one in large().groups[0].photos}
     upright = drawn(2)
     known |= {
         "many00-2": shown(upright),
@@ -120,5 +136,5 @@ def _small() -> tuple[bytes, int, int]:
     return photos.jpeg(image), *image.size
 
 
-def page(of: RingsReport | None = None, known: dict[str, Shown] | None = None, index: str | None = None) -> str:
+def page(of: RingsReport | None = None, known: Pictures | None = None, index: str | None = None) -> str:
     return "".join(rings_page(of or report(), pictures() if known is None else known, at=NOW, index=index))

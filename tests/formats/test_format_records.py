@@ -15,6 +15,7 @@ from imgmatch.model import (
     Evidence,
     Group,
     Hashed,
+    HashedFrame,
     IndexStatus,
     Kind,
     Match,
@@ -43,6 +44,8 @@ MATCHED: dict[str, Any] = {
     "rotation": 90,
     "overlap": None,
     "agreement": None,
+    "frame": None,
+    "query_frame": None,
 }
 
 
@@ -128,9 +131,9 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
         went_to=("r3", "r4"),
     )
     first_photo = {"photo_id": "p1", "account": "a17", "photo": "a17/1.jpg", "seen_at": "2026-01-04T00:00:00Z"}
-    first_photo |= records.evidence_record(itself)
+    first_photo |= records.evidence_record(itself) | {"frame": None}
     second_photo = {"photo_id": "p2", "account": "b2", "photo": "b2/9.jpg", "seen_at": "2026-01-05T00:00:00Z"}
-    second_photo |= records.evidence_record(NEAR)
+    second_photo |= records.evidence_record(NEAR) | {"frame": None}
     assert same(
         records.ring_record(ring),
         {
@@ -193,7 +196,8 @@ def test_a_decision_has_the_fields_of_the_design_in_their_order() -> None:
 def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None:
     evidence = {key: value for key, value in MATCHED.items() if key in records.evidence_record(NEAR)}
     compared = records.compare_record(Comparison("a.jpg", "b.jpg", is_match=True, evidence=NEAR))
-    assert compared == {"query": "a.jpg", "stored": "b.jpg", "match": True, **evidence}
+    frames = {"frame": None, "query_frame": None}
+    assert compared == {"query": "a.jpg", "stored": "b.jpg", "match": True, **evidence, **frames}
     hashed = Hashed("a.jpg", {"pdq": "00ff"}, 99, 400, 500, "JPEG")
     assert same(
         records.hash_record(hashed),
@@ -205,8 +209,11 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "height": 500,
             "format": "JPEG",
             "reason": None,
+            "frames": [],
         },
     )
+    moving = Hashed("a.gif", {"pdq": "00ff"}, frames=(HashedFrame(3, 0.75, {"pdq": "00ff"}),))
+    assert records.hash_record(moving)["frames"] == [{"frame": 3, "share": 0.75, "pdq": "00ff"}]
     status = records.status_record(
         IndexStatus(1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 0, 1, 2, ("phash", "pdq"), "flat", "book", 7, "ok", "damaged")
     )

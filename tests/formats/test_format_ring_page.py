@@ -26,6 +26,8 @@ from imgmatch.model import Evidence, Group, Kind, Photo, Ring, RingAccount, Ring
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from imgmatch.formats.ring_shown import Pictures
+
 
 def words(text: str) -> str:
     """What stands on the page, as a reader sees it."""
@@ -43,7 +45,7 @@ def evil_report(text: str) -> RingsReport:
 
 
 def evil_page(text: str = EVIL) -> str:
-    known = {one: replace(reports.shown(reports.drawn(1)), note=text) for one in (text, text + "2")}
+    known: Pictures = {one: replace(reports.shown(reports.drawn(1)), note=text) for one in (text, text + "2")}
     return reports.page(evil_report(text), known, index=text)
 
 

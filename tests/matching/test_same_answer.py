@@ -251,7 +251,7 @@ def test_two_photos_compare_the_same_in_any_number_of_threads(index: Index) -> N
         one, two = pair
         assert isinstance(one, Description)
         assert isinstance(two, Description)
-        return as_json(verifier.pair(one, two, index.parts.hasher.profile.max_distance))
+        return as_json(verifier.pair(one.first, two.first, index.parts.hasher.profile.max_distance))
 
     alone = [evidence(pair) for pair in pairs]
     for threads in (2, 8, 16):

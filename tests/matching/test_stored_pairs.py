@@ -84,10 +84,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
             index.add([NewPhoto.at(folder / f"{name}.jpg", account=name)])
         with index.parts.catalog.read() as session:
             features, stored, accounts = schema.features.c, schema.photos.c, schema.accounts.c
+            pictures = schema.photo_pictures.c
             query = (
                 select(accounts.account, features.id)
                 .join(schema.photos, stored.account_id == accounts.id)
-                .join(schema.features, features.pixels == stored.pixels)
+                .join(schema.photo_pictures, pictures.photo_id == stored.id)
+                .join(schema.features, features.pixels == pictures.pixels)
             )
             rows = {name: row for name, row in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
             known = features_by_id(session, rows.values())
@@ -216,9 +218,9 @@ def test_a_picture_that_was_read_again_is_asked_for_with_all_that_was_read(kept:
     row = kept.rows["whole"]
     ((_, reply),) = kept.index.parts.runner.describe([0], lambda _: Job(kept.folder / "whole.jpg", query=True))
     assert isinstance(reply, Description)
-    assert reply.asked is not None
-    turned = np.frombuffer(reply.orientations["phash"], np.uint8).reshape(8, 32)
-    again = stored_query(row, kept.known[row], turned, reply.asked)
+    assert reply.first.asked is not None
+    turned = np.frombuffer(reply.first.orientations["phash"], np.uint8).reshape(8, 32)
+    again = stored_query(row, kept.known[row], turned, reply.first.asked)
     assert (again.again, kept.asking("whole").again) == (True, False)
     assert len(again.features.points) > len(kept.asking("whole").features.points)
     assert again.picture.size > kept.asking("whole").picture.size
