@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
+from imgmatch.model.names import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -134,5 +135,5 @@ def files_of_pictures(session: Session, feature_ids: Collection[int]) -> dict[in
             .order_by(photos.id.desc())  # so that the first photo has the last word
         )
         for row, path, sha256, width, height, frame in session.sql.execute(query):
-            found[row] = PictureFile(Path(path), sha256, max(width, height), frame)
+            found[row] = PictureFile(Path(named_by(path)), sha256, max(width, height), frame)
     return found
