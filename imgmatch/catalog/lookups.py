@@ -13,6 +13,7 @@ from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import COUNTED, row_count
 from imgmatch.catalog.rows import PhotoFile, StoredPhoto
+from imgmatch.model.names import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
