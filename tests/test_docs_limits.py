@@ -8,6 +8,7 @@ import pytest
 
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.moving import MOST_PICTURES
+from imgmatch.ingest import pruning
 from imgmatch.sources import archive, archive_tar, archive_zip, lines, lines_csv, lines_parquet, manifest, unpacking
 from imgmatch.sources.base import MAX_ID_CHARS
 from imgmatch.sources.retrying import RemoteOptions
@@ -53,6 +54,7 @@ def row(start: str) -> str:
             f"{archive_tar.FREE_MEMBERS:,}, and one for each {archive_tar.BYTES_A_MEMBER} bytes of the archive",
         ),
         ("table of contents", f"{archive_zip.TABLE_BYTES // MIB} MiB, {archive_zip.TABLE_ENTRIES:,} entries"),
+        ("parts that", f"{pruning.MOST_PARTS:,}"),
         ("one photo,", f"{REMOTE.total_seconds:g} seconds"),
         (
             "one manifest",

@@ -23,6 +23,7 @@ from imgmatch.catalog.renames import (
     begin_rename,
     begun_renames,
     end_rename,
+    forget_rename,
     move_photos,
     move_skips,
     named_photos,
@@ -140,8 +141,12 @@ def finish_renames(parts: Parts) -> int:
                 stack.enter_context(parts.catalog.lease(f"{SCAN}{one.new}"))
             except IndexLockedError:
                 continue
-            _finish(parts, lease, one)
-            done += 1
+            try:
+                _finish(parts, lease, one)
+                done += 1
+            except ConflictError:  # a damaged key
+                with parts.catalog.write(lease) as session:
+                    forget_rename(session, one)
     return done
 
 

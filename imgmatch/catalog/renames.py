@@ -146,7 +146,7 @@ def move_skips(session: Session, begun: BegunRename, moved: Sequence[MovedPhoto]
 def end_rename(session: Session, begun: BegunRename) -> None:
     """Its photos have moved: let the source have its new key, and forget that it was to have one."""
     target = _target(session, begun)
-    session.sql.execute(delete(schema.renames).where(schema.renames.c.id == begun.id))
+    forget_rename(session, begun)
     if target == begun.source_id:
         statement = update(schema.sources).where(schema.sources.c.id == begun.source_id)
         session.sql.execute(statement.values(key=begun.new))
@@ -156,6 +156,11 @@ def end_rename(session: Session, begun: BegunRename) -> None:
     left = schema.photos.c.source_id == begun.source_id
     session.sql.execute(update(schema.photos).where(left).values(source_id=target))
     drop_source(session, begun.source_id)
+
+
+def forget_rename(session: Session, begun: BegunRename) -> None:
+    """The source keeps the key that it has."""
+    session.sql.execute(delete(schema.renames).where(schema.renames.c.id == begun.id))
 
 
 def _target(session: Session, begun: BegunRename) -> int:

@@ -249,8 +249,8 @@ def photo_arguments(arguments: Sequence[str]) -> list[str | NamedPhoto]:
     """Photos, folders and manifests as they are; standard input, a photo or a list of paths, read once, for ``-``."""
     if STANDARD_INPUT not in arguments:
         return list(arguments)
+    from imgmatch.cli.piped import piped_paths
     from imgmatch.model import NamedPhoto
-    from imgmatch.sources.listed import piped_paths
 
     data = standard_input()
     listed = piped_paths(data)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
 
-    from imgmatch import Index
     from imgmatch.model import ScanResult
 
 _SHOWN_SETS = 3
@@ -124,8 +123,9 @@ def scan(
                 progress=progress,
                 count_ahead=is_shown(quiet=quiet),
             )
-            if result.added and not result.updated + result.unchanged:
-                _tell_moved(index, [source.key for source in opened], quiet=quiet)
+            is_new = result.added and not result.updated + result.unchanged
+            moved = index.seemingly_moved([source.key for source in opened]) if is_new else []
+    _tell_moved(moved, quiet=quiet)
     skips.finish(quiet=quiet)
     _tell(result, quiet=quiet)
     record = scan_record(result)
@@ -162,9 +162,9 @@ def _tell_gone(index_path: Path, sources: Sequence[str]) -> None:
                 options.note(f"{known[path]:,} photos of {source} are kept: {what}", quiet=False)
 
 
-def _tell_moved(index: Index, keys: Sequence[str], *, quiet: bool) -> None:
-    """Suggest a rename where a source looks like one that has moved."""
-    for old, new in index.seemingly_moved(keys):
+def _tell_moved(moved: Sequence[tuple[str, str]], *, quiet: bool) -> None:
+    """Suggest to rename a source that looks like one that is not there any more."""
+    for old, new in moved:
         said = f"every photo of {new} came from {old} before, which is not there any more"
         command = shlex.join(("imgmatch", "source", "rename", old, new))
         options.note(f"{said}; if it has moved: {command}", quiet=quiet)

@@ -11,6 +11,7 @@ _FOREIGN = re.compile("[\udc80-\udcff]")
 _WRITTEN = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 _LOOKS_WRITTEN = re.compile(r"\\x[89a-f][0-9a-f]")
 _LOW = 0xDC00
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def storable_name(name: str) -> str:
@@ -31,3 +32,8 @@ def named_by(text: str) -> str:
     if not _LOOKS_WRITTEN.search(text):
         return text
     return _WRITTEN.sub(lambda found: chr(_LOW + int(found.group(1), 16)) if found.group(1) else "\\", text)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether the beginning of a file, or of what is piped in, is text, such as a list of names: no photo is."""
+    return bool(data.strip()) and not _NO_TEXT.search(data)

@@ -66,9 +66,8 @@ def _opened(path: str | Path, root: Path | None, remote: Remote | None, names: N
             raise SourceError(f"{shown(absolute)} is neither a file nor a folder.")
         if stat.S_ISREG(mode) and is_list(guard.admit(absolute), guard.root):
             raise SourceError(
-                f"{shown(absolute)} is a list of paths, which does not say whose photos they are: check and hash "
-                "read it; "
-                "to scan them, make a .csv file with the columns account and photo"
+                f"{shown(absolute)} is a list of paths, which does not say whose photos they are: check and hash read"
+                " it; to scan them, make a .csv file with the columns account and photo"
             )
         kind = "folder" if stat.S_ISDIR(mode) else suffix_of(absolute) or "photo"
         return registry.source(kind)(Place(absolute, guard, remote, names))

@@ -7,7 +7,6 @@ import pytest
 from imgmatch.errors import SourceError
 from imgmatch.model import Failure, SkipReason
 from imgmatch.sources import open_source, query_photos
-from imgmatch.sources.listed import is_text, piped_paths
 from imgmatch.sources.remote import Remote
 
 if TYPE_CHECKING:
@@ -51,17 +50,3 @@ def test_a_photo_by_the_name_of_a_list_is_a_photo(tmp_path: Path) -> None:
     (tmp_path / "1.txt").write_bytes(b"\xff\xd8\xff\xe0" + bytes(20))
     assert asked(tmp_path / "1.txt") == {str(tmp_path / "1.txt"): tmp_path / "1.txt"}
     assert open_source(tmp_path / "1.txt").key == str(tmp_path / "1.txt")
-
-
-def test_what_is_piped_in_is_a_list_if_its_first_line_leads_somewhere(tmp_path: Path) -> None:
-    (tmp_path / "1.jpg").touch()
-    there = str(tmp_path / "1.jpg")
-    assert piped_paths(f"\n{there}\r\nnone.jpg\n".encode()) == [there, "none.jpg"]
-    assert piped_paths(b"https://x.example/1.jpg") == ["https://x.example/1.jpg"]
-    for data in (b"", b"\n", b"<html>", there.encode() + b"\0"):
-        assert piped_paths(data) is None
-
-
-def test_what_holds_control_characters_or_nothing_is_no_text() -> None:
-    assert is_text("é\t\r\n".encode()[:1])
-    assert not any(map(is_text, (b"", b" \n", b"a\0", b"\x89PNG\r\n\x1a\n", b"a\x1b[2J")))
