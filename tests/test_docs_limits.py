@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from imgmatch.imaging.limits import Limits
-from imgmatch.sources import archive, archive_tar, archive_zip, lines, lines_csv, lines_parquet, manifest, unpacking
+from imgmatch.ingest import intake
+from imgmatch.sources import (
+    archive,
+    archive_tar,
+    archive_zip,
+    fetching,
+    lines,
+    lines_csv,
+    lines_parquet,
+    manifest,
+    unpacking,
+)
 from imgmatch.sources.base import MAX_ID_CHARS
 from imgmatch.sources.retrying import RemoteOptions
 
@@ -51,6 +62,8 @@ def row(start: str) -> str:
         ),
         ("table of contents", f"{archive_zip.TABLE_BYTES // MIB} MiB, {archive_zip.TABLE_ENTRIES:,} entries"),
         ("one photo,", f"{REMOTE.total_seconds:g} seconds"),
+        ("photos in memory before", f"{fetching.AHEAD_BYTES // MIB} MiB, and one photo"),
+        ("photos in memory with", f"{intake.HELD_BYTES // MIB} MiB, and one photo"),
         (
             "one manifest",
             f"{REMOTE.manifest_seconds / 60:g} minutes in all, {REMOTE.total_seconds:g} seconds between bytes",
