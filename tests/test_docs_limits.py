@@ -8,8 +8,18 @@ import pytest
 
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.moving import MOST_PICTURES
-from imgmatch.ingest import pruning
-from imgmatch.sources import archive, archive_tar, archive_zip, lines, lines_csv, lines_parquet, manifest, unpacking
+from imgmatch.ingest import intake, pruning
+from imgmatch.sources import (
+    archive,
+    archive_tar,
+    archive_zip,
+    fetching,
+    lines,
+    lines_csv,
+    lines_parquet,
+    manifest,
+    unpacking,
+)
 from imgmatch.sources.base import MAX_ID_CHARS
 from imgmatch.sources.retrying import RemoteOptions
 
@@ -56,6 +66,8 @@ def row(start: str) -> str:
         ("table of contents", f"{archive_zip.TABLE_BYTES // MIB} MiB, {archive_zip.TABLE_ENTRIES:,} entries"),
         ("parts that", f"{pruning.MOST_PARTS:,}"),
         ("one photo,", f"{REMOTE.total_seconds:g} seconds"),
+        ("photos in memory before", f"{fetching.AHEAD_BYTES // MIB} MiB, and one photo"),
+        ("photos in memory with", f"{intake.HELD_BYTES // MIB} MiB, and one photo"),
         (
             "one manifest",
             f"{REMOTE.manifest_seconds / 60:g} minutes in all, {REMOTE.total_seconds:g} seconds between bytes",

@@ -55,6 +55,19 @@ class Fetched:
     metadata: RemoteMetadata
 
 
+class Reserving(Protocol):
+    """Memory for one photo that is fetched ahead of its turn."""
+
+    def reserve(self, size: int) -> None:
+        """Have so many bytes in all before they are read; raises an error where there are not so many now."""
+
+    async def wait_for(self, size: int) -> None:
+        """Have so many bytes in all, once there are."""
+
+    def take(self, size: int) -> None:
+        """Have so many bytes in all, which are here already."""
+
+
 class RemoteFile(Protocol):
     """Where a photo lies that no path of this machine leads to: ``str`` of it is its URL, without credentials."""
 
@@ -65,8 +78,8 @@ class RemoteFile(Protocol):
     def look(self) -> Future[RemoteMetadata]:
         """Its metadata; a ``PhotoError`` where they cannot be had."""
 
-    def fetch(self) -> Future[Fetched]:
-        """All of it; a ``PhotoError`` where it cannot be had whole."""
+    def fetch(self, reserved: Reserving | None = None) -> Future[Fetched]:
+        """All of it; a ``PhotoError`` where it cannot be had whole. What is ``reserved`` hears how long it is."""
 
 
 @dataclass(frozen=True, slots=True)

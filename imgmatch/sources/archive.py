@@ -18,6 +18,7 @@ from imgmatch.sources.retrying import RemoteOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.model.photos import Reserving
     from imgmatch.sources.place import Place
 
 MAX_NAME_CHARS = 4096
@@ -129,11 +130,14 @@ class MemberFile:
         done.set_result(self._member.metadata)
         return done
 
-    def fetch(self) -> Future[Fetched]:
+    def fetch(self, reserved: Reserving | None = None) -> Future[Fetched]:
         """All of it."""
         done: Future[Fetched] = Future()
         try:
-            done.set_result(Fetched(self._read(), self._member.metadata))
+            fetched = Fetched(self._read(), self._member.metadata)
+            if reserved is not None:
+                reserved.take(len(fetched.data))
+            done.set_result(fetched)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this member
             done.set_exception(photo_error(error, self._name))
         return done

@@ -21,6 +21,7 @@ from imgmatch.sources.urls import url_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.model.photos import Reserving
     from imgmatch.sources.base import Source
     from imgmatch.sources.names import NameRule
     from imgmatch.sources.remote import Remote
@@ -92,12 +93,14 @@ class BucketStore(RemoteStore):
     async def _metadata(self, url: str) -> RemoteMetadata:
         return _metadata_of_info(await self._info(url))
 
-    async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+    async def _fetch(self, url: str, metadata: RemoteMetadata, reserved: Reserving | None) -> Fetched:
         if metadata.size is None:
             metadata = _metadata_of_info(await self._info(url))
         size, limit = metadata.size or 0, self._options.file_bytes
         if size > limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{size:,} bytes; the limit is {limit:,}")
+        if reserved is not None:
+            reserved.reserve(size)
         data = await self._read(url, 0, size + 1) if size else b""
         if len(data) != size:
             raise TransientError(f"the bucket announced {size:,} bytes, and sent {len(data):,}")

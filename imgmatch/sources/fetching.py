@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from imgmatch.errors import PhotoError
+from imgmatch.model import Fetched
 from imgmatch.sources.remote import result_of
+from imgmatch.sources.room import Reservation, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from concurrent.futures import Future
 
-    from imgmatch.model import Fetched, NewPhoto, RemoteFile, RemoteMetadata
+    from imgmatch.model import NewPhoto, RemoteFile, RemoteMetadata
 
 AHEAD_BYTES = 64 << 20
-"""While so much has been fetched ahead of its turn, no more is asked for."""
+"""So much is fetched ahead of its turn at the most; a photo that is larger than what is left waits."""
 
 MOST_WAITING = 512
 """So many photos, those of this machine among them, may wait for one before them that is still on its way."""
@@ -52,37 +55,54 @@ class PhotoItem(Protocol):
 def fetched_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Fetched | PhotoError | None]]:
     """Each item with its photo, or with why that cannot be had; with ``None`` if it is a file of this machine.
 
-    A photo waits for those before it. Up to twice as many as can be fetched at once are on their way or waiting.
+    A photo waits for those before it. Up to twice as many as can be fetched at once are on their way or waiting, and
+    no more than ``AHEAD_BYTES`` of them in memory, beside the one whose turn is next.
     """
-    waiting: deque[tuple[Item, Future[Fetched] | None]] = deque()
-    remote = 0
-    for item in items:
-        file = remote_file(item.photo)
-        if file is None and not waiting:
-            yield item, None
-            continue
-        waiting.append((item, None if file is None else file.fetch()))
-        remote += file is not None
-        lanes = file.lanes if file is not None else 1
-        full = len(waiting) > MOST_WAITING or (file is not None and _held(waiting) > AHEAD_BYTES)
-        while waiting and (remote > 2 * lanes or full):
-            remote -= waiting[0][1] is not None
-            yield _landed(waiting.popleft())
-            full = len(waiting) > MOST_WAITING or (file is not None and _held(waiting) > AHEAD_BYTES)
-    while waiting:
-        yield _landed(waiting.popleft())
-
-
-def _held(waiting: Iterable[tuple[object, Future[Fetched] | None]]) -> int:
-    done = (future for _, future in waiting if future is not None and future.done() and not future.cancelled())
-    return sum(len(future.result().data) for future in done if future.exception() is None)
-
-
-def _landed(entry: tuple[Item, Future[Fetched] | None]) -> tuple[Item, Fetched | PhotoError | None]:
-    item, future = entry
-    if future is None:
-        return item, None
+    waiting: deque[_Waiting[Item]] = deque()
+    room, remote = Room(AHEAD_BYTES), 0
     try:
-        return item, result_of(future)
+        for item in items:
+            file = remote_file(item.photo)
+            if file is None and not waiting:
+                yield item, None
+                continue
+            waiting.append(_waiting(item, file, room))
+            remote += file is not None
+            lanes = file.lanes if file is not None else 1
+            while waiting and (remote > 2 * lanes or len(waiting) > MOST_WAITING or (file and room.is_full())):
+                remote -= waiting[0].future is not None
+                yield _landed(waiting.popleft())
+        while waiting:
+            yield _landed(waiting.popleft())
+    finally:
+        for left in waiting:
+            if left.future is not None:
+                left.future.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Item]):
+    """An item with its photo, if that is fetched, and the room for that."""
+
+    item: Item
+    future: Future[Fetched] | None
+    reserved: Reservation | None
+
+
+def _waiting(item: Item, file: RemoteFile | None, room: Room) -> _Waiting[Item]:
+    if file is None:
+        return _Waiting(item, None, None)
+    reserved = room.reservation()
+    return _Waiting(item, file.fetch(reserved), reserved)
+
+
+def _landed(waiting: _Waiting[Item]) -> tuple[Item, Fetched | PhotoError | None]:
+    if waiting.future is None:
+        return waiting.item, None
+    try:
+        return waiting.item, result_of(waiting.future)
     except PhotoError as error:
-        return item, error
+        return waiting.item, error
+    finally:
+        if waiting.reserved is not None:
+            waiting.reserved.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgmatch import registry
@@ -12,6 +13,7 @@ from imgmatch.errors import ImgmatchError, MissingExtraError
 from imgmatch.model import Fetched, RemoteMetadata
 from imgmatch.sources.guard import photo_error
 from imgmatch.sources.retrying import RemoteOptions
+from imgmatch.sources.room import NoRoomError
 from imgmatch.sources.urls import WEB, shown_url
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from imgmatch.errors import PhotoError
+    from imgmatch.model.photos import Reserving
     from imgmatch.sources.retrying import Result
     from imgmatch.sources.store import RemoteStore
 
@@ -65,11 +68,14 @@ class Remote:
             self._stores[scheme] = _opened(scheme, self.options, url)
         return self._stores[scheme]
 
-    def start(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Future[Result]:
-        """Ask as soon as it is its turn."""
+    def start(
+        self, ask: Callable[[], Coroutine[Any, Any, Result]], reserved: Reserving | None = None
+    ) -> Future[Result]:
+        """Ask as soon as it is its turn; what needs more room than there is is asked for again once there is."""
         import fsspec.asyn  # noqa: PLC0415 - an extra
 
-        future = asyncio.run_coroutine_threadsafe(self._in_turn(ask), fsspec.asyn.get_loop())
+        asking = self._in_turn(ask) if reserved is None else self._with_room(ask, reserved)
+        future = asyncio.run_coroutine_threadsafe(asking, fsspec.asyn.get_loop())
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         return future
@@ -77,6 +83,15 @@ class Remote:
     async def _in_turn(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         async with self._turns:
             return await ask()
+
+    async def _with_room(self, ask: Callable[[], Coroutine[Any, Any, Result]], reserved: Reserving) -> Result:
+        """Others have their turns while it waits, and no server holds a connection for it."""
+        while True:
+            try:
+                return await self._in_turn(ask)
+            except NoRoomError as error:
+                size = error.size
+            await reserved.wait_for(size)
 
     def wait(self, ask: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Ask, and wait for the answer."""
@@ -134,12 +149,12 @@ class UrlFile:
         self._metadata = await self._store.metadata(self.url)
         return self._metadata
 
-    def fetch(self) -> Future[Fetched]:
+    def fetch(self, reserved: Reserving | None = None) -> Future[Fetched]:
         """All of it."""
-        return self._remote.start(self._fetch)
+        return self._remote.start(partial(self._fetch, reserved), reserved)
 
-    async def _fetch(self) -> Fetched:
-        return await self._store.fetch(self.url, self._metadata or RemoteMetadata())
+    async def _fetch(self, reserved: Reserving | None) -> Fetched:
+        return await self._store.fetch(self.url, self._metadata or RemoteMetadata(), reserved)
 
 
 class LostFile:
@@ -166,8 +181,9 @@ class LostFile:
         lost.set_exception(self._why)
         return lost
 
-    def fetch(self) -> Future[Fetched]:
+    def fetch(self, reserved: Reserving | None = None) -> Future[Fetched]:
         """Why there is nothing."""
+        del reserved
         lost: Future[Fetched] = Future()
         lost.set_exception(self._why)
         return lost

@@ -10,6 +10,7 @@ from imgmatch.sources.retrying import RemoteOptions, retry
 
 if TYPE_CHECKING:
     from imgmatch.model import Fetched, RemoteMetadata
+    from imgmatch.model.photos import Reserving
     from imgmatch.sources.base import Source
     from imgmatch.sources.names import NameRule
     from imgmatch.sources.remote import Remote
@@ -41,19 +42,22 @@ class RemoteStore(ABC):
         """
         return await retry(partial(self._metadata, url), self._options, seconds=self._options.total_seconds)
 
-    async def fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+    async def fetch(self, url: str, metadata: RemoteMetadata, reserved: Reserving | None = None) -> Fetched:
         """All of a photo. If more or less comes than was announced, now or by ``metadata``, it is not taken for whole.
 
         Raises:
+            NoRoomError: there is no room for it now, and nothing of it is held any more.
             PhotoError: it is missing, refused, too large, late, or cannot be had whole.
         """
-        return await retry(partial(self._fetch, url, metadata), self._options, seconds=self._options.total_seconds)
+        attempt = partial(self._fetch, url, metadata, reserved)
+        return await retry(attempt, self._options, seconds=self._options.total_seconds)
 
     @abstractmethod
     async def _metadata(self, url: str) -> RemoteMetadata: ...
 
     @abstractmethod
-    async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched: ...
+    async def _fetch(self, url: str, metadata: RemoteMetadata, reserved: Reserving | None) -> Fetched:
+        """One try; room is reserved before anything is read."""
 
     @abstractmethod
     async def copy(self, url: str, file: BinaryIO) -> None:

@@ -22,7 +22,11 @@ from imgmatch.sources.urls import WEB, checked
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from imgmatch.model.photos import Reserving
+
 _PIECE = 1 << 16
+_FREE = 1 << 20
+"""What a photo is taken to have at first if nobody says how long it is; one that has more, as much as it may have."""
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MISSING = frozenset({404, 410})
@@ -51,10 +55,10 @@ class WebStore(RemoteStore):
                 return RemoteMetadata()
             return metadata_of_headers(response.headers, _length(response))
 
-    async def _fetch(self, url: str, metadata: RemoteMetadata) -> Fetched:
+    async def _fetch(self, url: str, metadata: RemoteMetadata, reserved: Reserving | None) -> Fetched:
         async with self._asked("GET", url) as response:
             data = bytearray()
-            async for piece in self._pieces(response, self._options.file_bytes):
+            async for piece in self._pieces(response, self._options.file_bytes, reserved):
                 data += piece
             now = metadata_of_headers(response.headers, len(data))
             if metadata.size not in (None, now.size) and metadata.tag == now.tag:
@@ -76,16 +80,22 @@ class WebStore(RemoteStore):
             async for piece in self._pieces(response, self._options.manifest_bytes):
                 file.write(piece)
 
-    async def _pieces(self, response: aiohttp.ClientResponse, limit: int) -> AsyncIterator[bytes]:
-        """The body, which must be as long as announced and no longer than ``limit``."""
+    async def _pieces(
+        self, response: aiohttp.ClientResponse, limit: int, reserved: Reserving | None = None
+    ) -> AsyncIterator[bytes]:
+        """The body, which must be as long as announced and no longer than ``limit``, once there is room."""
         _check_status(response)
         announced, read = _length(response), 0
         if announced is not None and announced > limit:
             raise PhotoError(SkipReason.TOO_LARGE, f"{announced:,} bytes; the limit is {limit:,}")
+        if reserved is not None:
+            reserved.reserve(_FREE if announced is None else announced)
         async for piece in response.content.iter_chunked(_PIECE):
             read += len(piece)
             if read > limit:
                 raise PhotoError(SkipReason.TOO_LARGE, f"more than the limit of {limit:,} bytes")
+            if reserved is not None and read > max(announced or 0, _FREE):
+                reserved.reserve(limit)  # nobody knows how long it will be
             yield piece
         if announced not in (None, read):
             raise TransientError(f"the server announced {announced:,} bytes, and sent {read:,}")

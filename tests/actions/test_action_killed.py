@@ -79,7 +79,7 @@ def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.slow
 def test_a_scan_killed_ten_times_and_resumed_ends_with_the_catalog_of_one_left_alone(
-    manifest: Path, tmp_path: Path
+    manifest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = time.monotonic()
     assert start(manifest, tmp_path / "alone").wait() == 5
@@ -90,6 +90,8 @@ def test_a_scan_killed_ten_times_and_resumed_ends_with_the_catalog_of_one_left_a
         time.sleep(rng.uniform(0.35, 1.0) * seconds)
         scan.send_signal(signal.SIGKILL)
         scan.wait()
+        with Index.open(tmp_path / "killed", create=True):  # none is taken for that of another catalog
+            assert not caplog.records
     assert start(manifest, tmp_path / "killed").wait() == 5
     assert content(tmp_path / "killed") == content(tmp_path / "alone")
     with Index.open(tmp_path / "alone") as alone, Index.open(tmp_path / "killed") as killed:

@@ -11,6 +11,8 @@ from imgmatch.sources.fetching import MOST_WAITING, fetched_ahead
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.model.photos import Reserving
+
 
 @dataclass(frozen=True)
 class Item:
@@ -28,7 +30,8 @@ class SlowFile:
     def look(self) -> Future[RemoteMetadata]:
         raise AssertionError("nobody asks")
 
-    def fetch(self) -> Future[Fetched]:
+    def fetch(self, reserved: Reserving | None = None) -> Future[Fetched]:
+        del reserved
         return self.done
 
 
