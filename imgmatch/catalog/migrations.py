@@ -55,8 +55,8 @@ def refuse_newer(version: int) -> None:
         raise IndexTooNewError(f"its catalog has version {version}; this imgmatch knows up to {VERSION}: upgrade it")
 
 
-def migrate(session: Session) -> None:
-    """Bring the catalog to ``VERSION`` inside the caller's transaction.
+def migrate(session: Session) -> bool:
+    """Bring the catalog to ``VERSION`` inside the caller's transaction; tells whether it was anything else.
 
     Raises:
         IndexTooNewError: it is newer already.
@@ -65,7 +65,7 @@ def migrate(session: Session) -> None:
     version = version_of(session)
     refuse_newer(version)
     if version == VERSION:
-        return
+        return False
     if version == 0:
         schema.metadata.create_all(session.sql)
         session.sql.execute(insert(schema.versions).values(version=VERSION))
@@ -77,6 +77,7 @@ def migrate(session: Session) -> None:
     create_triggers(session)
     create_stale_triggers(session)
     refuse_strange(session)
+    return True
 
 
 def take_step(session: Session, version: int) -> None:

@@ -135,7 +135,10 @@ class SqliteCatalog:
     def migrate(self) -> None:
         """See the contract."""
         with self.write() as session:
-            migrations.migrate(session)
+            changed = migrations.migrate(session)
+        if changed:  # its tables then stand in the file, where who opens it looks before starting a process for the log
+            with self._explained(), self._writing.connect() as connection:
+                connection.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     def version(self) -> int:
         """See the contract."""

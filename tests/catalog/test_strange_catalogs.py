@@ -85,11 +85,19 @@ def test_a_log_of_another_program_is_not_taken_into_an_empty_file(tmp_path: Path
 def test_a_catalog_all_of_which_is_still_in_its_log_is_one(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with closing(SqliteCatalog(tmp_path)) as catalog:
-        catalog.migrate()
+        with catalog.write() as session:
+            migrations.migrate(session)
         for name in (FILE, f"{FILE}-wal"):  # as a kill leaves it
             shutil.copyfile(tmp_path / name, tmp_path / "copy" / name)
+    assert b"CREATE TABLE" not in (tmp_path / "copy" / FILE).read_bytes()
     with closing(SqliteCatalog(tmp_path / "copy")) as catalog:
         assert catalog.version() == migrations.VERSION
+
+
+def test_a_catalog_that_was_just_made_has_its_tables_in_the_file_itself(tmp_path: Path) -> None:
+    with closing(SqliteCatalog(tmp_path)) as catalog:
+        catalog.migrate()
+        assert b"CREATE TABLE photos" in (tmp_path / FILE).read_bytes()
 
 
 @pytest.mark.parametrize("name", OWN_FILES)
