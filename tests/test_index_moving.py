@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from io import BytesIO
@@ -16,6 +17,7 @@ from sqlalchemy import func, select
 
 from imgmatch import compare, hash_photos
 from imgmatch.catalog import migrations, schema
+from imgmatch.cli.main import run
 from imgmatch.formats.records import check_record, compare_record, hash_record, ring_record
 from imgmatch.index import Index
 from imgmatch.model import Depth, Kind, NewPhoto, Verdict
@@ -142,6 +144,26 @@ def test_hash_gives_the_picture_that_is_shown_longest_and_every_frame() -> None:
     record = hash_record(moved)
     assert [frame["frame"] for frame in record["frames"]] == [3, 2, 4]
     assert record["frames"][0]["phash"] == record["phash"]
+
+
+def test_pages_show_the_frames_that_are_meant_and_name_them(
+    index: Index, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.add([stored(home, "mover", "m.gif", of_three())])
+    query = save(home / "asked" / "q.webp", moving("WEBP", [(plain(0), 300), (picture(3), 500), (picture(1), 200)]))
+    assert run(["check", str(query), "--index", str(index.path), "--format", "html"]) == 0
+    page = capsys.readouterr().out
+    for caption in ("This photo", "Stored photo"):
+        assert f"{caption}, frame " in page
+    assert "This photo, frame 3 of a moving picture" in page
+    assert page.count("<symbol") == 2 + 2 + 1  # both frames of the query, the stills, and the frame of the moving one
+    assert run(["rings", "--index", str(index.path), "--format", "html", "--quiet"]) == 0
+    page = capsys.readouterr().out
+    for frame in FRAME_OF.values():
+        assert f"m.gif, frame {frame} of a moving picture" in page
+    assert len(set(re.findall(r'<script type="text/plain" id="(\w+)">', page))) == 6
+    assert run(["compare", str(query), str(home / "a1" / "1.jpg"), "--format", "html"]) == 0
+    assert "This photo, frame 3 of a moving picture" in capsys.readouterr().out
 
 
 # -- rings ------------------------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def _looked_at(data: bytes, limits: Limits) -> list[Look]:
     looks: list[Look] = []
     with open_image(io.BytesIO(data), limits) as image:
         check_declared(image, limits)
-        if image.format not in MOVING or not getattr(image, "is_animated", False):
+        if image.format not in MOVING or not _moves(image):
             return []
         began, pixels = time.process_time(), 0
         while len(looks) < limits.frames:
@@ -149,6 +149,14 @@ def _looked_at(data: bytes, limits: Limits) -> list[Look]:
             except Exception:  # noqa: BLE001 -- decoders raise whatever they like on damaged input
                 return looks
     return looks
+
+
+def _moves(image: Image.Image) -> bool:
+    """Whether there is a second frame; a GIF is read up to there."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001 -- what follows the first frame is damaged, which is no fault of that
+        return False
 
 
 def _look(image: Image.Image, frame: int) -> Look:

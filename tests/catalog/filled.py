@@ -79,10 +79,9 @@ def with_picture(record: PhotoRecord, **changed: Any) -> PhotoRecord:  # noqa: A
     return replace(record, pictures=(replace(record.pictures[0], **changed),))
 
 
-def moving(number: int, account: str, *pictures: object, days: int = 0) -> PhotoRecord:
-    """Photo ``p<number>``, of which frame 1 shows the first of these pictures, frame 2 the second, and so on."""
-    records = [photo(number, account, picture=picture, days=days) for picture in pictures]
-    frames = [replace(one.pictures[0], frame=place) for place, one in enumerate(records, start=1)]
+def moving(*records: PhotoRecord) -> PhotoRecord:
+    """The first of these photos, of which frame 1 shows its picture, frame 2 that of the second, and so on."""
+    frames = (replace(one.pictures[0], frame=place) for place, one in enumerate(records, start=1))
     return replace(records[0], pictures=tuple(frames))
 
 

@@ -5,17 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from filled import bits, opened, photo, remove_photos, store, with_picture
+from filled import bits, moving, opened, photo, remove_photos, store, with_picture
 from pictured import HASHER, feature_row, pixels, showing
 
-from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank
+from imgmatch.catalog.banks import KNOWN_STOLEN, add_to_bank, read_banks, remove_from_bank
+from imgmatch.catalog.features import features_of_fingerprints, fingerprints_of_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.lookups import files_of, fingerprints_of_keys, frames_of, photos_showing, photos_with
 from imgmatch.catalog.orphans import remove_orphans
-from imgmatch.catalog.pictures import PictureFile, files_of_pictures, fingerprints_of_pictures
+from imgmatch.catalog.pictures import (
+    PictureFile,
+    files_of_pictures,
+    fingerprints_beside,
+    fingerprints_of_pictures,
+    meant,
+    pictures_with,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgmatch.catalog.rows import PhotoRecord
+    from imgmatch.catalog.session import Session
     from imgmatch.catalog.sqlite import SqliteCatalog
 
 
@@ -68,3 +79,80 @@ def test_the_file_of_a_picture_is_that_of_the_first_photo_that_shows_it(catalog:
         assert files_of_pictures(session, [x])[x].path == Path("/photos/2.jpg")
         remove_photos(session, photo_id="p2")
         assert files_of_pictures(session, [x]) == {}
+
+
+# -- photos with several pictures -------------------------------------------------------------------------------------
+
+
+def prints_of(session: Session, *names: str) -> list[int]:
+    """Row ids of the fingerprints of pictures."""
+    found = intern_fingerprints(session, HASHER, [bits((HASHER, name)) for name in names])
+    return [found[bits((HASHER, name))] for name in names]
+
+
+def mover(number: int = 1, account: str = "a", *names: str) -> PhotoRecord:
+    """A photo whose frames show these pictures, by default x, y and z."""
+    return moving(*(showing(number, account, picture=name) for name in names or ("x", "y", "z")))
+
+
+def test_each_picture_of_a_moving_photo_has_its_own_fingerprint_features_and_frame(catalog: SqliteCatalog) -> None:
+    store(catalog, [mover(), showing(2, "b", picture="y")])
+    with catalog.write() as session:
+        rows = [feature_row(session, name) for name in "xyz"]
+        prints = prints_of(session, *"xyz")
+        assert list(fingerprints_of_pictures(session, HASHER)) == sorted(zip(rows, prints, strict=True))
+        assert features_of_fingerprints(session, prints) == dict(zip(prints, rows, strict=True))
+        by_row = {row: bits((HASHER, name)) for row, name in zip(rows, "xyz", strict=True)}
+        assert fingerprints_of_features(session, HASHER, rows) == by_row
+        assert pictures_with(session, prints[1:]) == set(rows[1:])
+        shown = {(row, one.photo_id, one.frame, one.pixels) for row, one in photos_showing(session, rows)}
+        assert shown == {
+            (rows[0], "p1", 1, pixels("x")),
+            (rows[1], "p1", 2, pixels("y")),
+            (rows[2], "p1", 3, pixels("z")),
+            (rows[1], "p2", None, pixels("y")),
+        }
+        assert {(row, one.photo_id, one.place) for row, one in photos_with(session, [prints[2]])} == {
+            (prints[2], "p1", 2)
+        }
+        assert {row: file.frame for row, file in files_of_pictures(session, rows).items()} == dict(
+            zip(rows, (1, 2, 3), strict=True)
+        )
+
+
+def test_the_file_of_a_photo_is_that_of_its_first_picture_and_each_frame_has_its_own(catalog: SqliteCatalog) -> None:
+    store(catalog, [mover(), showing(2, "b", picture="y")])
+    with catalog.read() as session:
+        assert {key: file.frame for key, file in files_of(session, ["p1", "p2", "gone"]).items()} == {
+            "p1": 1,
+            "p2": None,
+        }
+        assert set(frames_of(session, ["p1", "p2", "gone"])) == {("p1", 1), ("p1", 2), ("p1", 3)}
+
+
+def test_the_fingerprints_beside_one_are_those_of_other_pictures_of_its_photos(catalog: SqliteCatalog) -> None:
+    store(catalog, [mover(), mover(2, "b", "z", "w"), showing(3, "c", picture="x")])
+    with catalog.write() as session:
+        x, y, z, w = prints_of(session, *"xyzw")
+        assert fingerprints_beside(session, HASHER, [x]) == {y, z}
+        assert fingerprints_beside(session, HASHER, [z, w]) == {x, y, z, w}
+        assert fingerprints_beside(session, "unknown", [x]) == set()
+        assert fingerprints_of_keys(session, HASHER, [("p1", 2), "p3", "p1", ("p2", 9)]) == {y, x}
+
+
+def test_only_those_pictures_of_a_photo_are_put_on_a_list_and_taken_off_that_are_meant(catalog: SqliteCatalog) -> None:
+    store(catalog, [mover(), showing(2, "b", picture="w")])
+    with catalog.write() as session:
+        x, y, z = prints_of(session, *"xyz")
+        assert add_to_bank(session, KNOWN_STOLEN, ["p1", "p2"], HASHER, {y}) == 2
+        assert {picture.pixels for picture in read_banks(session)} == {pixels("y"), pixels("w")}
+        assert add_to_bank(session, KNOWN_STOLEN, ["p1"], HASHER) == 2
+        assert remove_from_bank(session, KNOWN_STOLEN, ["p1"], {x, z}) == 2
+        assert {picture.pixels for picture in read_banks(session)} == {pixels("y"), pixels("w")}
+
+
+def test_where_no_picture_that_is_meant_is_left_the_first_is() -> None:
+    rows = [("p1", 5, "x"), ("p1", 6, "y"), ("p2", 7, "z")]
+    assert list(meant(rows, None)) == rows
+    assert list(meant(rows, {6})) == [rows[1], rows[2]]
+    assert list(meant(rows, set())) == [rows[0], rows[2]]

@@ -16,6 +16,7 @@ from imgmatch.model import (
     Gone,
     Group,
     Hashed,
+    HashedFrame,
     Kind,
     Match,
     Photo,
@@ -55,6 +56,19 @@ def test_a_match_is_a_line_under_its_photo() -> None:
         "  a17      Lena  a17/1.jpg  2026-01-04  exact  1.00   0     same picture\n"
         "  b2             b2/9.jpg   2026-02-13  near   0.89   14    mirrored, turned 270°\n"
     )
+
+
+def test_of_a_moving_picture_the_frame_is_named_on_either_side() -> None:
+    match = Match(replace(MIA, frame=3), TURNED, query_frame=2)
+    text = table.check_table(CheckResult("q.gif", Status.MATCH, None, 1, matches=(match,)), 120)
+    assert "b2/9.jpg (frame 3)" in text
+    assert "mirrored, turned 270°, from its frame 2" in text
+    assert "b2/9.jpg (frame 3)" in table.rings_table(RingsReport((ring(second=replace(MIA, frame=3)),), ()), 120)
+
+
+def test_the_fingerprints_of_every_frame_are_lines_of_their_own() -> None:
+    frames = (HashedFrame(3, 0.7, {"pdq": "00ff"}), HashedFrame(1, 0.3, {"pdq": "ff00"}))
+    assert table.hash_lines(Hashed("q.gif", {"pdq": "00ff"}, frames=frames)) == "pdq 00ff\npdq ff00\n"
 
 
 @pytest.mark.parametrize(

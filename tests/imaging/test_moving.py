@@ -80,6 +80,18 @@ def test_a_damaged_frame_ends_the_looking_and_those_before_it_are_taken(kind: st
     assert numbers(damaged_frame(whole, 3)) == [1, 2]
 
 
+def test_a_gif_that_is_damaged_or_cut_off_behind_its_first_frame_is_that_frame() -> None:
+    whole = moving("GIF", [(picture(1), 100), (picture(2), 100)])
+    second = whole.rindex(b"\x21\xf9\x04")
+    still = small_picture(whole, LIMITS)
+    for spoilt in (whole[:second], whole[: second + 9], whole[: second + 40], whole[:second] + bytes([0x21, 0xF9, 1])):
+        [one] = taken(spoilt)
+        assert np.array_equal(one.picture.grey, still.grey)
+    for start in range(second, second + 24):
+        damaged = whole[:start] + b"\xff\x00\x2c\x21" * 8 + whole[start + 32 :]
+        assert np.array_equal({one.frame or 1: one for one in taken(damaged)}[1].picture.grey, still.grey)
+
+
 def test_a_moving_picture_whose_first_frame_is_damaged_is_as_a_still_one_would_be() -> None:
     data = bytearray(moving("PNG", [(picture(1), 100), (picture(2), 100)]))
     at = data.index(b"IDAT")
