@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imgmatch.imaging import mending, png, profiles
 from imgmatch.imaging.limits import Limits
 from imgmatch.sources import archive, archive_tar, archive_zip, lines, lines_csv, lines_parquet, manifest, unpacking
 from imgmatch.sources.base import MAX_ID_CHARS
@@ -28,6 +29,8 @@ def row(start: str) -> str:
         ("bytes of a file", f"{PHOTO.file_bytes // MIB} MiB"),
         ("pixels;", f"{PHOTO.pixels:,}; {PHOTO.side:,}; {PHOTO.frames:,}"),
         ("shorter side", f"{PHOTO.min_side} pixels"),
+        ("share of the rows", f"{mending.LEAST_THERE:.0%}".replace("%", " %")),
+        ("a colour profile", f"{profiles.PROFILE_BYTES // MIB} MiB; in a PNG {png.SIDE_BYTES // MIB} MiB unpacked"),
         ("memory of a process that decodes", f"{PHOTO.worker_bytes // MIB:,} MiB"),
         ("a line,", f"{lines.MAX_LINE_BYTES // MIB} MiB"),
         ("account, photo_id", f"{MAX_ID_CHARS:,} characters"),

@@ -57,10 +57,11 @@ def _compared(
     one, other = named_photo(query), named_photo(stored)
     first, second = _described(runner, one, other)
     if first.sha256 == second.sha256 or first.pixels == second.pixels:
-        return Comparison(one.name, other.name, is_match=True, evidence=EXACT)
+        return Comparison(one.name, other.name, True, EXACT, first.damaged, second.damaged)  # noqa: FBT003 -- a match
     allowed = registry.hasher(hasher).profile.max_distance if max_distance is None else max_distance
     evidence = verifier.pair(first, second, allowed)
-    return Comparison(one.name, other.name, verifier.accepts(evidence, allowed), evidence)
+    match = verifier.accepts(evidence, allowed)
+    return Comparison(one.name, other.name, match, evidence, first.damaged, second.damaged)
 
 
 def _described(runner: Runner, query: NamedPhoto, stored: NamedPhoto) -> tuple[Description, Description]:

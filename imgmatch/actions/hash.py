@@ -50,6 +50,7 @@ def hashed(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Hashed]:
     for photo, reply in runner.describe(photos, lambda photo: job_of(photo, features=False)):
         if isinstance(reply, Description):
             prints = {name: bits.hex() for name, bits in reply.fingerprints.items()}
-            yield Hashed(photo.name, prints, reply.quality, reply.width, reply.height, reply.format)
+            size = reply.width, reply.height
+            yield Hashed(photo.name, prints, reply.quality, *size, reply.format, damaged=reply.damaged)
         else:
             yield Hashed(photo.name, {}, reason=str(reply))

@@ -29,6 +29,7 @@ PHOTO_COLUMNS = (
     schema.photos.c.seen_at,
     schema.photos.c.sha256,
     schema.photos.c.pixels,
+    schema.photos.c.damaged,
 )
 """What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
@@ -81,7 +82,7 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
     """Every photo of the pictures with these features, each with the row id of the features."""
     table, photos = schema.features.c, schema.photos.c
     for chunk in chunks(feature_ids):
-        query = (
+        query: Select[Any] = (
             select(table.id, *PHOTO_COLUMNS)
             .join(schema.photos, photos.pixels == table.pixels)
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)

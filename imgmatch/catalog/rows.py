@@ -65,6 +65,7 @@ class PhotoRecord:
         quality: PDQ's, 0..100.
         fingerprints: 32 bytes under each hasher's name.
         features: its local features; ``None`` where they were not wanted.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one.
     """
 
     photo: NewPhoto
@@ -78,6 +79,7 @@ class PhotoRecord:
     quality: int
     fingerprints: Mapping[str, bytes]
     features: FeatureRow | None = None
+    damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,10 @@ class SkipRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo in the catalog, as matching and grouping see it; ``seen_at`` in microseconds since 1970, UTC."""
+    """A photo in the catalog, as matching and grouping see it.
+
+    ``seen_at`` is in microseconds since 1970, UTC; ``damaged`` as of :class:`PhotoRecord`.
+    """
 
     id: int
     photo_id: str
@@ -105,6 +110,7 @@ class StoredPhoto:
     seen_at: int
     sha256: bytes
     pixels: bytes
+    damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,12 @@ VERSION_7 = (
 )
 """Erasures that were cut off are noted, and what is said of a duplicate no longer names the photo it repeats."""
 
+VERSION_8 = (
+    "ALTER TABLE photos ADD COLUMN damaged FLOAT",
+    "UPDATE skipped SET file_bytes = NULL, file_mtime_ns = NULL WHERE reason = 'unreadable'",
+)
+"""What there is of a damaged photo is used; the next scan tries again what could not be read before."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -150,5 +156,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     5: VERSION_5,
     6: VERSION_6,
     7: VERSION_7,
+    8: VERSION_8,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -91,6 +91,7 @@ class Describer:
             fingerprints=self._fingerprints(picture, pdq),
             orientations=self._orientations(picture) if job.query else {},
             flat=flat,
+            damaged=picture.damaged,
             stored=self._stored(picture.grey) if with_features and not job.query else None,
             asked=asked,
         )
@@ -131,5 +132,5 @@ def _flatness(quality: int, detail: float) -> str | None:
 
 def _pixel_digest(picture: SmallPicture) -> bytes:
     digest = hashlib.sha256(f"{picture.width}x{picture.height}".encode())
-    digest.update(picture.grey.data)
+    digest.update((picture.grey if picture.colours is None else picture.colours).data)
     return digest.digest()[:_PIXEL_DIGEST_BYTES]

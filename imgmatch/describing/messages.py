@@ -75,7 +75,7 @@ class Description:
 
     Attributes:
         sha256: digest of the file's bytes, 32 bytes.
-        pixels: digest of the small upright grey picture and the photo's size, 16 bytes: equal for the same pixels
+        pixels: digest of the small upright picture in colour and the photo's size, 16 bytes: equal for the same pixels
             under other metadata or another lossless format.
         width: of the upright photo, in pixels.
         height: likewise.
@@ -84,6 +84,8 @@ class Description:
         fingerprints: 32 bytes under each hasher's name.
         orientations: 8 x 32 bytes under each hasher's name, in the order of ``model.ORIENTATIONS``; empty unless asked.
         flat: why the fingerprints of a query say nothing, if they do not; its features may.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one. All else is
+            of that part.
         stored: what the catalog keeps of its features; ``None`` where they are not wanted.
         asked: what a query is searched with; ``None`` where features are not wanted.
     """
@@ -97,6 +99,7 @@ class Description:
     fingerprints: Mapping[str, bytes]
     orientations: Mapping[str, bytes] = field(default_factory=dict)
     flat: str | None = None
+    damaged: float | None = None
     stored: StoredFeatures | None = None
     asked: QueryFeatures | None = None
 
@@ -197,6 +200,7 @@ def _description_message(reply: Description) -> tuple[dict[str, Any], bytes]:
         "fingerprints": {name: bits.hex() for name, bits in reply.fingerprints.items()},
         "orientations": {name: bits.hex() for name, bits in reply.orientations.items()},
         "flat": reply.flat,
+        "damaged": reply.damaged,
     }
     if reply.stored is not None:
         parts += [reply.stored.record, reply.stored.thumbnail]
@@ -232,6 +236,7 @@ def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
         fingerprints={name: bytes.fromhex(bits) for name, bits in head["fingerprints"].items()},
         orientations={name: bytes.fromhex(bits) for name, bits in head["orientations"].items()},
         flat=head["flat"],
+        damaged=head["damaged"],
         stored=None if stored is None else StoredFeatures(*_cut(body, stored)),
         asked=None if asked is None else _asked(asked, body[sum(stored or ()) :]),
     )

@@ -68,6 +68,7 @@ def answer(connection: Session, name: str, query: Description, judged: Judged, w
         accounts=copies,
         truncated=len(ranked) > len(shown),
         matches=(*_with_banks(connection, found.values(), [match for _, match in matches]), *known),
+        damaged=query.damaged,
     )
 
 
@@ -138,4 +139,5 @@ def _same(query: Description, stored: StoredPhoto) -> bool:
 
 def photo_of(stored: StoredPhoto) -> Photo:
     """A catalog row as the library shows it."""
-    return Photo(stored.account, stored.label, stored.photo_id, stored.name, from_microseconds(stored.seen_at))
+    seen_at = from_microseconds(stored.seen_at)
+    return Photo(stored.account, stored.label, stored.photo_id, stored.name, seen_at, damaged=stored.damaged)

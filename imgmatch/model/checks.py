@@ -29,6 +29,8 @@ class CheckResult:
         accounts: how many distinct accounts match, also those beyond the limit.
         truncated: the limit left some accounts out of ``matches``.
         matches: photos of the best accounts; those of one account stand together.
+        damaged: the share of the rows of a damaged query that are there, up to 1; ``None`` for a whole one. It was
+            searched with that part.
     """
 
     photo: str
@@ -37,6 +39,7 @@ class CheckResult:
     accounts: int = 0
     truncated: bool = False
     matches: tuple[Match, ...] = ()
+    damaged: float | None = None
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self.matches)
@@ -55,12 +58,16 @@ class Comparison:
         is_match: whether a check would call them copies.
         evidence: what speaks for it, whether or not it is a match; ``distance`` is the least over the eight
             orientations.
+        query_damaged: the share of the rows of a damaged first photo that are there, up to 1; ``None`` for a whole one.
+        stored_damaged: likewise of the second photo.
     """
 
     query: str
     stored: str
     is_match: bool
     evidence: Evidence
+    query_damaged: float | None = None
+    stored_damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,8 @@ class Hashed:
     """A photo's fingerprints, as 64 hexadecimal digits under each hasher's name, or why it has none.
 
     ``width``, ``height`` (pixels, upright), ``format`` and ``quality`` (PDQ's, 0..100) are ``None`` for a photo that
-    could not be used.
+    could not be used. ``damaged`` is the share of the rows of a damaged photo that are there, up to 1, and ``None`` for
+    a whole one; all else is of that part.
     """
 
     photo: str
@@ -78,3 +86,4 @@ class Hashed:
     height: int | None = None
     format: str | None = None
     reason: str | None = None
+    damaged: float | None = None

@@ -137,7 +137,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo in an index: one picture on one account, first seen at a time."""
+    """A photo in an index: one picture on one account, first seen at a time.
+
+    ``damaged`` is the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one.
+    """
 
     account: str
     photo: str
@@ -145,6 +148,7 @@ class Photo:
     name: str | None
     seen_at: datetime
     bank: str | None = None
+    damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
