@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imgmatch.imaging import mending, png, profiles
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.moving import MOST_PICTURES
 from imgmatch.ingest import intake, pruning
@@ -42,6 +43,8 @@ def row(start: str) -> str:
         ("frames of a moving", f"{PHOTO.frames:,}, and {PHOTO.moving_pixels:,} pixels of all together"),
         ("pictures that are taken", f"{MOST_PICTURES}, those that differ most"),
         ("shorter side", f"{PHOTO.min_side} pixels"),
+        ("share of the rows", f"{mending.LEAST_THERE:.0%}".replace("%", " %")),
+        ("a colour profile", f"{profiles.PROFILE_BYTES // MIB} MiB; in a PNG {png.SIDE_BYTES // MIB} MiB unpacked"),
         ("memory of a process that decodes", f"{PHOTO.worker_bytes // MIB:,} MiB"),
         ("a line,", f"{lines.MAX_LINE_BYTES // MIB} MiB"),
         ("account, photo_id", f"{MAX_ID_CHARS:,} characters"),

@@ -65,7 +65,7 @@ def test_the_fields_of_a_check_are_documented(index: str, photo: str) -> None:
     assert sorted(result) == sorted(whole)
     assert sorted(result["matches"][0]) == sorted(match + evidence + frames)
     header = next(csv.reader(io.StringIO(printed("check", photo, "--index", index, "--format", "csv"))))
-    assert set(header) == {"query", "status", "reason", *match, *evidence, *frames}
+    assert set(header) == {"query", "status", "reason", "query_damaged", *match, *evidence, *frames}
 
 
 def test_the_fields_of_a_comparison_are_documented(photo: str) -> None:

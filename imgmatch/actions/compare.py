@@ -63,7 +63,14 @@ def _compared(
     if equal:
         shown, known = equal[0]
         return Comparison(
-            one.name, other.name, is_match=True, evidence=EXACT, frame=known.frame, query_frame=shown.frame
+            one.name,
+            other.name,
+            is_match=True,
+            evidence=EXACT,
+            frame=known.frame,
+            query_frame=shown.frame,
+            query_damaged=first.damaged,
+            stored_damaged=second.damaged,
         )
     allowed = registry.hasher(hasher).profile.max_distance if max_distance is None else max_distance
     found = [(verifier.pair(*pair, allowed), *pair) for pair in pairs]
@@ -74,7 +81,7 @@ def _compared(
 
     evidence, shown, known = max(found, key=rank)
     matches = verifier.accepts(evidence, allowed)
-    return Comparison(one.name, other.name, matches, evidence, known.frame, shown.frame)
+    return Comparison(one.name, other.name, matches, evidence, known.frame, shown.frame, first.damaged, second.damaged)
 
 
 def _described(runner: Runner, query: NamedPhoto, stored: NamedPhoto) -> tuple[Description, Description]:

@@ -52,7 +52,7 @@ def hashed(runner: Runner, photos: Iterable[NamedPhoto]) -> Iterator[Hashed]:
         if isinstance(reply, Description):
             about = (reply.quality, reply.width, reply.height, reply.format)
             frames = tuple(_frames(reply))
-            yield Hashed(photo.name, _as_digits(reply.first), *about, frames=frames)
+            yield Hashed(photo.name, _as_digits(reply.first), *about, frames=frames, damaged=reply.damaged)
         else:
             yield Hashed(photo.name, {}, reason=str(reply))
 

@@ -34,6 +34,7 @@ PHOTO_COLUMNS = (
     schema.photo_pictures.c.place,
     schema.photo_pictures.c.pixels,
     schema.photo_pictures.c.frame,
+    schema.photos.c.damaged,
 )
 """What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
@@ -88,7 +89,7 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
     """Every photo of the pictures with these features, each with the row id of the features."""
     table, photos, pictures = schema.features.c, schema.photos.c, schema.photo_pictures.c
     for chunk in chunks(feature_ids):
-        query = (
+        query: Select[Any] = (
             select(table.id, *PHOTO_COLUMNS)
             .join(schema.photo_pictures, pictures.pixels == table.pixels)
             .join(schema.photos, photos.id == pictures.photo_id)

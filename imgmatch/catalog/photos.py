@@ -78,6 +78,7 @@ def _values(scan: ScanKey, record: PhotoRecord, accounts: Mapping[str, int]) -> 
         "height": record.height,
         "format": record.format,
         "quality": record.quality,
+        "damaged": record.damaged,
     }
 
 

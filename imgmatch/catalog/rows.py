@@ -93,6 +93,7 @@ class PhotoRecord:
         format: Pillow's name of the file format.
         quality: PDQ's, 0..100.
         pictures: one, or of a moving picture several, the one that is shown longest first.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one.
     """
 
     photo: NewPhoto
@@ -104,6 +105,7 @@ class PhotoRecord:
     format: str
     quality: int
     pictures: tuple[PictureRecord, ...]
+    damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class StoredPhoto:
         place: which of its pictures this is, from 0.
         pixels: digest of that, 16 bytes.
         frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
+        damaged: as of :class:`PhotoRecord`.
     """
 
     id: int
@@ -146,6 +149,7 @@ class StoredPhoto:
     place: int
     pixels: bytes
     frame: int | None
+    damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ photos = Table(
     Column("height", Small(1, _PIXELS_A_SIDE), nullable=False),
     Column("format", Words(), nullable=False),
     Column("quality", Small(0, 100), nullable=False),
+    Column("damaged", _share()),
 )
 
 photo_pictures = Table(

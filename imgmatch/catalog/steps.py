@@ -230,10 +230,13 @@ VERSION_8 = (
     "CREATE INDEX ix_decision_photos_photo_id ON decision_photos (photo_id)",
     "CREATE INDEX ix_decision_photos_account ON decision_photos (account)",
     "CREATE INDEX ix_decision_photos_bits ON decision_photos (bits)",
+    # What there is of a damaged photo is used: the next scan tries again what could not be read before.
+    "ALTER TABLE photos ADD COLUMN damaged FLOAT",
+    "UPDATE skipped SET file_bytes = NULL, file_mtime_ns = NULL WHERE reason = 'unreadable'",
 )
 """Sources that are being renamed are noted; the header and engine files are known to be of their catalog: those that
 are there get tokens when the index is opened. Each account has one spelling, and those that look alike are noted.
-A photo may have several pictures.
+A photo may have several pictures, or be damaged.
 
 The functions that spell are those of :mod:`imgmatch.catalog.spellings`."""
 

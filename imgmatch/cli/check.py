@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgmatch.model import CheckResult
 
 CHECK_COLUMNS = (
-    "query", "status", "reason", "account", "name", "photo", "photo_id", "seen_at", "bank",
+    "query", "status", "reason", "query_damaged", "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
     "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
     "frame", "query_frame",
 )  # fmt: skip

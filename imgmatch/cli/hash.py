@@ -55,7 +55,7 @@ def hash_(
     from imgmatch.formats.table import hash_lines
 
     computed = hashers or tuple(sorted(DEFAULT_HASHERS))
-    columns = ("photo", *computed, "quality", "width", "height", "format", "reason")
+    columns = ("photo", *computed, "quality", "width", "height", "format", "reason", "damaged")
     seen = skipped = bugs = 0
 
     def watched(results: Iterable[Hashed]) -> Iterator[Hashed]:

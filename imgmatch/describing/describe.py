@@ -92,7 +92,7 @@ class Describer:
             raise flat[0]
         first, quality, _ = next(iter(found.values()))
         pictures = tuple(described for _, _, described in found.values())
-        return Description(sha256, first.width, first.height, first.format, quality, pictures)
+        return Description(sha256, first.width, first.height, first.format, quality, pictures, first.damaged)
 
     def _taken(self, data: bytes, job: Job) -> list[FramePicture]:
         large = job.query and self._features_of(job)
@@ -166,5 +166,5 @@ def _flatness(quality: int, detail: float) -> str | None:
 
 def _pixel_digest(picture: SmallPicture) -> bytes:
     digest = hashlib.sha256(f"{picture.width}x{picture.height}".encode())
-    digest.update(picture.grey.data)
+    digest.update((picture.grey if picture.colours is None else picture.colours).data)
     return digest.digest()[:_PIXEL_DIGEST_BYTES]

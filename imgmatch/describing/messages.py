@@ -76,7 +76,7 @@ class DescribedPicture:
     """What was computed from one picture of a photo.
 
     Attributes:
-        pixels: digest of the small upright grey picture and the photo's size, 16 bytes: equal for the same pixels
+        pixels: digest of the small upright picture in colour and the photo's size, 16 bytes: equal for the same pixels
             under other metadata or another lossless format.
         fingerprints: 32 bytes under each hasher's name.
         orientations: 8 x 32 bytes under each hasher's name, in the order of ``model.ORIENTATIONS``; empty unless asked.
@@ -108,6 +108,8 @@ class Description:
         format: Pillow's name of the file format.
         quality: PDQ's, 0..100.
         pictures: one, or of a moving picture those that differ, the one that is shown longest first.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one. All else is
+            of that part.
     """
 
     sha256: bytes
@@ -116,6 +118,7 @@ class Description:
     format: str
     quality: int
     pictures: tuple[DescribedPicture, ...]
+    damaged: float | None = None
 
     @property
     def first(self) -> DescribedPicture:
@@ -218,6 +221,7 @@ def _description_message(reply: Description) -> tuple[dict[str, Any], bytes]:
         "format": reply.format,
         "quality": reply.quality,
         "pictures": [_picture_head(picture, parts) for picture in reply.pictures],
+        "damaged": reply.damaged,
     }
     return head, b"".join(parts)
 

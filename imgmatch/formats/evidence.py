@@ -31,6 +31,13 @@ def percent(share: float) -> str:
     return f"{int(share * 100 + 1e-9)}\N{NO-BREAK SPACE}%"
 
 
+def there(damaged: float | None) -> str:
+    """How much of a photo is there, if it is damaged, to follow other words."""
+    if damaged is None:
+        return ""
+    return f", damaged: {'all' if damaged == 1 else percent(damaged)} of its rows are there"
+
+
 def position(evidence: Evidence) -> str:
     """How the query lies against the stored photo."""
     parts = ["mirrored left to right"] if evidence.mirrored else []

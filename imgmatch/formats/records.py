@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,11 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def share(part: float | None) -> float | None:
+    """How much of a damaged photo is there, in whole thousandths: a little less than all of it is never all."""
+    return None if part is None else math.floor(part * 1000) / 1000
+
+
 def evidence_record(evidence: Evidence) -> Record:
     """Evidence, as part of a match."""
     return {
@@ -57,6 +63,7 @@ def match_record(match: Match) -> Record:
         "photo_id": photo.photo_id,
         "seen_at": moment(photo.seen_at),
         "bank": photo.bank,
+        "damaged": share(photo.damaged),
         **evidence_record(match.evidence),
         "frame": match.frame,
         "query_frame": match.query_frame,
@@ -71,13 +78,15 @@ def check_record(result: CheckResult) -> Record:
         "reason": result.reason,
         "accounts": result.accounts,
         "truncated": result.truncated,
+        "damaged": share(result.damaged),
         "matches": [match_record(match) for match in result.matches],
     }
 
 
 def check_rows(result: CheckResult) -> list[Record]:
     """The same for a spreadsheet: one row a match, and one for a photo without any."""
-    head = {"query": result.photo, "status": str(result.status), "reason": result.reason}
+    head: Record = {"query": result.photo, "status": str(result.status), "reason": result.reason}
+    head["query_damaged"] = share(result.damaged)
     return [head | match_record(match) for match in result.matches] or [head]
 
 
@@ -112,6 +121,8 @@ def compare_record(comparison: Comparison) -> Record:
         "query": comparison.query,
         "stored": comparison.stored,
         "match": comparison.is_match,
+        "query_damaged": share(comparison.query_damaged),
+        "stored_damaged": share(comparison.stored_damaged),
         **evidence_record(comparison.evidence),
         "frame": comparison.frame,
         "query_frame": comparison.query_frame,
@@ -120,7 +131,7 @@ def compare_record(comparison: Comparison) -> Record:
 
 def hash_record(hashed: Hashed) -> Record:
     """A photo's fingerprints."""
-    record = asdict(hashed)
+    record = asdict(hashed) | {"damaged": share(hashed.damaged)}
     frames = [frame | frame.pop("fingerprints") for frame in record.pop("frames")]
     return {"photo": record.pop("photo"), **record.pop("fingerprints"), **record, "frames": frames}
 

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgmatch.formats.evidence import KINDS, facts, of_frame, percent
+from imgmatch.formats.evidence import KINDS, facts, of_frame, percent, there
 from imgmatch.formats.overlay import affine
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Outline, Photo, Status
 
@@ -175,12 +175,18 @@ def card_of(
         kind=KINDS[evidence.kind],
         score=percent(evidence.score),
         score_of="score" if evidence.kind is Kind.RELATED else "likely a copy",
-        facts=facts(evidence),
+        facts=[*facts(evidence), *_damage(photo)],
         query=left,
         stored=right,
         matrix=" ".join(f"{value:.7g}" for value in matrix or ()),
         fresh=album.take_fresh(),
     )
+
+
+def _damage(photo: Photo | None) -> list[tuple[str, str]]:
+    if photo is None or photo.damaged is None:
+        return []
+    return [("Damaged", f"{percent(photo.damaged)} of the rows of the stored photo are there")]
 
 
 def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
@@ -199,8 +205,8 @@ def _pane(caption: str, name: str, shown: Shown, outline: Outline | None, album:
 def _verdict(result: CheckResult) -> str:
     if result.status is Status.MATCH:
         beyond = "; not all are shown" if result.truncated else ""
-        return f"On {result.accounts:,} account{'s' * (result.accounts != 1)}{beyond}"
+        return f"On {result.accounts:,} account{'s' * (result.accounts != 1)}{beyond}{there(result.damaged)}"
     if result.status is Status.NO_MATCH:
-        return "On no account in the index"
+        return f"On no account in the index{there(result.damaged)}"
     what = "searched" if result.status is Status.NOT_SEARCHABLE else "read"
     return f"Could not be {what}" + (f": {result.reason}" if result.reason else "")

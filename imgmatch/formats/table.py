@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from imgmatch.formats.evidence import there
 from imgmatch.formats.text import clean
 from imgmatch.model import Change, Kind, Status
 
@@ -75,7 +76,9 @@ def check_table(result: CheckResult, width: int) -> str:
             match.evidence.kind,
             f"{match.evidence.score:.2f}",
             match.evidence.distance,
-            how(match.evidence) + ("" if match.query_frame is None else f", from its frame {match.query_frame}"),
+            how(match.evidence)
+            + there(match.photo.damaged)
+            + ("" if match.query_frame is None else f", from its frame {match.query_frame}"),
         )
         for match in result.matches
     ]
@@ -90,9 +93,9 @@ def named(photo: Photo) -> str:
 def _verdict(result: CheckResult) -> str:
     if result.status is Status.MATCH:
         beyond = ", not all shown" if result.truncated else ""
-        return f"on {_accounts(result.accounts)}{beyond}"
+        return f"on {_accounts(result.accounts)}{beyond}{there(result.damaged)}"
     if result.status is Status.NO_MATCH:
-        return "no match"
+        return f"no match{there(result.damaged)}"
     return f"{str(result.status).replace('_', ' ')} ({clean(result.reason or '')})"
 
 

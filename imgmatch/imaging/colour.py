@@ -8,18 +8,20 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from imgmatch.imaging.grey import BAND_PIXELS, to_grey
+from imgmatch.imaging.grey import BAND_PIXELS, is_grey, to_grey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WHITE = 255
+_NO_CHROMA = 128
+_FIRST_ROWS = 4
 
 
 def to_colour(image: Image.Image) -> NDArray[np.uint8]:
     """Decode ``image`` to bytes of shape (height, width) for grey, (…, 3) for RGB and (…, 4) for the inks of CMYK."""
     image.load()
-    if image.mode[0] in "1LIF" and image.mode != "LAB":
+    if is_grey(image):
         return to_grey(image)
     rows = max(1, BAND_PIXELS // image.width)
     bands = (
@@ -44,6 +46,23 @@ def _band(part: Image.Image) -> NDArray[np.uint8]:
         lab = np.asarray(np.asarray(part) ^ np.array([0, 128, 128], dtype=np.uint8), dtype=np.uint8)
         return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
     return np.asarray(part if part.mode in {"RGB", "CMYK"} else part.convert("RGB"))
+
+
+def has_colour(colours: NDArray[np.uint8], *, chroma: bool) -> bool:
+    """Whether any pixel is no grey.
+
+    Args:
+        colours: shape (height, width, 3), one block of memory.
+        chroma: they are luma, Cb and Cr; else they are red, green and blue.
+    """
+    # Nearly always the first rows tell.
+    return any(_has_colour(rows, chroma=chroma) for rows in (colours[:_FIRST_ROWS], colours))
+
+
+def _has_colour(colours: NDArray[np.uint8], *, chroma: bool) -> bool:
+    # By OpenCV: NumPy takes ten times as long for every third byte.
+    first, *others = (cv2.extractChannel(colours, channel) for channel in range(3))
+    return any(bool((plane != (_NO_CHROMA if chroma else first)).any()) for plane in others)
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -21,6 +21,11 @@ BAND_PIXELS = 1 << 22
 """Pixels converted at once: the largest pictures leave no room for a second copy of themselves."""
 
 
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture can hold no colours, by its mode."""
+    return image.mode[0] in "1LIF" and image.mode != "LAB"
+
+
 def to_grey(image: Image.Image) -> NDArray[np.uint8]:
     """Decode ``image`` to luma, shape (height, width), dtype uint8.
 

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from imgmatch.imaging.decoding import check_declared, photo_errors
 from imgmatch.imaging.files import check_size
 from imgmatch.imaging.frames import Look, chosen
 from imgmatch.imaging.grey import to_grey
 from imgmatch.imaging.opening import open_image
-from imgmatch.imaging.picture import SmallPicture, check_declared, photo_errors, shown_by, small_picture
+from imgmatch.imaging.parts import Part
+from imgmatch.imaging.picture import SmallPicture, shown_by, small_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +81,7 @@ def small_pictures(data: bytes, limits: Limits, *, large: bool = False, colour: 
     check_size(len(data), limits)
     if not may_move(data):
         return [FramePicture(small_picture(data, limits, large=large, colour=colour))]
-    with photo_errors(limits):
+    with photo_errors(data, limits):
         looks = _looked_at(data, limits)
         picked = chosen(looks, MOST_PICTURES) if len(looks) > 1 else []
         shown = dict(_decoded(data, limits, sorted(one.frame for one in picked), large=large, colour=colour))
@@ -98,9 +100,9 @@ def frame_picture(
     if frame == 1:
         return FramePicture(small_picture(data, limits, large=large, colour=colour), 1)
     check_size(len(data), limits)
-    with photo_errors(limits), open_image(io.BytesIO(data), limits) as image:
+    with photo_errors(data, limits), open_image(io.BytesIO(data), limits) as image:
         stand_at(image, frame, limits)
-        return FramePicture(shown_by(image, data, limits, large=large, colour=colour), frame)
+        return FramePicture(shown_by(image, Part(data), limits, large=large, colour=colour), frame)
 
 
 def stand_at(image: Image.Image, frame: int, limits: Limits) -> None:
@@ -184,4 +186,4 @@ def _decoded(
     with open_image(io.BytesIO(data), limits) as image, suppress(Exception):  # they could be decoded a moment ago
         for frame in frames:
             stand_at(image, frame, limits)
-            yield frame, shown_by(image, data, limits, large=large, colour=colour)
+            yield frame, shown_by(image, Part(data), limits, large=large, colour=colour)

@@ -17,9 +17,6 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from imgmatch.errors import PhotoError
-from imgmatch.model import SkipReason
-
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -38,8 +35,6 @@ _PLUGINS = (
 """Imported for what they register; every other decoder of Pillow stays out of reach of untrusted bytes."""
 
 _NAMES = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the other cores have photos of their own
 
@@ -62,15 +57,10 @@ def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
     """Open ``file`` without decoding its pixels.
 
     Raises:
-        PhotoError: it is HEIC and the extra is missing.
         PIL.Image.DecompressionBombError: it declares more than twice the pixels of ``limits``.
         PIL.UnidentifiedImageError: it is none of ``READ_FORMATS``.
     """
-    head = file.read(12)
-    file.seek(0)
-    if not _HEIF and head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-        raise PhotoError(SkipReason.UNREADABLE, 'HEIC photos need: pip install "imgmatch[heic]"')
     # Some decoders take memory for the whole picture as they open it. Pillow looks before they do, and refuses what is
-    # twice this size; picture.check_declared draws the line itself.
+    # twice this size; decoding.check_declared draws the line itself.
     Image.MAX_IMAGE_PIXELS = limits.pixels
     return Image.open(file, formats=READ_FORMATS)

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from imgmatch.errors import PhotoError
-from imgmatch.imaging.colour import to_rgb
+from imgmatch.imaging.colour import has_colour, to_colour, to_rgb
+from imgmatch.imaging.decoding import check_declared, photo_errors, pixels_of
 from imgmatch.imaging.files import check_size
-from imgmatch.imaging.grey import to_grey
-from imgmatch.imaging.opening import open_image
+from imgmatch.imaging.grey import is_grey, to_grey
+from imgmatch.imaging.mending import what_is_there
+from imgmatch.imaging.profiles import transform_of
+from imgmatch.imaging.scaling import scaled_size, shrunk
 from imgmatch.imaging.sizes import KEPT, LARGE_SIDE, SMALL_SIDE
 from imgmatch.imaging.upright import SIDEWAYS, orientation_tag, upright
-from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from imgmatch.imaging.limits import Limits
+    from imgmatch.imaging.parts import Part
+    from imgmatch.imaging.profiles import ProfileTransform
 
-DECODER_BYTES = 8
-"""What a decoder may need for one pixel beside the result: a progressive JPEG in four colours holds two bytes each."""
-
-SHORT_SIDE = 32
-"""A very long strip keeps at least this many pixels across."""
+    Conversion = Callable[[Image.Image], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,11 @@ class SmallPicture:
         height: likewise.
         format: Pillow's name of the file format, such as ``JPEG``.
         large: the same with a longer side of about 1,400 pixels; the very same array where the photo has no more.
+        colours: shape (height, width, 3), dtype uint8, the small picture as luma, Cb and Cr of a JPEG, else as RGB;
+            ``None`` for a picture without colour.
         rgb: shape (height, width, 3), dtype uint8, the small picture in colour; ``None`` unless it was asked for.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one. All else is
+            of that part, as if the photo had no more.
     """
 
     grey: NDArray[np.uint8]
@@ -52,93 +52,134 @@ class SmallPicture:
     height: int
     format: str
     large: NDArray[np.uint8]
+    colours: NDArray[np.uint8] | None = None
     rgb: NDArray[np.uint8] | None = None
+    damaged: float | None = None
 
 
 def small_picture(data: bytes, limits: Limits, *, large: bool = False, colour: bool = False) -> SmallPicture:
     """Decode ``data`` once; with ``large`` a JPEG of more than 640 pixels a second time, in a finer step.
 
-    With ``colour`` the grey picture is what it is without, to the bit; a JPEG that keeps RGB in place of luma and
-    chroma is decoded once more for it.
+    Where its colour profile makes people see another picture than its numbers would, they become those of sRGB. With
+    ``colour`` the grey picture is what it is without, to the bit. A JPEG that keeps RGB in place of luma and chroma is
+    decoded once more for its colours. Of a damaged photo the part is taken that is there.
 
     Raises:
         PhotoError: it is unreadable, too large or too small.
     """
     check_size(len(data), limits)
-    with photo_errors(limits):
-        return _decode(data, limits, large=large, colour=colour)
+    with photo_errors(data, limits):
+        return what_is_there(data, limits, lambda part: _decode(part, limits, large=large, colour=colour))
 
 
-@contextmanager
-def photo_errors(limits: Limits) -> Iterator[None]:
-    """Whatever a decoder raises inside becomes a PhotoError; its warnings are not heard.
-
-    Raises:
-        PhotoError: always in place of any other exception.
-    """
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata that does not concern us, and of bombs, which check_declared refuses as errors.
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except PhotoError:
-            raise
-        except MemoryError:
-            raise PhotoError(SkipReason.TOO_LARGE, "decoding it needs more memory than a worker may use") from None
-        except Image.DecompressionBombError:
-            detail = f"more than {2 * limits.pixels:,} pixels; the limit is {limits.pixels:,}"
-            raise PhotoError(SkipReason.TOO_LARGE, detail) from None
-        except UnidentifiedImageError:
-            raise PhotoError(SkipReason.UNREADABLE, "not a picture in a format imgmatch reads") from None
-        except cv2.error as error:
-            out_of_memory = "memory" in str(error).lower()
-            reason = SkipReason.TOO_LARGE if out_of_memory else SkipReason.UNREADABLE
-            raise PhotoError(reason, "the picture could not be scaled") from None
-        except Exception as error:  # noqa: BLE001 -- decoders raise whatever they like on damaged input
-            raise PhotoError(SkipReason.UNREADABLE, f"damaged picture: {_one_line(error)}") from None
+def _decode(part: Part, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
+    with part.opened(limits) as image:
+        check_declared(image, limits, part)
+        return shown_by(image, part, limits, large=large, colour=colour)
 
 
-def _decode(data: bytes, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
-    with open_image(io.BytesIO(data), limits) as image:
-        check_declared(image, limits)
-        return shown_by(image, data, limits, large=large, colour=colour)
-
-
-def shown_by(image: Image.Image, data: bytes, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
+def shown_by(image: Image.Image, part: Part, limits: Limits, *, large: bool, colour: bool) -> SmallPicture:
     """What an opened picture shows, of one that moves the frame it stands at; see :func:`small_picture`."""
-    width, height = image.size
-    together = colour and not _keeps_rgb(image)
-    image.draft("YCbCr" if together else "L", _target(width, height, SMALL_SIDE))
-    decoded = pixels_of(image, width * height)
-    tag = orientation_tag(image)  # now: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels
-    grey = upright(_shrink(decoded, width, height, SMALL_SIDE), tag)
-    finer = grey
-    if large and max(width, height) > KEPT * SMALL_SIDE:
-        drafted = image.size != (width, height)
-        finer = upright(_finer(data, limits) if drafted else _shrink(decoded, width, height, LARGE_SIDE), tag)
-    rgb = None
-    if colour:
-        pixels = pixels_of(image, width * height, to_rgb) if together else _colours(data, limits)
-        rgb = upright(_shrink(pixels, width, height, SMALL_SIDE), tag)
-    if tag in SIDEWAYS:
-        width, height = height, width
-    return SmallPicture(grey, width, height, image.format or "unknown", finer, rgb)
+    transform = transform_of(image)
+    if transform is None or not transform.matters:
+        return _Decoding(part, limits, image).as_it_is(large=large, colour=colour)
+    return _Decoding(part, limits, image).in_srgb(transform, large=large, colour=colour)
 
 
-def _finer(data: bytes, limits: Limits) -> NDArray[np.uint8]:
-    """A JPEG decoded again: what was left out by its first decoding cannot be had back."""
-    with open_image(io.BytesIO(data), limits) as image:
-        width, height = image.size
-        image.draft("L", _target(width, height, LARGE_SIDE))
-        return _shrink(pixels_of(image, width * height), width, height, LARGE_SIDE)
+class _Decoding:
+    """An opened photo on its way to its small picture."""
+
+    def __init__(self, part: Part, limits: Limits, image: Image.Image) -> None:
+        self._part = part
+        self._limits = limits
+        self._image = image
+        self._declared = image.size
+        self._width, self._height = part.size(image.size)
+        self._tag = 1
+
+    def as_it_is(self, *, large: bool, colour: bool) -> SmallPicture:
+        """By the numbers of the file."""
+        image, keeps_rgb = self._image, _keeps_rgb(self._image)
+        image.draft("L" if keeps_rgb else "YCbCr", scaled_size(*self._declared, SMALL_SIDE))
+        chroma = image.mode == "YCbCr"
+        pixels = self._first_pixels(np.asarray if chroma else to_grey)
+        small = self._scaled(pixels)
+        grey = _first_channel(small)
+        finer = _first_channel(self._finer(pixels, "L", to_grey)) if large and self._has_more() else grey
+        colours = rgb = None
+        if keeps_rgb:  # its luma is made of colours that are not kept, and they cannot be had from it
+            colours = rgb = self._scaled(self._again("RGB", SMALL_SIDE, to_rgb))
+        elif chroma:
+            colours = small
+        elif not is_grey(image):
+            colours = rgb = self._scaled(self._pixels(image, to_rgb))
+        if colour and rgb is None:
+            rgb = self._scaled(self._pixels(image, to_rgb))
+        return self._picture(grey, finer, _coloured(colours, chroma=chroma), rgb if colour else None)
+
+    def in_srgb(self, transform: ProfileTransform, *, large: bool, colour: bool) -> SmallPicture:
+        """By what its profile makes of them."""
+        self._image.draft("RGB", scaled_size(*self._declared, SMALL_SIDE))
+        pixels = self._first_pixels(to_colour)
+        rgb = transform.rgb(self._scaled(pixels))
+        grey = finer = _luma(rgb)
+        if large and self._has_more():
+            finer = _luma(transform.rgb(self._finer(pixels, "RGB", to_colour)))
+        return self._picture(grey, finer, _coloured(rgb, chroma=False), rgb if colour else None)
+
+    def _has_more(self) -> bool:
+        return max(self._width, self._height) > KEPT * SMALL_SIDE
+
+    def _finer(self, pixels: NDArray[np.uint8], mode: str, convert: Conversion) -> NDArray[np.uint8]:
+        whole = self._image.size == self._declared
+        return self._scaled(pixels if whole else self._again(mode, LARGE_SIDE, convert), LARGE_SIDE)
+
+    def _again(self, mode: str, side: int, convert: Conversion) -> NDArray[np.uint8]:
+        """A JPEG decoded again: what was left out by its first decoding cannot be had back."""
+        with self._part.opened(self._limits) as image:
+            image.draft(mode, scaled_size(*self._declared, side))
+            return self._pixels(image, convert)
+
+    def _first_pixels(self, convert: Conversion) -> NDArray[np.uint8]:
+        pixels = self._pixels(self._image, convert)
+        # Not before: TIFF is turned as it is decoded, and PNG may bring EXIF after its pixels.
+        self._tag = orientation_tag(self._image)
+        return pixels
+
+    def _pixels(self, image: Image.Image, convert: Conversion) -> NDArray[np.uint8]:
+        width, height = self._declared
+        return self._part.of(pixels_of(image, width * height, convert))
+
+    def _scaled(self, pixels: NDArray[np.uint8], side: int = SMALL_SIDE) -> NDArray[np.uint8]:
+        return upright(shrunk(pixels, self._width, self._height, side), self._tag)
+
+    def _picture(
+        self,
+        grey: NDArray[np.uint8],
+        finer: NDArray[np.uint8],
+        colours: NDArray[np.uint8] | None,
+        rgb: NDArray[np.uint8] | None,
+    ) -> SmallPicture:
+        width, height = self._width, self._height
+        if self._tag in SIDEWAYS:
+            width, height = height, width
+        name = self._image.format or "unknown"
+        return SmallPicture(grey, width, height, name, finer, colours, rgb, self._part.damaged)
 
 
-def _colours(data: bytes, limits: Limits) -> NDArray[np.uint8]:
-    """A JPEG decoded again: its luma is not among what is kept, and cannot be had from rounded colours."""
-    with open_image(io.BytesIO(data), limits) as image:
-        width, height = image.size
-        image.draft("RGB", _target(width, height, SMALL_SIDE))
-        return pixels_of(image, width * height, to_rgb)
+def _first_channel(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luma, of a picture of luma and chroma; of a grey one all of it."""
+    if picture.ndim == 2:  # noqa: PLR2004 -- grey
+        return picture
+    return np.asarray(cv2.extractChannel(picture, 0), dtype=np.uint8)
+
+
+def _coloured(colours: NDArray[np.uint8] | None, *, chroma: bool) -> NDArray[np.uint8] | None:
+    return None if colours is None or not has_colour(colours, chroma=chroma) else colours
+
+
+def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(rgb).convert("L"))
 
 
 def _keeps_rgb(image: Image.Image) -> bool:
@@ -147,64 +188,3 @@ def _keeps_rgb(image: Image.Image) -> bool:
     if len(channels) != 3 or "jfif" in image.info:  # noqa: PLR2004 -- a JFIF file has luma and chroma
         return False
     return bool(image.info.get("adobe_transform", channels != [*b"RGB"]) == 0)
-
-
-def pixels_of(
-    image: Image.Image, pixels: int, convert: Callable[[Image.Image], NDArray[np.uint8]] = to_grey
-) -> NDArray[np.uint8]:
-    """What ``convert`` makes of an opened picture of so many pixels.
-
-    Raises:
-        MemoryError: it failed, and there is no memory for its pixels.
-    """
-    try:
-        return convert(image)
-    except Exception:
-        # Decoders in C call a picture broken when they run out of memory: see whether they could have.
-        np.empty(pixels * DECODER_BYTES, dtype=np.uint8)
-        raise
-
-
-def check_declared(image: Image.Image, limits: Limits) -> None:
-    """Refuse a picture by what its header declares, before any pixel is decoded.
-
-    Raises:
-        PhotoError: it declares too many pixels, too long a side, too many frames, or is too small.
-    """
-    width, height = image.size
-    if width * height > limits.pixels or max(width, height) > limits.side:
-        limit = f"the limit is {limits.pixels:,} pixels and {limits.side:,} a side"
-        raise PhotoError(SkipReason.TOO_LARGE, f"{width} x {height} pixels; {limit}")
-    if min(width, height) < limits.min_side:
-        raise PhotoError(SkipReason.TOO_SMALL, f"{width} x {height} pixels; a side needs {limits.min_side}")
-    frames = _declared_frames(image)
-    if frames > limits.frames:
-        raise PhotoError(SkipReason.TOO_LARGE, f"{frames:,} frames; the limit is {limits.frames:,}")
-
-
-def _declared_frames(image: Image.Image) -> int:
-    # GIF and TIFF do not declare a count: finding it would walk the whole file, and only the first frame is read.
-    if image.format in {"PNG", "WEBP", "AVIF", "HEIF"}:
-        return int(getattr(image, "n_frames", 1))
-    return 1
-
-
-def _target(width: int, height: int, side: int) -> tuple[int, int]:
-    scale = min(1.0, max(side / max(width, height), SHORT_SIDE / min(width, height)))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _shrink(picture: NDArray[np.uint8], width: int, height: int, side: int) -> NDArray[np.uint8]:
-    target = _target(width, height, side)
-    if max(picture.shape[:2]) <= KEPT * side or picture.shape[1] <= target[0]:
-        return picture
-    # Up to a half, which is all that a draft decode leaves, linear interpolation sees every pixel too, and is six times
-    # as fast as the mean over areas.
-    halved = picture.shape[1] <= 2 * target[0] and picture.shape[0] <= 2 * target[1]
-    method = cv2.INTER_LINEAR_EXACT if halved else cv2.INTER_AREA
-    return np.asarray(cv2.resize(picture, target, interpolation=method), dtype=np.uint8)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return (text or type(error).__name__)[:200]

@@ -234,19 +234,23 @@ class Intake:
         elif isinstance(reply, Unchanged) and work.known is not None and work.file is not None:
             self._meet(work.known, work.photo, work.file)
         elif isinstance(reply, Description) and work.file is not None:
+            file = work.file
+            if isinstance(work.content, bytes) and reply.damaged is not None:  # perhaps cut off on its way, likewise
+                file = FileState(file.size, UNKNOWN_STATE)
             self._count("updated" if work.known else "added")
             self._pending.photo_ids.append(work.photo.photo_id)
             self._pending.records.append(
                 PhotoRecord(
                     photo=work.photo,
                     seen_at=work.seen_at(reply.sha256),
-                    file=work.file,
+                    file=file,
                     sha256=reply.sha256,
                     width=reply.width,
                     height=reply.height,
                     format=reply.format,
                     quality=reply.quality,
                     pictures=tuple(map(self._picture, reply.pictures)),
+                    damaged=reply.damaged,
                 )
             )
 

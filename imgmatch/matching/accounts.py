@@ -75,6 +75,7 @@ def answer(
         accounts=copies,
         truncated=len(ranked) > len(shown),
         matches=(*_with_banks(connection, found, [match for _, match in matches]), *known),
+        damaged=query.damaged,
     )
 
 
@@ -183,4 +184,12 @@ def _same(query: Description, picture: DescribedPicture, stored: StoredPhoto) ->
 def photo_of(stored: StoredPhoto) -> Photo:
     """A catalog row as the library shows it."""
     seen_at = from_microseconds(stored.seen_at)
-    return Photo(stored.account, stored.label, stored.photo_id, stored.name, seen_at, frame=stored.frame)
+    return Photo(
+        stored.account,
+        stored.label,
+        stored.photo_id,
+        stored.name,
+        seen_at,
+        frame=stored.frame,
+        damaged=stored.damaged,
+    )

@@ -29,6 +29,8 @@ class CheckResult:
         accounts: how many distinct accounts match, also those beyond the limit.
         truncated: the limit left some accounts out of ``matches``.
         matches: photos of the best accounts; those of one account stand together.
+        damaged: the share of the rows of a damaged query that are there, up to 1; ``None`` for a whole one. It was
+            searched with that part.
     """
 
     photo: str
@@ -37,6 +39,7 @@ class CheckResult:
     accounts: int = 0
     truncated: bool = False
     matches: tuple[Match, ...] = ()
+    damaged: float | None = None
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self.matches)
@@ -57,6 +60,8 @@ class Comparison:
             orientations.
         frame: the frame of the second photo that is meant, from 1; ``None`` where that does not move.
         query_frame: that of the first photo, likewise.
+        query_damaged: the share of the rows of a damaged first photo that are there, up to 1; ``None`` for a whole one.
+        stored_damaged: likewise of the second photo.
     """
 
     query: str
@@ -65,6 +70,8 @@ class Comparison:
     evidence: Evidence
     frame: int | None = None
     query_frame: int | None = None
+    query_damaged: float | None = None
+    stored_damaged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class Hashed:
     ``width``, ``height`` (pixels, upright), ``format`` and ``quality`` (PDQ's, 0..100) are ``None`` for a photo that
     could not be used. Of a moving picture the fingerprints are those of the frame that is shown longest, and ``frames``
     holds every frame that stands for it, that one first; it is empty for a still photo.
+    ``damaged`` is the share of the rows of a damaged photo that are there, up to 1, and ``None`` for a whole one; all
+    else is of that part.
     """
 
     photo: str
@@ -99,3 +108,4 @@ class Hashed:
     format: str | None = None
     reason: str | None = None
     frames: tuple[HashedFrame, ...] = ()
+    damaged: float | None = None

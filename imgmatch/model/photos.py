@@ -172,6 +172,7 @@ class Photo:
         seen_at: when it was first seen.
         bank: the list of known pictures it is on.
         frame: of a moving picture the frame that is meant, from 1; ``None`` where it does not move.
+        damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one.
     """
 
     account: str
@@ -181,6 +182,7 @@ class Photo:
     seen_at: datetime
     bank: str | None = None
     frame: int | None = None
+    damaged: float | None = None
 
     @property
     def key(self) -> PictureKey:

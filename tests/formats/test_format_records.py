@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -37,6 +38,7 @@ MATCHED: dict[str, Any] = {
     "photo_id": "p1",
     "seen_at": "2026-01-04T00:00:00Z",
     "bank": None,
+    "damaged": None,
     "kind": "near",
     "score": 0.9375,
     "distance": 8,
@@ -64,7 +66,15 @@ def test_a_check_has_the_fields_of_the_design_in_their_order() -> None:
     result = CheckResult("q.jpg", Status.MATCH, accounts=3, truncated=True, matches=(Match(LENA, NEAR),))
     assert same(
         records.check_record(result),
-        {"photo": "q.jpg", "status": "match", "reason": None, "accounts": 3, "truncated": True, "matches": [MATCHED]},
+        {
+            "photo": "q.jpg",
+            "status": "match",
+            "reason": None,
+            "accounts": 3,
+            "truncated": True,
+            "damaged": None,
+            "matches": [MATCHED],
+        },
     )
     assert list(records.check_record(result)["matches"][0]) == list(MATCHED)
 
@@ -77,6 +87,7 @@ def test_a_check_without_a_match_keeps_its_shape() -> None:
         "reason": "flat: too little detail",
         "accounts": 0,
         "truncated": False,
+        "damaged": None,
         "matches": [],
     }
 
@@ -84,9 +95,19 @@ def test_a_check_without_a_match_keeps_its_shape() -> None:
 def test_a_spreadsheet_gets_a_row_a_match_and_one_for_a_photo_without() -> None:
     two = CheckResult("q.jpg", Status.MATCH, accounts=1, matches=(Match(LENA, NEAR), Match(LENA, NEAR)))
     rows = records.check_rows(two)
-    assert rows == [{"query": "q.jpg", "status": "match", "reason": None} | MATCHED] * 2
+    head = {"query": "q.jpg", "reason": None, "query_damaged": None}
+    assert rows == [head | {"status": "match"} | MATCHED] * 2
     none = records.check_rows(CheckResult("q.jpg", Status.NO_MATCH))
-    assert none == [{"query": "q.jpg", "status": "no_match", "reason": None}]
+    assert none == [head | {"status": "no_match"}]
+
+
+def test_how_much_of_a_damaged_photo_is_there_is_told_and_never_rounded_up_to_all() -> None:
+    cut = replace(LENA, damaged=0.99996)
+    result = records.check_record(CheckResult("q.jpg", Status.MATCH, matches=(Match(cut, NEAR),), damaged=1.0))
+    assert (result["damaged"], result["matches"][0]["damaged"]) == (1.0, 0.999)
+    compared = Comparison("a", "b", is_match=True, evidence=NEAR, stored_damaged=0.5)
+    assert records.compare_record(compared)["stored_damaged"] == 0.5
+    assert records.hash_record(Hashed("a.jpg", {}, damaged=0.75))["damaged"] == 0.75
 
 
 def test_a_scan_has_the_fields_of_the_design_in_their_order() -> None:
@@ -197,7 +218,8 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
     evidence = {key: value for key, value in MATCHED.items() if key in records.evidence_record(NEAR)}
     compared = records.compare_record(Comparison("a.jpg", "b.jpg", is_match=True, evidence=NEAR))
     frames = {"frame": None, "query_frame": None}
-    assert compared == {"query": "a.jpg", "stored": "b.jpg", "match": True, **evidence, **frames}
+    whole = {"query_damaged": None, "stored_damaged": None}
+    assert compared == {"query": "a.jpg", "stored": "b.jpg", "match": True, **whole, **evidence, **frames}
     hashed = Hashed("a.jpg", {"pdq": "00ff"}, 99, 400, 500, "JPEG")
     assert same(
         records.hash_record(hashed),
@@ -210,6 +232,7 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "format": "JPEG",
             "reason": None,
             "frames": [],
+            "damaged": None,
         },
     )
     moving = Hashed("a.gif", {"pdq": "00ff"}, frames=(HashedFrame(3, 0.75, {"pdq": "00ff"}),))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgmatch.imaging.limits import Limits
-from imgmatch.imaging.picture import SHORT_SIDE, SmallPicture, small_picture
+from imgmatch.imaging.picture import SmallPicture, small_picture
+from imgmatch.imaging.scaling import SHORT_SIDE
 from imgmatch.imaging.sizes import KEPT, SMALL_SIDE
 
 FRAMES = [photos.picture(seed, (200, 160)) for seed in (1, 2, 3)]

@@ -15,7 +15,8 @@ from imgmatch.imaging.colour import to_colour
 from imgmatch.imaging.grey import BAND_PIXELS
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.picture import small_picture
-from imgmatch.imaging.view import PROFILE_BYTES, QUALITY, View, view
+from imgmatch.imaging.profiles import PROFILE_BYTES
+from imgmatch.imaging.view import QUALITY, View, view
 from imgmatch.model import SkipReason
 
 if TYPE_CHECKING:
