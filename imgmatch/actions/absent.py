@@ -49,7 +49,8 @@ class AbsentPhotos:
         self._progress.step(work, done, total)
 
     def skipped(self, skipped: Skipped) -> None:
-        """Pass it on, and count it if it is missing."""
+        """Pass it on, and count it if it is missing; one that comes twice counts once."""
+        self._photos -= skipped.reason is SkipReason.DUPLICATE
         if skipped.reason is SkipReason.MISSING:
             self._missing += 1
             self._first = self._first or skipped.photo

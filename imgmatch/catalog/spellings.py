@@ -43,6 +43,7 @@ def ids_of_respelt(session: Session, photos: Collection[NewPhoto]) -> dict[str, 
     known: dict[tuple[str, str], str] = {}
     for rows in chunks(respelt):
         query = select(stored.account_id, stored.path, stored.photo_id).where(stored.account_id.in_(rows))
+        query = query.order_by(stored.id)
         for row, path, photo_id in session.sql.execute(query):
             if _DERIVED.fullmatch(photo_id):
                 known.setdefault((respelt[row], path), photo_id)

@@ -64,7 +64,7 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
         name: file name, for messages.
 
     Yields:
-        a row, or why there is none, for every line that is not blank.
+        a row, or why there is none, for every line that is not blank, nor a row of empty cells.
 
     Raises:
         SourceError: there is no header line with the columns a manifest needs.
@@ -77,6 +77,8 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
     for number, fields in _Records(lines, delimiter, len(columns), {account, photo}):
         if isinstance(fields, str):
             yield bad_line(name, number, fields)
+            continue
+        if not fields[account] and not any(map(str.strip, fields)):
             continue
         fields.append("")
         attributes = {column: fields[index] for column, index in others if fields[index]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from imgmatch.sources.place import Place
     from imgmatch.sources.rows import Reader, Row
+
+_CUT = re.compile(r"\s*\d[.,]?\d{0,14}E\+\d{1,3}\s*", re.ASCII)
+"""What spreadsheets make of a number of twelve digits or more."""
 
 MAX_PATH_CHARS = 4096
 MAX_ATTRIBUTE_CHARS = 100_000
@@ -91,6 +95,8 @@ class ManifestSource:
         line, account, photo, name, seen_at, photo_id, attributes = row
         if problem := account_problem(account):
             _bad(problem)
+        if "E+" in account or "E+" in photo_id:
+            _check_whole(account, photo_id)
         bare = photo.strip()
         if not bare:
             _bad("The photo is empty.")
@@ -149,6 +155,12 @@ def _skipped(row: Row, error: PhotoError) -> Skipped:
 
 def _bad(detail: str) -> NoReturn:
     raise PhotoError(SkipReason.BAD_LINE, detail)
+
+
+def _check_whole(*ids: str) -> None:
+    """See that no spreadsheet has cut an id to its first digits: several would become one."""
+    for text in filter(_CUT.fullmatch, ids):
+        _bad(f"The id was cut to its first digits by a spreadsheet, where numbers must be kept as text: {text}")
 
 
 def _check_photo_id(photo_id: str) -> None:

@@ -228,7 +228,7 @@ def test_a_manifest_none_of_whose_photos_is_there_is_an_error_and_removes_nothin
     scan(index.parts, [manifest])
     before = index.counts()["photos"]
     (tmp_path / "there").rename(tmp_path / "elsewhere")
-    manifest.write_text("account,photo\nthere,there/1.jpg\nbad\n")
+    manifest.write_text("account,photo\nthere,there/1.jpg\nthere,there/1.jpg\nbad\n")
     with pytest.raises(SourceError, match=r"none of its photos is there \(1\), such as there/1\.jpg") as error:
         scan(index.parts, [manifest], prune=True)
     assert error.value.reason is SkipReason.MISSING

@@ -406,3 +406,18 @@ def test_text_of_windows_in_an_old_encoding_is_a_bad_line_that_says_how_to_save_
     assert isinstance(bad, Skipped)
     assert "CSV UTF-8" in bad.detail
     assert good.account == "a"
+
+
+@pytest.mark.parametrize("cut", ["4.53182E+17", "1E+12", "1,5E+20"])
+@pytest.mark.parametrize("column", ["account", "photo_id"])
+def test_an_id_that_a_spreadsheet_has_cut_is_a_bad_line(tmp_path: Path, cut: str, column: str) -> None:
+    row = {"account": "a", "photo_id": "p"} | {column: cut}
+    bad, good = read(tmp_path, f"account;photo_id;photo\n{row['account']};{row['photo_id']};1.jpg\nE+E;xE+1;1.jpg\n")
+    assert isinstance(bad, Skipped)
+    assert cut in bad.detail
+    assert good.account == "E+E"
+
+
+def test_rows_of_empty_cells_are_blank(tmp_path: Path) -> None:
+    found = read(tmp_path, 'account;photo;bio\na;1.jpg;\n;;\n ; ;\n"";"";""\n;1.jpg;\n')
+    assert told(found) == ["a", 6]
