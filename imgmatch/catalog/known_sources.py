@@ -61,11 +61,14 @@ def drop_source(session: Session, source_id: int) -> None:
 def sources_with_all(session: Session, source_id: int) -> list[str]:
     """The keys of other sources from which every photo of this one, by its bytes, came as well."""
     mine, theirs = schema.photos.alias("mine"), schema.photos.alias("theirs")
-    same = and_(theirs.c.pixels == mine.c.pixels, theirs.c.sha256 == mine.c.sha256)
+    shown, alike = schema.photo_pictures.alias("shown"), schema.photo_pictures.alias("alike")
+    same = and_(theirs.c.sha256 == mine.c.sha256, theirs.c.source_id != mine.c.source_id)
     query = (
         select(schema.sources.c.key)
         .select_from(mine)
-        .join(theirs, and_(same, theirs.c.source_id != mine.c.source_id))
+        .join(shown, and_(shown.c.photo_id == mine.c.id, shown.c.place == 0))  # there is an index of pixels
+        .join(alike, and_(alike.c.pixels == shown.c.pixels, alike.c.place == 0))
+        .join(theirs, and_(theirs.c.id == alike.c.photo_id, same))
         .join(schema.sources, schema.sources.c.id == theirs.c.source_id)
         .where(mine.c.source_id == source_id)
         .group_by(schema.sources.c.id)
