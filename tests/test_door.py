@@ -61,9 +61,13 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         imgmatch.Nothing  # noqa: B018 -- looking is the test
 
 
+def run(program: str) -> None:
+    """Run it in a process that has loaded nothing yet."""
+    subprocess.run([sys.executable, "-c", f"import sys, imgmatch\n{program}"], check=True)
+
+
 def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
     program = (
-        "import sys, imgmatch\n"
         "heavy = {'numpy', 'faiss', 'cv2', 'PIL', 'sqlalchemy', 'rich', 'scipy'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "imgmatch.Limits\n"
@@ -71,25 +75,23 @@ def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
         "imgmatch.Index\n"
         "assert {'numpy', 'sqlalchemy'} <= set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run(program)
 
 
 def test_an_index_loads_a_verb_when_it_is_called() -> None:
     program = (
-        "import sys, imgmatch\n"
         "imgmatch.Index\n"
         "verbs = {'clustering.run', 'ingest.adding', 'actions.erase', 'actions.calibrate'}\n"
         "found = {verb for verb in verbs if f'imgmatch.{verb}' in sys.modules}\n"
         "assert not found, found\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run(program)
 
 
 def test_an_index_loads_no_decoder_of_pictures_for_that_is_the_workers_part() -> None:
     program = (
-        "import sys, imgmatch\n"
         "imgmatch.Index\n"
         "decoders = {'PIL', 'pillow_heif'}\n"
         "assert not decoders & set(sys.modules), decoders & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run(program)

@@ -7,9 +7,10 @@ roads to the same tables.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, inspect
+from sqlalchemy import create_mock_engine, insert, inspect
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.row_counts import create_triggers, drop_triggers
@@ -21,6 +22,8 @@ from imgmatch.catalog.tokens import make_own_token
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 
 if TYPE_CHECKING:
+    from sqlalchemy import DDLElement
+
     from imgmatch.catalog.session import Session
 
 VERSION = max(STEPS, default=1)
@@ -67,7 +70,8 @@ def migrate(session: Session) -> bool:
     if version == VERSION:
         return False
     if version == 0:
-        schema.metadata.create_all(session.sql)
+        for statement in _tables():
+            session.sql.exec_driver_sql(statement)
         session.sql.execute(insert(schema.versions).values(version=VERSION))
         make_own_token(session)
     else:
@@ -78,6 +82,19 @@ def migrate(session: Session) -> bool:
     create_stale_triggers(session)
     refuse_strange(session)
     return True
+
+
+@cache
+def _tables() -> tuple[str, ...]:
+    """What makes all tables and indexes; kept, because writing it down takes several times as long as running it."""
+    statements: list[str] = []
+
+    def note(statement: DDLElement, _: object) -> None:
+        statements.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine("sqlite://", note)
+    schema.metadata.create_all(engine, checkfirst=False)
+    return tuple(statements)
 
 
 def take_step(session: Session, version: int) -> None:

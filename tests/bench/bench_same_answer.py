@@ -7,38 +7,27 @@ that burn every core. Each answer is compared as JSON with the one that one thre
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, replace
 from functools import partial
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from common import PHOTOS, QUICK, print_figures, say
+from comparing import SEGMENTS, as_json, every_core_burning, rings_as_json, split
 from PIL import Image, ImageOps
 
 from imgmatch import Index
-from imgmatch.catalog.features import read_records
-from imgmatch.catalog.fingerprints import read_fingerprints
-from imgmatch.engines.flat import FlatEngine, FlatSegment
-from imgmatch.engines.ivf import IvfEngine, IvfSegment
-from imgmatch.engines.postings import Postings, piece_of
-from imgmatch.features.codebook import shipped
-from imgmatch.features.record import unpack
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 QUESTIONS = 50
 TIMES = 1 if QUICK else 20
@@ -46,8 +35,6 @@ TIMES = 1 if QUICK else 20
 
 STORED = 200 if QUICK else 600
 """Photos in the index."""
-
-SEGMENTS = 10
 
 
 def main() -> None:
@@ -106,11 +93,6 @@ def edited(path: Path, number: int) -> bytes:
     return packed.getvalue()
 
 
-def as_json(result: Any) -> str:  # noqa: ANN401 -- any result
-    """A result as text."""
-    return json.dumps(asdict(result), default=str)
-
-
 def cases(home: Path, questions: Sequence[bytes], folder: Path) -> dict[str, Callable[[], tuple[int, int]]]:
     """Every case by its name: asks a thousand times and says how many answers differed."""
     with Index.open(home) as index:
@@ -155,40 +137,6 @@ def cases(home: Path, questions: Sequence[bytes], folder: Path) -> dict[str, Cal
     }
 
 
-@contextmanager
-def every_core_burning() -> Iterator[None]:
-    """Keep every core busy meanwhile."""
-    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
-
-
-def split(index: Index) -> None:
-    """Let both engines hold in ten segments what they hold."""
-    fingerprints, features, book = index.parts.fingerprints, index.parts.features, shipped()
-    with index.parts.catalog.read() as session:
-        records = [row for block in read_records(session, book.name) for row in block]
-        blocks = list(read_fingerprints(session, index.parts.hasher_name))
-    ids, codes = (np.concatenate([block[which] for block in blocks]) for which in (0, 1))
-    watermarks = fingerprints.current().watermark, features.current().watermark
-    parts = [FlatSegment(ids[span], codes[span]) for span in spans(len(ids))]
-    fingerprints._engine = FlatEngine(tuple(parts), watermarks[0])  # noqa: SLF001 -- as if appended to so
-    pieces = [[(row, unpack(record)) for row, record in records[span]] for span in spans(len(records))]
-    postings = [Postings((piece_of(piece, book.lists),), len(piece), book.lists) for piece in pieces]
-    segments = tuple(IvfSegment(book, each) for each in postings)
-    features._engine = IvfEngine(book, segments, watermarks[1])  # noqa: SLF001 -- the same
-
-
-def spans(count: int) -> list[slice]:
-    """So many rows in ten parts."""
-    edges = np.linspace(0, count, SEGMENTS + 1).astype(int).tolist()
-    return [slice(start, end) for start, end in pairwise(edges)]
-
-
 def rings_differing(home: Path, stored: Sequence[Path], folder: Path) -> dict[str, bool]:
     """Whether the rings of an index differ: run by more workers, scanned by more, rebuilt, on busy cores."""
 
@@ -203,7 +151,7 @@ def rings_differing(home: Path, stored: Sequence[Path], folder: Path) -> dict[st
             if rebuild:
                 index.rebuild()
             report = index.rings()
-        return as_json(replace(report, searched=type(report.searched)()))
+        return rings_as_json(report)
 
     expected = rings("rings-1")
     found = {

@@ -27,7 +27,6 @@ from imgmatch.model import Failure, SkipReason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.serial
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PHOTOS = [photos.jpeg(photos.picture(seed, (160, 200))) for seed in range(8)]
@@ -185,6 +184,7 @@ def test_a_worker_killed_while_it_starts_is_started_again(expected: list[Reply],
 
 
 @linux
+@pytest.mark.serial
 def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[int]) -> None:
     with WorkerPool(1, replace(QUICK, limits=Limits(wall_seconds=1))) as pool:
         replies = pool.describe(PHOTOS * 4, job)
@@ -203,6 +203,7 @@ def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[
 
 
 @linux
+@pytest.mark.serial
 def test_a_hung_worker_is_ended_even_if_the_photo_does_not_fit_in_the_pipe(
     expected: list[Reply], others: set[int]
 ) -> None:
@@ -370,6 +371,7 @@ with WorkerPool(2, Settings(("pdq",))) as pool:
 
 
 @linux
+@pytest.mark.serial
 def test_ctrl_c_reaches_the_pool_and_leaves_its_workers_alive() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
@@ -407,6 +409,7 @@ def test_workers_end_with_a_pool_that_was_killed() -> None:
 
 
 @linux
+@pytest.mark.serial
 def test_time_in_which_the_pool_itself_was_stopped_is_not_held_against_a_photo() -> None:
     stopped = """
 import sys

@@ -5,32 +5,21 @@ The small form of ``tests/bench/bench_same_answer.py``.
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import faiss
-import numpy as np
 import photos
 import pytest
+from comparing import as_json, every_core_burning, rings_as_json, split
 from PIL import Image, ImageOps
 
 from imgmatch.actions.rings import find_rings
-from imgmatch.catalog.features import read_records
-from imgmatch.catalog.fingerprints import read_fingerprints
 from imgmatch.describing.messages import Description, job_of
-from imgmatch.engines.flat import FlatEngine, FlatSegment
-from imgmatch.engines.ivf import IvfEngine, IvfSegment
-from imgmatch.engines.postings import Postings, piece_of
 from imgmatch.features.codebook import shipped
-from imgmatch.features.record import unpack
 from imgmatch.index import Index
 from imgmatch.matching.verification import Verifier
 from imgmatch.model import NamedPhoto, NewPhoto
@@ -40,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgmatch.describing.messages import Reply
-    from imgmatch.model import CheckResult, Evidence, RingsReport
 
 SIZE = (320, 400)
 BOOK = shipped()
@@ -112,26 +100,11 @@ def checked(index: Index, batch: int) -> list[str]:
     return [as_json(result) for some in batches for result in index.check_many(some, related=True)]
 
 
-def as_json(result: CheckResult | RingsReport | Evidence) -> str:
-    return json.dumps(asdict(result), default=str)
-
-
 def rings(index: Index) -> str:
-    """The rings, as JSON; but for what the search did: that was done once."""
+    """The rings, as JSON."""
     report = find_rings(index.parts)
     assert report.rings
-    return as_json(replace(report, searched=type(report.searched)()))
-
-
-@contextmanager
-def both_cores_burning() -> Iterator[None]:
-    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
+    return rings_as_json(report)
 
 
 def in_threads(index: Index, threads: int) -> list[str]:
@@ -157,7 +130,7 @@ def test_a_check_gives_the_same_answer_to_any_number_of_threads(
 
 @pytest.mark.serial
 def test_a_check_gives_the_same_answer_on_a_machine_that_is_busy(index: Index, expected: list[str]) -> None:
-    with both_cores_burning():
+    with every_core_burning():
         assert in_threads(index, 8) == expected * TIMES
 
 
@@ -216,27 +189,6 @@ def test_a_check_gives_the_same_answer_from_one_segment_and_from_ten_and_so_do_r
             assert rings(other) == rings(index)
             split(other)
             assert checked(other, 1) == expected
-
-
-def split(index: Index) -> None:
-    """Let both engines hold in ten segments what they hold."""
-    fingerprints, features = index.parts.fingerprints, index.parts.features
-    with index.parts.catalog.read() as session:
-        records = [row for block in read_records(session, BOOK.name) for row in block]
-        blocks = list(read_fingerprints(session, index.parts.folder.header().hashers[0]))
-    ids, codes = (np.concatenate([block[which] for block in blocks]) for which in (0, 1))
-    parts = [FlatSegment(ids[span], codes[span]) for span in spans(len(ids))]
-    watermarks = fingerprints.current().watermark, features.current().watermark
-    fingerprints._engine = FlatEngine(tuple(parts), watermarks[0])  # noqa: SLF001 -- as if appended to so
-    pieces = [[(row, unpack(record)) for row, record in records[span]] for span in spans(len(records))]
-    postings = [Postings((piece_of(piece, BOOK.lists),), len(piece), BOOK.lists) for piece in pieces]
-    segments = [IvfSegment(BOOK, each) for each in postings]
-    features._engine = IvfEngine(BOOK, tuple(segments), watermarks[1])  # noqa: SLF001 -- the same
-
-
-def spans(count: int) -> list[slice]:
-    edges = np.linspace(0, count, 11).astype(int).tolist()
-    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def test_two_photos_compare_the_same_in_any_number_of_threads(index: Index) -> None:
