@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -13,24 +15,61 @@ from imgmatch.catalog.row_counts import drop_triggers
 from imgmatch.model import derived_photo_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.session import Session
 
-BACK_TO_7 = (
-    "DROP INDEX ix_accounts_look",
-    "ALTER TABLE accounts DROP COLUMN look",
-    "ALTER TABLE accounts DROP COLUMN former",
-    "DROP TABLE lookalikes",
-    "DELETE FROM versions",
-    "INSERT INTO versions VALUES (7)",
-)
+_BACK_TO_7 = """
+ALTER TABLE photos ADD COLUMN pixels BLOB;
+UPDATE photos SET pixels = (SELECT pixels FROM photo_pictures WHERE photo_id = photos.id AND place = 0);
+DROP TABLE photo_pictures;
+ALTER TABLE photos DROP COLUMN damaged;
+CREATE INDEX ix_photos_pixels ON photos (pixels);
+CREATE TABLE links (
+  fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),
+  FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
+  FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+INSERT INTO links SELECT fingerprint_id, photo_id FROM photo_fingerprints WHERE place = 0;
+DROP TABLE photo_fingerprints;
+ALTER TABLE links RENAME TO photo_fingerprints;
+CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
+ALTER TABLE group_photos DROP COLUMN picture;
+CREATE TABLE decided (
+  decision_id INTEGER NOT NULL, picture INTEGER NOT NULL, photo_id VARCHAR NOT NULL, account VARCHAR NOT NULL,
+  bits BLOB NOT NULL, PRIMARY KEY (decision_id, picture, photo_id),
+  FOREIGN KEY(decision_id) REFERENCES decisions (id)) WITHOUT ROWID;
+INSERT INTO decided SELECT decision_id, picture, photo_id, account, bits FROM decision_photos;
+DROP TABLE decision_photos;
+ALTER TABLE decided RENAME TO decision_photos;
+CREATE INDEX ix_decision_photos_photo_id ON decision_photos (photo_id);
+CREATE INDEX ix_decision_photos_account ON decision_photos (account);
+CREATE INDEX ix_decision_photos_bits ON decision_photos (bits);
+DROP INDEX ix_accounts_look;
+ALTER TABLE accounts DROP COLUMN look;
+ALTER TABLE accounts DROP COLUMN former;
+DROP TABLE lookalikes;
+DROP TABLE renames;
+DROP TABLE tokens;
+DELETE FROM versions;
+INSERT INTO versions VALUES (7);
+"""
+
+
+def back_to_version_7(folder: Path) -> None:
+    """Make the catalog of an index whose photos have a picture each what the version before had."""
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.executescript(_BACK_TO_7)
 
 
 def make_old(catalog: Catalog, spellings: dict[str, str]) -> None:
     """Turn the catalog into one of version 7, and some of its accounts into what that would have kept of a spelling."""
     with catalog.write() as session:
         drop_triggers(session)
-        for statement in BACK_TO_7:
+        for statement in filter(str.strip, _BACK_TO_7.split(";\n")):
             session.sql.exec_driver_sql(statement)
         for table in ("accounts", "decision_photos", "skipped", "bank_pictures", "report_members", "ring_accounts"):
             for now, before in spellings.items():

@@ -635,13 +635,14 @@ def test_photos_scanned_for_fingerprints_alone_get_features_by_the_next_full_sca
 
 
 def in_catalog(index: Index) -> dict[str, list[tuple[object, ...]]]:
-    """Photos, but for the scan that met them last, and fingerprints."""
+    """Photos, but for the scan that met them last and what it knew of their frames, and fingerprints."""
     photos_columns = [column for column in schema.photos.columns if column.name != "scan_id"]
+    picture_columns = [column for column in schema.photo_pictures.columns if column.name != "share"]
     with index.parts.catalog.read() as session:
         return {
             "photos": [tuple(row) for row in session.sql.execute(select(*photos_columns).order_by(schema.photos.c.id))],
             "fingerprints": [tuple(row) for row in session.sql.execute(select(schema.fingerprints))],
-            "pictures": sorted(tuple(row) for row in session.sql.execute(select(schema.photo_pictures))),
+            "pictures": sorted(tuple(row) for row in session.sql.execute(select(*picture_columns))),
             "links": sorted(tuple(row) for row in session.sql.execute(select(schema.photo_fingerprints))),
         }
 
@@ -745,6 +746,10 @@ def back_to_format_1(folder: Path) -> None:
 
 
 FIRST_PICTURES = """
+DROP INDEX ix_accounts_look;
+ALTER TABLE accounts DROP COLUMN look;
+ALTER TABLE accounts DROP COLUMN former;
+ALTER TABLE photos DROP COLUMN damaged;
 ALTER TABLE photos ADD COLUMN pixels BLOB;
 UPDATE photos SET pixels = (SELECT pixels FROM photo_pictures WHERE photo_id = photos.id);
 CREATE TABLE links (fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import numpy as np
 import photos
 import pytest
 from moving import SIZE, moving, picture, plain
+from older import back_to_version_7
 from PIL import Image
 from sqlalchemy import func, select
 
@@ -294,57 +293,6 @@ def test_a_moving_picture_is_found_by_its_frames_at_both_depths_and_after_a_rebu
 
 
 # -- an index of before -----------------------------------------------------------------------------------------------
-
-VERSION_7 = """
-ALTER TABLE photos RENAME TO newer_photos;
-CREATE TABLE photos (
-  id INTEGER NOT NULL, photo_id VARCHAR NOT NULL, account_id INTEGER NOT NULL, source_id INTEGER NOT NULL,
-  scan_id INTEGER NOT NULL, label VARCHAR NOT NULL, path VARCHAR NOT NULL, seen_at BIGINT NOT NULL,
-  file_bytes BIGINT NOT NULL, file_mtime_ns BIGINT NOT NULL, sha256 BLOB NOT NULL, pixels BLOB NOT NULL,
-  width INTEGER NOT NULL, height INTEGER NOT NULL, format VARCHAR NOT NULL, quality INTEGER NOT NULL,
-  PRIMARY KEY (id), UNIQUE (photo_id), FOREIGN KEY(account_id) REFERENCES accounts (id),
-  FOREIGN KEY(source_id) REFERENCES sources (id)
-);
-INSERT INTO photos SELECT p.id, p.photo_id, account_id, source_id, scan_id, label, path, seen_at, file_bytes,
-  file_mtime_ns, sha256, s.pixels, width, height, format, quality
-  FROM newer_photos p JOIN photo_pictures s ON s.photo_id = p.id AND s.place = 0;
-DROP TABLE newer_photos;
-DROP TABLE photo_pictures;
-CREATE INDEX ix_photos_account_id ON photos (account_id);
-CREATE INDEX ix_photos_source_id ON photos (source_id);
-CREATE INDEX ix_photos_pixels ON photos (pixels);
-CREATE TABLE links (
-  fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),
-  FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
-  FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
-) WITHOUT ROWID;
-INSERT INTO links SELECT fingerprint_id, photo_id FROM photo_fingerprints WHERE place = 0;
-DROP TABLE photo_fingerprints;
-ALTER TABLE links RENAME TO photo_fingerprints;
-CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
-ALTER TABLE group_photos DROP COLUMN picture;
-CREATE TABLE decided (
-  decision_id INTEGER NOT NULL, picture INTEGER NOT NULL, photo_id VARCHAR NOT NULL, account VARCHAR NOT NULL,
-  bits BLOB NOT NULL, PRIMARY KEY (decision_id, picture, photo_id),
-  FOREIGN KEY(decision_id) REFERENCES decisions (id)) WITHOUT ROWID;
-INSERT INTO decided SELECT decision_id, picture, photo_id, account, bits FROM decision_photos;
-DROP TABLE decision_photos;
-ALTER TABLE decided RENAME TO decision_photos;
-CREATE INDEX ix_decision_photos_photo_id ON decision_photos (photo_id);
-CREATE INDEX ix_decision_photos_account ON decision_photos (account);
-CREATE INDEX ix_decision_photos_bits ON decision_photos (bits);
-DELETE FROM versions WHERE version = 8;
-INSERT OR IGNORE INTO versions VALUES (7);
-"""
-
-
-def back_to_version_7(folder: Path) -> None:
-    """Make an index whose photos have a picture each what the version before had."""
-    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
-        connection.execute("PRAGMA legacy_alter_table = ON")  # references to photos stay as they are
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.executescript(VERSION_7)
 
 
 def answers(index: Index) -> list[object]:

@@ -92,7 +92,7 @@ def check_rows(result: CheckResult) -> list[Record]:
 
 def scan_record(result: ScanResult) -> Record:
     """What a scan did."""
-    told = ("respelt", "lookalikes", "alike", "hints")
+    told = ("seconds", "respelt", "lookalikes", "alike", "hints")
     record = {name: value for name, value in asdict(result).items() if name not in told}
     record |= {"seconds": round(result.seconds, 3), "photos_per_second": round(result.photos_per_second, 1)}
     record |= {"respelt": result.respelt, "lookalikes": result.lookalikes}

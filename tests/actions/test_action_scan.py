@@ -234,6 +234,7 @@ def test_a_manifest_none_of_whose_photos_is_there_is_an_error_and_removes_nothin
     assert error.value.reason is SkipReason.MISSING
     assert index.counts()["photos"] == before
     (tmp_path / "elsewhere").rename(tmp_path / "there")
+    manifest.write_text("account,photo\nthere,there/1.jpg\n")
     assert scan(index.parts, [manifest], prune=True).removed == 1
 
 

@@ -283,12 +283,12 @@ def test_a_check_prints_the_object_of_the_design(terminal: Terminal) -> None:
     said = terminal("check", "q.jpg", "--format", "jsonl")
     assert (said.code, said.err) == (0, "")
     [line] = said.lines
-    assert list(line) == ["photo", "status", "reason", "accounts", "truncated", "matches"]
+    assert list(line) == ["photo", "status", "reason", "accounts", "truncated", "damaged", "matches"]
     assert (line["photo"], line["status"], line["accounts"], line["truncated"]) == ("q.jpg", "match", 2, False)
     match = line["matches"][0]
     assert list(match) == [
-        "account", "name", "photo", "photo_id", "seen_at", "bank",
-        "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
+        "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
+        "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement", "frame", "query_frame",
     ]  # fmt: skip
     assert (match["account"], match["name"], match["photo"]) == ("a17", "Lena", "a.jpg")
     assert (match["seen_at"], match["kind"], match["mirrored"]) == ("2026-01-04T00:00:00Z", "near", False)
@@ -440,6 +440,8 @@ def test_the_default_hashes_are_pdq_and_phash_and_photos_without_any_are_told(te
         "height": None,
         "format": None,
         "reason": "unreadable: not a picture in a format imgmatch reads",
+        "damaged": None,
+        "frames": [],
     }
     assert said.err.splitlines()[1] == "junk.jpg: unreadable: not a picture in a format imgmatch reads"
     assert terminal("hash", "junk.jpg", "--quiet").err == ""
@@ -462,12 +464,12 @@ def test_a_comparison_speaks_every_format(terminal: Terminal, form: str) -> None
     match form:
         case "json" | "jsonl":
             record = json.loads(said.out)
-            assert list(record)[:4] == ["query", "stored", "match", "kind"]
+            assert list(record)[:4] == ["query", "stored", "match", "query_damaged"]
             assert (record["match"], record["mirrored"]) == (True, True)
         case "csv":
             assert (said.rows[0]["match"], said.rows[0]["mirrored"]) == ("true", "true")
         case _:
-            assert "mirrored   True\n" in said.out
+            assert "mirrored        True\n" in said.out
 
 
 def test_a_comparison_tells_of_a_match_by_its_exit_code_when_asked(terminal: Terminal) -> None:

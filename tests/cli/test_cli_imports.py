@@ -13,6 +13,7 @@ ALLOWED = (
     "imgmatch.cores",
     "imgmatch.errors",
     "imgmatch.formats",
+    "imgmatch.interrupts",
     "imgmatch.model",
     "imgmatch.progress",
 )

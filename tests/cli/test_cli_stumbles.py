@@ -22,14 +22,14 @@ import sys
 from imgmatch.cli.main import run
 from imgmatch.sources import manifest
 
-judge = manifest._check_photo
+judge = manifest.lexical
 
-def stumble(photo):
+def stumble(folder, photo):
     if "odd" in photo:
         raise KeyError("\\x1b[31m" + photo)
-    judge(photo)
+    return judge(folder, photo)
 
-manifest._check_photo = stumble
+manifest.lexical = stumble
 sys.exit(run(sys.argv[1:]))
 """
 """A command in which one kind of line meets a bug."""

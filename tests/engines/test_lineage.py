@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from older import back_to_version_7
 
 from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.publishing import rebuild
@@ -303,10 +304,7 @@ def back_to_format_2(index: Path) -> None:
             path = index / header[field]["file"]
             unmarked(path)
     (index / "index.json").write_text(json.dumps(header | {"format": 2}))
-    with contextlib.closing(sqlite3.connect(index / "catalog.sqlite3")) as raw, raw:
-        raw.execute("DROP TABLE tokens")
-        raw.execute("DELETE FROM versions WHERE version > 7")
-        raw.execute("INSERT OR IGNORE INTO versions VALUES (7)")
+    back_to_version_7(index)
 
 
 def unmarked(path: Path) -> None:

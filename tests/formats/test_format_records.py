@@ -231,8 +231,8 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "height": 500,
             "format": "JPEG",
             "reason": None,
-            "frames": [],
             "damaged": None,
+            "frames": [],
         },
     )
     moving = Hashed("a.gif", {"pdq": "00ff"}, frames=(HashedFrame(3, 0.75, {"pdq": "00ff"}),))
