@@ -63,18 +63,14 @@ def calibrate(
     rule = calibrated(rules.shipped(), known)
     labelled = list(pairs)
     fitted = known.pairs if known else 0
-    unusable = 0
     if labelled:
         odds, copies = _log_odds(parts, rule, labelled)
-        unusable, fitted = len(labelled) - len(odds), len(odds)
-        rule = replace(rule, calibration=_fit(odds, copies))
+        rule, fitted = replace(rule, calibration=_fit(odds, copies)), len(odds)
     scores, sampled = _answers(parts, rule, sample)
     if false_per_1000 is not None and sampled:
         rule = replace(rule, accept=_threshold(scores, sampled, false_per_1000))
     if labelled or false_per_1000 is not None:
-        slope, shift = rule.calibration.tolist()
-        with parts.catalog.write() as session:
-            store_calibration(session, Calibration(slope, shift, rule.accept, fitted))
+        _keep(parts, rule, fitted)
     expected = float((1 - scores[scores >= rule.accept]).sum()) / max(sampled, 1)
     if checks is None:
         with parts.catalog.read() as session:
@@ -82,12 +78,18 @@ def calibrate(
     return Forecast(
         round(rule.accept, 4),
         fitted,
-        unusable,
+        len(labelled) - fitted if labelled else 0,
         sampled,
         round(1000 * expected, 3),
         checks,
         round(checks * expected, 2),
     )
+
+
+def _keep(parts: Parts, rule: PairModel, pairs: int) -> None:
+    slope, shift = rule.calibration.tolist()
+    with parts.catalog.write() as session:
+        store_calibration(session, Calibration(slope, shift, rule.accept, pairs))
 
 
 def _log_odds(

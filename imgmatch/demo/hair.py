@@ -73,10 +73,16 @@ def _crown(who: Person, rng: np.random.Generator) -> Points:
         ],
         axis=1,
     )
+    line = np.array(_hairline(who, rng))
+    return spline(np.concatenate([over, line + rng.uniform(-0.03, 0.03, line.shape)]), per=4)
+
+
+def _hairline(who: Person, rng: np.random.Generator) -> list[tuple[float, float]]:
+    """From ear to ear: a fringe, a parting, or neither."""
     edge = who.width * 0.97
     part = rng.uniform(-0.25, 0.25)
     if chance(rng, 0.3) and who.hairstyle in {"bob", "long", "bun", "ponytail", "short"}:
-        line = [
+        return [
             (edge, 0.02),
             (edge * 0.86, -0.3),
             (0.35, -0.36),
@@ -85,8 +91,8 @@ def _crown(who: Person, rng: np.random.Generator) -> Points:
             (-edge * 0.86, -0.3),
             (-edge, 0.02),
         ]
-    elif who.hairstyle in {"swept", "bob", "long", "wavy"}:
-        line = [
+    if who.hairstyle in {"swept", "bob", "long", "wavy"}:
+        return [
             (edge, 0.1),
             (edge * 0.92, -0.3),
             (part + 0.3, -0.66),
@@ -95,18 +101,15 @@ def _crown(who: Person, rng: np.random.Generator) -> Points:
             (-edge * 0.92, -0.3),
             (-edge, 0.1),
         ]
-    else:
-        line = [
-            (edge, 0.05),
-            (edge * 0.88, -0.38),
-            (0.4, -0.6),
-            (0, -0.58),
-            (-0.4, -0.62),
-            (-edge * 0.88, -0.38),
-            (-edge, 0.05),
-        ]
-    jitter = rng.uniform(-0.03, 0.03, (len(line), 2))
-    return spline(np.concatenate([over, np.array(line) + jitter]), per=4)
+    return [
+        (edge, 0.05),
+        (edge * 0.88, -0.38),
+        (0.4, -0.6),
+        (0, -0.58),
+        (-0.4, -0.62),
+        (-edge * 0.88, -0.38),
+        (-edge, 0.05),
+    ]
 
 
 def _lock(canvas: Canvas, who: Person, shot: Shot, rng: np.random.Generator, shape: Points, tone: float) -> None:
