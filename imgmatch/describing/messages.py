@@ -274,6 +274,7 @@ def parse_reply(head: Mapping[str, Any], body: bytes) -> Reply:
         format=head["format"],
         quality=head["quality"],
         pictures=tuple(pictures),
+        damaged=head["damaged"],
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from terminal import imgmatch_here
 
 from imgmatch.sources import guard, lines_csv, manifest
+from imgmatch.sources.base import lexical
 
 REPORT = "imgmatch: this is a bug in imgmatch; please report the lines above"
 ODD = """account,photo
@@ -33,7 +34,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
     """One kind of line meets a bug, which a process tells of once."""
-    judge = manifest.lexical
+    judge = lexical
 
     def stumble(folder: str, photo: str) -> str:
         if "odd" in photo:
