@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WHITE = 255
 _NO_CHROMA = 128
 _FIRST_ROWS = 4
+_STEPS = (8, 6, 5, 4, 3, 2)
 
 
 def to_colour(image: Image.Image) -> NDArray[np.uint8]:
@@ -63,6 +64,17 @@ def _has_colour(colours: NDArray[np.uint8], *, chroma: bool) -> bool:
     # By OpenCV: NumPy takes ten times as long for every third byte.
     first, *others = (cv2.extractChannel(colours, channel) for channel in range(3))
     return any(bool((plane != (_NO_CHROMA if chroma else first)).any()) for plane in others)
+
+
+def to_fewer_rgb(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
+    """The same as :func:`to_rgb`, or with means of so many pixels that at least that width and height are left."""
+    # Without a rest: it would be another mean in a picture that is turned.
+    steps = (step for step in _STEPS if image.width % step == 0 and image.height % step == 0)
+    step = next((step for step in steps if image.width >= step * width and image.height >= step * height), 1)
+    if step == 1:
+        return to_rgb(image)
+    plain = image.mode == "RGB" and not image.has_transparency_data
+    return np.asarray((image if plain else Image.fromarray(to_rgb(image))).reduce(step))
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -52,7 +52,7 @@ _BLOCK_ROWS = 16
 def what_is_there(data: bytes, limits: Limits, decode: Callable[[Part], Found]) -> Found:
     """What ``decode`` makes of a photo, or, where it fails, of that part of it that is there.
 
-    A whole photo costs nothing more. A damaged one is decoded up to three times before, within the same limits.
+    A whole photo costs nothing more. A damaged one is decoded several times, within the same limits.
 
     Raises:
         PhotoError: the photo is refused, or less than ``LEAST_THERE`` of it is there.

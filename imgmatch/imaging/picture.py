@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgmatch.imaging.colour import has_colour, to_colour, to_rgb
+from imgmatch.imaging.colour import has_colour, to_colour, to_fewer_rgb, to_rgb
 from imgmatch.imaging.decoding import check_declared, photo_errors, pixels_of
 from imgmatch.imaging.files import check_size
 from imgmatch.imaging.grey import is_grey, to_grey
@@ -107,7 +107,7 @@ class _Decoding:
         elif chroma:
             colours = small
         elif not is_grey(image):
-            colours = rgb = self._scaled(self._pixels(image, to_rgb))
+            colours = self._scaled(self._pixels(image, self._fewer_rgb))
         if colour and rgb is None:
             rgb = self._scaled(self._pixels(image, to_rgb))
         return self._picture(grey, finer, _coloured(colours, chroma=chroma), rgb if colour else None)
@@ -121,6 +121,10 @@ class _Decoding:
         if large and self._has_more():
             finer = _luma(transform.rgb(self._finer(pixels, "RGB", to_colour)))
         return self._picture(grey, finer, _coloured(rgb, chroma=False), rgb if colour else None)
+
+    def _fewer_rgb(self, image: Image.Image) -> NDArray[np.uint8]:
+        # Twice what is wanted: the mean of all pixels would take as long as decoding them.
+        return to_fewer_rgb(image, *scaled_size(*self._declared, 2 * SMALL_SIDE))
 
     def _has_more(self) -> bool:
         return max(self._width, self._height) > KEPT * SMALL_SIDE

@@ -47,7 +47,7 @@ class Evidence:
     """Why two photos are held to be copies of one picture.
 
     Attributes:
-        kind: ``exact`` (same bytes or same pixels), ``near`` (fingerprints), ``partial`` (local features) or
+        kind: ``exact`` (same bytes, or same pixels and colours), ``near`` (fingerprints), ``partial`` (features) or
             ``related`` (another shot of the same moment: no copy, and given only on request).
         score: probability that the two are copies of one picture, 0..1, 1 is certain.
         distance: Hamming distance of the fingerprints in bits, or ``None`` where they are too far apart to tell.

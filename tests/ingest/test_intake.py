@@ -434,3 +434,25 @@ def test_a_picture_in_any_mode_is_taken_in(place: Place) -> None:
         Image.Image.save(picture.convert(mode), path)
     assert place.scan().added == 5
     assert place.accounts_with(1) >= {"L", "P", "RGBA", "CMYK"}
+
+
+def test_how_much_of_a_damaged_photo_there_is_is_kept_and_told_with_a_match(place: Place) -> None:
+    size = (300, 400)
+    whole = place.photo("a/1.jpg", 5, size).read_bytes()
+    cut = place.folder / "b" / "1.jpg"
+    cut.parent.mkdir()
+    cut.write_bytes(whole[: len(whole) * 3 // 4])
+    assert counts(place.scan()) == {"added": 2}
+    with place.index.parts.catalog.read() as session:
+        columns = schema.photos.c.damaged, schema.photos.c.width, schema.photos.c.height
+        rows = {row[0]: row[1:] for row in session.sql.execute(select(schema.photos.c.label, *columns))}
+    assert rows["a/1.jpg"] == (None, *size)
+    share, *part = rows["b/1.jpg"]
+    assert 0.6 < share < 0.9
+    assert part == [300, round(share * 400)]
+    found = {match.photo.account: match.photo.damaged for match in place.index.check(whole)}
+    assert found == {"a": None, "b": share}
+    asked = place.index.check(cut.read_bytes())
+    assert asked.damaged == share
+    assert {match.photo.account: match.evidence.kind for match in asked}["b"] == "exact"
+    assert {match.photo.account for match in asked} == {"a", "b"}

@@ -120,7 +120,7 @@ def test_losses_by_the_network_are_named_never_pruned_and_made_good_by_the_next_
     bad = {
         "drop": Page(A, {"ETag": "1"}, drops=99),
         "long": Page(A, {"ETag": "1"}, announce=len(A) + 9),
-        "short": Page(A, {"ETag": "1"}, announce=len(A) // 2, head_announce=len(A) // 2),
+        "short": Page(A, {"ETag": "1"}, announce=len(A) // 6, head_announce=len(A) // 6),
         "busy": Page(A, statuses=[503]),
     }
     serve(A, "1", **bad)
@@ -133,6 +133,21 @@ def test_losses_by_the_network_are_named_never_pruned_and_made_good_by_the_next_
     assert counts(scans(f"{server.url}/m.csv", prune=True)) == {"skipped": 5}
     serve(A, "1")
     assert counts(scans(f"{server.url}/m.csv", prune=True)) == {"unchanged": 5}
+
+
+def test_a_damaged_photo_that_may_have_been_cut_off_on_its_way_is_fetched_once_more(
+    server: WebServer, scans: Scans
+) -> None:
+    cut = A[: len(A) * 4 // 5]
+    server.pages["/m.csv"] = Page(b"account,photo\ncut,cut.jpg\nbad,bad.jpg\n")
+    server.pages["/cut.jpg"] = Page(A, {"ETag": "1"}, announce=len(cut), head_announce=len(cut))
+    server.pages["/bad.jpg"] = Page(cut, {"ETag": "1"})
+    assert counts(scans(f"{server.url}/m.csv")) == {"added": 2}
+    server.pages["/cut.jpg"] = Page(A, {"ETag": "1"})
+    assert counts(scans(f"{server.url}/m.csv")) == {"updated": 1, "unchanged": 1}
+    server.asked.clear()
+    assert counts(scans(f"{server.url}/m.csv")) == {"unchanged": 2}
+    assert {path for method, path in server.asked if method == "GET"} == {"/m.csv"}
 
 
 def test_a_manifest_that_breaks_off_is_no_short_manifest(server: WebServer, scans: Scans) -> None:
