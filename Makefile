@@ -68,7 +68,7 @@ $(VENV)/developed: $(VENV)/installed
 $(BENCH)/installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BENCH_BIN)/python -m pip install --quiet --editable . --group bench
+	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet]" --group bench
 	touch $@
 
 clean:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from imgmatch.catalog.session import Session
+
+_READ_AT_ONCE = 20_000
 
 # A fingerprint may have been erased since the pair was found.
 _INSERT = text(
@@ -61,16 +64,19 @@ def store_near_pairs(session: Session, pairs: NearPairRows) -> None:
 def near_pairs_among(session: Session, fingerprints: Collection[int], max_distance: int) -> NearPairRows:
     """The pairs within ``max_distance`` bits of which both fingerprints are among these."""
     table = schema.near_pairs.c
-    query = select(table.low, table.high, table.distance, table.orientation).where(table.distance <= max_distance)
+    query = select(table.low, table.high, table.distance, table.orientation).order_by(table.low, table.high)
     wanted = np.array(sorted(set(fingerprints)), np.int64)
-    parts = [np.empty((0, 4), np.int64)]
+    parts = [_columns(np.empty((0, 4), np.int64))]
     for chunk in chunks(wanted.tolist()):
-        rows = session.sql.execute(query.where(table.low.in_(chunk))).all()  # a gang's copies make millions
-        part = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 4)
-        parts.append(part[np.isin(part[:, 1], wanted) & (part[:, 2] <= max_distance)])
-    found = np.concatenate(parts)
-    found = found[np.lexsort((found[:, 1], found[:, 0]))]
-    return NearPairRows(found[:, 0], found[:, 1], found[:, 2].astype(np.int32), found[:, 3].astype(np.int8))
+        found = session.sql.execute(query.where(table.low.in_(chunk), table.distance <= max_distance))
+        for rows in found.partitions(_READ_AT_ONCE):  # a gang's copies make millions
+            part = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 4)
+            parts.append(_columns(part[np.isin(part[:, 1], wanted) & (part[:, 2] <= max_distance)]))
+    return NearPairRows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _columns(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+    return rows[:, 0].copy(), rows[:, 1].copy(), rows[:, 2].astype(np.int32), rows[:, 3].astype(np.int8)
 
 
 def neighbours(session: Session, fingerprints: Collection[int], max_distance: int) -> set[int]:
