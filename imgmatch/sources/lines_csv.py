@@ -78,7 +78,7 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
         if isinstance(fields, str):
             yield bad_line(name, number, fields)
             continue
-        if not fields[account] and not any(map(str.strip, fields)):
+        if not fields[account].strip() and not any(map(str.strip, fields)):
             continue
         fields.append("")
         attributes = {column: fields[index] for column, index in others if fields[index]}
