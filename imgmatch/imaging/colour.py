@@ -17,6 +17,8 @@ _WHITE = 255
 _NO_CHROMA = 128
 _FIRST_ROWS = 4
 _STEPS = (8, 6, 5, 4, 3, 2)
+_LARGE_PIXELS = 1 << 24
+"""Of a larger picture not all colours are held at once: there may be no memory for them beside its pixels."""
 
 
 def to_colour(image: Image.Image) -> NDArray[np.uint8]:
@@ -67,14 +69,35 @@ def _has_colour(colours: NDArray[np.uint8], *, chroma: bool) -> bool:
 
 
 def to_fewer_rgb(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
-    """The same as :func:`to_rgb`, or with means of so many pixels that at least that width and height are left."""
-    # Without a rest: it would be another mean in a picture that is turned.
-    steps = (step for step in _STEPS if image.width % step == 0 and image.height % step == 0)
-    step = next((step for step in steps if image.width >= step * width and image.height >= step * height), 1)
+    """The same as :func:`to_rgb`, or with means of so many pixels that at least that width and height are left.
+
+    Of a large picture that no step divides, as many pixels are left out on each side of it as on the other: all that
+    is done here to a picture is done to a turned one as well.
+    """
+    step = _step(image, width, height)
     if step == 1:
         return to_rgb(image)
-    plain = image.mode == "RGB" and not image.has_transparency_data
-    return np.asarray((image if plain else Image.fromarray(to_rgb(image))).reduce(step))
+    left, top = _margin(image.width, step), _margin(image.height, step)
+    right, bottom = image.width - left, image.height - top
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return np.asarray(image.reduce(step, (left, top, right, bottom)))
+    rows = max(1, BAND_PIXELS // image.width // step) * step
+    bands = (image.crop((left, row, right, min(bottom, row + rows))) for row in range(top, bottom, rows))
+    return np.concatenate([np.asarray(Image.fromarray(to_rgb(band)).reduce(step)) for band in bands])
+
+
+def _step(image: Image.Image, width: int, height: int) -> int:
+    fitting = [step for step in _STEPS if image.width >= step * width and image.height >= step * height]
+    for step in fitting:
+        if image.width % step == 0 and image.height % step == 0:
+            return step
+    odd = (step for step in fitting if step % 2)
+    return next(odd, 1) if image.width * image.height > _LARGE_PIXELS else 1
+
+
+def _margin(side: int, step: int) -> int:
+    """The least number of pixels that, left out at both ends of a side, leave a multiple of the step."""
+    return next(margin for margin in range(step) if (side - 2 * margin) % step == 0)
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
