@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgmatch.engines.snapshots import DAMAGE, open_archive, write_array
+from imgmatch.engines.snapshots import DAMAGE, open_archive, read_array_header, write_array
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.features.codebook import CODE_BYTES
 
@@ -222,7 +222,7 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tu
         raise ValueError(f"{name} is packed: a few bytes may stand for any number")
     with archive.open(described) as member:
         npy.read_magic(member)
-        found, fortran, kind = npy.read_array_header_1_0(member)
+        found, fortran, kind = read_array_header(member)
         if found != shape or fortran or kind != dtype:
             raise ValueError(f"an array of {kind} {found} is not one of {dtype} {shape}")
         yield member

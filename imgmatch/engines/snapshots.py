@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgmatch.engines.base import Codes, Ids
+
+_PARSING = threading.Lock()
+"""numpy parses a header as Python, and CPython 3.11 fails where two threads parse at once (python/cpython#106905)."""
 
 DAMAGE = (
     *(OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError),
@@ -191,7 +195,13 @@ def _described(content: NDArray[np.uint8]) -> tuple[tuple[int, ...], np.dtype[An
     start: IO[bytes] = io.BytesIO(content[:_NPY_HEADER].tobytes())
     if npy.read_magic(start) != (1, 0):
         raise ValueError("an array of a later format")
-    shape, fortran_order, dtype = npy.read_array_header_1_0(start)
+    shape, fortran_order, dtype = read_array_header(start)
     if fortran_order or dtype.hasobject:
         raise ValueError("an array of another kind")
     return shape, dtype, content[start.tell() :]
+
+
+def read_array_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and dtype of an array, as the header says that stands next."""
+    with _PARSING:
+        return npy.read_array_header_1_0(member)
