@@ -16,6 +16,7 @@ import numpy as np
 import photos
 import pytest
 from hearing import Heard
+from older import back_to_version_7
 from PIL import Image, ImageEnhance, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select
@@ -733,10 +734,9 @@ def back_to_format_1(folder: Path) -> None:
     (folder / "index.json").write_text(text + "\n")
     for engine_file in folder.glob("features.*"):
         engine_file.unlink()
+    back_to_version_7(folder)
     with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
-        for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {trigger[0]}")
-        connection.executescript(FIRST_PICTURES)
+        connection.execute("DROP INDEX ix_photos_pixels")
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table in tables - FIRST_TABLES - {"sqlite_sequence"}:
             connection.execute(f"DROP TABLE {table}")
@@ -744,22 +744,6 @@ def back_to_format_1(folder: Path) -> None:
         connection.execute("INSERT INTO versions VALUES (1)")
         connection.commit()
 
-
-FIRST_PICTURES = """
-DROP INDEX ix_accounts_look;
-ALTER TABLE accounts DROP COLUMN look;
-ALTER TABLE accounts DROP COLUMN former;
-ALTER TABLE photos DROP COLUMN damaged;
-ALTER TABLE photos ADD COLUMN pixels BLOB;
-UPDATE photos SET pixels = (SELECT pixels FROM photo_pictures WHERE photo_id = photos.id);
-CREATE TABLE links (fingerprint_id INTEGER NOT NULL, photo_id INTEGER NOT NULL, PRIMARY KEY (fingerprint_id, photo_id),
-  FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id),
-  FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE) WITHOUT ROWID;
-INSERT INTO links SELECT fingerprint_id, photo_id FROM photo_fingerprints;
-DROP TABLE photo_fingerprints;
-ALTER TABLE links RENAME TO photo_fingerprints;
-CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
-"""
 
 FIRST_TABLES = {
     *("versions", "sources", "accounts", "photos", "fingerprints", "photo_fingerprints", "scans", "skipped"),
