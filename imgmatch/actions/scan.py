@@ -88,10 +88,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
                 stack.enter_context(parts.catalog.lease(f"{SCAN}{source.key}"))
         ahead = stack.enter_context(SourceTotal(opened)) if count_ahead else None
         count = ItemCount(progress, lambda: None if ahead is None else ahead.total)
-        prune, caution = (
-            prune or prune_all,
-            None if prune_all else Caution(None if since is None else to_microseconds(since)),
-        )
+        caution = None if prune_all else Caution(None if since is None else to_microseconds(since))
         results: list[ScanResult] = []
         broken: list[SourceError] = []
         with _counting_kept(results):
@@ -105,7 +102,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
                     parts,
                     taken,
                     source=source.key,
-                    prune=prune,
+                    prune=prune or prune_all,
                     progress=taken.absent,
                     whole=taken.is_whole,
                     caution=caution,

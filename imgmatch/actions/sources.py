@@ -164,11 +164,7 @@ def seemingly_moved(parts: Parts, keys: Iterable[str]) -> list[tuple[str, str]]:
     for key in keys:
         with parts.catalog.read() as session:
             source_id = source_of(session, key)
-            others = (
-                []
-                if source_id is None or not count_photos(session, source_id)
-                else sources_with_all(session, source_id)
-            )
+            others = [] if source_id is None else sources_with_all(session, source_id)
         gone = [other for other in others if kind_of(other) == kind_of(key) and _is_gone(other)]
         found += [(gone[0], key)] if len(gone) == 1 else []
     return found

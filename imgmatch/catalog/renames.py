@@ -7,7 +7,7 @@ its old one again, so each step may be taken twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -18,6 +18,8 @@ from imgmatch.catalog.renamed_ids import rename_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Select
 
     from imgmatch.catalog.session import Session
 
@@ -69,27 +71,24 @@ def begun_renames(session: Session) -> list[BegunRename]:
 
 def placed_photos(session: Session, source_id: int, after: int, at_once: int) -> list[PlacedPhoto]:
     """Photos of a source, so many at the most of those after a row id, in order."""
-    photos, accounts = schema.photos.c, schema.accounts.c
-    query = (
-        select(photos.id, photos.photo_id, accounts.account, photos.label, photos.path)
-        .join(schema.accounts, accounts.id == photos.account_id)
-        .where(photos.source_id == source_id, photos.id > after)
-        .order_by(photos.id)
-        .limit(at_once)
-    )
+    photos = schema.photos.c
+    query = _placed(source_id).where(photos.id > after).order_by(photos.id).limit(at_once)
     return [PlacedPhoto(*row) for row in session.sql.execute(query)]
 
 
 def named_photos(session: Session, source_id: int, photo_ids: Collection[str]) -> list[PlacedPhoto]:
     """Those photos of a source that have one of these ids."""
-    photos, accounts = schema.photos.c, schema.accounts.c
-    query = (
-        select(photos.id, photos.photo_id, accounts.account, photos.label, photos.path)
-        .join(schema.accounts, accounts.id == photos.account_id)
-        .where(photos.source_id == source_id)
-    )
-    found = (session.sql.execute(query.where(photos.photo_id.in_(chunk))) for chunk in chunks(photo_ids))
+    named = schema.photos.c.photo_id
+    found = (session.sql.execute(_placed(source_id).where(named.in_(chunk))) for chunk in chunks(photo_ids))
     return [PlacedPhoto(*row) for rows in found for row in rows]
+
+
+def _placed(source_id: int) -> Select[Any]:
+    """The photos of a source, as :class:`PlacedPhoto` has them."""
+    photos, accounts = schema.photos.c, schema.accounts.c
+    columns = (photos.id, photos.photo_id, accounts.account, photos.label, photos.path)
+    joined = select(*columns).join(schema.accounts, accounts.id == photos.account_id)
+    return joined.where(photos.source_id == source_id)
 
 
 def placed_skips(session: Session, source_id: int, after: int, at_once: int) -> list[PlacedPhoto]:

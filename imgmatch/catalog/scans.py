@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, insert, literal, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks, remove_part, spares_none
+from imgmatch.catalog.known_sources import source_of
 from imgmatch.catalog.leases import drop_dead_leases
 from imgmatch.catalog.rows import FileState, KnownSkip, ScanKey
 from imgmatch.catalog.times import now
@@ -39,7 +40,7 @@ def begin_scan(session: Session, source_key: str) -> ScanKey:
 
 
 def _source_id(session: Session, key: str) -> int:
-    found = session.sql.scalar(select(schema.sources.c.id).where(schema.sources.c.key == key))
+    found = source_of(session, key)
     if found is None:
         statement = insert(schema.sources).values(key=key).returning(schema.sources.c.id)
         found = session.sql.execute(statement).scalar_one()

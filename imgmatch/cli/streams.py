@@ -30,7 +30,18 @@ def write_stream(
         KeyboardInterrupt: it was interrupted; what was complete by then is printed.
     """
     with until_interrupted(results) as complete:
-        _write(complete, form, record, rows, columns, table)
+        match form:
+            case "json":
+                write(as_json([record(result) for result in complete]))
+            case "jsonl":
+                for result in complete:
+                    write(as_json_line(record(result)))
+            case "csv":
+                for line in as_csv((row for result in complete for row in rows(result)), columns):
+                    write(line)
+            case _:
+                for result in complete:
+                    write(table(result))
 
 
 @contextmanager
@@ -47,25 +58,3 @@ def until_interrupted(results: Iterable[Streamed]) -> Iterator[Iterator[Streamed
     yield passed_on()
     if interruptions:
         raise interruptions[0]
-
-
-def _write(
-    results: Iterable[Streamed],
-    form: str,
-    record: Callable[[Streamed], Record],
-    rows: Callable[[Streamed], Sequence[Record]],
-    columns: Sequence[str],
-    table: Callable[[Streamed], str],
-) -> None:
-    match form:
-        case "json":
-            write(as_json([record(result) for result in results]))
-        case "jsonl":
-            for result in results:
-                write(as_json_line(record(result)))
-        case "csv":
-            for line in as_csv((row for result in results for row in rows(result)), columns):
-                write(line)
-        case _:
-            for result in results:
-                write(table(result))

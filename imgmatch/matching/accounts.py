@@ -66,8 +66,7 @@ def answer(
     known = _unshown(connection, asked)
     copies = sum(owner.rank[0] < _RELATED for owner in ranked)
     # What a flat picture shows was searched for by its features alone: finding nothing says little.
-    flat = next((picture.flat for picture in query.pictures), None)
-    flat = None if any(picture.flat is None for picture in query.pictures) else flat
+    flat = query.first.flat if all(picture.flat is not None for picture in query.pictures) else None
     return CheckResult(
         photo=name,
         status=Status.MATCH if copies or known else Status.NO_MATCH if flat is None else Status.NOT_SEARCHABLE,
