@@ -52,6 +52,8 @@ ALTER TABLE accounts DROP COLUMN former;
 DROP TABLE lookalikes;
 DROP TABLE renames;
 DROP TABLE tokens;
+DROP INDEX near_pairs_by_high;
+CREATE INDEX ix_near_pairs_high ON near_pairs (high);
 DELETE FROM versions;
 INSERT INTO versions VALUES (7);
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _READ_AT_ONCE = 20_000
 
 # A fingerprint may have been erased since the pair was found.
-_INSERT = text(
-    "INSERT INTO near_pairs (low, high, distance, orientation) SELECT :low, :high, :distance, :orientation"
-    " WHERE EXISTS (SELECT 1 FROM fingerprints WHERE id = :low)"
-    " AND EXISTS (SELECT 1 FROM fingerprints WHERE id = :high)"
+_INSERT = (
+    "INSERT INTO near_pairs (low, high, distance, orientation) SELECT ?1, ?2, ?3, ?4"
+    " WHERE EXISTS (SELECT 1 FROM fingerprints WHERE id = ?1)"
+    " AND EXISTS (SELECT 1 FROM fingerprints WHERE id = ?2)"
     " ON CONFLICT DO NOTHING"
 )
 
@@ -53,12 +53,9 @@ class NearPairRows:
 def store_near_pairs(session: Session, pairs: NearPairRows) -> None:
     """Keep these; a pair whose fingerprint is gone meanwhile is left out, one that is kept already stays as it is."""
     columns = (pairs.low, pairs.high, pairs.distances, pairs.orientations)
-    rows = [
-        {"low": low, "high": high, "distance": distance, "orientation": orientation}
-        for low, high, distance, orientation in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-    if rows:
-        session.sql.execute(_INSERT, rows)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    if rows:  # a gang's copies make millions: naming the values of each would take as long as keeping them
+        session.sql.exec_driver_sql(_INSERT, rows)
 
 
 def near_pairs_among(session: Session, fingerprints: Collection[int], max_distance: int) -> NearPairRows:

@@ -240,6 +240,12 @@ A photo may have several pictures, or be damaged.
 
 The functions that spell are those of :mod:`imgmatch.catalog.spellings`."""
 
+VERSION_9 = (
+    "DROP INDEX ix_near_pairs_high",
+    "CREATE INDEX near_pairs_by_high ON near_pairs (high, distance)",
+)
+"""Neighbours are found from both ends of a pair without reading the pair itself."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -248,5 +254,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     6: VERSION_6,
     7: VERSION_7,
     8: VERSION_8,
+    9: VERSION_9,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -81,6 +81,8 @@ def cli(ctx: click.Context, *, log_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    # Read as FAISS is loaded: threads of it that wait would spin, on cores that other work of ours needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     stop_on_signals()
     sys.exit(run(arguments))
 

@@ -115,8 +115,9 @@ def _join(parts: Parts, lease: Lease, progress: Progress) -> None:
 def _gathered(blocks: Iterator[NearPairRows]) -> Iterator[NearPairRows]:
     """The same pairs in blocks that are written in a moment."""
     for block in blocks:
+        order = np.lexsort((block.high, block.low))  # as they are kept: what is written together lies together
         for start in range(0, len(block), _WRITTEN_AT_ONCE):
-            part = slice(start, start + _WRITTEN_AT_ONCE)
+            part = order[start : start + _WRITTEN_AT_ONCE]
             yield NearPairRows(block.low[part], block.high[part], block.distances[part], block.orientations[part])
 
 

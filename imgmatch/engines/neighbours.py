@@ -27,8 +27,8 @@ _FIRST = 20
 _MORE = 4
 """How many times as many it is asked for the next time."""
 
-_MOST_RETURNED = 1 << 20
-"""Codes a segment returns at once, about 30 MB."""
+_MOST_RETURNED = 1 << 18
+"""Codes a segment returns at once, about 8 MB."""
 
 
 class CodeSegment(Protocol):
@@ -88,7 +88,10 @@ def nearest_codes(
         rows, columns = np.nonzero((distances <= last[:, None]) & np.isfinite(distances) & ~unsure[:, None])
         hits.append((rows, ids[rows, columns], distances[rows, columns]))
         rows = np.flatnonzero(unsure)
-        hits += _as_near_as(last[rows], segment, vectors[rows], far[rows], lists[rows], rows)
+        for names, near in _as_near_as(last[rows], segment, vectors[rows], far[rows], lists[rows], rows):
+            # Of thousands of near copies all codes are equally near: only those that may be kept go on.
+            some = Neighbours.first([near], count)
+            hits.append((names[some.queries], some.ids, some.distances))
     return Neighbours.first(hits, count)
 
 
@@ -100,8 +103,11 @@ def _below(found: tuple[F32, I64], cut: float) -> tuple[F32, I64]:
 
 def _as_near_as(
     last: F32, segment: CodeSegment, vectors: F32, far: F32, lists: I64, names: I64
-) -> Iterator[tuple[I64, I64, F32]]:
-    """All codes of a segment up to the distance ``last`` of each vector: the vectors' names, ids and distances."""
+) -> Iterator[tuple[I64, tuple[I64, I64, F32]]]:
+    """All codes of a segment up to the distance ``last`` of each vector, of some vectors at a time.
+
+    Yields: names of some vectors, and of their codes which of those vectors they are near, their ids and distances.
+    """
     waiting, count = np.arange(len(vectors)), _FIRST * _MORE
     while len(waiting):
         unsure = []
@@ -111,6 +117,6 @@ def _as_near_as(
             within = (ids >= 0) & (distances <= last[rows, None])
             whole = ~within[:, -1]
             of, columns = np.nonzero(within & whole[:, None])
-            yield names[rows[of]], ids[of, columns], distances[of, columns]
+            yield names[rows], (of, ids[of, columns], distances[of, columns])
             unsure.append(rows[~whole])
         waiting, count = np.concatenate(unsure), count * _MORE

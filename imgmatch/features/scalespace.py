@@ -103,7 +103,8 @@ def _peaks(strength: F32, contrast: float) -> Rows:
     mask = cv2.compare(strength, ceiling, cv2.CMP_GE)
     mask[[0, -1], :] = 0
     mask[:, [0, -1]] = 0
-    return np.flatnonzero(mask.ravel())
+    # Of bytes NumPy would first make what they are not: it takes seven times as long.
+    return np.flatnonzero(mask.ravel() != 0)
 
 
 def _highest(flat: F32, places: Rows, shape: tuple[int, ...]) -> Rows:
