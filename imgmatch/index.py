@@ -190,7 +190,8 @@ class Index:
             limit: how many accounts at the most, the best first.
             max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own, and up to its
                 reach where the pictures can be verified.
-            related: also give other shots of the same moment; they do not make a match.
+            related: also give what is no copy and makes no match: other shots of the same moment, other photos in the
+                same template.
             min_score: what a copy scores at least; ``None`` takes the pair model's own.
 
         Returns:

@@ -33,6 +33,8 @@ FAMILIES = {
     "collage",
     "perspective",
     "chain",
+    "squeeze",
+    "covered",
 }
 FIXED = {"grey", "sepia", "posterised", "mirror", "mirror-grey", "rotate-90", "rotate-180", "rotate-270"}
 """Edits that leave nothing to chance."""

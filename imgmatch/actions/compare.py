@@ -15,7 +15,7 @@ from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.evidence import EXACT
 from imgmatch.matching.verification import Verifier, calibrated
-from imgmatch.model import Comparison, Kind
+from imgmatch.model import Comparison
 
 if TYPE_CHECKING:
     from imgmatch.actions.queries import PhotoLike
@@ -77,7 +77,7 @@ def _compared(
 
     def rank(item: tuple[Evidence, DescribedPicture, DescribedPicture]) -> tuple[bool, bool, float]:
         evidence = item[0]
-        return verifier.accepts(evidence, allowed), evidence.kind is not Kind.RELATED, evidence.score
+        return verifier.accepts(evidence, allowed), evidence.kind.is_copy, evidence.score
 
     evidence, shown, known = max(found, key=rank)
     matches = verifier.accepts(evidence, allowed)

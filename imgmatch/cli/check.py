@@ -30,7 +30,11 @@ CHECK_COLUMNS = (
 @click.option("--account", help="Leave out this account's own photos.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Accounts a photo at the most.")
 @options.max_distance_option
-@click.option("--related", is_flag=True, help="Show other shots of the same moment too; they are no matches.")
+@click.option(
+    "--related",
+    is_flag=True,
+    help="Show other shots of the same moment, and other photos in the same template, too; they are no matches.",
+)
 @click.option(
     "--min-score", type=click.FloatRange(0, 1), help="What a copy scores at least.  [default: as last calibrated]"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,10 @@ from imgmatch.describing.messages import (
 from imgmatch.errors import PhotoError
 from imgmatch.features import record
 from imgmatch.features.codebook import shipped
+from imgmatch.features.drawn import drawn_cells
 from imgmatch.features.extract import extract, extract_query
 from imgmatch.hashers.pdq import Pdq
+from imgmatch.imaging.content import content_of
 from imgmatch.imaging.files import check_size, read_photo
 from imgmatch.imaging.moving import frame_picture, small_pictures
 from imgmatch.imaging.view import view
@@ -31,6 +34,7 @@ from imgmatch.model import Failure, SkipReason
 if TYPE_CHECKING:
     from imgmatch.describing.settings import Settings
     from imgmatch.hashers.base import Codes, Grey, Hasher, Rgb
+    from imgmatch.imaging.content import Content
     from imgmatch.imaging.moving import FramePicture
     from imgmatch.imaging.picture import SmallPicture
 
@@ -43,6 +47,9 @@ LEAST_DETAIL = 0.23
 
 LEAST_FEATURES = 12
 """A flat picture with fewer local features than this cannot be searched by them either."""
+
+MOST_DRAWN = 0.5
+"""Share of cells that are drawn from which what lies on a plain canvas is an icon, or initials."""
 
 _PIXEL_DIGEST_BYTES = 16
 
@@ -109,11 +116,17 @@ class Describer:
         Raises:
             PhotoError: it is too flat to be told from others.
         """
-        picture = taken.picture
+        picture = seen = shown = taken.picture
         pdq, quality, detail = self._pdq.measured(picture.grey)
         flat = _flatness(quality, detail)
+        if flat is not None and self._features_of(job) and (content := content_of(picture.grey)) is not None:
+            closer = content.cut(picture.grey)
+            again = self._pdq.measured(closer)
+            if _flatness(*again[1:]) is None and drawn_cells(closer).mean() < MOST_DRAWN:
+                (pdq, quality, _), flat = again, None
+                seen, shown = _spread(picture, content), replace(picture, grey=closer)
         asked = (
-            QueryFeatures(picture.large, extract_query(picture.grey, picture.large))
+            QueryFeatures(seen.large, extract_query(seen.grey, seen.large))
             if job.query and self._features_of(job)
             else None
         )
@@ -121,10 +134,10 @@ class Describer:
             raise PhotoError(SkipReason.FLAT, flat)
         return quality, DescribedPicture(
             pixels=_pixel_digest(picture),
-            fingerprints=self._fingerprints(picture, pdq),
-            orientations=self._orientations(picture) if job.query else {},
+            fingerprints=self._fingerprints(shown, pdq),
+            orientations=self._orientations(shown) if job.query else {},
             flat=flat,
-            stored=self._stored(picture.grey) if self._features_of(job) and not job.query else None,
+            stored=self._stored(seen.grey) if self._features_of(job) and not job.query else None,
             asked=asked,
             frame=taken.frame,
             share=taken.share,
@@ -154,6 +167,12 @@ class Describer:
 
 def _input_of(hasher: Hasher, picture: SmallPicture) -> Grey | Rgb:
     return picture.grey if picture.rgb is None or hasher.profile.input == "grey" else picture.rgb
+
+
+def _spread(picture: SmallPicture, content: Content) -> SmallPicture:
+    """A picture with its greys spread."""
+    grey = content.spread(picture.grey)
+    return replace(picture, grey=grey, large=grey if picture.large is picture.grey else content.spread(picture.large))
 
 
 def _flatness(quality: int, detail: float) -> str | None:

@@ -7,6 +7,7 @@ cross-correlation. A correlation over the whole picture would lose masked, frame
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ import numpy.typing as npt
 
 from imgmatch.features.refine import correction
 from imgmatch.features.scalespace import F32, U8
+
+if TYPE_CHECKING:
+    from imgmatch.features.drawn import Cells
 
 F64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -38,8 +42,12 @@ class Agreement:
     share of small windows that agree almost perfectly, which fit between letters and stripes. both: share of the
     windows with texture in either picture. hole: the largest connected region of such windows that do not agree, as a
     share of what the frames have in common: a sticker makes a small one, the same room behind another person a large
-    one. windows: windows with texture as a share of the thumbnail's area. bits: differing signs of 255 low frequencies
-    of the shared part, as a share. matrix: (2, 3) float64, the alignment after correction.
+    one. clash: the same of windows with texture in both. another: the same of those that are drawn in neither picture:
+    where a template holds another photo. photo: share of what the frames have in common that agrees and is drawn in
+    neither. photo_share: of the windows that are drawn in neither those that agree; NaN without any. best_half:
+    mean correlation of the better half of the windows, -1..1. fine_third: correlation from which the best third of the
+    small windows is. windows: windows with texture as a share of the thumbnail's area. bits: differing signs of 255 low
+    frequencies of the shared part, as a share. matrix: (2, 3) float64, the alignment after correction.
     """
 
     share: float
@@ -48,6 +56,12 @@ class Agreement:
     fine: float
     both: float
     hole: float
+    clash: float
+    another: float
+    photo: float
+    photo_share: float
+    best_half: float
+    fine_third: float
     windows: float
     bits: float
     matrix: F64
@@ -128,8 +142,12 @@ class _Laid:
         return float((self.values > AGREES).mean())
 
 
-def compare(query: Layers, thumbnail: U8, matrix: F64) -> Agreement | None:
+def compare(
+    query: Layers, thumbnail: U8, matrix: F64, drawn_query: Cells | None = None, drawn_stored: Cells | None = None
+) -> Agreement | None:
     """Lay `query` over `thumbnail` by `matrix` (2, 3, query -> stored in longest sides), corrected to the last pixel.
+
+    drawn_query, drawn_stored: which cells of the pictures are drawn, if that is known.
 
     None where the pictures share too little to fill a window.
     """
@@ -143,16 +161,47 @@ def compare(query: Layers, thumbnail: U8, matrix: F64) -> Agreement | None:
         again = None if better is None else _lay(query, thumbnail, better)
         if better is not None and again is not None and again.values.mean() > laid.values.mean():
             laid, matrix = again, better / side
+    fine, fine_third = _fine(laid)
+    there = None
+    if drawn_query is not None and drawn_stored is not None:
+        there = _drawn_there(query, matrix, thumbnail.shape, drawn_query, drawn_stored)
+    apart = _apart(laid, there)
     return Agreement(
         laid.share,
         float((laid.values > AGREES_WELL).mean()),
         float(laid.values.mean()),
-        _fine(laid),
-        *_both(laid.windows),
+        fine,
+        apart.both,
+        apart.hole,
+        apart.clash,
+        apart.another,
+        apart.photo,
+        apart.photo_share,
+        apart.best_half,
+        fine_third,
         len(laid.values) / thumbnail.size,
         _bits(laid.stored, laid.drawn, laid.mask),
         matrix,
     )
+
+
+def _drawn_there(query: Layers, matrix: F64, shape: tuple[int, ...], drawn_query: Cells, drawn_stored: Cells) -> Bool:
+    """Which pixels of the thumbnail lie in a cell that is drawn, of it or of the query; `matrix` as in `compare`."""
+    height, width = shape
+    down, across = _middles(height), _middles(width)
+    stored = drawn_stored[_cell(down / height, drawn_stored)[:, None], _cell(across / width, drawn_stored)]
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    x, y = across / max(shape), down[:, None] / max(shape)
+    left, top = (row[0] * x + row[1] * y + row[2] for row in back)
+    return stored | drawn_query[_cell(top / query.height, drawn_query), _cell(left / query.width, drawn_query)]
+
+
+def _middles(side: int) -> F64:
+    return np.arange(side, dtype=np.float64) + 0.5
+
+
+def _cell(shares: F64, cells: Cells) -> npt.NDArray[np.intp]:
+    return np.clip(shares * len(cells), 0, len(cells) - 1).astype(np.intp)
 
 
 def _lay(query: Layers, thumbnail: U8, to_pixels: F64) -> _Laid | None:
@@ -170,22 +219,60 @@ def _lay(query: Layers, thumbnail: U8, to_pixels: F64) -> _Laid | None:
     return _Laid(stored, drawn, mask, windows, values) if len(values) >= LEAST_WINDOWS else None
 
 
-def _both(windows: _Windows) -> tuple[float, float]:
-    """See `Agreement.both` and `Agreement.hole`."""
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """What differs, as fields of `Agreement` in their order."""
+
+    both: float
+    hole: float
+    clash: float
+    another: float
+    photo: float
+    photo_share: float
+    best_half: float
+
+
+def _apart(laid: _Laid, drawn_there: Bool | None) -> _Apart:
+    """See the fields of `Agreement`."""
+    windows, size = laid.windows, max(int(laid.windows.inside.sum()), 1)
     either = windows.stored | windows.drawn
-    differs = either & (windows.correlation < DIFFERS)
-    count, _, regions, _ = cv2.connectedComponentsWithStats(differs.astype(np.uint8), connectivity=4)
-    largest = int(regions[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
-    share = float((windows.correlation[either] > AGREES).mean())
-    return share, largest / max(int(windows.inside.sum()), 1)
+    differs = windows.correlation < DIFFERS
+    hole = _largest(either & differs)
+    clash = _largest(windows.stored & windows.drawn & differs)
+    half = np.sort(laid.values)[len(laid.values) // 2 :]
+    return _Apart(
+        float((windows.correlation[either] > AGREES).mean()),
+        int(hole.sum()) / size,
+        int(clash.sum()) / size,
+        *(_photographed(windows, drawn_there, size) if drawn_there is not None else (float("nan"),) * 3),
+        float(half.mean()),
+    )
 
 
-def _fine(laid: _Laid) -> float:
-    """Share of textured 5x5 windows whose correlation exceeds AGREES_FULLY."""
+def _photographed(windows: _Windows, drawn_there: Bool, size: int) -> tuple[float, float, float]:
+    """See `Agreement.another`, `photo` and `photo_share`."""
+    photo = windows.stored & ~drawn_there
+    another = _largest(photo & windows.drawn & (windows.correlation < DIFFERS))
+    agrees, every = int((photo & (windows.correlation > AGREES)).sum()), int(photo.sum())
+    return int(another.sum()) / size, agrees / size, agrees / every if every >= LEAST_WINDOWS else float("nan")
+
+
+def _largest(places: Bool) -> Bool:
+    """The largest region of connected pixels (height, width)."""
+    count, regions, sizes, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=4)
+    if count == 1:
+        return places
+    return np.asarray(regions == 1 + int(sizes[1:, cv2.CC_STAT_AREA].argmax()), np.bool_)
+
+
+def _fine(laid: _Laid) -> tuple[float, float]:
+    """Of textured 5x5 windows: share whose correlation exceeds AGREES_FULLY, and from where the best third is."""
     windows = correlate(laid.stored, laid.drawn, laid.mask, SMALL_WINDOW)
     if windows is None or not windows.stored.any():
-        return 0.0
-    return float((windows.correlation[windows.stored] > AGREES_FULLY).mean())
+        return 0.0, 0.0
+    values = windows.correlation[windows.stored]
+    third = len(values) * 2 // 3
+    return float((values > AGREES_FULLY).mean()), float(np.partition(values, third)[third])
 
 
 def _after(moved: F64, to_pixels: F64) -> F64:

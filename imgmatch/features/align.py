@@ -1,9 +1,10 @@
-"""How a stored photo lies in a query: a similarity transform, then a gently affine one, from matched points.
+"""How a stored photo lies in a query: a similarity transform or, where more points want it, an affine one.
 
 Every matched pair of points proposes a whole transform from its two places, scales and angles (weak geometric
 consistency: Jegou, Douze and Schmid, ECCV 2008); all proposals are judged on all pairs at once, the best are refitted
 by least squares. That is RANSAC without chance, and without a Python loop. Places are complex numbers x + iy, so a
-similarity is z -> a z + b.
+similarity is z -> a z + b. A picture that was squeezed has its sides scaled unalike, which no similarity follows: the
+best are also bent, and a bent one is taken if clearly more points agree on it than on any other.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ LARGEST_SCALE = 24.0
 PATCH = 40  # points closer than 1/40 of a side count as one
 AFFINE_FROM = 6  # distinct points an affine fit needs
 MOST_STRETCH = 1.7  # ratio of axes beyond which an affine fit is refused
+BENT = (0.06, 0.045, 0.03, FINE)  # reach while a transform is bent
+BENT_FACING, BENT_SLACK = float(np.cos(0.75)), 0.95  # a squeeze turns points, and changes their scales
+BENT_FROM = 7  # distinct points that must agree on a bent one
+BENT_GAIN = 1.2  # and how many times as many as agree on one that is not
+MOST_BENT = 2.3  # ratio of axes beyond which it is refused
 SMALLEST_SPREAD = 0.012  # points on a line or in a heap prove nothing
 
 
@@ -100,10 +106,12 @@ def align(query: F32, stored: F32, pairs: Pairs, least: int) -> Alignment | None
     front = np.argsort(-(agree @ field.weight), kind="stable")[:MOST_COUNTED]
     counts = [_distinct(field.zq[agree[i]], field.zs[agree[i]]) for i in front]
     best = int(np.argmax(counts))
-    if counts[best] < least:
-        return None
     chosen = front[best]
-    return _finish(a[chosen], b[chosen], agree[chosen], field, counts[best])
+    found = _finish(a[chosen], b[chosen], agree[chosen], field, counts[best]) if counts[best] >= least else None
+    bent = _bent(a, b, field)
+    if bent is not None and bent.points >= max(least, BENT_GAIN * (0 if found is None else found.points)):
+        return bent
+    return found
 
 
 def frame_on_frame(query: tuple[float, float], stored: tuple[float, float], rotation: int) -> npt.NDArray[np.float64]:
@@ -143,17 +151,26 @@ class _Field:
 
     def agreeing(self, a: C64, b: C64, reach: float) -> Bool:
         """(h, m): which of m pairs agree with each of h transforms in place, scale and angle."""
-        x = np.stack([a.real, -a.imag, b.real], 1) @ self._query
-        y = np.stack([a.imag, a.real, b.imag], 1) @ self._query
+        rows = np.stack([a.real, -a.imag, b.real, a.imag, a.real, b.imag], 1).reshape(-1, 2, 3)
+        return self.within(rows, reach) & self.alike(a, FACING, SCALE_SLACK)
+
+    def within(self, matrices: npt.NDArray[np.floating], reach: float) -> Bool:
+        """(h, m): which pairs agree in place with each of h affine transforms, (h, 2, 3)."""
+        x = matrices[:, 0].astype(np.float32) @ self._query
+        y = matrices[:, 1].astype(np.float32) @ self._query
         x -= self.zs.real
         y -= self.zs.imag
         x *= x
         y *= y
         x += y
+        return np.asarray(x < reach * reach, np.bool_)
+
+    def alike(self, a: C64, facing: float, slack: float) -> Bool:
+        """(h, m): which pairs agree with each of h similarities in angle, by its cosine, and in scale, by octaves."""
         size = np.maximum(np.abs(a), 1e-9)
-        facing = np.stack([a.real / size, a.imag / size], 1) @ self._turn
+        turned = np.stack([a.real / size, a.imag / size], 1) @ self._turn
         octaves = np.abs(self._octaves - np.log2(size)[:, None])
-        return np.asarray((x < reach * reach) & (facing > FACING) & (octaves < SCALE_SLACK), np.bool_)
+        return np.asarray((turned > facing) & (octaves < slack), np.bool_)
 
 
 def _places(points: F32) -> C64:
@@ -188,6 +205,56 @@ def _refit(a: C64, b: C64, agree: Bool, field: _Field) -> tuple[C64, C64, Bool]:
         b = np.where(usable, mean_s - a * mean_q, b).astype(np.complex64)
         agree = field.agreeing(a, b, reach)
     return a, b, agree
+
+
+def _bent(a: C64, b: C64, field: _Field) -> Alignment | None:
+    """The affine transform most distinct points agree on, of those near these similarities; None where too few do."""
+    if len(field.zq) < BENT_FROM:
+        return None
+    matrices = np.stack([a.real, -a.imag, b.real, a.imag, a.real, b.imag], 1).reshape(-1, 2, 3).astype(np.float64)
+    alike = field.alike(a, BENT_FACING, BENT_SLACK)
+    places = np.stack([field.zq.real, field.zq.imag], 1).astype(np.float64)
+    wanted = np.stack([field.zs.real, field.zs.imag], 1).astype(np.float64)
+    agree = alike & field.within(matrices, BENT[0])
+    for reach in BENT[1:]:
+        matrices = _fitted(matrices, places, wanted, agree * field.weight)
+        agree = alike & field.within(matrices, reach)
+    for chosen in np.argsort(-(agree @ field.weight), kind="stable")[:2]:
+        matrix, rows = matrices[chosen], np.flatnonzero(agree[chosen])
+        points = _distinct(field.zq[rows], field.zs[rows])
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        if points < BENT_FROM or np.linalg.det(matrix[:, :2]) <= 0 or _stretch(matrix) > MOST_BENT:
+            continue
+        if min(_spread(field.zs[rows]), _spread(field.zq[rows]) * scale) < SMALLEST_SPREAD:
+            continue
+        error = float(np.abs(_apply(matrix, field.zq[rows]) - field.zs[rows]).mean())
+        return Alignment(matrix, rows, points, error, _stretch(matrix))
+    return None
+
+
+def _fitted(
+    matrices: npt.NDArray[np.float64],
+    places: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.floating],
+) -> npt.NDArray[np.float64]:
+    """Least squares for six numbers each, (h, 2, 3), drawn to what they were as by two more points.
+
+    places, wanted: (m, 2). weights: (h, m).
+    """
+    total = np.maximum(weights.sum(1), 1e-9)
+    centre = weights @ places / total[:, None]
+    about = places[None] - centre[:, None]
+    moved = matrices[:, :, :2] @ centre[:, :, None] + matrices[:, :, 2:]
+    gap = wanted[None] - (about @ matrices[:, :, :2].transpose(0, 2, 1) + moved.transpose(0, 2, 1))
+    weighed = about * weights[:, :, None]
+    square = weighed.transpose(0, 2, 1) @ about
+    pull = (2 / total)[:, None] * np.einsum("hii->hi", square) + 1e-6
+    turned = np.linalg.solve(square + pull[:, :, None] * np.eye(2), weighed.transpose(0, 2, 1) @ gap)
+    shift = (weights[:, :, None] * gap).sum(1) / (total + 0.02)[:, None]
+    linear = matrices[:, :, :2] + turned.transpose(0, 2, 1)
+    offset = moved[:, :, 0] + shift - (linear @ centre[:, :, None])[:, :, 0]
+    return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
 def _distinct(zq: C64, zs: C64) -> int:

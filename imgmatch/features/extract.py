@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from imgmatch.features.describe import Atlas, describe, mirror_order, orient
+from imgmatch.features.drawn import CELLS, FINER_CELLS, Cells, drawn_cells
 from imgmatch.features.scalespace import F32, U8, Blobs, build, detect
 
 
@@ -45,13 +46,15 @@ class Features:
 
     points: (n, 4) float32 of x, y, scale, angle. x and y are shares of the longest side (so a picture of any size has
     the same coordinates), scale is the blur sigma in the same unit, angle is in radians, clockwise from east.
-    descriptors: (n, 128) uint8. width, height: of the picture, as shares of its longest side.
+    descriptors: (n, 128) uint8. width, height: of the picture, as shares of its longest side. drawn: which cells of it
+    are drawn; None where that is not known.
     """
 
     points: F32
     descriptors: U8
     width: float
     height: float
+    drawn: Cells | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -61,7 +64,8 @@ class Features:
         points = self.points.copy()
         points[:, 0] = self.width - points[:, 0]
         points[:, 3] = np.pi - points[:, 3]
-        return Features(points, self.descriptors[:, mirror_order()], self.width, self.height)
+        drawn = None if self.drawn is None else self.drawn[:, ::-1]
+        return Features(points, self.descriptors[:, mirror_order()], self.width, self.height, drawn)
 
 
 def fit(picture: U8, side: int) -> U8:
@@ -93,8 +97,10 @@ def spread(blobs: Blobs, shape: tuple[int, int], effort: Effort) -> Blobs:
     return blobs.take(order[best])
 
 
-def extract(picture: U8, effort: Effort = STORED) -> Features:
+def extract(picture: U8, effort: Effort = STORED, cells: int = CELLS) -> Features:
     """Find, choose and describe the points of a grey picture (height, width) of any size.
+
+    `cells`: along a side, to tell which are drawn.
 
     A flat or tiny picture gives no points; that is an answer, not an error.
     """
@@ -111,7 +117,7 @@ def extract(picture: U8, effort: Effort = STORED) -> Features:
     points = np.stack([(blobs.x + 0.5) * unit, (blobs.y + 0.5) * unit, blobs.scale * unit, angle], axis=1).astype(
         np.float32
     )
-    return Features(points, describe(atlas, blobs, angle), width / side, height / side)
+    return Features(points, describe(atlas, blobs, angle), width / side, height / side, drawn_cells(picture, cells))
 
 
 def extract_query(small: U8, large: U8) -> Features:
@@ -123,10 +129,11 @@ def extract_query(small: U8, large: U8) -> Features:
     first = extract(small, QUERY)
     if large is small:
         return first
-    second = extract(large, QUERY_LARGE)
+    second = extract(large, QUERY_LARGE, FINER_CELLS)
     return Features(
         np.concatenate([first.points, second.points]),
         np.concatenate([first.descriptors, second.descriptors]),
         first.width,
         first.height,
+        second.drawn,
     )

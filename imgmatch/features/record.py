@@ -1,7 +1,8 @@
 """What the catalog keeps of one photo's features: quantised points and codes, 24 bytes a point, and a thumbnail.
 
 Layout, little-endian: version u8, reserved u8, count u16, width u16, height u16 (shares of the longest side times
-65,535), then one array after the other: x u16, y u16, scale u8, angle u8, list u16, code 16 x u8.
+65,535), a bit for each of 16x16 cells that is drawn (not in version 1), then one array after the other: x u16, y u16,
+scale u8, angle u8, list u16, code 16 x u8.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy.typing as npt
 
 from imgmatch import damage
 from imgmatch.features.codebook import CODE_BYTES, F32, U8, U16, Codebook
+from imgmatch.features.drawn import CELLS_BYTES, Cells, packed, unpacked_cells
 from imgmatch.features.extract import Features, fit
 
-VERSION = 1
+VERSION = 2
+_WITHOUT_CELLS = 1
 POINT_BYTES = 8 + CODE_BYTES
 THUMBNAIL_SIDE = 96
-THUMBNAIL_BYTES = 1_680  # with 100 points, under 4 KB a photo
+THUMBNAIL_BYTES = 1_648  # with 100 points, under 4 KB a photo
 MOST_THUMBNAIL_BYTES = 16_384  # of one that is read: noise of 96 by 96 pixels has half of that
 _HEADER = struct.Struct("<BBHHH")
 _SHARE = 65_535
@@ -35,26 +38,32 @@ _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what the size s
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A photo's features as read back: points (n, 4) as in `Features`, lists (n,) uint16, codes (n, 16) uint8."""
+    """A photo's features as read back: points (n, 4) as in `Features`, lists (n,) uint16, codes (n, 16) uint8.
+
+    drawn: as in `Features`; None in records of version 1.
+    """
 
     points: F32
     lists: U16
     codes: U8
     width: float
     height: float
+    drawn: Cells | None = None
 
     def __len__(self) -> int:
         return len(self.points)
 
 
 def pack(features: Features, codebook: Codebook) -> bytes:
-    """Features to bytes, at most 24 a point and 8 for the head."""
+    """Features to bytes, at most 24 a point and 40 for the head; without what is drawn it is one of version 1."""
     lists, codes = codebook.encode(features.descriptors)
     x, y, scale, angle = features.points.T.astype(np.float64)
     octaves = np.log2(np.maximum(scale, 1e-6)) + _SCALE_ZERO
-    head = _HEADER.pack(
-        VERSION, 0, len(features), *(min(_SHARE, round(v * _SHARE)) for v in (features.width, features.height))
-    )
+    shares = (min(_SHARE, round(v * _SHARE)) for v in (features.width, features.height))
+    if features.drawn is None:
+        head = _HEADER.pack(_WITHOUT_CELLS, 0, len(features), *shares)
+    else:
+        head = _HEADER.pack(VERSION, 0, len(features), *shares) + packed(features.drawn)
     arrays: list[npt.NDArray[np.generic]] = [
         np.clip(np.rint(x * _SHARE), 0, _SHARE).astype("<u2"),
         np.clip(np.rint(y * _SHARE), 0, _SHARE).astype("<u2"),
@@ -79,9 +88,11 @@ def unpack(data: bytes, lists: int = _ANY_LIST) -> Stored:
     if len(data) < _HEADER.size:
         raise ValueError("feature record is cut short")
     version, _, count, width, height = _HEADER.unpack_from(data)
-    if version != VERSION or len(data) != _HEADER.size + count * POINT_BYTES or not width or not height:
+    start = _HEADER.size + (0 if version == _WITHOUT_CELLS else CELLS_BYTES)
+    if version not in {_WITHOUT_CELLS, VERSION} or len(data) != start + count * POINT_BYTES or not width or not height:
         raise ValueError(f"feature record of version {version} with {len(data)} bytes cannot be read")
-    body, at = memoryview(data)[_HEADER.size :], 0
+    drawn = None if version == _WITHOUT_CELLS else unpacked_cells(data[_HEADER.size : start])
+    body, at = memoryview(data)[start:], 0
     columns = []
     for kind, size in (("<u2", 2), ("<u2", 2), ("u1", 1), ("u1", 1), ("<u2", 2), ("u1", CODE_BYTES)):
         columns.append(np.frombuffer(body[at : at + count * size], kind))
@@ -92,7 +103,8 @@ def unpack(data: bytes, lists: int = _ANY_LIST) -> Stored:
     points = np.stack(
         [x / _SHARE, y / _SHARE, 2 ** (scale / _SCALE_STEPS - _SCALE_ZERO), angle * (2 * np.pi / 256)], axis=1
     ).astype(np.float32)
-    return Stored(points, of.astype(np.uint16), codes.reshape(count, CODE_BYTES), width / _SHARE, height / _SHARE)
+    codes = codes.reshape(count, CODE_BYTES)
+    return Stored(points, of.astype(np.uint16), codes, width / _SHARE, height / _SHARE, drawn)
 
 
 NOTHING = Stored(np.zeros((0, 4), np.float32), np.zeros(0, np.uint16), np.zeros((0, CODE_BYTES), np.uint8), 1.0, 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgmatch.features.agree import Agreement, Layers, Shape, compare, shape_of
-from imgmatch.features.align import Alignment, align, frame_on_frame, pair, supported
+from imgmatch.features.align import Alignment, Pairs, align, frame_on_frame, pair, supported
 from imgmatch.features.codebook import F32, Codebook, floats
 from imgmatch.features.record import Stored
 from imgmatch.features.scalespace import U8
@@ -47,7 +47,8 @@ class PairFeatures:
 
     points: distinct points that agree. stored_rate, query_rate: their share of the points each picture has inside the
     shared part. distance: mean squared distance of their descriptors. error: see `Alignment`. stretch: ratio of axes.
-    share to windows and bits: see `Agreement`. overlap_stored, overlap_query: see `Shape`. apart: bits between the
+    share to windows and bits: see `Agreement`. spread: how much of the shared part the points are spread over, of 4x4
+    cells of the box round it those with one, 0..1. overlap_stored, overlap_query: see `Shape`. apart: bits between the
     fingerprints of the whole pictures, the least over the eight orientations.
     """
 
@@ -63,14 +64,21 @@ class PairFeatures:
     fine: float
     both: float
     hole: float
+    clash: float
+    another: float
+    photo: float
+    photo_share: float
+    best_half: float
+    fine_third: float
     windows: float
     bits: float
+    spread: float
     overlap_stored: float
     overlap_query: float
     apart: float
 
     def row(self) -> F32:
-        """(17,) float32 in the order of the fields."""
+        """(24,) float32 in the order of the fields."""
         return np.array([getattr(self, field.name) for field in fields(self)], np.float32)
 
 
@@ -140,24 +148,24 @@ class Query:
         return [
             found
             for way in ways
-            if way is not None and (found := self._compared(way, known, pairs.distance, apart, mirrored=mirrored))
+            if way is not None and (found := self._compared(way, known, pairs, apart, mirrored=mirrored))
         ]
 
     def _compared(
-        self, alignment: Alignment, known: StoredPicture, distances: F32, apart: float, *, mirrored: bool
+        self, alignment: Alignment, known: StoredPicture, pairs: Pairs, apart: float, *, mirrored: bool
     ) -> Verified | None:
         features, stored = self._sides[mirrored], known.features
         matrix, agreement = alignment.matrix, None
         if known.thumbnail is not None:
-            agreement = compare(self._layers_of(mirrored=mirrored), known.thumbnail, matrix)
+            layers = self._layers_of(mirrored=mirrored)
+            agreement = compare(layers, known.thumbnail, matrix, features.drawn, stored.drawn)
             if agreement is None:
                 return None
             matrix = agreement.matrix
         shape = shape_of(matrix, (features.width, features.height), (stored.width, stored.height))
         if shape is None:
             return None
-        distance = float(distances[alignment.inliers].mean()) if len(alignment.inliers) else LARGEST_DISTANCE
-        figures = _figures(features, stored, alignment, agreement, shape, distance, apart)
+        figures = _figures(features, stored, alignment, agreement, shape, pairs, apart)
         outline = shape.query / [features.width, features.height]
         if mirrored:
             outline[:, 0] = 1 - outline[:, 0]
@@ -170,7 +178,7 @@ def _figures(
     alignment: Alignment,
     agreement: Agreement | None,
     shape: Shape,
-    distance: float,
+    pairs: Pairs,
     apart: float,
 ) -> PairFeatures:
     moved = features.points[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
@@ -178,8 +186,9 @@ def _figures(
     returned = (stored.points[:, :2] - alignment.matrix[:, 2]) @ back.T
     shown = _within(moved, stored.width, stored.height)
     visible = _within(returned, features.width, features.height)
+    distances, places = pairs.distance[alignment.inliers], stored.points[pairs.stored[alignment.inliers]]
     unknown = float("nan")
-    alike = (unknown,) * 8
+    alike = (unknown,) * 14
     if agreement is not None:
         alike = (
             agreement.share,
@@ -188,6 +197,12 @@ def _figures(
             agreement.fine,
             agreement.both,
             agreement.hole,
+            agreement.clash,
+            agreement.another,
+            agreement.photo,
+            agreement.photo_share,
+            agreement.best_half,
+            agreement.fine_third,
             agreement.windows,
             agreement.bits,
         )
@@ -195,10 +210,11 @@ def _figures(
         float(alignment.points),
         min(1.0, alignment.points / max(visible, 1)),
         min(1.0, alignment.points / max(shown, 1)),
-        distance,
+        float(distances.mean()) if len(distances) else LARGEST_DISTANCE,
         alignment.error,
         alignment.stretch,
         *alike,
+        _spread(places, shape.stored),
         shape.overlap_stored,
         shape.overlap_query,
         apart,
@@ -207,3 +223,10 @@ def _figures(
 
 def _within(places: npt.NDArray[np.floating], width: float, height: float) -> int:
     return int(((places >= 0) & (places <= [width, height])).all(1).sum())
+
+
+def _spread(points: F32, outline: npt.NDArray[np.float64]) -> float:
+    """See `PairFeatures.spread`; points (k, 4) as in `Features`, outline (c, 2), both of the stored picture."""
+    low, size = outline.min(0), np.maximum(np.ptp(outline, axis=0), 1e-6)
+    cells = np.clip((points[:, :2] - low) / size * 4, 0, 3).astype(np.int64) @ [4, 1]
+    return len(set(cells.tolist())) / 16

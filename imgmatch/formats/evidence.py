@@ -20,6 +20,7 @@ KINDS = {
         "A part of one is found in the other: a copy that was cropped, framed or pasted.",
     ),
     Kind.RELATED: ("Same moment", "Another shot of the same moment: related, but no copy."),
+    Kind.TEMPLATE: ("Same template", "The same card or frame with another photo or other words: no copy."),
 }
 """A short title of each kind, and a sentence."""
 

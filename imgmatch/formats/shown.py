@@ -174,7 +174,7 @@ def card_of(
         earliest=earliest,
         kind=KINDS[evidence.kind],
         score=percent(evidence.score),
-        score_of="score" if evidence.kind is Kind.RELATED else "likely a copy",
+        score_of="likely a copy" if evidence.kind.is_copy else "score",
         facts=[*facts(evidence), *_damage(photo)],
         query=left,
         stored=right,

@@ -99,11 +99,14 @@ def _verdict(result: CheckResult) -> str:
     return f"{str(result.status).replace('_', ' ')} ({clean(result.reason or '')})"
 
 
+_NO_COPY = {Kind.RELATED: "another shot", Kind.TEMPLATE: "one template"}
+
+
 def how(evidence: Evidence) -> str:
     """How the copy was made, in words."""
     if evidence.kind is Kind.EXACT:
         return "same picture"
-    parts = ["another shot"] if evidence.kind is Kind.RELATED else []
+    parts = [_NO_COPY[evidence.kind]] if not evidence.kind.is_copy else []
     if evidence.mirrored:
         parts.append("mirrored")
     if _SLIGHT < evidence.rotation < _TURN - _SLIGHT:

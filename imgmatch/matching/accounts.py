@@ -64,7 +64,7 @@ def answer(
     matches = [(shown[stored.account], match) for stored, match in found]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
     known = _unshown(connection, asked)
-    copies = sum(owner.rank[0] < _RELATED for owner in ranked)
+    copies = sum(owner.rank[0] < _NO_COPY for owner in ranked)
     # What a flat picture shows was searched for by its features alone: finding nothing says little.
     flat = query.first.flat if all(picture.flat is not None for picture in query.pictures) else None
     return CheckResult(
@@ -130,7 +130,7 @@ def _unshown(connection: Session, asked: Sequence[_Asked]) -> list[Match]:
         near, partial = one.judged.near, one.judged.partial
         for fingerprint, feature, picture in unshown_pictures(connection, near, partial):
             evidence = near[fingerprint] if fingerprint is not None else partial[feature or 0]
-            if evidence.kind is not Kind.RELATED:
+            if evidence.kind.is_copy:
                 evidence = EXACT if picture.pixels == one.picture.pixels else evidence
                 match = Match(known_photo(picture), evidence, one.picture.frame)
                 best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
@@ -163,12 +163,12 @@ def _claims(connection: Session, query: Description, asked: Sequence[_Asked]) ->
             yield _Owner(_order(evidence), stored.seen_at, stored.account)
 
 
-_RELATED = 2
+_NO_COPY = 2
 
 
 def _order(evidence: Evidence) -> tuple[int, float]:
-    """Exact before all, related after all, the others by score; of equal scores the nearer fingerprint first."""
-    place = {Kind.EXACT: 0, Kind.RELATED: _RELATED}.get(evidence.kind, 1)
+    """Exact before all, what is no copy after all, others by score; of equal scores the nearer fingerprint first."""
+    place = _NO_COPY if not evidence.kind.is_copy else 0 if evidence.kind is Kind.EXACT else 1
     return place, -evidence.score
 
 

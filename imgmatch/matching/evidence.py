@@ -22,6 +22,13 @@ RELATED_POINTS, RELATED_SHARE, RELATED_OVERLAP = 15, 0.6, 0.4
 """From which a picture that is no copy is another shot of the same moment; see :func:`is_related`."""
 
 
+TEMPLATE_POINTS, TEMPLATE_SHARE, TEMPLATE_OVERLAP = 8, 0.25, 0.6
+"""From which a picture that is no copy is in the same template; see :func:`is_template`."""
+
+MOST_PHOTO, MOST_PHOTO_SHARE = 0.25, 0.5
+"""Up to which what agrees is drawn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Near:
     """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it."""
@@ -89,7 +96,31 @@ def is_related(verified: tuple[float, Verified]) -> bool:
     """
     figures = verified[1].figures
     return (
-        figures.points >= RELATED_POINTS
+        not is_template(verified)
+        and figures.points >= RELATED_POINTS
         and figures.share >= RELATED_SHARE
         and min(figures.overlap_stored, figures.overlap_query) >= RELATED_OVERLAP
     )
+
+
+def is_template(verified: tuple[float, Verified]) -> bool:
+    """Whether a picture that is no copy is the same card, frame or page, filled in otherwise.
+
+    Both lie frame on frame and a part agrees, but little of that is photographed, or most of what is photographed does
+    not.
+    """
+    figures = verified[1].figures
+    return (
+        figures.points >= TEMPLATE_POINTS
+        and figures.share >= TEMPLATE_SHARE
+        and min(figures.overlap_stored, figures.overlap_query) >= TEMPLATE_OVERLAP
+        and figures.photo < MOST_PHOTO
+        and not figures.photo_share >= MOST_PHOTO_SHARE  # which is not known where nothing is photographed
+    )
+
+
+def no_copy(verified: tuple[float, Verified]) -> Kind | None:
+    """What a picture that is no copy is to the query, if anything."""
+    if is_template(verified):
+        return Kind.TEMPLATE
+    return Kind.RELATED if is_related(verified) else None

@@ -96,7 +96,7 @@ def stored_features(record: bytes, codebook: str) -> Features:
     stored = unpacked(record, book.lists)
     vectors = book.decode(stored.lists, stored.codes)
     descriptors = np.clip(np.rint(vectors * UNIT), 0, 255).astype(np.uint8)
-    return Features(stored.points, descriptors, stored.width, stored.height)
+    return Features(stored.points, descriptors, stored.width, stored.height, stored.drawn)
 
 
 def stored_query(

@@ -13,7 +13,7 @@ from imgmatch.catalog.features import features_by_id, features_of_fingerprints, 
 from imgmatch.features import pair_model as rules
 from imgmatch.features.record import opened_thumbnail, unpacked
 from imgmatch.features.verify import Query, StoredPicture
-from imgmatch.matching.evidence import Near, apart, evidence_of, is_related, nearest_of, turned_back
+from imgmatch.matching.evidence import Near, apart, evidence_of, nearest_of, no_copy, turned_back
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class CheckOptions:
     Attributes:
         account: leave out this account's own photos.
         limit: how many accounts at the most.
-        related: also show other shots of the same moment.
+        related: also show what is no copy: other shots of the same moment, other photos in the same template.
         min_score: what a copy scores at least; ``None`` takes the pair model's own.
         max_distance: bits in which a copy's fingerprint may differ, no more of them being looked at; ``None`` takes the
             hasher's own, and looks further where pictures can be verified.
@@ -126,8 +126,9 @@ class Verifier:
         far = {row: verified for row, verified in found.items() if row not in shown}
         partial = {row: evidence_of(one, Kind.PARTIAL) for row, one in far.items() if one[0] >= accept}
         if wanted.related:
-            rest = {row: one for row, one in far.items() if row not in partial}
-            partial |= {row: evidence_of(one, Kind.RELATED) for row, one in rest.items() if is_related(one)}
+            copies = set(partial) | {shown_by[one] for one in near_evidence if one in shown_by}
+            rest = {row: one for row, one in found.items() if row not in copies}
+            partial |= {row: evidence_of(one, kind) for row, one in rest.items() if (kind := no_copy(one)) is not None}
         return Judged(near_evidence, partial)
 
     def _near_claim(self, row: int, near: Near) -> _Claim:
@@ -170,8 +171,8 @@ class Verifier:
             return self._unverified(near)
         if _is_near(query, near, max_distance):
             return evidence_of(verified, Kind.NEAR, near)
-        related = verified[0] < self.rule.accept and is_related(verified)
-        return replace(evidence_of(verified, Kind.RELATED if related else Kind.PARTIAL), distance=near.distance)
+        kind = None if verified[0] >= self.rule.accept else no_copy(verified)
+        return replace(evidence_of(verified, kind or Kind.PARTIAL), distance=near.distance)
 
     def pair_odds(self, query: Description, stored: Description, max_distance: int) -> float | None:
         """The pair model's log odds for two photos, not calibrated; ``None`` where neither lies in the other.
@@ -205,7 +206,7 @@ class Verifier:
     def accepts(self, evidence: Evidence, max_distance: int) -> bool:
         """Whether a check would call a pair with this evidence copies."""
         found = evidence.outline_query is not None or (evidence.distance or 0) <= max_distance
-        return found and evidence.kind is not Kind.RELATED and evidence.score >= self.rule.accept
+        return found and evidence.kind.is_copy and evidence.score >= self.rule.accept
 
     def _unverified(self, near: Near) -> Evidence:
         turn = ORIENTATIONS[near.orientation]

@@ -18,6 +18,12 @@ class Kind(StrEnum):
     NEAR = "near"
     PARTIAL = "partial"
     RELATED = "related"
+    TEMPLATE = "template"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it makes a match."""
+        return self not in {Kind.RELATED, Kind.TEMPLATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class Evidence:
 
     Attributes:
         kind: ``exact`` (same bytes, or same pixels and colours), ``near`` (fingerprints), ``partial`` (features) or
-            ``related`` (another shot of the same moment: no copy, and given only on request).
+            ``related`` (another shot of the same moment) or ``template`` (another photo, or none, on the same card or
+            in the same frame); these two are no copies, and given only on request.
         score: probability that the two are copies of one picture, 0..1, 1 is certain.
         distance: Hamming distance of the fingerprints in bits, or ``None`` where they are too far apart to tell.
         mirrored: the query is mirrored left to right against the stored photo.

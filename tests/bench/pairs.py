@@ -1,5 +1,8 @@
 """Labelled pairs of pictures: edited copies with their originals, and the strangers that look most like copies.
 
+On templates (`edits/templates.py`) stored photos lie beside those stored as they are, and are asked about in the same
+and in other templates: what two pictures have in common then is the template, or the photo in it.
+
 Three quarters of the photos of ../shared/photos are stored, the rest is left out; of each person in `same-person` half
 are on each side. Queries are edited copies of stored photos, whose candidates but the original itself are strangers,
 and left-out photos, edited or not, whose candidates are all strangers. Strangers on collages and screens come from
@@ -11,19 +14,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import faiss
 import numpy as np
 from common import PHOTOS, photos_in, say
 from edited_copies import Asked, drawn
+from edits import WORDS_ONLY
 from numpy.typing import NDArray
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
-from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.verify import Query, StoredPicture
@@ -35,6 +37,7 @@ from imgmatch.numeric import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,27 +59,25 @@ def is_left_out(path: Path) -> bool:
 class Shelf:
     """Stored pictures with everything a check needs of them."""
 
-    paths: list[Path]
+    shown: list[Asked]
     known: list[StoredPicture]
     bits: NDArray[np.uint8]
     engine: IvfEngine
 
-    def of(self, path: Path) -> int:
-        """The row of a photo, -1 where it is not stored."""
-        try:
-            return self.paths.index(path)
-        except ValueError:
-            return -1
+    def of(self, path: Path) -> list[int]:
+        """The rows of a photo, as it is and in templates that show it."""
+        return [row for row, one in enumerate(self.shown) if one.path == path and one.edit not in WORDS_ONLY]
 
 
-def shelf_of(paths: Sequence[Path], workers: int = 2) -> Shelf:
+def shelf_of(shown: Sequence[Asked], others: Sequence[Path]) -> Shelf:
     """Describe and index these photos; those that cannot be used are left out."""
     kept, described = [], []
-    with open_runner(registry.DEFAULT_RUNNER, workers, Settings()) as pool:
-        for path, reply in pool.describe(paths, Job):
-            if isinstance(reply, Description):
-                kept.append(path)
-                described.append(reply)
+    describer = Describer(Settings(limits=Limits()))
+    replies = in_processes(lambda one: describer.describe(Job(drawn(one, others))), shown, "stored")
+    for one, reply in zip(shown, replies, strict=True):
+        if isinstance(reply, Description):
+            kept.append(one)
+            described.append(reply)
     book, stored = registry.codebook(registry.DEFAULT_CODEBOOK), (one.first.stored for one in described)
     known = [known_picture(one.record, one.thumbnail, book) for one in stored if one is not None]
     bits = np.frombuffer(b"".join(one.first.fingerprints[HASHER] for one in described), np.uint8).reshape(-1, 32)
@@ -94,7 +95,7 @@ class Found:
     among: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     figures: list[NDArray[np.float32]] = field(default_factory=list)
-    least_bits: int = 256
+    stored: bool = False
 
 
 class Asker:
@@ -119,9 +120,8 @@ class Asker:
             one.row: one.mirrored for one in self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
         }
         found.among = list(candidates)
-        target = self._shelf.of(asked.path)
-        if target >= 0:
-            found.least_bits = int(least[target])
+        targets = [] if asked.edit in WORDS_ONLY else self._shelf.of(asked.path)
+        found.stored = bool(targets)
         near = (
             {}
             if reply.first.flat

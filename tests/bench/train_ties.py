@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from common import say
 from edited_copies import PLAIN, Asked, drawn, drawn_with_fillers
-from edits import EDITS
+from edits import EDITS, TEMPLATES, WORDS_ONLY
 from numpy.typing import NDArray
 from pairs import HASHER, in_processes, split
-from train_rule import NAMES, arrays_of, fitted, line_of, name_of, twins_of
+from train_rule import NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
@@ -43,15 +43,18 @@ if TYPE_CHECKING:
     from imgmatch.features.record import Stored
 
 SEED = 47
-COPIED, COPIES = 1_000, 6
+COPIED, COPIES = 800, 6
 """Photos that are copied, and how often."""
 
 STRIDE = 13
 """So far apart are the edits of one photo in the list of all. No two are of one family: copies of one photo on one
 interface would be laid interface on interface, and teach that this makes a copy."""
 
-ORIGINALS = 2_500
+ORIGINALS = 2_000
 """Photos that are asked about as they are."""
+
+TEMPLATED, TEMPLATED_WEIGHS = 24, 0.3
+"""Photos in each template, and how much strangers in one weigh: there are more of them here than in any night."""
 
 LARGE = 640
 """Pixels of the longer side above which the file is read again."""
@@ -59,12 +62,16 @@ LARGE = 640
 LEAST_VOTES = 0.6
 """Candidates with less are not verified."""
 
-FOLDS = 8
+FOLDS = 5
 LEAST_HARD, LEAST_SHARE, HARD = 8, 0.6, 30.0
 """Points, or share of the pictures that agrees, from which a stranger looks like a copy; and what it then weighs."""
 
-ALLOWED = 1
-"""Pairs of strangers that may be tied. A night over 60,000 pictures meets a hundred times as many pairs."""
+ALLOWED = 5
+"""Pairs of strangers that may be tied: two or three pairs of photos, each in several edits (trousers on the same floor
+boards, two press shots of one moment). A night over 60,000 pictures meets a hundred times as many pairs."""
+
+ALLOWED_IN_TEMPLATES = 0.001
+"""Share of the pairs of strangers in one template that may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,12 @@ def asked_of(kept: Sequence[Path]) -> list[Asked]:
         for copy in range(COPIES)
         for name in (names[(number * COPIES + copy) * STRIDE % len(names)],)
     ]
-    return [Asked(path, PLAIN, 1, 0) for path in kept] + copies
+    templated = [
+        Asked(path, name, rng.choice(edit.strengths), rng.randrange(10**6))
+        for name, edit in TEMPLATES.items()
+        for path in rng.sample(list(kept), TEMPLATED)
+    ]
+    return [Asked(path, PLAIN, 1, 0) for path in kept] + copies + templated
 
 
 def describing(others: Sequence[Path]) -> Callable[[Asked], Picture | None]:
@@ -167,14 +179,15 @@ class Night:
     def _remembered(self, stored: Stored) -> Features:
         vectors = self._codebook.decode(stored.lists, stored.codes)
         descriptors = np.clip(np.rint(vectors * UNIT), 0, 255).astype(np.uint8)
-        return Features(stored.points, descriptors, stored.width, stored.height)
+        return Features(stored.points, descriptors, stored.width, stored.height, stored.drawn)
 
 
 class Ties:
     """Rows of figures, whether they are copies, and of which two pictures.
 
     pictures: (n, 2) rows, of the one asked about and the other. photos: (n, 2) what they come from. tie: (n,) which of
-    `ties`, pairs of pictures whichever was asked about; `strange` says which of those are no copies.
+    `ties`, pairs of pictures whichever was asked about; `strange` says which of those are no copies, `templated` which
+    of these are in one template.
     """
 
     def __init__(self, pictures: Sequence[Picture], ways: Sequence[Way], twins: set[frozenset[str]]) -> None:
@@ -188,6 +201,8 @@ class Ties:
         self.ties, tie = np.unique(np.sort(self.pictures, axis=1), axis=0, return_inverse=True)
         self.tie = tie.ravel()
         self.strange = photo[self.ties[:, 0]] != photo[self.ties[:, 1]]
+        edit = np.array([one.asked.edit for one in pictures])[self.ties]
+        self.templated = self.strange & (edit[:, 0] == edit[:, 1]) & np.isin(edit[:, 0], list(TEMPLATES))
 
     def best(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """The highest log odds of each tie."""
@@ -197,10 +212,12 @@ class Ties:
 
 
 def _is_clear(one: Picture, other: Picture, twins: set[frozenset[str]]) -> bool:
-    """Not so for strangers that are twins or show one filler: they do share a picture."""
+    """Not so for strangers that are twins or show one filler, which do share a picture; see also ``is_clear``."""
+    if not is_clear(one.asked, other.asked, twins):
+        return False
     if one.photo == other.photo:
         return True
-    return frozenset((one.photo, other.photo)) not in twins and not one.fillers & other.fillers
+    return not one.fillers & other.fillers
 
 
 def collected() -> Ties:
@@ -216,11 +233,11 @@ def collected() -> Ties:
     return Ties(pictures, [way for some in ways for way in some], twins_of(Path(__file__).parent / "twins.txt"))
 
 
-def weights_of(figures: NDArray[np.float32], copy: NDArray[np.bool_]) -> NDArray[np.float64]:
+def weights_of(ties: Ties) -> NDArray[np.float64]:
     """Strangers that share an interface or a frame look most like copies: they weigh more."""
-    points, share = figures[:, NAMES.index("points")], figures[:, NAMES.index("share")]
+    points, share = ties.figures[:, NAMES.index("points")], ties.figures[:, NAMES.index("share")]
     hard = (points >= LEAST_HARD) | (share >= LEAST_SHARE)
-    return np.where(copy, 1.0, np.where(hard, HARD, 1.0))
+    return np.where(ties.copy, 1.0, np.where(hard, HARD, 1.0) * np.where(ties.templated[ties.tie], TEMPLATED_WEIGHS, 1))
 
 
 def out_of_sample(ties: Ties, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -247,7 +264,7 @@ class Recall:
         np.maximum.at(original, query[to_original], odds[to_original])
         for side in (query, row):
             np.maximum.at(tied, side[ties.copy], odds[ties.copy])
-        copies = edits != PLAIN
+        copies = (edits != PLAIN) & ~np.isin(edits, list(WORDS_ONLY))
         self.edit, self.original, self.tied = edits[copies], original[copies], tied[copies]
 
     def percent(self, threshold: float, edit: str | None = None) -> tuple[float, float]:
@@ -263,26 +280,29 @@ def thresholds_of(strange: NDArray[np.float64]) -> dict[int, float]:
     return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, 5, 10, 20, 50, 100, 200)}
 
 
-def print_recall(recall: Recall, thresholds: dict[int, float]) -> None:
+def print_recall(recall: Recall, thresholds: dict[int, float], accepted: float) -> None:
     """Recall against strangers, then what is lost edit by edit where the rule accepts."""
     print("log odds  original %  any tie %  strangers")
     for count, threshold in thresholds.items():
         original, tied = recall.percent(threshold)
         print(f"{threshold:8.3f}  {original:10.2f}  {tied:9.2f}  {count:9d}")
     print("\noriginal %  any tie %  edit")
-    for original, tied, edit in sorted((*recall.percent(thresholds[ALLOWED], edit), edit) for edit in EDITS):
+    for original, tied, edit in sorted((*recall.percent(accepted, edit), edit) for edit in EDITS):
         print(f"{original:10.1f}  {tied:9.1f}  {edit}")
 
 
 def fit(ties: Ties, out: Path) -> dict[str, Any]:
     """Fit and write the rule; returns what is known of it out of sample."""
     say(f"{len(ties.copy):,} ways, {int(ties.copy.sum()):,} of them of copies")
-    weights = weights_of(ties.figures, ties.copy)
+    weights = weights_of(ties)
     odds = out_of_sample(ties, weights)
     slope, shift = calibration = line_of(odds, ties.copy)
-    recall, thresholds = Recall(ties, odds), thresholds_of(ties.best(odds)[ties.strange])
-    print_recall(recall, thresholds)
-    accept = float(1 / (1 + np.exp(-(slope * thresholds[ALLOWED] + shift))))
+    best = ties.best(odds)
+    recall, thresholds = Recall(ties, odds), thresholds_of(best[ties.strange & ~ties.templated])
+    in_templates = np.sort(best[ties.templated])[::-1]
+    accepted = max(thresholds[ALLOWED], float(in_templates[int(len(in_templates) * ALLOWED_IN_TEMPLATES)]) + 1e-6)
+    print_recall(recall, thresholds, accepted)
+    accept = float(np.ceil(1e4 / (1 + np.exp(-(slope * accepted + shift))))) / 1e4
     trees = fitted(ties.figures, ties.copy, weights, SEED)
     PairModel(**arrays_of(trees), calibration=calibration, accept=accept).save(out)
     again = PairModel.load(out).log_odds(ties.figures)
@@ -293,10 +313,16 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
         "ways_of_copies": int(ties.copy.sum()),
         "ties_of_copies": int((~ties.strange).sum()),
         "ties_of_strangers": int(ties.strange.sum()),
-        "log_odds_accepted": round(thresholds[ALLOWED], 4),
+        "ties_of_strangers_in_one_template": int(ties.templated.sum()),
+        "of_these_accepted": int((in_templates >= accepted).sum()),
+        "log_odds_at_which_so_many_of_these_are": {
+            count: round(float(in_templates[count]), 3) for count in (0, 1, 3, 10, 30, 100)
+        },
+        "log_odds_accepted": round(accepted, 4),
         "accept": accept,
         "calibration": calibration.tolist(),
-        "found_percent": recall.percent(thresholds[ALLOWED]),
+        "found_percent": recall.percent(accepted),
+        "framed_found_percent": {name: recall.percent(accepted, name) for name in TEMPLATES if name not in WORDS_ONLY},
         "worst_difference_to_scikit_learn": float(np.abs(again - trees.decision_function(ties.figures)).max()),
     }
 

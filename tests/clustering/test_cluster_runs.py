@@ -126,8 +126,9 @@ def test_two_pictures_that_stand_side_by_side_in_a_collage_are_two_groups_and_th
 ) -> None:
     """The accounts are one ring by it, but a photo of one picture is never in a group with a photo of the other."""
     one, two = (portrait(seed).resize((480, 600)) for seed in (51, 52))
-    collage = one.copy()
-    collage.paste(part(two, 0.5, 0, 1, 1), (240, 0))
+    collage = Image.new("RGB", (980, 600), "white")
+    collage.paste(one, (0, 0))
+    collage.paste(two, (500, 0))
     copies = {"a1": one, "a2": edits.greyscale(one), "b1": two, "b2": edits.warm(two), "both": collage}
     for day, (account, image) in enumerate(copies.items()):
         planter.plant(account, image, day)

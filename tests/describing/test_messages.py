@@ -47,6 +47,8 @@ def asked_about(count: int) -> QueryFeatures:
     features = Features(
         rng.random((count, 4), np.float32), rng.integers(0, 256, (count, 128), dtype=np.uint8), 1.0, 0.7
     )
+    if count % 2:
+        features = replace(features, drawn=rng.random((16, 16)) < 0.5)
     return QueryFeatures(rng.integers(0, 256, (7, 10), dtype=np.uint8), features)
 
 
@@ -96,6 +98,10 @@ def same_picture(one: DescribedPicture, other: DescribedPicture) -> bool:
     assert np.array_equal(mine.points, yours.points)
     assert np.array_equal(mine.descriptors, yours.descriptors)
     assert (mine.width, mine.height) == (yours.width, yours.height)
+    if mine.drawn is None or yours.drawn is None:
+        assert mine.drawn is yours.drawn
+    else:
+        assert np.array_equal(mine.drawn, yours.drawn)
     return replace(one, asked=None) == replace(other, asked=None)
 
 

@@ -154,11 +154,12 @@ def test_the_engine_file_of_features_is_read_as_described_with_nothing_but_numpy
     lists = np.repeat(np.arange(4096), arrays["sizes"])
     for row, record in records.items():
         mine = arrays["ids"] >> 24 == row
-        of_list = np.frombuffer(record, "<u2", points[row], 8 + 6 * points[row])
-        codes = np.frombuffer(record, np.uint8, 16 * points[row], 8 + 8 * points[row]).reshape(-1, 16)
+        assert record[0] == 2
+        of_list = np.frombuffer(record, "<u2", points[row], 40 + 6 * points[row])
+        codes = np.frombuffer(record, np.uint8, 16 * points[row], 40 + 8 * points[row]).reshape(-1, 16)
         in_record = sorted(zip(of_list.tolist(), map(bytes, codes), strict=True))
         assert sorted(zip(lists[mine].tolist(), map(bytes, arrays["codes"][mine]), strict=True)) == in_record
-        x = np.frombuffer(record, "<u2", points[row], 8) / 65_535
+        x = np.frombuffer(record, "<u2", points[row], 40) / 65_535
         assert np.abs(np.sort((arrays["ids"][mine] >> 18 & 63) / 64) - np.sort(x)).max() < 1 / 32
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -67,11 +68,50 @@ def test_a_record_keeps_points_within_its_steps_and_fits_its_size() -> None:
     features = extract(drawn(4))
     data = pack(features, BOOK)
     stored = unpack(data)
-    assert len(data) <= 8 + 24 * STORED.count
+    assert len(data) <= 40 + 24 * STORED.count
+    assert stored.drawn is not None
+    assert features.drawn is not None
+    assert np.array_equal(stored.drawn, features.drawn)
     assert np.abs(stored.points[:, :2] - features.points[:, :2]).max() < 1e-4
     assert np.abs(np.log2(stored.points[:, 2] / features.points[:, 2])).max() < 0.03
     likeness = (BOOK.decode(stored.lists, stored.codes) * floats(features.descriptors)).sum(1)
     assert np.median(likeness) > 0.8
+
+
+def test_a_record_of_an_earlier_imgmatch_is_read_without_what_is_drawn() -> None:
+    features = extract(drawn(4))
+    data = pack(replace(features, drawn=None), BOOK)
+    assert data[0] == 1
+    assert len(data) == 8 + 24 * len(features)
+    old, new = unpack(data), unpack(pack(features, BOOK))
+    assert old.drawn is None
+    assert np.array_equal(old.points, new.points)
+    assert np.array_equal(old.codes, new.codes)
+
+
+def test_the_mirrored_features_know_what_is_drawn_in_the_mirrored_picture() -> None:
+    picture = drawn(2)
+    picture[:, :120] = 200
+    turned = extract(picture).mirrored().drawn
+    real = extract(np.ascontiguousarray(picture[:, ::-1])).drawn
+    assert turned is not None
+    assert real is not None
+    assert real.any()
+    assert np.array_equal(turned, real)
+
+
+@pytest.mark.parametrize("factor", [1.5, 1.8])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_squeezed_crop_is_laid_where_it_was_cut(factor: float, mirrored: bool) -> None:  # noqa: FBT001 -- parametrize passes them by name
+    picture = drawn(25)
+    known = StoredPicture(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
+    crop = np.ascontiguousarray(picture[100:400, 60:360][:, :: -1 if mirrored else 1])
+    squeezed = np.asarray(cv2.resize(crop, (round(300 / factor), 300), interpolation=cv2.INTER_AREA), np.uint8)
+    (found,) = Query(squeezed, extract_query(squeezed, squeezed)).verify(known, BOOK, mirrored=mirrored)
+    assert found.figures.stretch == pytest.approx(factor, rel=0.1)
+    assert found.figures.share > 0.9
+    assert found.outline_stored.min(0) == pytest.approx([60 / 400, 100 / 520], abs=0.03)
+    assert found.outline_stored.max(0) == pytest.approx([360 / 400, 400 / 520], abs=0.03)
 
 
 @given(st.binary(max_size=200))

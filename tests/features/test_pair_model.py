@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = [field.name for field in fields(PairFeatures)]
-RISES = ("points", "stored_rate", "query_rate", "share", "share_well", "mean", "fine", "both")
-FALLS = ("distance", "error", "stretch", "hole", "bits", "apart")
 HIGH = {"points": 100, "distance": 0.8, "error": 0.06, "stretch": 2, "windows": 1, "bits": 1, "apart": 130}
 
 ROWS = st.lists(st.floats(0, 1), min_size=len(NAMES), max_size=len(NAMES)).map(
@@ -49,15 +47,10 @@ def test_the_fast_evaluation_is_that_of_walking_every_tree(row: np.ndarray, bare
     assert shipped().log_odds(row[None])[0] == pytest.approx(slow_log_odds(shipped(), row), abs=1e-4)
 
 
-@given(ROWS, st.sampled_from(RISES + FALLS), st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
-def test_more_that_speaks_for_a_copy_never_lowers_the_score(row: np.ndarray, name: str, part: float) -> None:
-    better = row.copy()
-    place = NAMES.index(name)
-    top = HIGH.get(name, 1) if name in RISES else 0
-    better[place] += (top - better[place]) * part
-    scores = shipped().scores(np.stack([row, better]))
-    assert scores[1] >= scores[0]
+@given(ROWS)
+@settings(max_examples=40, deadline=None)
+def test_every_score_is_a_probability(row: np.ndarray) -> None:
+    scores = shipped().scores(row[None])
     assert ((scores >= 0) & (scores <= 1)).all()
 
 

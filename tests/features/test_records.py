@@ -125,7 +125,7 @@ def test_a_record_of_a_picture_without_a_side_is_refused(at: int) -> None:
 def test_a_record_that_names_a_list_the_codebook_has_not_is_taken_for_one_without_points() -> None:
     data = bytearray(pack(extract(grey(1)), shipped()))
     count = int.from_bytes(data[2:4], "little")
-    data[8 + 6 * count : 10 + 6 * count] = LISTS.to_bytes(2, "little")
+    data[40 + 6 * count : 42 + 6 * count] = LISTS.to_bytes(2, "little")
     with pytest.raises(ValueError, match="list"):
         unpack(bytes(data), LISTS)
     assert unpacked(bytes(data), LISTS) is NOTHING

@@ -1,4 +1,4 @@
-"""What gangs do to a stolen photo: some sixty edits in three strengths, drawn from a seed.
+"""What gangs do to a stolen photo: some eighty edits in three strengths, drawn from a seed.
 
 Each family has a file with a tuple ``EDITS``. Nothing here knows imgmatch.
 """
@@ -15,6 +15,7 @@ from edits import (
     collage,
     colour,
     cover_up,
+    covered,
     crop,
     frame,
     meme,
@@ -26,10 +27,12 @@ from edits import (
     screenshot_person,
     screenshot_post,
     size,
+    squeeze,
     stickers,
     stripes,
 )
 from edits.base import Edit, Scene
+from edits.templates import TEMPLATES, WORDS_ONLY
 from edits.tools import longest, scaled
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["EDITS", "FAMILIES", "LARGEST", "SMALLEST", "Edit", "Scene", "edited"]
+__all__ = ["EDITS", "FAMILIES", "LARGEST", "SMALLEST", "TEMPLATES", "WORDS_ONLY", "Edit", "Scene", "edited"]
 
 LARGEST = 2400
 SMALLEST = 64
@@ -64,6 +67,8 @@ _ROOMS = (
     collage,
     perspective,
     chain,
+    squeeze,
+    covered,
 )
 
 EDITS: dict[str, Edit] = {edit.name: edit for room in _ROOMS for edit in room.EDITS}
@@ -76,7 +81,7 @@ def edited(name: str, picture: Image.Image, strength: int, seed: int, others: Se
     """An edited copy; the same arguments give the same pixels.
 
     Args:
-        name: a key of ``EDITS``.
+        name: a key of ``EDITS`` or ``TEMPLATES``.
         picture: RGB; left as it is.
         strength: 0 (light), 1 (default) or 2 (heavy).
         seed: with name and strength it decides all that is random.
@@ -87,7 +92,7 @@ def edited(name: str, picture: Image.Image, strength: int, seed: int, others: Se
     """
     scene = Scene(random.Random(f"{seed}/{name}/{strength}"), others)
     taken = longest(picture, TAKEN) if max(picture.size) > TAKEN else picture
-    return _within_bounds(EDITS[name].draw(taken, strength, scene))
+    return _within_bounds((EDITS.get(name) or TEMPLATES[name]).draw(taken, strength, scene))
 
 
 def _within_bounds(drawn: Image.Image) -> Image.Image:

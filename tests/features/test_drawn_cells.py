@@ -1,0 +1,71 @@
+"""What must hold of the cells of a picture that are drawn."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from imgmatch.features.drawn import CELLS, CELLS_BYTES, FINER_CELLS, drawn_cells, packed, unpacked_cells
+
+
+def grey(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("L"))
+
+
+def card(size: tuple[int, int] = (480, 400)) -> Image.Image:
+    """Letters and boxes on a plain ground."""
+    canvas = Image.new("RGB", size, (236, 240, 250))
+    pen = ImageDraw.Draw(canvas)
+    pen.rectangle((0, 0, size[0], size[1] // 8), fill=(20, 40, 110))
+    for line in range(3, 12):
+        pen.text(
+            (30, line * size[1] // 13),
+            "OFFSHORE ENGINEER 12 / 2027",
+            fill=(20, 20, 20),
+            font=ImageFont.load_default(20),
+        )
+    return canvas
+
+
+def photo(seed: int, size: tuple[int, int] = (384, 512)) -> Image.Image:
+    """Soft light and shade with the noise of a camera; nothing in it is of one grey."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            cv2.resize(rng.normal(0, 60 * 0.7**octave, (3 << octave, 3 << octave)), size, interpolation=cv2.INTER_CUBIC)
+        )
+        for octave in range(6)
+    ]
+    soft = np.sum(layers, axis=0)
+    return Image.fromarray(np.clip(soft + 128 + rng.normal(0, 3, soft.shape), 0, 255).astype(np.uint8)).convert("RGB")
+
+
+def test_most_of_a_photo_is_not_drawn_and_nearly_all_of_a_card_is() -> None:
+    assert np.mean([drawn_cells(grey(photo(seed))).mean() for seed in range(6)]) < 0.15
+    assert drawn_cells(grey(card())).mean() > 0.9
+
+
+def test_a_photo_on_a_card_is_told_from_the_card_round_it() -> None:
+    canvas = card((512, 512))
+    canvas.paste(photo(3, (192, 256)), (32, 160))
+    cells = drawn_cells(grey(canvas))
+    inside = np.zeros((CELLS, CELLS), bool)
+    inside[5:13, 1:7] = True
+    assert cells[inside].mean() < 0.35
+    assert cells[~inside].mean() > 0.9
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([CELLS, FINER_CELLS]))
+def test_a_picture_of_one_grey_is_drawn_whatever_its_size(height: int, width: int, cells: int) -> None:
+    assert drawn_cells(np.full((height, width), 90, np.uint8), cells).all()
+
+
+@given(st.lists(st.booleans(), min_size=CELLS * CELLS, max_size=CELLS * CELLS))
+def test_packed_cells_are_read_back(cells: list[bool]) -> None:
+    square = np.array(cells).reshape(CELLS, CELLS)
+    data = packed(square)
+    assert len(data) == CELLS_BYTES
+    assert np.array_equal(unpacked_cells(data), square)
