@@ -140,8 +140,7 @@ def test_a_damaged_photo_that_may_have_been_cut_off_on_its_way_is_fetched_once_m
 ) -> None:
     cut = A[: len(A) * 4 // 5]
     server.pages["/m.csv"] = Page(b"account,photo\ncut,cut.jpg\nbad,bad.jpg\n")
-    server.pages["/cut.jpg"] = Page(A, {"ETag": "1"}, announce=len(cut), head_announce=len(cut))
-    server.pages["/bad.jpg"] = Page(cut, {"ETag": "1"})
+    server.pages["/cut.jpg"] = server.pages["/bad.jpg"] = Page(cut, {"ETag": "1"})
     assert counts(scans(f"{server.url}/m.csv")) == {"added": 2}
     server.pages["/cut.jpg"] = Page(A, {"ETag": "1"})
     assert counts(scans(f"{server.url}/m.csv")) == {"updated": 1, "unchanged": 1}
