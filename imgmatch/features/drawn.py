@@ -32,13 +32,18 @@ _MOSTLY = 0.3
 def drawn_cells(picture: U8, cells: int = CELLS) -> Cells:
     """Which cells of a grey picture (height, width) are drawn; those that are empty count as drawn."""
     height, width = picture.shape
-    rows, columns = np.arange(height) * cells // height, np.arange(width) * cells // width
-    place = (rows[:, None] * cells + columns) * 256
-    counts = np.bincount((place + picture).ravel(), minlength=cells * cells * 256).reshape(cells, cells, 256)
-    near = counts.copy()
-    near[..., 1:] += counts[..., :-1]
-    near[..., :-1] += counts[..., 1:]
-    return np.asarray(near.max(2) >= _MOSTLY * counts.sum(2), np.bool_)
+    # Greys of cells side by side are told apart by what is added to them, so that a row of cells is counted at once.
+    numbered = picture + (np.arange(width) * cells // width * 256).astype(np.uint16)
+    edges = -(-np.arange(cells + 1) * height // cells)
+    drawn = np.empty((cells, cells), np.bool_)
+    for row in range(cells):
+        band = numbered[edges[row] : edges[row + 1]].ravel()
+        counts = np.bincount(band, minlength=cells * 256).reshape(cells, 256)
+        near = counts.copy()
+        near[:, 1:] += counts[:, :-1]
+        near[:, :-1] += counts[:, 1:]
+        drawn[row] = near.max(1) >= _MOSTLY * counts.sum(1)
+    return drawn
 
 
 def packed(cells: Cells) -> bytes:

@@ -58,6 +58,19 @@ def test_a_photo_on_a_card_is_told_from_the_card_round_it() -> None:
     assert cells[~inside].mean() > 0.9
 
 
+@given(st.integers(1, 90), st.integers(1, 90), st.sampled_from([CELLS, FINER_CELLS]), st.integers(0, 9))
+def test_each_cell_is_judged_by_its_own_pixels(height: int, width: int, cells: int, seed: int) -> None:
+    picture = np.random.default_rng(seed).integers(0, 6, (height, width)).astype(np.uint8) * np.uint8(50)
+    rows, columns = np.arange(height) * cells // height, np.arange(width) * cells // width
+    slow = np.ones((cells, cells), bool)
+    for row in set(rows.tolist()):
+        for column in set(columns.tolist()):
+            counts = np.bincount(picture[rows == row][:, columns == column].ravel(), minlength=258)
+            slow[row, column] = (counts[:-2] + counts[1:-1] + counts[2:]).max() >= 0.3 * counts.sum()
+            slow[row, column] |= counts[:2].sum() >= 0.3 * counts.sum()
+    assert np.array_equal(drawn_cells(picture, cells), slow)
+
+
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([CELLS, FINER_CELLS]))
 def test_a_picture_of_one_grey_is_drawn_whatever_its_size(height: int, width: int, cells: int) -> None:
     assert drawn_cells(np.full((height, width), 90, np.uint8), cells).all()
