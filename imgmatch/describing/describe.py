@@ -117,13 +117,12 @@ class Describer:
             PhotoError: it is too flat to be told from others.
         """
         picture = seen = shown = taken.picture
-        pdq, quality, detail = self._pdq.measured(picture.grey)
-        flat = _flatness(quality, detail)
+        pdq, quality, flat = self._measured(picture.grey)
         if flat is not None and self._features_of(job) and (content := content_of(picture.grey)) is not None:
             closer = content.cut(picture.grey)
-            again = self._pdq.measured(closer)
-            if _flatness(*again[1:]) is None and drawn_cells(closer).mean() < MOST_DRAWN:
-                (pdq, quality, _), flat = again, None
+            again = self._measured(closer)
+            if again[2] is None and drawn_cells(closer).mean() < MOST_DRAWN:
+                pdq, quality, flat = again
                 seen, shown = _spread(picture, content), replace(picture, grey=closer)
         asked = (
             QueryFeatures(seen.large, extract_query(seen.grey, seen.large))
@@ -142,6 +141,11 @@ class Describer:
             frame=taken.frame,
             share=taken.share,
         )
+
+    def _measured(self, grey: Grey) -> tuple[Codes, int, str | None]:
+        """PDQ and its quality, and why the picture is flat, if it is."""
+        pdq, quality, detail = self._pdq.measured(grey)
+        return pdq, quality, _flatness(quality, detail)
 
     def _stored(self, grey: Grey) -> StoredFeatures:
         thumbnail = record.thumbnail(grey) if self._settings.thumbnails else b""

@@ -245,7 +245,7 @@ def _picture_head(picture: DescribedPicture, parts: list[bytes]) -> dict[str, An
         shape = *picture.asked.picture.shape, len(features), 0 if drawn is None else len(drawn)
         head["asked"] = [*shape, features.width, features.height]
         parts += [picture.asked.picture.tobytes(), features.points.tobytes(), features.descriptors.tobytes()]
-        parts += [] if drawn is None else [drawn.tobytes()]
+        parts.append(b"" if drawn is None else drawn.tobytes())
     return head
 
 
@@ -301,14 +301,14 @@ def _picture(head: Mapping[str, Any], body: bytes) -> tuple[DescribedPicture, by
 
 
 def _asked(shape: list[Any], body: bytes) -> tuple[QueryFeatures, bytes]:
-    height, width, count, cells, *sides = shape
+    height, width, count, cells, wide, high = shape
     lengths = (height * width, count * 16, count * 128, cells * cells)
     picture, points, descriptors, drawn = _cut(body, lengths)
     features = Features(
         np.frombuffer(points, np.float32).reshape(count, 4),
         np.frombuffer(descriptors, np.uint8).reshape(count, 128),
-        sides[0],
-        sides[1],
+        wide,
+        high,
         np.frombuffer(drawn, np.uint8).reshape(cells, cells) != 0 if cells else None,
     )
     return QueryFeatures(np.frombuffer(picture, np.uint8).reshape(height, width), features), body[sum(lengths) :]

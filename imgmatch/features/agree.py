@@ -161,28 +161,10 @@ def compare(
         again = None if better is None else _lay(query, thumbnail, better)
         if better is not None and again is not None and again.values.mean() > laid.values.mean():
             laid, matrix = again, better / side
-    fine, fine_third = _fine(laid)
     there = None
     if drawn_query is not None and drawn_stored is not None:
         there = _drawn_there(query, matrix, thumbnail.shape, drawn_query, drawn_stored)
-    apart = _apart(laid, there)
-    return Agreement(
-        laid.share,
-        float((laid.values > AGREES_WELL).mean()),
-        float(laid.values.mean()),
-        fine,
-        apart.both,
-        apart.hole,
-        apart.clash,
-        apart.another,
-        apart.photo,
-        apart.photo_share,
-        apart.best_half,
-        fine_third,
-        len(laid.values) / thumbnail.size,
-        _bits(laid.stored, laid.drawn, laid.mask),
-        matrix,
-    )
+    return _agreement(laid, there, matrix)
 
 
 def _drawn_there(query: Layers, matrix: F64, shape: tuple[int, ...], drawn_query: Cells, drawn_stored: Cells) -> Bool:
@@ -219,33 +201,30 @@ def _lay(query: Layers, thumbnail: U8, to_pixels: F64) -> _Laid | None:
     return _Laid(stored, drawn, mask, windows, values) if len(values) >= LEAST_WINDOWS else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Apart:
-    """What differs, as fields of `Agreement` in their order."""
-
-    both: float
-    hole: float
-    clash: float
-    another: float
-    photo: float
-    photo_share: float
-    best_half: float
-
-
-def _apart(laid: _Laid, drawn_there: Bool | None) -> _Apart:
-    """See the fields of `Agreement`."""
+def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
+    """What two pictures laid over each other come to; see the fields."""
     windows, size = laid.windows, max(int(laid.windows.inside.sum()), 1)
-    either = windows.stored | windows.drawn
-    differs = windows.correlation < DIFFERS
-    hole = _largest(either & differs)
-    clash = _largest(windows.stored & windows.drawn & differs)
-    half = np.sort(laid.values)[len(laid.values) // 2 :]
-    return _Apart(
-        float((windows.correlation[either] > AGREES).mean()),
-        int(hole.sum()) / size,
-        int(clash.sum()) / size,
-        *(_photographed(windows, drawn_there, size) if drawn_there is not None else (float("nan"),) * 3),
-        float(half.mean()),
+    either, differs = windows.stored | windows.drawn, windows.correlation < DIFFERS
+    fine, fine_third = _fine(laid)
+    another, photo, photo_share = (float("nan"),) * 3
+    if drawn_there is not None:
+        another, photo, photo_share = _photographed(windows, drawn_there, size)
+    return Agreement(
+        share=laid.share,
+        share_well=float((laid.values > AGREES_WELL).mean()),
+        mean=float(laid.values.mean()),
+        fine=fine,
+        both=float((windows.correlation[either] > AGREES).mean()),
+        hole=_largest(either & differs) / size,
+        clash=_largest(windows.stored & windows.drawn & differs) / size,
+        another=another,
+        photo=photo,
+        photo_share=photo_share,
+        best_half=float(np.sort(laid.values)[len(laid.values) // 2 :].mean()),
+        fine_third=fine_third,
+        windows=len(laid.values) / laid.stored.size,
+        bits=_bits(laid.stored, laid.drawn, laid.mask),
+        matrix=matrix,
     )
 
 
@@ -254,15 +233,13 @@ def _photographed(windows: _Windows, drawn_there: Bool, size: int) -> tuple[floa
     photo = windows.stored & ~drawn_there
     another = _largest(photo & windows.drawn & (windows.correlation < DIFFERS))
     agrees, every = int((photo & (windows.correlation > AGREES)).sum()), int(photo.sum())
-    return int(another.sum()) / size, agrees / size, agrees / every if every >= LEAST_WINDOWS else float("nan")
+    return another / size, agrees / size, agrees / every if every >= LEAST_WINDOWS else float("nan")
 
 
-def _largest(places: Bool) -> Bool:
-    """The largest region of connected pixels (height, width)."""
-    count, regions, sizes, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=4)
-    if count == 1:
-        return places
-    return np.asarray(regions == 1 + int(sizes[1:, cv2.CC_STAT_AREA].argmax()), np.bool_)
+def _largest(places: Bool) -> int:
+    """Pixels of the largest connected region (height, width)."""
+    count, _, regions, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=4)
+    return int(regions[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
 
 
 def _fine(laid: _Laid) -> tuple[float, float]:

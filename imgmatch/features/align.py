@@ -108,10 +108,9 @@ def align(query: F32, stored: F32, pairs: Pairs, least: int) -> Alignment | None
     best = int(np.argmax(counts))
     chosen = front[best]
     found = _finish(a[chosen], b[chosen], agree[chosen], field, counts[best]) if counts[best] >= least else None
-    bent = _bent(a, b, field)
-    if bent is not None and bent.points >= max(least, BENT_GAIN * (0 if found is None else found.points)):
-        return bent
-    return found
+    needed = max(least, BENT_FROM, BENT_GAIN * (0 if found is None else found.points))
+    bent = _bent(a, b, field) if len(pairs.query) >= needed else None  # no more can agree than there are
+    return found if bent is None or bent.points < needed else bent
 
 
 def frame_on_frame(query: tuple[float, float], stored: tuple[float, float], rotation: int) -> npt.NDArray[np.float64]:
@@ -151,8 +150,7 @@ class _Field:
 
     def agreeing(self, a: C64, b: C64, reach: float) -> Bool:
         """(h, m): which of m pairs agree with each of h transforms in place, scale and angle."""
-        rows = np.stack([a.real, -a.imag, b.real, a.imag, a.real, b.imag], 1).reshape(-1, 2, 3)
-        return self.within(rows, reach) & self.alike(a, FACING, SCALE_SLACK)
+        return self.within(_matrices(a, b), reach) & self.alike(a, FACING, SCALE_SLACK)
 
     def within(self, matrices: npt.NDArray[np.floating], reach: float) -> Bool:
         """(h, m): which pairs agree in place with each of h affine transforms, (h, 2, 3)."""
@@ -171,6 +169,11 @@ class _Field:
         turned = np.stack([a.real / size, a.imag / size], 1) @ self._turn
         octaves = np.abs(self._octaves - np.log2(size)[:, None])
         return np.asarray((turned > facing) & (octaves < slack), np.bool_)
+
+
+def _matrices(a: C64, b: C64) -> F32:
+    """Similarities as matrices, (h, 2, 3)."""
+    return np.stack([a.real, -a.imag, b.real, a.imag, a.real, b.imag], 1).reshape(-1, 2, 3)
 
 
 def _places(points: F32) -> C64:
@@ -209,9 +212,7 @@ def _refit(a: C64, b: C64, agree: Bool, field: _Field) -> tuple[C64, C64, Bool]:
 
 def _bent(a: C64, b: C64, field: _Field) -> Alignment | None:
     """The affine transform most distinct points agree on, of those near these similarities; None where too few do."""
-    if len(field.zq) < BENT_FROM:
-        return None
-    matrices = np.stack([a.real, -a.imag, b.real, a.imag, a.real, b.imag], 1).reshape(-1, 2, 3).astype(np.float64)
+    matrices = _matrices(a, b).astype(np.float64)
     alike = field.alike(a, BENT_FACING, BENT_SLACK)
     places = np.stack([field.zq.real, field.zq.imag], 1).astype(np.float64)
     wanted = np.stack([field.zs.real, field.zs.imag], 1).astype(np.float64)
@@ -222,13 +223,10 @@ def _bent(a: C64, b: C64, field: _Field) -> Alignment | None:
     for chosen in np.argsort(-(agree @ field.weight), kind="stable")[:2]:
         matrix, rows = matrices[chosen], np.flatnonzero(agree[chosen])
         points = _distinct(field.zq[rows], field.zs[rows])
-        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         if points < BENT_FROM or np.linalg.det(matrix[:, :2]) <= 0 or _stretch(matrix) > MOST_BENT:
             continue
-        if min(_spread(field.zs[rows]), _spread(field.zq[rows]) * scale) < SMALLEST_SPREAD:
-            continue
-        error = float(np.abs(_apply(matrix, field.zq[rows]) - field.zs[rows]).mean())
-        return Alignment(matrix, rows, points, error, _stretch(matrix))
+        if (found := _alignment(matrix, rows, points, field)) is not None:
+            return found
     return None
 
 
@@ -285,11 +283,15 @@ def _finish(a: complex, b: complex, agree: Bool, field: _Field, points: int) -> 
         count = _distinct(zq[near], zs[near])
         if count >= points and _stretch(bent) < MOST_STRETCH:
             matrix, rows, points = bent, np.flatnonzero(near), count
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if _spread(zs[rows]) < SMALLEST_SPREAD or _spread(zq[rows]) * scale < SMALLEST_SPREAD:
-        return None
-    error = float(np.abs(_apply(matrix, zq[rows]) - zs[rows]).mean())
-    return Alignment(matrix, rows, points, error, _stretch(matrix))
+    return _alignment(matrix, rows, points, field)
+
+
+def _alignment(matrix: npt.NDArray[np.float64], rows: Rows, points: int, field: _Field) -> Alignment | None:
+    """A transform with the pairs that agree on it; None where their places prove nothing."""
+    zq, zs = field.zq[rows], field.zs[rows]
+    error = float(np.abs(_apply(matrix, zq) - zs).mean())
+    found = Alignment(matrix, rows, points, error, _stretch(matrix))
+    return found if min(_spread(zs), _spread(zq) * found.scale) >= SMALLEST_SPREAD else None
 
 
 def _apply(matrix: npt.NDArray[np.float64], z: C64) -> npt.NDArray[np.complex128]:

@@ -7,13 +7,13 @@ that leaves it out finds nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from imgmatch.features.describe import Atlas, describe, mirror_order, orient
-from imgmatch.features.drawn import CELLS, FINER_CELLS, Cells, drawn_cells
+from imgmatch.features.drawn import FINER_CELLS, Cells, drawn_cells
 from imgmatch.features.scalespace import F32, U8, Blobs, build, detect
 
 
@@ -97,13 +97,16 @@ def spread(blobs: Blobs, shape: tuple[int, int], effort: Effort) -> Blobs:
     return blobs.take(order[best])
 
 
-def extract(picture: U8, effort: Effort = STORED, cells: int = CELLS) -> Features:
+def extract(picture: U8, effort: Effort = STORED) -> Features:
     """Find, choose and describe the points of a grey picture (height, width) of any size.
-
-    `cells`: along a side, to tell which are drawn.
 
     A flat or tiny picture gives no points; that is an answer, not an error.
     """
+    return replace(_points_of(picture, effort), drawn=drawn_cells(picture))
+
+
+def _points_of(picture: U8, effort: Effort) -> Features:
+    """The same, without what is drawn."""
     small = fit(picture, min(effort.side, round(max(picture.shape) * effort.enlarge)))
     height, width = small.shape
     pyramid = build(small)
@@ -117,7 +120,7 @@ def extract(picture: U8, effort: Effort = STORED, cells: int = CELLS) -> Feature
     points = np.stack([(blobs.x + 0.5) * unit, (blobs.y + 0.5) * unit, blobs.scale * unit, angle], axis=1).astype(
         np.float32
     )
-    return Features(points, describe(atlas, blobs, angle), width / side, height / side, drawn_cells(picture, cells))
+    return Features(points, describe(atlas, blobs, angle), width / side, height / side)
 
 
 def extract_query(small: U8, large: U8) -> Features:
@@ -126,14 +129,13 @@ def extract_query(small: U8, large: U8) -> Features:
     Small pictures are scaled up; large ones (screenshots) are looked at a second time at a larger size, because the
     photo may be a small part of them.
     """
-    first = extract(small, QUERY)
     if large is small:
-        return first
-    second = extract(large, QUERY_LARGE, FINER_CELLS)
+        return extract(small, QUERY)
+    first, second = _points_of(small, QUERY), _points_of(large, QUERY_LARGE)
     return Features(
         np.concatenate([first.points, second.points]),
         np.concatenate([first.descriptors, second.descriptors]),
         first.width,
         first.height,
-        second.drawn,
+        drawn_cells(large, FINER_CELLS),
     )

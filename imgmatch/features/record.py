@@ -60,10 +60,8 @@ def pack(features: Features, codebook: Codebook) -> bytes:
     x, y, scale, angle = features.points.T.astype(np.float64)
     octaves = np.log2(np.maximum(scale, 1e-6)) + _SCALE_ZERO
     shares = (min(_SHARE, round(v * _SHARE)) for v in (features.width, features.height))
-    if features.drawn is None:
-        head = _HEADER.pack(_WITHOUT_CELLS, 0, len(features), *shares)
-    else:
-        head = _HEADER.pack(VERSION, 0, len(features), *shares) + packed(features.drawn)
+    version, cells = (_WITHOUT_CELLS, b"") if features.drawn is None else (VERSION, packed(features.drawn))
+    head = _HEADER.pack(version, 0, len(features), *shares) + cells
     arrays: list[npt.NDArray[np.generic]] = [
         np.clip(np.rint(x * _SHARE), 0, _SHARE).astype("<u2"),
         np.clip(np.rint(y * _SHARE), 0, _SHARE).astype("<u2"),

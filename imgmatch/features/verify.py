@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LARGEST_DISTANCE = 0.75  # squared, of unit descriptors: pairs farther apart are chance
 LEAST_ALIGNED = 4
+ALIKE = tuple(field.name for field in fields(Agreement) if field.name != "matrix")
+"""What is known of a pair by the thumbnail alone."""
+
 FAR = 128.0
 """Bits between the fingerprints of two unrelated pictures: what is taken where one of them has none."""
 
@@ -187,37 +190,19 @@ def _figures(
     shown = _within(moved, stored.width, stored.height)
     visible = _within(returned, features.width, features.height)
     distances, places = pairs.distance[alignment.inliers], stored.points[pairs.stored[alignment.inliers]]
-    unknown = float("nan")
-    alike = (unknown,) * 14
-    if agreement is not None:
-        alike = (
-            agreement.share,
-            agreement.share_well,
-            agreement.mean,
-            agreement.fine,
-            agreement.both,
-            agreement.hole,
-            agreement.clash,
-            agreement.another,
-            agreement.photo,
-            agreement.photo_share,
-            agreement.best_half,
-            agreement.fine_third,
-            agreement.windows,
-            agreement.bits,
-        )
+    alike = {name: float("nan") if agreement is None else getattr(agreement, name) for name in ALIKE}
     return PairFeatures(
-        float(alignment.points),
-        min(1.0, alignment.points / max(visible, 1)),
-        min(1.0, alignment.points / max(shown, 1)),
-        float(distances.mean()) if len(distances) else LARGEST_DISTANCE,
-        alignment.error,
-        alignment.stretch,
-        *alike,
-        _spread(places, shape.stored),
-        shape.overlap_stored,
-        shape.overlap_query,
-        apart,
+        points=float(alignment.points),
+        stored_rate=min(1.0, alignment.points / max(visible, 1)),
+        query_rate=min(1.0, alignment.points / max(shown, 1)),
+        distance=float(distances.mean()) if len(distances) else LARGEST_DISTANCE,
+        error=alignment.error,
+        stretch=alignment.stretch,
+        **alike,
+        spread=_spread(places, shape.stored),
+        overlap_stored=shape.overlap_stored,
+        overlap_query=shape.overlap_query,
+        apart=apart,
     )
 
 

@@ -106,7 +106,7 @@ def how(evidence: Evidence) -> str:
     """How the copy was made, in words."""
     if evidence.kind is Kind.EXACT:
         return "same picture"
-    parts = [_NO_COPY[evidence.kind]] if not evidence.kind.is_copy else []
+    parts = [_NO_COPY[evidence.kind]] if evidence.kind in _NO_COPY else []
     if evidence.mirrored:
         parts.append("mirrored")
     if _SLIGHT < evidence.rotation < _TURN - _SLIGHT:

@@ -96,8 +96,7 @@ def is_related(verified: tuple[float, Verified]) -> bool:
     """
     figures = verified[1].figures
     return (
-        not is_template(verified)
-        and figures.points >= RELATED_POINTS
+        figures.points >= RELATED_POINTS
         and figures.share >= RELATED_SHARE
         and min(figures.overlap_stored, figures.overlap_query) >= RELATED_OVERLAP
     )

@@ -8,7 +8,6 @@ these templates, and pictures of a template that come again in it, saved anew. `
 
 from __future__ import annotations
 
-import io
 import random
 import tempfile
 from collections import Counter
@@ -135,10 +134,8 @@ def saved_anew(home: Path, path: Path, rng: random.Random) -> Path:
         picture = image.convert("RGB")
     edge = [round(side * rng.uniform(0, 0.03)) for side in picture.size]
     part = picture.crop((edge[0], edge[1], picture.width - edge[0], picture.height - edge[1]))
-    packed = io.BytesIO()
-    part.resize((part.width * 3 // 4, part.height * 3 // 4), Image.Resampling.LANCZOS).save(packed, "JPEG", quality=70)
     file = home / f"again-{path.parent.name}-{path.name}"
-    file.write_bytes(packed.getvalue())
+    part.resize((part.width * 3 // 4, part.height * 3 // 4), Image.Resampling.LANCZOS).save(file, "JPEG", quality=70)
     return file
 
 

@@ -64,9 +64,11 @@ class Shelf:
     bits: NDArray[np.uint8]
     engine: IvfEngine
 
-    def of(self, path: Path) -> list[int]:
-        """The rows of a photo, as it is and in templates that show it."""
-        return [row for row, one in enumerate(self.shown) if one.path == path and one.edit not in WORDS_ONLY]
+    def has(self, asked: Asked) -> bool:
+        """Whether a photo that is asked about is stored, as it is or in a template that shows it."""
+        return asked.edit not in WORDS_ONLY and any(
+            one.path == asked.path and one.edit not in WORDS_ONLY for one in self.shown
+        )
 
 
 def shelf_of(shown: Sequence[Asked], others: Sequence[Path]) -> Shelf:
@@ -120,8 +122,7 @@ class Asker:
             one.row: one.mirrored for one in self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
         }
         found.among = list(candidates)
-        targets = [] if asked.edit in WORDS_ONLY else self._shelf.of(asked.path)
-        found.stored = bool(targets)
+        found.stored = self._shelf.has(asked)
         near = (
             {}
             if reply.first.flat

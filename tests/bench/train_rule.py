@@ -18,14 +18,14 @@ import matplotlib as mpl
 import numpy as np
 from common import PHOTOS, say
 from edited_copies import PLAIN, Asked
-from edits import EDITS, TEMPLATES, WORDS_ONLY
+from edits import EDITS, TEMPLATES, WORDS_ONLY, edit_of
 from matplotlib.figure import Figure
 from pairs import NEAR, Found, Shelf, ask_all, shelf_of, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from imgmatch.features.pair_model import DEPTH, PairModel
-from imgmatch.features.verify import PairFeatures
+from imgmatch.features.verify import ALIKE, PairFeatures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +51,6 @@ LEAST_HARD = 10
 TEMPLATED = 0.3
 """How much strangers in a template weigh: there are more of them here than anywhere."""
 
-BY_DRAWN = ("another", "photo", "photo_share")
-BY_THUMBNAIL = (
-    *("share", "share_well", "mean", "fine", "both", "hole", "clash", *BY_DRAWN, "best_half", "fine_third"),
-    *("windows", "bits"),
-)
 NAMES = [field.name for field in fields(PairFeatures)]
 
 ACCEPT = 0.75
@@ -64,11 +59,11 @@ given 0.35; of trees that know neither the photo nor the family of edits 0.7 and
 
 
 class Pairs:
-    """Rows of figures, whether they are copies, and what they are grouped by."""
+    """Rows of figures, whether they are copies, and what they are grouped by; `templated`: which of the queries are."""
 
     def __init__(self, found: list[Found], shelf: Shelf, twins: set[frozenset[str]]) -> None:
         self.found = [one for one in found if one.usable]
-        rows, copies, queries, photos, families, templated = [], [], [], [], [], []
+        rows, copies, queries, photos, families = [], [], [], [], []
         for number, one in enumerate(self.found):
             for row, figures in zip(one.rows, one.figures, strict=True):
                 stored = shelf.shown[row]
@@ -79,8 +74,7 @@ class Pairs:
                 queries.append(number)
                 photos.append(name_of(one.asked.path))
                 families.append(family_of(one.asked.edit))
-                templated.append(one.asked.edit in TEMPLATES)
-        self.templated = np.array(templated)
+        self.templated = np.array([one.asked.edit in TEMPLATES for one in self.found])
         self.figures = np.stack(rows)
         self.copy = np.array(copies)
         self.query = np.array(queries)
@@ -102,7 +96,7 @@ def name_of(path: Path) -> str:
 
 def family_of(edit: str) -> str:
     """Left-out photos as they are count as a family."""
-    return PLAIN if edit == PLAIN else (EDITS.get(edit) or TEMPLATES[edit]).family
+    return PLAIN if edit == PLAIN else edit_of(edit).family
 
 
 def shown(stored: list[Path]) -> list[Asked]:
@@ -147,7 +141,7 @@ def weights_of(pairs: Pairs) -> NDArray[np.float64]:
     """Few strangers look like copies, and those are what the rule is for: they weigh more."""
     apart, points = pairs.figures[:, NAMES.index("apart")], pairs.figures[:, NAMES.index("points")]
     strange = np.where(apart <= NEAR, 20.0, np.where(points >= LEAST_HARD, 10.0, 1.0))
-    return np.where(pairs.copy, 1.0, strange * np.where(pairs.templated, TEMPLATED, 1.0))
+    return np.where(pairs.copy, 1.0, strange * np.where(pairs.templated[pairs.query], TEMPLATED, 1.0))
 
 
 def fitted(
@@ -157,7 +151,7 @@ def fitted(
     rng = np.random.default_rng(seed)
     chosen = rng.random(len(figures)) < BARE
     bare, of_bare = figures[chosen].copy(), copy[chosen]
-    bare[:, [NAMES.index(name) for name in BY_THUMBNAIL]] = np.nan
+    bare[:, [NAMES.index(name) for name in ALIKE]] = np.nan
     trees = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=RATE,
@@ -290,7 +284,7 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
     odds = out_of_sample(pairs)
     calibration = line_of(odds, pairs.copy)
     scores = 1 / (1 + np.exp(-(calibration[0] * odds + calibration[1])))
-    templated = np.array([one.asked.edit in TEMPLATES for one in pairs.found])
+    templated = pairs.templated
     absent = np.array([not one.stored for one in pairs.found])
     strange, same_template = absent & ~templated, absent & templated
     wrong = best_of(pairs, scores, ~pairs.copy)

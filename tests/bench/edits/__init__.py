@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["EDITS", "FAMILIES", "LARGEST", "SMALLEST", "TEMPLATES", "WORDS_ONLY", "Edit", "Scene", "edited"]
+__all__ = ["EDITS", "FAMILIES", "LARGEST", "SMALLEST", "TEMPLATES", "WORDS_ONLY", "Edit", "Scene", "edit_of", "edited"]
 
 LARGEST = 2400
 SMALLEST = 64
@@ -92,7 +92,12 @@ def edited(name: str, picture: Image.Image, strength: int, seed: int, others: Se
     """
     scene = Scene(random.Random(f"{seed}/{name}/{strength}"), others)
     taken = longest(picture, TAKEN) if max(picture.size) > TAKEN else picture
-    return _within_bounds((EDITS.get(name) or TEMPLATES[name]).draw(taken, strength, scene))
+    return _within_bounds(edit_of(name).draw(taken, strength, scene))
+
+
+def edit_of(name: str) -> Edit:
+    """The edit or template of that name."""
+    return EDITS.get(name) or TEMPLATES[name]
 
 
 def _within_bounds(drawn: Image.Image) -> Image.Image:

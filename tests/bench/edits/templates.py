@@ -11,6 +11,7 @@ import hashlib
 import math
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
@@ -111,6 +112,7 @@ def _bars(pen: ImageDraw.ImageDraw, size: tuple[int, int], rng: random.Random) -
         left += wide + rng.choice((1, 2)) * size[0] / 320
 
 
+@cache
 def _design(number: int) -> _Design:
     rng = random.Random(f"template {number}")
     kind = KINDS[number % len(KINDS)]
