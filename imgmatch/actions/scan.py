@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from imgmatch.actions.absent import AbsentPhotos
+from imgmatch.actions.nesting import Nesting
 from imgmatch.catalog.lookalikes import count_lookalikes, some_lookalikes
 from imgmatch.catalog.scans import SCAN
 from imgmatch.catalog.times import to_microseconds
@@ -108,8 +109,7 @@ def scan(  # noqa: PLR0913 -- each is an option of the command
                     caution=caution,
                 )
                 broken += taken.errors()
-                hint = taken.absent.hint()
-                results.append(done if hint is None else replace(done, hints=(hint,)))
+                results.append(replace(done, hints=taken.hints()))
                 count.end_part(WORK)
     return with_lookalikes(parts, _sum(results, broken))
 
@@ -172,7 +172,8 @@ class _Taken:
     def __init__(self, source: Source, items: Iterable[NewPhoto | Skipped], progress: Progress) -> None:
         self.absent = AbsentPhotos(source, progress)
         self._key = source.key
-        self._items = self.absent.counted(items)
+        self._nesting = Nesting(source)
+        self._items = self._nesting.counted(self.absent.counted(items))
         self._surprised = False
         self._error: SourceError | None = None
 
@@ -188,6 +189,10 @@ class _Taken:
     def is_whole(self) -> bool:
         """Whether these were all photos of the source: a line on which imgmatch stumbled may name one more."""
         return not self._surprised and not self.errors()
+
+    def hints(self) -> tuple[str, ...]:
+        """What an operator should look at."""
+        return tuple(hint for hint in (self.absent.hint(), self._nesting.hint()) if hint is not None)
 
     def errors(self) -> list[SourceError]:
         """What is wrong with the whole of it."""

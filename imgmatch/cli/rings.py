@@ -165,7 +165,8 @@ def _note_what_is_not_shown(report: RingsReport, form: str, *, quiet: bool) -> N
     searched = report.searched
     if searched.unreadable:
         options.note(
-            f"{searched.unreadable:,} large photos could not be read again: parts of them were not looked for",
+            f"{searched.unreadable:,} large photo{'s' * (searched.unreadable != 1)} could not be read again:"
+            " parts of them were not looked for",
             quiet=quiet,
         )
     if form != "table":

@@ -31,7 +31,7 @@ TABLE_BYTES = 24 << 20
 TABLE_ENTRIES = 200_000
 """And it may name so many members."""
 
-_ENCRYPTED = 1  # the flag
+_ENCRYPTED, _IN_UTF8 = 1, 1 << 11  # the flags
 _UNIX_MODE = 16  # bits from the right
 _ENTRY = b"PK\1\2"
 _DAMAGE = (
@@ -77,7 +77,7 @@ class ZipArchive:
         """All files, folders and links, in the order of the table of contents."""
         spent = _Spent()  # of each time through the archive: others may go through it at once
         for info in self._zip.infolist():
-            yield Member(info.filename, (info, spent), _metadata(info), _problem(info))
+            yield Member(_name(info), (info, spent), _metadata(info), _problem(info))
 
     def read(self, member: Member, limit: int) -> bytes:
         """The bytes of a member, up to one more than ``limit``.
@@ -148,6 +148,16 @@ class _Table:
 _LIMITS = (
     f"the limits are {TABLE_BYTES >> 20} MiB and {TABLE_ENTRIES:,} files: make several zip files of it, or one tar file"
 )
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """What a member is called: macOS writes UTF-8 without saying so, and what could be UTF-8 is hardly ever else."""
+    if info.flag_bits & _IN_UTF8 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _metadata(info: zipfile.ZipInfo) -> RemoteMetadata:

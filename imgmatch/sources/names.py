@@ -11,27 +11,32 @@ from imgmatch.sources.base import shown
 
 _SYSTEM_FOLDERS = frozenset({
     # Synology, QNAP and other network storage: thumbnails, recycle bins, snapshots
-    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", ".@__thumb", ".@upload_cache", "@tmp",
-    ".recycle", ".snapshot", ".snapshots", ".zfs", ".streams",
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", ".@__thumb", ".@__qini", ".@__desc",
+    ".@upload_cache", "@tmp", "@database", "@sharebin", "@sharesnap", ".recycle", ".snapshot", ".snapshots", ".zfs",
+    ".streams",
     # Windows
     "$recycle.bin", "recycler", "system volume information",
     # macOS
     "__macosx", ".appledouble", ".trashes", ".fseventsd", ".spotlight-v100", ".temporaryitems", ".appledb",
-    ".documentrevisions-v100", "network trash folder",
-    # Linux, and tools of programmers
-    "lost+found", ".trash", ".thumbnails", ".git", ".svn", ".hg",
+    ".appledesktop", ".documentrevisions-v100", "network trash folder", "temporary items",
+    # Android, Linux, and tools of programmers
+    "lost.dir", ".thumbcache", "lost+found", ".trash", ".thumbnails", ".cache", ".git", ".svn", ".hg",
+    # Tools that keep folders in step: what they replaced or have not written to its end
+    ".dropbox.cache", ".stfolder", ".stversions", ".sync", ".syncthing",
 })  # fmt: skip
 _SYSTEM_FILES = frozenset({
-    "thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", ".localized", ".apdisk", ".volumeicon.icns", "icon\r",
-    ".directory",
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".ds_store", ".localized", ".apdisk",
+    ".volumeicon.icns", "icon\r", ".directory",
 })  # fmt: skip
 _SYSTEM_FOLDER = re.compile(r"\.trash-\d+|found\.\d{3}")
 _SYSTEM_FILE = re.compile(r"\._.*|\.nfs[0-9a-f]{8,}|\.#.*|.*@syno(?:eastream|resource)", re.DOTALL)
 
 # Photos come under any name, so only what is certainly something else is left out.
 _NOT_PICTURES = re.compile(
-    r"\.(?:txt|md|rst|log|csv|tsv|json|jsonl|ndjson|parquet|html?|xml|ya?ml|toml|ini|pdf|docx?|xlsx?|zip|gz|tar|7z|rar"
-    r"|pyc?|js|css|sh|db|sqlite3?|lnk|mp3|mp4|mov|webm)"
+    r"\.(?:txt|md|rst|log|csv|tsv|json|jsonl|ndjson|parquet|html?|xml|ya?ml|toml|ini|pdf|docx?|xlsx?|pptx?|od[pst]|rtf"
+    r"|eml|ics|vcf|zip|gz|tar|7z|rar|dmg|iso|exe|dll|apk|pyc?|js|css|sh|bat|db|sqlite3?|lnk|url"
+    r"|mp3|wav|m4a|aac|ogg|flac|wma|mp4|m4v|mov|webm|avi|mkv|wmv|flv|mpe?g|3gp|m2?ts"
+    r"|xmp|aae|ctg|mrk|pp3|dop)"  # what cameras and programs for photos keep beside them
 )
 
 _FOLDER_OF_A_SYSTEM = "The folder is a system's own."

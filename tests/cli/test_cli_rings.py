@@ -115,7 +115,7 @@ def test_large_photos_that_could_not_be_read_again_are_told_unless_quiet(nights:
     nights.scan({"large": photos.picture(5, (900, 1125))})
     (nights.home / "large.jpg").unlink()
     nights("rings", "--format", "json")
-    assert nights.err == "1 large photos could not be read again: parts of them were not looked for\n"
+    assert nights.err == "1 large photo could not be read again: parts of them were not looked for\n"
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])

@@ -104,6 +104,21 @@ def test_photos_can_be_read_in_any_order(tmp_path: Path, name: str) -> None:
     assert [read(photo) for photo in reversed(found)] == [b"%d" % n * n for n in range(29, 0, -1)]
 
 
+@pytest.mark.parametrize(
+    ("written", "account"),
+    [("José".encode(), "José"), ("José".encode("cp437") + b"~", "José~"), (b"\x80\x80_~~", "ÇÇ_~~")],
+)
+def test_a_zip_that_does_not_say_how_its_names_are_written_has_utf8_if_it_can_be(
+    tmp_path: Path, written: bytes, account: str
+) -> None:
+    """So macOS writes them; Windows writes those of its consoles."""
+    path = write(tmp_path / "set.zip", {"~~~~~/1.jpg": A})
+    path.write_bytes(path.read_bytes().replace(b"~~~~~", written))
+    [photo] = taken(path).values()
+    assert photo.account == account
+    assert read(photo) == A
+
+
 @pytest.mark.parametrize("name", ["set.zip", "set.tar"])
 def test_names_that_lead_out_of_the_archive_are_refused_by_name(tmp_path: Path, name: str) -> None:
     hostile = ["../a/1.jpg", "a/../../1.jpg", "/etc/1.jpg", "a/..", "C:/1.jpg", "c:1.jpg", "..\\1.jpg", "\\\\x\\1.jpg"]

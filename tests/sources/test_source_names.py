@@ -10,6 +10,7 @@ from imgmatch.sources.names import USUAL_NAMES, NameRule
     "name",
     [
         *("@eaDir", "#recycle", "@Recycle", ".@__thumb", "$RECYCLE.BIN", "System Volume Information", "lost+found"),
+        *("LOST.DIR", "Temporary Items", "@sharebin", ".stversions", ".dropbox.cache", ".cache", ".AppleDesktop"),
         *(".Trash-1000", ".Trashes", ".fseventsd", ".Spotlight-V100", "__MACOSX", "found.000", ".git"),
     ],
 )
@@ -22,7 +23,9 @@ def test_a_folder_of_a_system_is_passed_over_in_any_spelling_and_a_file_of_that_
     assert USUAL_NAMES.passed_over(f"{name}s", folder=True) is None
 
 
-@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", ".DS_Store", "._1.jpg", ".#1.jpg", "Icon\r", "a.TXT"])
+@pytest.mark.parametrize(
+    "name", ["Thumbs.db", "desktop.ini", ".DS_Store", "._1.jpg", ".#1.jpg", "Icon\r", "a.TXT", "a.xmp", "M.CTG"]
+)
 def test_a_file_of_a_system_is_passed_over(name: str) -> None:
     assert USUAL_NAMES.passed_over(f"a/{name}", folder=False) is not None
     assert USUAL_NAMES.passed_over(f"a/{name}", folder=True) is None
