@@ -35,8 +35,12 @@ FAMILIES = {
     "chain",
     "squeeze",
     "covered",
+    "warped",
+    "overlaid",
+    "redrawn",
+    "small",
 }
-FIXED = {"grey", "sepia", "posterised", "mirror", "mirror-grey", "rotate-90", "rotate-180", "rotate-270"}
+FIXED = {"grey", "sepia", "posterised", "sketch", "mirror", "mirror-grey", "rotate-90", "rotate-180", "rotate-270"}
 """Edits that leave nothing to chance."""
 
 PORTRAIT, LANDSCAPE = (200, 267), (267, 200)

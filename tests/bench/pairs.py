@@ -44,6 +44,9 @@ Result = TypeVar("Result")
 
 FOLDERS = ("portraits", "phone", "generated", "avatars", "same-person")
 HASHER = registry.DEFAULT_HASHERS[0]
+LEAST_VOTES = 1.0
+"""Candidates with less are not verified: a check wants more."""
+
 NEAR = 76
 """Bits within which a stored picture is laid over the query frame on frame, candidate or not."""
 
@@ -118,9 +121,8 @@ class Asker:
         turned = np.frombuffer(reply.first.orientations[HASHER], np.uint8).reshape(-1, 32)
         distances = np.bitwise_count(turned[:, None] ^ self._shelf.bits[None]).sum(2)
         least = distances.min(0)
-        candidates = {
-            one.row: one.mirrored for one in self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
-        }
+        every = self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
+        candidates = {one.row: one.mirrored for one in every if one.votes >= LEAST_VOTES}
         found.among = list(candidates)
         found.stored = self._shelf.has(asked)
         near = (

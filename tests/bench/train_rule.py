@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 31
-COPIES, STRANGERS = 5_400, 3_200
+COPIES, STRANGERS = 6_200, 3_200
 """Queries that are edited copies of stored photos, and of photos left out."""
 
 FRAMED, SAME_FRAME, SAME_TEMPLATE = 14, 4, 20

@@ -21,7 +21,7 @@ from common import say
 from edited_copies import PLAIN, Asked, drawn, drawn_with_fillers
 from edits import EDITS, TEMPLATES, WORDS_ONLY
 from numpy.typing import NDArray
-from pairs import HASHER, in_processes, split
+from pairs import HASHER, LEAST_VOTES, in_processes, split
 from train_rule import NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
 
 from imgmatch import registry
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from imgmatch.features.record import Stored
 
 SEED = 47
-COPIED, COPIES = 800, 6
+COPIED, COPIES = 900, 6
 """Photos that are copied, and how often."""
 
 STRIDE = 13
@@ -58,9 +58,6 @@ TEMPLATED, TEMPLATED_WEIGHS = 24, 0.3
 
 LARGE = 640
 """Pixels of the longer side above which the file is read again."""
-
-LEAST_VOTES = 0.6
-"""Candidates with less are not verified."""
 
 FOLDS = 5
 LEAST_HARD, LEAST_SHARE, HARD = 8, 0.6, 30.0

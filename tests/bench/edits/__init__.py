@@ -1,4 +1,4 @@
-"""What gangs do to a stolen photo: some eighty edits in three strengths, drawn from a seed.
+"""What gangs do to a stolen photo: some hundred edits in three strengths, drawn from a seed.
 
 Each family has a file with a tuple ``EDITS``. Nothing here knows imgmatch.
 """
@@ -20,16 +20,20 @@ from edits import (
     frame,
     meme,
     mirror,
+    overlaid,
     pasted,
     perspective,
     recompression,
+    redrawn,
     rotation,
     screenshot_person,
     screenshot_post,
     size,
+    small,
     squeeze,
     stickers,
     stripes,
+    warped,
 )
 from edits.base import Edit, Scene
 from edits.templates import TEMPLATES, WORDS_ONLY
@@ -69,6 +73,10 @@ _ROOMS = (
     chain,
     squeeze,
     covered,
+    warped,
+    overlaid,
+    redrawn,
+    small,
 )
 
 EDITS: dict[str, Edit] = {edit.name: edit for room in _ROOMS for edit in room.EDITS}

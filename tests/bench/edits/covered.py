@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import ImageDraw
 
 from edits.base import Edit
+from edits.stripes import painted, waves
 from edits.tools import BLACK, WHITE, colour_of, ink_on
 from edits.words import PHRASES, face
 
@@ -22,20 +23,10 @@ SHARES = (0.22, 0.4, 0.55)
 
 def _bars(picture: Image.Image, strength: int, scene: Scene) -> Image.Image:
     """Stripes of one colour all over, upright, level or slanting."""
-    rng, canvas = scene.rng, picture.copy()
-    pen, colour = ImageDraw.Draw(canvas), rng.choice((BLACK, WHITE, colour_of(rng), colour_of(rng)))
-    period = max(picture.size) * rng.uniform(0.08, 0.25)
-    angle = rng.choice((0.0, math.pi / 2, rng.uniform(0, math.pi)))
-    along, across = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
-    reach = math.hypot(*picture.size)
-    width = max(1, round(period * SHARES[strength]))
-    step = -reach + rng.uniform(0, period)
-    while step < reach:
-        x, y = picture.width / 2 + across[0] * step, picture.height / 2 + across[1] * step
-        ends = [(x + side * along[0] * reach, y + side * along[1] * reach) for side in (-1, 1)]
-        pen.line(ends, fill=colour, width=width)
-        step += period
-    return canvas
+    rng = scene.rng
+    period, angle = max(picture.size) * rng.uniform(0.08, 0.25), rng.choice((0, np.pi / 2, rng.uniform(0, np.pi)))
+    mask = waves(picture, angle, period, SHARES[strength], rng.random())
+    return painted(picture, mask, rng.choice((BLACK, WHITE, colour_of(rng), colour_of(rng))), 1)
 
 
 def _blocks(picture: Image.Image, strength: int, scene: Scene) -> Image.Image:
