@@ -109,7 +109,7 @@ def align(query: F32, stored: F32, pairs: Pairs, least: int) -> Alignment | None
     chosen = front[best]
     found = _finish(a[chosen], b[chosen], agree[chosen], field, counts[best]) if counts[best] >= least else None
     needed = max(least, BENT_FROM, BENT_GAIN * (0 if found is None else found.points))
-    bent = _bent(a, b, field) if len(pairs.query) >= needed else None  # no more can agree than there are
+    bent = _bent(a, b, field, needed) if len(pairs.query) >= needed else None  # no more can agree than there are
     return found if bent is None or bent.points < needed else bent
 
 
@@ -210,13 +210,17 @@ def _refit(a: C64, b: C64, agree: Bool, field: _Field) -> tuple[C64, C64, Bool]:
     return a, b, agree
 
 
-def _bent(a: C64, b: C64, field: _Field) -> Alignment | None:
-    """The affine transform most distinct points agree on, of those near these similarities; None where too few do."""
-    matrices = _matrices(a, b).astype(np.float64)
-    alike = field.alike(a, BENT_FACING, BENT_SLACK)
+def _bent(a: C64, b: C64, field: _Field, needed: float) -> Alignment | None:
+    """The affine transform most distinct points agree on, of those near these similarities; None where too few do.
+
+    Where fewer than `needed` pairs are near any of them to begin with, as among strangers, none is looked for.
+    """
+    matrices, alike = _matrices(a, b).astype(np.float64), field.alike(a, BENT_FACING, BENT_SLACK)
+    agree = alike & field.within(matrices, BENT[0])
+    if agree.sum(1).max() < needed:
+        return None
     places = np.stack([field.zq.real, field.zq.imag], 1).astype(np.float64)
     wanted = np.stack([field.zs.real, field.zs.imag], 1).astype(np.float64)
-    agree = alike & field.within(matrices, BENT[0])
     for reach in BENT[1:]:
         matrices = _fitted(matrices, places, wanted, agree * field.weight)
         agree = alike & field.within(matrices, reach)

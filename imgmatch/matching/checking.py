@@ -11,7 +11,7 @@ from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.describing.messages import Description
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
-from imgmatch.matching.verification import MOST_CANDIDATES, Verifier, calibrated
+from imgmatch.matching.verification import LEAST_VOTES, MOST_CANDIDATES, Verifier, calibrated
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, Failure, SkipReason, Status
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Checker:
 
     def _candidates(self, queries: Sequence[DescribedPicture]) -> list[list[Candidate]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        found = iter(self._features.search(asked, MOST_CANDIDATES) if asked else ())
+        every = self._features.search(asked, MOST_CANDIDATES) if asked else ()
+        found = iter([each for each in some if each.votes >= LEAST_VOTES] for some in every)
         return [next(found) if query.asked is not None else [] for query in queries]
 
     def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:

@@ -35,6 +35,10 @@ MOST_NEAR = 40
 MOST_CANDIDATES = 25
 """Pictures an engine of features is asked for."""
 
+LEAST_VOTES = 1.2
+"""Votes from which a picture is verified that a check has found by features alone. Among 4,600 photos a stranger has 25
+candidates and 4 with so many; of 687 edited copies of every kind the original had 2 or more, or a near fingerprint."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:

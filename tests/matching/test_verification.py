@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from imgmatch.index import Index
+from imgmatch.matching import checking
 from imgmatch.matching.evidence import Near, apart, nearest_of
 from imgmatch.model import Depth, Kind, NewPhoto, Status
 
@@ -159,6 +160,18 @@ def test_what_scores_less_than_is_asked_for_is_left_out(index: Index) -> None:
     assert index.check(crop, min_score=1).status is Status.NO_MATCH
     everything = index.check(crop, min_score=0)
     assert everything.matches[0].photo.account == "cat"
+
+
+def test_candidates_with_few_votes_are_left_out_and_no_answer_misses_them(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [photos.jpeg(image.crop((60, 90, 400, 500)).resize((170, 205)), 60) for image in PICTURES.values()]
+    asked += [photos.jpeg(screenshot(image), 70) for image in PICTURES.values()]
+    usual = [[(match.photo.account, match.evidence) for match in result] for result in index.check_many(asked)]
+    monkeypatch.setattr(checking, "LEAST_VOTES", 0.0)
+    every = [[(match.photo.account, match.evidence) for match in result] for result in index.check_many(asked)]
+    assert every == usual
+    assert sum(map(len, usual)) >= len(asked)
 
 
 def test_the_answer_is_the_same_after_a_rebuild_without_the_photos(tmp_path: Path) -> None:
