@@ -163,10 +163,11 @@ class FeatureEngine(Engine[Sequence[tuple[int, Stored]]], Protocol):
         """
         ...
 
-    def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
+    def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
         """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored.
 
-        A function of the query and the set of records alone, however they came in.
+        Those with less than ``least`` votes are left out. A function of the query and the set of records alone, however
+        they came in.
         """
         ...
 

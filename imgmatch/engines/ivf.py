@@ -158,8 +158,8 @@ class IvfEngine:
         """Write all segments as one file, without what was removed."""
         save_postings(path, [segment.postings for segment in self._segments], self._codebook.lists, len(self))
 
-    def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
-        """For each query the ``limit`` pictures with most votes, best first; it is asked as it is and mirrored."""
+    def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
+        """For each query, as given and mirrored, the ``limit`` pictures with most votes, ``least`` or more."""
         asked = [query for query in queries if len(query)]
         if not asked or not self._segments:
             return [[] for _ in queries]
@@ -169,7 +169,7 @@ class IvfEngine:
         answers, start = [], 0
         for both in sides:
             end = start + len(both[0]) + len(both[1])
-            answers.append(_candidates(both, _rows_between(found, start, end), limit))
+            answers.append(_candidates(both, _rows_between(found, start, end), limit, least))
             start = end
         ranked = iter(answers)
         return [next(ranked) if len(query) else [] for query in queries]
@@ -194,10 +194,10 @@ def _rows_between(found: Neighbours, start: int, end: int) -> Neighbours:
     return Neighbours(found.queries[span] - start, found.ids[span], found.distances[span])
 
 
-def _candidates(both: tuple[Features, Features], found: Neighbours, limit: int) -> list[Candidate]:
+def _candidates(both: tuple[Features, Features], found: Neighbours, limit: int, least: float) -> list[Candidate]:
     points = np.concatenate([side.points for side in both])
     mirrored = np.arange(len(points)) >= len(both[0])
-    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked()
+    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked(least)
     best: dict[int, Candidate] = {}
     for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
         if len(best) == limit:

@@ -180,9 +180,9 @@ class FeatureSearcher(EngineSync[FeatureEngine]):
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         super().__init__(layout, catalog, FeatureRows())
 
-    def search(self, queries: Sequence[Features], limit: int) -> list[list[Candidate]]:
-        """For each query the ``limit`` most promising pictures, by catalog row id."""
-        return self.current().search(queries, limit)
+    def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
+        return self.current().search(queries, limit, least)
 
 
 def load_engine(rows: EngineRows[EngineT], layout: Layout, header: Header, *, verify: bool = True) -> EngineT | None:

@@ -74,12 +74,15 @@ class Votes:
         sums = np.bincount(place, np.tile(self.weight, 4), len(numbers)).astype(np.float64)
         return numbers, place, sums
 
-    def ranked(self) -> tuple[I64, F64]:
-        """Keys with the weight that agrees on turn, size and shift, best first, each key once."""
+    def ranked(self, least: float = 0.0) -> tuple[I64, F64]:
+        """Keys with the weight that agrees on turn, size and shift, best first, each key once; from `least` on."""
         if not len(self.key):
             return self.key, self.weight
         numbers, place, sums = self.windows()
         leading = np.argsort(-sums, kind="stable")[:LEADING]
+        leading = leading[sums[leading] >= least]  # no more of a window can agree on shift as well
+        if not len(leading):
+            return self.key[:0], self.weight[:0]
         slot = np.full(len(numbers), -1, np.intp)
         slot[leading] = np.arange(len(leading))
         member = np.flatnonzero(slot[place] >= 0)
@@ -88,6 +91,7 @@ class Votes:
         order = np.argsort(-agreed, kind="stable")
         _, first = np.unique(owner[order], return_index=True)
         best = order[np.sort(first)]
+        best = best[agreed[best] >= least]
         return owner[best], agreed[best]
 
     def _agreeing_shift(self, slot: npt.NDArray[np.intp], vote: npt.NDArray[np.intp], count: int) -> F64:

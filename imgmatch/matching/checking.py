@@ -80,8 +80,7 @@ class Checker:
 
     def _candidates(self, queries: Sequence[DescribedPicture]) -> list[list[Candidate]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        every = self._features.search(asked, MOST_CANDIDATES) if asked else ()
-        found = iter([each for each in some if each.votes >= LEAST_VOTES] for some in every)
+        found = iter(self._features.search(asked, MOST_CANDIDATES, LEAST_VOTES) if asked else ())
         return [next(found) if query.asked is not None else [] for query in queries]
 
     def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:

@@ -121,8 +121,8 @@ class Asker:
         turned = np.frombuffer(reply.first.orientations[HASHER], np.uint8).reshape(-1, 32)
         distances = np.bitwise_count(turned[:, None] ^ self._shelf.bits[None]).sum(2)
         least = distances.min(0)
-        every = self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES)[0]
-        candidates = {one.row: one.mirrored for one in every if one.votes >= LEAST_VOTES}
+        every = self._shelf.engine.search([reply.first.asked.features], MOST_CANDIDATES, LEAST_VOTES)[0]
+        candidates = {one.row: one.mirrored for one in every}
         found.among = list(candidates)
         found.stored = self._shelf.has(asked)
         near = (

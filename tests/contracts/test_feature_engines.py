@@ -76,6 +76,13 @@ def test_a_crop_of_a_picture_is_found_first_among_thirty_others(
     assert all(first.votes > 2 * other.votes for other in others)
 
 
+@pytest.mark.parametrize("least", [0.3, 1.0, 5.0, 1e6])
+def test_pictures_with_fewer_votes_are_left_out_and_nothing_else_changes(whole: FeatureEngine, least: float) -> None:
+    query = asked(drawn(7)[70:330, 60:280])
+    every = whole.search([query], 20)[0]
+    assert whole.search([query], 20, least)[0] == [one for one in every if one.votes >= least]
+
+
 def test_queries_asked_together_are_answered_each_as_if_alone(whole: FeatureEngine) -> None:
     nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, LENGTH), np.uint8), 1.0, 1.0)
     queries = [asked(drawn(1)), nothing, asked(drawn(2)), asked(drawn(77)), nothing]
