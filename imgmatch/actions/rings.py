@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.kept_rings import read_rings
+from imgmatch.catalog.lookups import counts
 from imgmatch.catalog.reports import ReportedRing, store_report
 from imgmatch.clustering.common import CommonCriteria
 from imgmatch.clustering.keeping import rename_rings
@@ -38,7 +39,8 @@ def find_rings(
     Args:
         parts: of the index.
         max_distance: bits in which copies may differ; ``None`` takes the hasher's own.
-        min_score: what a pair tied by features scores at least; ``None`` takes the pair model's own.
+        min_score: what a pair tied by features scores at least; ``None`` takes the pair model's own for as many
+            pictures as there are.
         common: from when a picture is taken for common; ``None`` takes the defaults.
         search: without it nothing is looked up, judged or written: everything is joined anew with what was judged so
             far.
@@ -69,9 +71,14 @@ def options_of(
     return ClusteringOptions(
         max_distance=profile.max_distance if max_distance is None else max_distance,
         sure_distance=profile.sure_distance,
-        min_score=pair_model.shipped_for_pairs().accept if min_score is None else min_score,
+        min_score=_usual_min_score(parts) if min_score is None else min_score,
         common=common or CommonCriteria(),
     )
+
+
+def _usual_min_score(parts: Parts) -> float:
+    with parts.catalog.read() as session:
+        return pair_model.shipped_for_pairs().accepts_among(counts(session)["features"])
 
 
 def keep_report(parts: Parts, report: RingsReport) -> None:

@@ -59,7 +59,7 @@ RING_COLUMNS = (
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
-    help="What a pair by local features scores at least.  [default: the pair model's own]",
+    help="What a pair by local features scores at least.  [default: the pair model's own for so many pictures]",
 )
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option

@@ -7,7 +7,7 @@ pictures the trees have not seen. Evaluated here with NumPy alone: 200 small tre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,8 @@ class PairModel:
     feature, left, right: (trees, nodes) int16; a leaf leads to itself. threshold: (trees, nodes) float32, rows with a
     figure up to it go left. missing_left: (trees, nodes) bool, where NaN goes. value: (trees, nodes) float32, log odds.
     base: log odds before the first tree. calibration: (2,) slope and shift applied to the log odds. accept: score from
-    which a check calls a candidate a copy.
+    which a pair is called copies. accept_among: (k, 2) float64, the same where so few pictures are compared with each
+    other: their greatest number, ascending, and the score; see `accepts_among`.
     """
 
     feature: npt.NDArray[np.int16]
@@ -46,17 +47,18 @@ class PairModel:
     base: float
     calibration: F64
     accept: float
+    accept_among: F64 = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
     def load(cls, path: Path) -> PairModel:
         """Read an .npz written by `save`."""
         with np.load(path, allow_pickle=False) as data:
-            arrays = {field.name: data[field.name] for field in fields(cls)}
+            arrays = {one.name: data[one.name] for one in fields(cls)}
         return cls(**arrays | {name: float(arrays[name]) for name in ("base", "accept")})
 
     def save(self, path: Path) -> None:
         """Write an .npz."""
-        arrays: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        arrays: dict[str, Any] = {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
         np.savez_compressed(path, **arrays)
 
     def log_odds(self, rows: F32) -> F64:
@@ -70,6 +72,14 @@ class PairModel:
             node = np.where(to_left, self.left[trees, node], self.right[trees, node])
         # Made float64 first: a sum that converts goes by blocks of 8,192, so that a row's depends on its place.
         return np.asarray(self.base + self.value[trees, node].astype(np.float64).sum(1), np.float64)
+
+    def accepts_among(self, pictures: int) -> float:
+        """Score from which a pair is called copies where so many pictures are compared with each other.
+
+        With the pictures grow the chances that two strangers look like copies: what is enough among a hundred would tie
+        strangers in every night over millions.
+        """
+        return next((score for most, score in self.accept_among.tolist() if pictures <= most), self.accept)
 
     def scores(self, rows: F32) -> F64:
         """(n, figures) float32 to (n,) float64: the probability that each pair are copies of one picture."""

@@ -10,9 +10,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from planting import DAY_ONE, Planter, found, shot, who
 
 from imgmatch import registry
-from imgmatch.actions.rings import find_rings
+from imgmatch.actions.rings import find_rings, options_of
 from imgmatch.catalog.fingerprints import intern_fingerprints
 from imgmatch.clustering.common import CommonCriteria
+from imgmatch.features.pair_model import shipped_for_pairs
 from imgmatch.formats.records import ring_record
 from imgmatch.index import Index
 from imgmatch.model import Kind, RingsReport
@@ -50,6 +51,14 @@ def test_a_planted_world_gives_back_exactly_its_rings(planter: Planter) -> None:
     assert who(two) == ["other2", "other1"]
     assert (two.first_account, two.opened_at) == ("other2", DAY_ONE + timedelta(days=5))
     assert report.common == ()
+
+
+def test_what_a_pair_must_score_hangs_on_how_many_pictures_there_are(planter: Planter) -> None:
+    planter.plant("a", shot(1), 1)
+    planter.scan()
+    parts, rule = planter.index.parts, shipped_for_pairs()
+    assert options_of(parts).min_score == rule.accepts_among(1) < rule.accept
+    assert options_of(parts, min_score=0.5).min_score == 0.5
 
 
 def test_the_report_is_the_same_on_every_run_and_after_a_rebuild(planter: Planter) -> None:

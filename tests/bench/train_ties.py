@@ -63,9 +63,13 @@ FOLDS = 5
 LEAST_HARD, LEAST_SHARE, HARD = 8, 0.6, 30.0
 """Points, or share of the pictures that agrees, from which a stranger looks like a copy; and what it then weighs."""
 
-ALLOWED = 5
-"""Pairs of strangers that may be tied: two or three pairs of photos, each in several edits (trousers on the same floor
-boards, two press shots of one moment). A night over 60,000 pictures meets a hundred times as many pairs."""
+ALLOWED = 6
+"""Pairs of photos that may be tied though they are not one, each in however many edits: trousers on the same floor
+boards, press shots of one moment. A night over 60,000 pictures meets a hundred times as many pairs."""
+
+FEW = (256,)
+"""Up to so many pictures more is accepted: so much that one of them may be tied to a stranger, if they were as hard.
+Among 64 that would be 0.60, at which three people under the same twelve stickers were tied."""
 
 ALLOWED_IN_TEMPLATES = 0.001
 """Share of the pairs of strangers in one template that may be."""
@@ -155,8 +159,8 @@ class Night:
         """All ways in which other pictures lie in this one."""
         picture, features = self._asked(row)
         query, ways = Query(picture, features), []
-        for one in self._engine.search([features], MOST_CANDIDATES)[0]:
-            if one.row == row or one.votes < LEAST_VOTES:
+        for one in self._engine.search([features], MOST_CANDIDATES, LEAST_VOTES)[0]:
+            if one.row == row:
                 continue
             apart = float(np.bitwise_count(self._turned[:, row] ^ self._bits[one.row]).sum(1).min())
             found = query.verify(self._known[one.row], self._codebook, mirrored=one.mirrored, apart=apart)
@@ -184,7 +188,7 @@ class Ties:
 
     pictures: (n, 2) rows, of the one asked about and the other. photos: (n, 2) what they come from. tie: (n,) which of
     `ties`, pairs of pictures whichever was asked about; `strange` says which of those are no copies, `templated` which
-    of these are in one template.
+    of these are in one template, `photo_pair` from which two photos they are.
     """
 
     def __init__(self, pictures: Sequence[Picture], ways: Sequence[Way], twins: set[frozenset[str]]) -> None:
@@ -197,6 +201,7 @@ class Ties:
         self.copy = self.photos[:, 0] == self.photos[:, 1]
         self.ties, tie = np.unique(np.sort(self.pictures, axis=1), axis=0, return_inverse=True)
         self.tie = tie.ravel()
+        self.photo_pair = np.unique(np.sort(photo[self.ties], axis=1), axis=0, return_inverse=True)[1].ravel()
         self.strange = photo[self.ties[:, 0]] != photo[self.ties[:, 1]]
         edit = np.array([one.asked.edit for one in pictures])[self.ties]
         self.templated = self.strange & (edit[:, 0] == edit[:, 1]) & np.isin(edit[:, 0], list(TEMPLATES))
@@ -206,6 +211,13 @@ class Ties:
         best = np.full(len(self.ties), -np.inf)
         np.maximum.at(best, self.tie, odds)
         return best
+
+    def strangers(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The highest log odds of each two photos that are strangers and in no template together, highest first."""
+        chosen = self.strange & ~self.templated
+        best = np.full(int(self.photo_pair.max()) + 1, -np.inf)
+        np.maximum.at(best, self.photo_pair[chosen], self.best(odds)[chosen])
+        return np.sort(best[np.unique(self.photo_pair[chosen])])[::-1]
 
 
 def _is_clear(one: Picture, other: Picture, twins: set[frozenset[str]]) -> bool:
@@ -271,10 +283,14 @@ class Recall:
         return round(original, 2), round(tied, 2)
 
 
-def thresholds_of(strange: NDArray[np.float64]) -> dict[int, float]:
-    """The lowest log odds at which so many ties of strangers are accepted."""
-    down = np.sort(strange)[::-1]
-    return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, 5, 10, 20, 50, 100, 200)}
+def thresholds_of(down: NDArray[np.float64]) -> dict[int, float]:
+    """The lowest log odds at which so many ties of strangers are accepted, whose log odds are given, highest first."""
+    return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, ALLOWED, 10, 20, 50, 100, 200)}
+
+
+def accepted_among(down: NDArray[np.float64], asked: int, most: float) -> list[tuple[int, float]]:
+    """For each of `FEW` the log odds at which one of so many pictures is tied to a stranger; no more than `most`."""
+    return [(few, min(most, float(np.nextafter(down[asked // few], np.inf)))) for few in FEW]
 
 
 def print_recall(recall: Recall, thresholds: dict[int, float], accepted: float) -> None:
@@ -295,13 +311,16 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
     odds = out_of_sample(ties, weights)
     slope, shift = calibration = line_of(odds, ties.copy)
     best = ties.best(odds)
-    recall, thresholds = Recall(ties, odds), thresholds_of(best[ties.strange & ~ties.templated])
+    recall, strangers = Recall(ties, odds), ties.strangers(odds)
+    thresholds = thresholds_of(strangers)
     in_templates = np.sort(best[ties.templated])[::-1]
     accepted = max(thresholds[ALLOWED], float(in_templates[int(len(in_templates) * ALLOWED_IN_TEMPLATES)]) + 1e-6)
     print_recall(recall, thresholds, accepted)
     accept = float(np.ceil(1e4 / (1 + np.exp(-(slope * accepted + shift))))) / 1e4
+    few = accepted_among(strangers, len(np.unique(ties.pictures[:, 0])), accepted)
+    accept_among = np.array([(most, 1 / (1 + np.exp(-(slope * log_odds + shift)))) for most, log_odds in few])
     trees = fitted(ties.figures, ties.copy, weights, SEED)
-    PairModel(**arrays_of(trees), calibration=calibration, accept=accept).save(out)
+    PairModel(**arrays_of(trees), calibration=calibration, accept=accept, accept_among=accept_among.round(4)).save(out)
     again = PairModel.load(out).log_odds(ties.figures)
     return {
         "pictures": len(ties.every),
@@ -317,6 +336,8 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
         },
         "log_odds_accepted": round(accepted, 4),
         "accept": accept,
+        "accept_among": accept_among.round(4).tolist(),
+        "found_percent_among": {few: recall.percent(log_odds) for few, log_odds in few},
         "calibration": calibration.tolist(),
         "found_percent": recall.percent(accepted),
         "framed_found_percent": {name: recall.percent(accepted, name) for name in TEMPLATES if name not in WORDS_ONLY},

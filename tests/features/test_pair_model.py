@@ -92,3 +92,12 @@ def test_the_rule_for_stored_pictures_is_another() -> None:
     assert rule is shipped_for_pairs()
     assert not np.array_equal(rule.value, shipped().value)
     assert 0 < rule.accept < 1
+
+
+def test_the_more_pictures_are_compared_the_more_is_asked_of_a_pair() -> None:
+    rule = shipped_for_pairs()
+    asked = [rule.accepts_among(pictures) for pictures in (2, 256, 257, 10**9)]
+    assert asked == sorted(asked)
+    assert asked[0] == asked[1] < asked[2]
+    assert asked[-1] == asked[-2] == rule.accept
+    assert shipped().accepts_among(2) == shipped().accept
