@@ -24,7 +24,7 @@ from imgmatch.catalog.pictures import fingerprints_of_pictures
 from imgmatch.catalog.stale import note_stale
 from imgmatch.clustering.asking import PictureAsker
 from imgmatch.matching.stored_pairs import PairCandidate, PairJudge, pair_model_name
-from imgmatch.matching.verification import MOST_CANDIDATES
+from imgmatch.matching.verification import LEAST_VOTES, MOST_CANDIDATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 SEARCHED_AT_ONCE = 128
 """Pictures searched and judged between two writes."""
-
-LEAST_VOTES = 1.5
-"""Votes from which a candidate is judged: below are nine in ten candidates, and one copy in a hundred."""
 
 MOST_JUDGED = 6
 """Candidates of one picture that are judged, those with most votes: who belongs to a group is compared with its medoid

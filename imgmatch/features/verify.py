@@ -86,6 +86,20 @@ class PairFeatures:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """One candidate, aligned: where it lies in the query, or in the mirrored one, if the two are copies.
+
+    pairs: all matched points; apart: bits between the fingerprints.
+    """
+
+    alignment: Alignment
+    known: StoredPicture
+    pairs: Pairs
+    apart: float
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """One candidate, aligned and compared.
 
@@ -132,6 +146,20 @@ class Query:
         rotation: int | None = None,
         least: int = LEAST_ALIGNED,
     ) -> list[Verified]:
+        """The ways in which a stored picture lies in the query, see :meth:`placed`, each compared."""
+        ways = self.placed(known, codebook, mirrored=mirrored, apart=apart, rotation=rotation, least=least)
+        return [found for way in ways if (found := self.compared(way))]
+
+    def placed(
+        self,
+        known: StoredPicture,
+        codebook: Codebook,
+        *,
+        mirrored: bool,
+        apart: float = FAR,
+        rotation: int | None = None,
+        least: int = LEAST_ALIGNED,
+    ) -> list[Placed]:
         """The ways in which a stored picture lies in the query: by points, and frame on frame; none where none holds.
 
         Args:
@@ -148,42 +176,39 @@ class Query:
         if rotation is not None:
             matrix = frame_on_frame((features.width, features.height), (stored.width, stored.height), rotation)
             ways.append(supported(matrix, features.points, stored.points, pairs))
-        return [
-            found
-            for way in ways
-            if way is not None and (found := self._compared(way, known, pairs, apart, mirrored=mirrored))
-        ]
+        return [Placed(way, known, pairs, apart, mirrored) for way in ways if way is not None]
 
-    def _compared(
-        self, alignment: Alignment, known: StoredPicture, pairs: Pairs, apart: float, *, mirrored: bool
-    ) -> Verified | None:
-        features, stored = self._sides[mirrored], known.features
-        matrix, agreement = alignment.matrix, None
-        if known.thumbnail is not None:
-            layers = self._layers_of(mirrored=mirrored)
-            agreement = compare(layers, known.thumbnail, matrix, features.drawn, stored.drawn)
+    def compared(self, placed: Placed) -> Verified | None:
+        """The same way, once the pictures are laid over each other; ``None`` where they share too little."""
+        features, stored, thumbnail = self._sides[placed.mirrored], placed.known.features, placed.known.thumbnail
+        matrix, agreement = placed.alignment.matrix, None
+        if thumbnail is not None:
+            layers = self._layers_of(mirrored=placed.mirrored)
+            agreement = compare(layers, thumbnail, matrix, features.drawn, stored.drawn)
             if agreement is None:
                 return None
             matrix = agreement.matrix
         shape = shape_of(matrix, (features.width, features.height), (stored.width, stored.height))
         if shape is None:
             return None
-        figures = _figures(features, stored, alignment, agreement, shape, pairs, apart)
+        figures = _figures(features, placed, agreement, shape)
         outline = shape.query / [features.width, features.height]
-        if mirrored:
+        if placed.mirrored:
             outline[:, 0] = 1 - outline[:, 0]
-        return Verified(alignment, figures, mirrored, outline, shape.stored / [stored.width, stored.height])
+        return Verified(
+            placed.alignment, figures, placed.mirrored, outline, shape.stored / [stored.width, stored.height]
+        )
+
+    def bare(self, placed: Placed) -> PairFeatures | None:
+        """What is known of a way before anything is laid over it; ``None`` where the frames share nothing."""
+        features, stored = self._sides[placed.mirrored], placed.known.features
+        frames = (features.width, features.height), (stored.width, stored.height)
+        shape = shape_of(placed.alignment.matrix, *frames)
+        return None if shape is None else _figures(features, placed, None, shape)
 
 
-def _figures(
-    features: Features,
-    stored: Stored,
-    alignment: Alignment,
-    agreement: Agreement | None,
-    shape: Shape,
-    pairs: Pairs,
-    apart: float,
-) -> PairFeatures:
+def _figures(features: Features, placed: Placed, agreement: Agreement | None, shape: Shape) -> PairFeatures:
+    alignment, stored, pairs = placed.alignment, placed.known.features, placed.pairs
     moved = features.points[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
     back = np.linalg.inv(alignment.matrix[:, :2])
     returned = (stored.points[:, :2] - alignment.matrix[:, 2]) @ back.T
@@ -202,7 +227,7 @@ def _figures(
         spread=_spread(places, shape.stored),
         overlap_stored=shape.overlap_stored,
         overlap_query=shape.overlap_query,
-        apart=apart,
+        apart=placed.apart,
     )
 
 

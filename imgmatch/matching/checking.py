@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgmatch import registry
 from imgmatch.catalog.calibrations import latest_calibration
+from imgmatch.cores import usable_cores
 from imgmatch.describing.messages import Description
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from imgmatch.matching.verification import CheckOptions
     from imgmatch.model import NamedPhoto
 
+_TURNS = threading.BoundedSemaphore(usable_cores())
+"""As many batches are answered at once as there are cores: more would take each other's caches, and gain nothing."""
+
 _NOT_SEARCHABLE = {SkipReason.FLAT, SkipReason.TOO_SMALL}
 
 
@@ -46,6 +51,12 @@ class Checker:
         self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None
     ) -> list[CheckResult]:
         """The answer for each photo of a batch, described already; see ``Index.answers``."""
+        with _TURNS:
+            return self._answers(batch, wanted, rule)
+
+    def _answers(
+        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None
+    ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
         near = iter(self._near(pictures, wanted.max_distance))

@@ -310,9 +310,18 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
         "false_answers": int((false >= rule.accept).sum()),
         "found_percent_at": {str(t): round(100 * float((right >= t).mean()), 2) for t in (0.3, 0.5, 0.7, 0.9, 0.95)},
         "false_answers_at": {str(t): int((false >= t).sum()) for t in (0.3, 0.5, 0.7, 0.9, 0.95)},
+        "least_log_odds_without_a_thumbnail_of_an_accepted_copy": least_bare(rule, pairs),
         "worst_difference_to_scikit_learn": float(np.abs(again - trees.decision_function(pairs.figures)).max()),
         "reliability": reliability(scores, pairs.copy, plot),
     }
+
+
+def least_bare(rule: PairModel, pairs: Pairs) -> float:
+    """What `LEAST_BARE` of a check must not exceed: a copy with less would not be looked at."""
+    bare = pairs.figures.copy()
+    bare[:, [NAMES.index(name) for name in ALIKE]] = np.nan
+    accepted = pairs.copy & (rule.scores(pairs.figures) >= rule.accept)
+    return round(float(rule.log_odds(bare[accepted]).min()), 3)
 
 
 if __name__ == "__main__":
