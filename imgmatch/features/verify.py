@@ -20,6 +20,8 @@ from imgmatch.features.record import Stored
 from imgmatch.features.scalespace import U8
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imgmatch.features.extract import Features
 
 LARGEST_DISTANCE = 0.75  # squared, of unit descriptors: pairs farther apart are chance
@@ -136,20 +138,6 @@ class Query:
             self._layers[mirrored] = Layers(picture)
         return self._layers[mirrored]
 
-    def verify(
-        self,
-        known: StoredPicture,
-        codebook: Codebook,
-        *,
-        mirrored: bool,
-        apart: float = FAR,
-        rotation: int | None = None,
-        least: int = LEAST_ALIGNED,
-    ) -> list[Verified]:
-        """The ways in which a stored picture lies in the query, see :meth:`placed`, each compared."""
-        ways = self.placed(known, codebook, mirrored=mirrored, apart=apart, rotation=rotation, least=least)
-        return [found for way in ways if (found := self.compared(way))]
-
     def placed(
         self,
         known: StoredPicture,
@@ -178,8 +166,11 @@ class Query:
             ways.append(supported(matrix, features.points, stored.points, pairs))
         return [Placed(way, known, pairs, apart, mirrored) for way in ways if way is not None]
 
-    def compared(self, placed: Placed) -> Verified | None:
-        """The same way, once the pictures are laid over each other; ``None`` where they share too little."""
+    def compared(self, ways: Iterable[Placed]) -> list[Verified]:
+        """The same ways, once the pictures are laid over each other, without those in which they share too little."""
+        return [found for way in ways if (found := self._compared(way))]
+
+    def _compared(self, placed: Placed) -> Verified | None:
         features, stored, thumbnail = self._sides[placed.mirrored], placed.known.features, placed.known.thumbnail
         matrix, agreement = placed.alignment.matrix, None
         if thumbnail is not None:
@@ -188,23 +179,25 @@ class Query:
             if agreement is None:
                 return None
             matrix = agreement.matrix
-        shape = shape_of(matrix, (features.width, features.height), (stored.width, stored.height))
+        shape = _shape(features, stored, matrix)
         if shape is None:
             return None
         figures = _figures(features, placed, agreement, shape)
         outline = shape.query / [features.width, features.height]
         if placed.mirrored:
             outline[:, 0] = 1 - outline[:, 0]
-        return Verified(
-            placed.alignment, figures, placed.mirrored, outline, shape.stored / [stored.width, stored.height]
-        )
+        outlines = outline, shape.stored / [stored.width, stored.height]
+        return Verified(placed.alignment, figures, placed.mirrored, *outlines)
 
     def bare(self, placed: Placed) -> PairFeatures | None:
         """What is known of a way before anything is laid over it; ``None`` where the frames share nothing."""
-        features, stored = self._sides[placed.mirrored], placed.known.features
-        frames = (features.width, features.height), (stored.width, stored.height)
-        shape = shape_of(placed.alignment.matrix, *frames)
+        features = self._sides[placed.mirrored]
+        shape = _shape(features, placed.known.features, placed.alignment.matrix)
         return None if shape is None else _figures(features, placed, None, shape)
+
+
+def _shape(features: Features, stored: Stored, matrix: npt.NDArray[np.float64]) -> Shape | None:
+    return shape_of(matrix, (features.width, features.height), (stored.width, stored.height))
 
 
 def _figures(features: Features, placed: Placed, agreement: Agreement | None, shape: Shape) -> PairFeatures:

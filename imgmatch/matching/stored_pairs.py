@@ -133,7 +133,7 @@ class PairJudge:
         bare = asked.picture is _NO_PICTURE  # then there is nothing to compare the other with
         known = known_picture(candidate.known.record, None if bare else candidate.known.thumbnail, self._codebook)
         bits = apart(asked.turned, candidate.bits)
-        return asked.query.verify(
+        ways = asked.query.placed(
             known,
             self._codebook,
             mirrored=candidate.mirrored,
@@ -141,6 +141,7 @@ class PairJudge:
             rotation=candidate.rotation,
             least=LEAST_AGREEING,
         )
+        return asked.query.compared(ways)
 
 
 def _pair_score(asked: StoredQuery, candidate: PairCandidate, best: tuple[float, Verified] | None) -> PairScore:

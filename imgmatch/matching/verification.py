@@ -165,7 +165,7 @@ class Verifier:
             if (row := rows.get(claim.row)) is not None
             for way in self._placed(asked, known_picture(row.record, row.thumbnail, self._codebook), claim)
         ]
-        ways = [(row, found) for row, way in self._promising(asked, placed) if (found := asked.compared(way))]
+        ways = [(row, found) for row, way in self._promising(asked, placed) for found in asked.compared([way])]
         return best_ways(ways, self.rule.scores)
 
     def _promising(self, asked: Query, placed: Sequence[tuple[int, Placed]]) -> list[tuple[int, Placed]]:
@@ -219,8 +219,7 @@ class Verifier:
             claims = [self._near_claim(0, near)]
         asked = Query(query.asked.picture, query.asked.features)
         known = known_picture(stored.stored.record, stored.stored.thumbnail, self._codebook)
-        ways = (way for claim in claims for way in self._placed(asked, known, claim))
-        return [found for way in ways if (found := asked.compared(way))]
+        return asked.compared(way for claim in claims for way in self._placed(asked, known, claim))
 
     def accepts(self, evidence: Evidence, max_distance: int) -> bool:
         """Whether a check would call a pair with this evidence copies."""

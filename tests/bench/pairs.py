@@ -134,13 +134,14 @@ class Asker:
         claims: list[tuple[int, bool, int | None]] = [(row, mirrored, None) for row, mirrored in candidates.items()]
         claims += [(row, ORIENTATIONS[turn].mirrored, turned_back(ORIENTATIONS[turn])) for row, turn in near.items()]
         for row, mirrored, rotation in claims:
-            ways = query.verify(
+            placed = query.placed(
                 self._shelf.known[row],
                 self._codebook,
                 mirrored=mirrored,
                 apart=apart(turned, self._shelf.bits[row].tobytes()),
                 rotation=rotation,
             )
+            ways = query.compared(placed)
             found.rows += [row] * len(ways)
             found.figures += [way.figures.row() for way in ways]
         return found

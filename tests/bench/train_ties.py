@@ -29,18 +29,17 @@ from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.ivf import IvfEngine
-from imgmatch.features.describe import UNIT
-from imgmatch.features.extract import Features
 from imgmatch.features.pair_model import PairModel
 from imgmatch.features.verify import Query
 from imgmatch.imaging.limits import Limits
+from imgmatch.matching.stored_pairs import stored_features
 from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from imgmatch.features.codebook import U8
-    from imgmatch.features.record import Stored
+    from imgmatch.features.extract import Features
 
 SEED = 47
 COPIED, COPIES = 900, 6
@@ -163,8 +162,8 @@ class Night:
             if one.row == row:
                 continue
             apart = float(np.bitwise_count(self._turned[:, row] ^ self._bits[one.row]).sum(1).min())
-            found = query.verify(self._known[one.row], self._codebook, mirrored=one.mirrored, apart=apart)
-            ways += [Way(row, one.row, way.figures.row()) for way in found]
+            placed = query.placed(self._known[one.row], self._codebook, mirrored=one.mirrored, apart=apart)
+            ways += [Way(row, one.row, way.figures.row()) for way in query.compared(placed)]
         return ways
 
     def _asked(self, row: int) -> tuple[U8, Features]:
@@ -175,12 +174,7 @@ class Night:
         known = self._known[row]
         if known.thumbnail is None:
             raise ValueError("a picture without its thumbnail cannot be asked about")
-        return known.thumbnail, self._remembered(known.features)
-
-    def _remembered(self, stored: Stored) -> Features:
-        vectors = self._codebook.decode(stored.lists, stored.codes)
-        descriptors = np.clip(np.rint(vectors * UNIT), 0, 255).astype(np.uint8)
-        return Features(stored.points, descriptors, stored.width, stored.height, stored.drawn)
+        return known.thumbnail, stored_features(self._pictures[row].record, registry.DEFAULT_CODEBOOK)
 
 
 class Ties:

@@ -107,7 +107,8 @@ def test_a_squeezed_crop_is_laid_where_it_was_cut(factor: float, mirrored: bool)
     known = StoredPicture(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
     crop = np.ascontiguousarray(picture[100:400, 60:360][:, :: -1 if mirrored else 1])
     squeezed = np.asarray(cv2.resize(crop, (round(300 / factor), 300), interpolation=cv2.INTER_AREA), np.uint8)
-    (found,) = Query(squeezed, extract_query(squeezed, squeezed)).verify(known, BOOK, mirrored=mirrored)
+    query = Query(squeezed, extract_query(squeezed, squeezed))
+    (found,) = query.compared(query.placed(known, BOOK, mirrored=mirrored))
     assert found.figures.stretch == pytest.approx(factor, rel=0.1)
     assert found.figures.share > 0.9
     assert found.outline_stored.min(0) == pytest.approx([60 / 400, 100 / 520], abs=0.03)
@@ -192,9 +193,8 @@ def test_frame_on_frame_lays_every_orientation_on_its_picture(turn: Orientation)
     back = np.rot90(picture, turn.rotation // 90)
     asked = cv2.resize(np.ascontiguousarray(back[:, ::-1] if turn.mirrored else back), (300, 260))
     nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8), 1.0, 260 / 300)
-    (way,) = Query(np.asarray(asked, np.uint8), nothing).verify(
-        stored, BOOK, mirrored=turn.mirrored, rotation=turn.rotation
-    )
+    query = Query(np.asarray(asked, np.uint8), nothing)
+    (way,) = query.compared(query.placed(stored, BOOK, mirrored=turn.mirrored, rotation=turn.rotation))
     assert way.figures.share > 0.9
     assert way.figures.points == 0
     assert way.figures.overlap_stored == pytest.approx(1, abs=0.06)
@@ -207,7 +207,8 @@ def test_a_crop_is_verified_with_its_place(mirrored: bool, with_thumbnail: bool)
     crop = np.ascontiguousarray(picture[100:400, 80:330][:, :: -1 if mirrored else 1])
     small = open_thumbnail(thumbnail(picture)) if with_thumbnail else None
     known = StoredPicture(unpack(pack(extract(picture), BOOK)), small)
-    (found,) = Query(crop, extract_query(crop, crop)).verify(known, BOOK, mirrored=mirrored)
+    query = Query(crop, extract_query(crop, crop))
+    (found,) = query.compared(query.placed(known, BOOK, mirrored=mirrored))
     assert found.figures.overlap_stored == pytest.approx(250 * 300 / (400 * 520), rel=0.1)
     assert found.figures.overlap_query > 0.95
     assert (found.mirrored, found.rotation % 359) == (mirrored, 0)
