@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.kept_rings import read_rings
-from imgmatch.catalog.lookups import counts
 from imgmatch.catalog.reports import ReportedRing, store_report
+from imgmatch.catalog.row_counts import row_count
 from imgmatch.clustering.common import CommonCriteria
 from imgmatch.clustering.keeping import rename_rings
 from imgmatch.clustering.options import ClusteringOptions
@@ -78,7 +78,7 @@ def options_of(
 
 def _usual_min_score(parts: Parts) -> float:
     with parts.catalog.read() as session:
-        return pair_model.shipped_for_pairs().accepts_among(counts(session)["features"])
+        return pair_model.shipped_for_pairs().accepts_among(row_count(session, "features"))
 
 
 def keep_report(parts: Parts, report: RingsReport) -> None:

@@ -52,7 +52,8 @@ class Content:
 def content_of(picture: Grey) -> Content | None:
     """What a grey picture (height, width) shows; ``None`` where that is all of it as it is, or nothing at all."""
     edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    differs = np.abs(picture.astype(np.int16) - int(np.median(edges))) > min(_OTHER, _contrast(picture) // 3)
+    darkest, brightest = _range(picture)
+    differs = np.abs(picture.astype(np.int16) - int(np.median(edges))) > min(_OTHER, (brightest - darkest) // 3)
     rows, columns = (_stretch(differs.sum(axis) > 1) for axis in (1, 0))
     if min(rows.stop - rows.start, columns.stop - columns.start) < _LEAST_SIDE:
         return None
@@ -77,8 +78,3 @@ def _range(picture: Grey) -> tuple[int, int]:
     smooth = cv2.blur(np.ascontiguousarray(picture), (3, 3))
     low, high = np.percentile(smooth, (0.5, 99.5))
     return int(low), int(high)
-
-
-def _contrast(picture: Grey) -> int:
-    low, high = _range(picture)
-    return high - low
