@@ -62,6 +62,19 @@ def _noise(rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(whole, (side, side), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
+def grainy(seed: int, size: tuple[int, int] = (360, 440)) -> Image.Image:
+    """Soft light and shade with the noise of a camera; nothing in it is of one grey."""
+    rng = np.random.default_rng((seed, 5))
+    sides = [3 << octave for octave in range(7)]
+    layers = [
+        np.asarray(cv2.resize(rng.normal(0, 55 * 0.75**octave, (side, side)), size, interpolation=cv2.INTER_CUBIC))
+        for octave, side in enumerate(sides)
+    ]
+    soft = np.sum(layers, axis=0)
+    pixels = np.clip(soft + 120 + rng.normal(0, 2, soft.shape), 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels).convert("RGB")
+
+
 def jpeg(image: Image.Image, quality: int = 85, **save: object) -> bytes:
     """The picture as the bytes of a JPEG file; ``save`` goes to Pillow."""
     packed = BytesIO()

@@ -144,14 +144,20 @@ def weights_of(pairs: Pairs) -> NDArray[np.float64]:
     return np.where(pairs.copy, 1.0, strange * np.where(pairs.templated[pairs.query], TEMPLATED, 1.0))
 
 
+def without_thumbnail(figures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same pairs where there is no thumbnail to lay a picture over."""
+    bare = figures.copy()
+    bare[:, [NAMES.index(name) for name in ALIKE]] = np.nan
+    return bare
+
+
 def fitted(
     figures: NDArray[np.float32], copy: NDArray[np.bool_], weights: NDArray[np.float64], seed: int
 ) -> HistGradientBoostingClassifier:
     """Trees over the pairs, a part of which is shown without its thumbnail as well."""
     rng = np.random.default_rng(seed)
     chosen = rng.random(len(figures)) < BARE
-    bare, of_bare = figures[chosen].copy(), copy[chosen]
-    bare[:, [NAMES.index(name) for name in ALIKE]] = np.nan
+    bare, of_bare = without_thumbnail(figures[chosen]), copy[chosen]
     trees = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=RATE,
@@ -318,10 +324,8 @@ def fit(pairs: Pairs, out: Path, plot: Path) -> dict[str, Any]:
 
 def least_bare(rule: PairModel, pairs: Pairs) -> float:
     """What `LEAST_BARE` of a check must not exceed: a copy with less would not be looked at."""
-    bare = pairs.figures.copy()
-    bare[:, [NAMES.index(name) for name in ALIKE]] = np.nan
     accepted = pairs.copy & (rule.scores(pairs.figures) >= rule.accept)
-    return round(float(rule.log_odds(bare[accepted]).min()), 3)
+    return round(float(rule.log_odds(without_thumbnail(pairs.figures[accepted])).min()), 3)
 
 
 if __name__ == "__main__":

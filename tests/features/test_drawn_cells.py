@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from photos import grainy
 from PIL import Image, ImageDraw, ImageFont
 
 from imgmatch.features.drawn import CELLS, CELLS_BYTES, FINER_CELLS, drawn_cells, packed, unpacked_cells
@@ -30,27 +30,14 @@ def card(size: tuple[int, int] = (480, 400)) -> Image.Image:
     return canvas
 
 
-def photo(seed: int, size: tuple[int, int] = (384, 512)) -> Image.Image:
-    """Soft light and shade with the noise of a camera; nothing in it is of one grey."""
-    rng = np.random.default_rng(seed)
-    layers = [
-        np.asarray(
-            cv2.resize(rng.normal(0, 60 * 0.7**octave, (3 << octave, 3 << octave)), size, interpolation=cv2.INTER_CUBIC)
-        )
-        for octave in range(6)
-    ]
-    soft = np.sum(layers, axis=0)
-    return Image.fromarray(np.clip(soft + 128 + rng.normal(0, 3, soft.shape), 0, 255).astype(np.uint8)).convert("RGB")
-
-
 def test_most_of_a_photo_is_not_drawn_and_nearly_all_of_a_card_is() -> None:
-    assert np.mean([drawn_cells(grey(photo(seed))).mean() for seed in range(6)]) < 0.15
+    assert np.mean([drawn_cells(grey(grainy(seed))).mean() for seed in range(6)]) < 0.15
     assert drawn_cells(grey(card())).mean() > 0.9
 
 
 def test_a_photo_on_a_card_is_told_from_the_card_round_it() -> None:
     canvas = card((512, 512))
-    canvas.paste(photo(3, (192, 256)), (32, 160))
+    canvas.paste(grainy(3, (192, 256)), (32, 160))
     cells = drawn_cells(grey(canvas))
     inside = np.zeros((CELLS, CELLS), bool)
     inside[5:13, 1:7] = True

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 import photos
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -18,22 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PEOPLE = 5
-
-
-def person(seed: int, size: tuple[int, int] = (360, 440)) -> Image.Image:
-    """Someone before a wall, with the noise of a camera."""
-    rng = np.random.default_rng((seed, 5))
-    layers = [
-        np.asarray(
-            cv2.resize(
-                rng.normal(0, 55 * 0.75**octave, (3 << octave, 3 << octave)), size, interpolation=cv2.INTER_CUBIC
-            )
-        )
-        for octave in range(7)
-    ]
-    soft = np.sum(layers, axis=0)
-    pixels = np.clip(soft + 120 + rng.normal(0, 2, soft.shape), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels).convert("RGB")
 
 
 def card(inside: Image.Image, name: str) -> Image.Image:
@@ -57,8 +39,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """Five people with their badges, and one of them with the photo itself."""
     home = tmp_path_factory.mktemp("home")
     names = ("Ann", "Bob", "Cat", "Dan", "Eve")
-    badges = {f"badge{n}": {"1.jpg": card(person(n), names[n])} for n in range(PEOPLE)}
-    photos.write_accounts(home, badges | {"bare": {"1.jpg": person(0)}})
+    badges = {f"badge{n}": {"1.jpg": card(photos.grainy(n), names[n])} for n in range(PEOPLE)}
+    photos.write_accounts(home, badges | {"bare": {"1.jpg": photos.grainy(0)}})
     with Index.create(home / "index", workers=1) as made:
         made.add([NewPhoto.at(path, account=path.parent.name) for path in sorted(home.glob("*/1.jpg"))])
         yield made
@@ -73,13 +55,13 @@ def of(index: Index, path: Path, *, related: bool = False) -> dict[str, Kind]:
 
 def test_a_badge_is_no_copy_of_another_persons_badge(index: Index, tmp_path: Path) -> None:
     asked = tmp_path / "asked.jpg"
-    card(person(99), "Zoe").save(asked, quality=85)
+    card(photos.grainy(99), "Zoe").save(asked, quality=85)
     assert of(index, asked) == {}
 
 
 def test_a_badge_of_another_person_is_shown_as_the_same_template_on_request(index: Index, tmp_path: Path) -> None:
     asked = tmp_path / "asked.jpg"
-    card(person(98), "Yan").save(asked, quality=85)
+    card(photos.grainy(98), "Yan").save(asked, quality=85)
     found = of(index, asked, related=True)
     assert set(found) == {f"badge{n}" for n in range(PEOPLE)}
     assert set(found.values()) == {Kind.TEMPLATE}
@@ -88,7 +70,7 @@ def test_a_badge_of_another_person_is_shown_as_the_same_template_on_request(inde
 
 def test_the_photo_on_a_badge_is_found_bare_and_on_the_badge_it_is_on(index: Index, tmp_path: Path) -> None:
     asked = tmp_path / "asked.jpg"
-    card(person(0), "Mia").save(asked, quality=80)
+    card(photos.grainy(0), "Mia").save(asked, quality=80)
     assert set(of(index, asked)) == {"badge0", "bare"}
 
 
