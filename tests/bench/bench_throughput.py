@@ -10,33 +10,28 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from common import QUICK, photos_in, print_figures, say, spread
+from bench_edits import PEOPLE, STORED, draw_all
+from common import QUICK, photos_in, print_figures, say
+from edited_copies import Asked
+from edits import EDITS
+from versions import BEFORE, ROOT, Version, version_at
+
+SIDE = Path(__file__).with_name("throughput_side.py")
 
 ROUNDS = 2 if QUICK else 3
 COPIES, STRANGERS = (10, 10) if QUICK else (40, 40)
-THREADS = (1, 2, 8)
 SEED = 12
-INDEXED, PEOPLE = ("portraits", "phone", "generated", "avatars"), "same-person"
 
 
 def main() -> None:
-    """Either half: the benchmark, or what a version does in a process of its own."""
-    if "--ask" in sys.argv:
-        index, questions = sys.argv[sys.argv.index("--ask") + 1 :][:2]
-        print(json.dumps(asked(Path(index), json.loads(Path(questions).read_text(encoding="utf-8")))))
-        return
-    from versions import BEFORE  # noqa: PLC0415 -- the version before has no use for it
-
+    """Read the options and run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--photos", type=int, default=10**6)
     parser.add_argument("--before", default=BEFORE)
@@ -47,13 +42,8 @@ def main() -> None:
 
 def compared(photos: int, before: str) -> dict[str, Any]:
     """Both versions in turn."""
-    from bench_edits import draw_all  # noqa: PLC0415 -- the same
-    from edited_copies import Asked  # noqa: PLC0415 -- the same
-    from edits import EDITS  # noqa: PLC0415 -- the same
-    from versions import ROOT, Version, version_at  # noqa: PLC0415 -- the same
-
     rng = random.Random(SEED)
-    stored = photos_in(*INDEXED)
+    stored = photos_in(*STORED)
     rng.shuffle(stored)
     stored = stored[:photos]
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as folder:
@@ -81,43 +71,9 @@ def compared(photos: int, before: str) -> dict[str, Any]:
 
 def ask_in_a_process(code: Path, index: Path, questions: Path) -> dict[str, Any]:
     environment = {"PYTHONPATH": str(code), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, __file__, "--ask", str(index), str(questions)]
+    command = [sys.executable, str(SIDE), str(index), str(questions)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def asked(home: Path, questions: list[str]) -> dict[str, float]:
-    """Checks one after the other, by several threads, and all at once."""
-    from imgmatch import Index  # noqa: PLC0415 -- of whichever version is asked
-
-    with Index.open(home) as index:
-        for question in questions[:4]:
-            index.check(question)
-        taken = []
-        busy = used_seconds()
-        for question in questions:
-            started = time.perf_counter()
-            index.check(question)
-            taken.append((time.perf_counter() - started) * 1000)
-        times = spread(taken)
-        found = {"check_ms_median": times["median"], "check_ms_p95": times["p95"]}
-        found["parent_cpu_ms_a_check"] = (used_seconds() - busy) * 1000 / len(questions)
-        for threads in THREADS:
-            with ThreadPoolExecutor(threads) as pool:
-                started = time.perf_counter()
-                list(pool.map(index.check, questions))
-                found[f"checks_a_second_by_{threads}_threads"] = len(questions) / (time.perf_counter() - started)
-        started = time.perf_counter()
-        answers = list(index.check_many(questions))
-        found["checks_a_second_by_check_many"] = len(questions) / (time.perf_counter() - started)
-        found["matched"] = sum(bool(list(answer)) for answer in answers)
-        return found
-
-
-def used_seconds() -> float:
-    """Processor time of this process, without its workers."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
