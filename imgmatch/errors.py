@@ -7,6 +7,8 @@
     ├── SourceError               1  422  a folder, manifest or path cannot be read
     ├── NotFoundError             1  404  no such account, photo, group or ring
     ├── ConflictError             1  409  what is asked contradicts what the index holds
+    ├── NotAllowedError           1  403  whoever asks may not do that
+    ├── TooManyTriesError         1  429  asked too often; later it may do
     ├── MissingExtraError         1  501  an optional part is not installed
     ├── UnknownNameError          2  400  no such hasher, engine, source or format
     └── IndexUnusableError        4  503  the index cannot be used
@@ -100,6 +102,34 @@ class ConflictError(ImgmatchError):
     """What is asked contradicts what the index holds."""
 
     http_status = 409
+
+
+class NotAllowedError(ImgmatchError):
+    """Whoever asks may not do that, or has to say first who asks.
+
+    Attributes:
+        is_unknown: whether who asks is not known; a server then answers with 401.
+    """
+
+    http_status = 403
+
+    def __init__(self, message: str, *, is_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.is_unknown = is_unknown
+
+
+class TooManyTriesError(ImgmatchError):
+    """It was asked too often, or too many ask at once.
+
+    Attributes:
+        retry_after: in so many seconds it may do.
+    """
+
+    http_status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class MissingExtraError(ImgmatchError):

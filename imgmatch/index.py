@@ -6,6 +6,7 @@ Each verb is loaded when it is called: a check does not wait for what scans and 
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,20 +15,25 @@ from imgmatch import registry
 from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts, share_index
 from imgmatch.errors import IndexUnusableError
 from imgmatch.imaging.sizes import SHOWN_SIDE
-from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth
+from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth, QueueOrder, QueueState
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
 
+    from imgmatch.actions.deliveries import Outbox
+    from imgmatch.actions.people import People
     from imgmatch.actions.queries import PhotoLike
+    from imgmatch.actions.reviews import Reviews
     from imgmatch.engines.parts import Parts
     from imgmatch.imaging.limits import Limits
     from imgmatch.model import (
+        AccountView,
+        Change,
         CheckResult,
         Comparison,
         Decision,
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
         Labelled,
         NewPhoto,
         Picture,
+        Ring,
+        RingQueue,
         RingsReport,
         ScanResult,
         Skipped,
@@ -170,6 +178,36 @@ class Index:
         """What it is made of, for tools that work beneath the verbs."""
         return self._parts
 
+    @property
+    def people(self) -> People:
+        """Who may use the page and the API, and the log of what was done."""
+        from imgmatch.actions.people import People
+
+        return People(self._parts)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Who reviews which ring, and how that goes."""
+        from imgmatch.actions.reviews import Reviews
+
+        return Reviews(self._parts)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Decisions that a platform is still to be told of."""
+        from imgmatch.actions.deliveries import Outbox
+
+        return Outbox(self._parts)
+
+    def ensure_there(self) -> None:
+        """See that the index is still the one that was opened; for a program that has it open for long.
+
+        Raises:
+            IndexUnusableError: it was removed, or another one was put in its place: what is written would be lost.
+        """
+        if self._parts.catalog.is_replaced():
+            raise IndexUnusableError(f"index {self.path} was removed, or another one is in its place: open it anew")
+
     # -- reading ------------------------------------------------------------------------------------------------
 
     def check(
@@ -239,6 +277,31 @@ class Index:
         wanted = CheckOptions(account, limit, related, min_score, max_distance)
         return check(self._parts, named_photos(photos, root=root), wanted)
 
+    def warm_up(self) -> None:
+        """Get ready, so that the first :meth:`check` takes no longer than others; for a program that serves many."""
+        from imgmatch.actions.check import warm_up
+
+        warm_up(self._parts)
+
+    def check_fingerprint(
+        self, fingerprint: str, *, account: str | None = None, limit: int = 20, max_distance: int | None = None
+    ) -> CheckResult:
+        """Which accounts carry a picture of this fingerprint; nothing can be verified, so only near ones are found.
+
+        Args:
+            fingerprint: 64 hexadecimal digits, by the first hasher of this index.
+            account: as of :meth:`check`.
+            limit: likewise.
+            max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
+
+        Raises:
+            ValueError: it is no fingerprint.
+        """
+        from imgmatch.actions.check import check_fingerprint
+        from imgmatch.matching.verification import CheckOptions
+
+        return check_fingerprint(self._parts, fingerprint, CheckOptions(account, limit, max_distance=max_distance))
+
     def compare(self, query: PhotoLike, stored: PhotoLike, *, max_distance: int | None = None) -> Comparison:
         """The evidence for two photos being copies of one picture, as if the second were in this index.
 
@@ -301,6 +364,73 @@ class Index:
 
         return stored_pictures(self._parts, photo_ids, side=side)
 
+    def account(self, account: str) -> AccountView:
+        """One account: its photos, whom it shares them with, its rings, and what was decided on it.
+
+        Whom it shares photos with is what the last :meth:`rings`, and what was decided since, have left.
+
+        Raises:
+            NotFoundError: there is no such account.
+        """
+        from imgmatch.actions.account import account_view
+
+        return account_view(self._parts, account)
+
+    def ring(self, ring: str) -> Ring:
+        """One ring as the last :meth:`rings`, and what was decided since, have left it.
+
+        Raises:
+            NotFoundError: there is no such ring.
+        """
+        from imgmatch.actions.reviews import ring as kept
+
+        return kept(self._parts, ring)
+
+    def queue(
+        self,
+        *,
+        state: QueueState = QueueState.WAITING,
+        order: QueueOrder = QueueOrder.NEW,
+        search: str = "",
+        change: Change | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> RingQueue:
+        """A part of the queue of rings that moderators decide on.
+
+        Args:
+            state: which rings; a ring waits while nobody has decided on one of its pictures.
+            order: in which order; of equal ones the larger first.
+            search: only those in which every one of these words is in an account, a name or the ring's id.
+            change: only those of which this has become since the last report.
+            limit: so many at the most.
+            after: ``next`` of the part before.
+
+        Raises:
+            ValueError: ``after`` is not what a part had as ``next``.
+        """
+        from imgmatch.actions.reviews import queue
+
+        return queue(self._parts, state=state, order=order, search=search, change=change, limit=limit, after=after)
+
+    def rings_of(self, accounts: Collection[str]) -> dict[str, str]:
+        """The ids of the rings that these accounts are in, by account; as of the last :meth:`rings`."""
+        from imgmatch.actions.reviews import rings_of
+
+        return rings_of(self._parts, accounts)
+
+    def decisions(self, *, limit: int = 50, before: int | None = None, by: str | None = None) -> list[Decision]:
+        """What was decided, the latest first.
+
+        Args:
+            limit: so many at the most.
+            before: only those of a lower number.
+            by: only those of one person.
+        """
+        from imgmatch.actions.reviews import decisions
+
+        return decisions(self._parts, limit=limit, before=before, by=by)
+
     def status(self, *, verify: bool = False) -> IndexStatus:
         """How much the index holds, what it is made of, and whether its engine files are there and complete.
 
@@ -317,6 +447,13 @@ class Index:
 
         with self._parts.catalog.read() as session:
             return counts(session)
+
+    def banks(self) -> dict[str, int]:
+        """How many pictures are on each list of known ones."""
+        from imgmatch.catalog.banks import bank_counts
+
+        with self._parts.catalog.read() as session:
+            return bank_counts(session)
 
     def sources(self) -> list[KnownSource]:
         """Every source that something came from, by their keys."""
@@ -459,6 +596,7 @@ class Index:
         group: str | None = None,
         pair: tuple[str, str] | None = None,
         reason: str | None = None,
+        expect: str | None = None,
     ) -> Decision:
         """Confirm, dismiss or mark as common a ring, a group or a pair of photos; what was decided last counts.
 
@@ -471,16 +609,34 @@ class Index:
             group: or that of a group,
             pair: or the ids of two photos.
             reason: why.
+            expect: ``Ring.version`` of the ring as it was shown, or of the ring that the group ties.
 
         Raises:
-            ConflictError: the two photos are one.
+            ConflictError: the two photos are one, or the ring has changed since it was shown.
             NotFoundError: there is no such ring, group or photo.
             ValueError: not one of ``ring``, ``group`` and ``pair`` was given.
             IndexUnusableError: the index cannot be written.
         """
         from imgmatch.actions.decide import decide
 
-        return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason)
+        return decide(self._parts, verdict, by=by, ring=ring, group=group, pair=pair, reason=reason, expect=expect)
+
+    def undo(self, number: int, *, by: str, reason: str | None = None) -> Decision:
+        """Take a decision back, by one more: what was said before on the same photos counts again.
+
+        Args:
+            number: of the decision.
+            by: who takes it back.
+            reason: why.
+
+        Raises:
+            ConflictError: it was taken back already, or takes another one back itself.
+            NotFoundError: there is no such decision.
+            IndexUnusableError: the index cannot be written.
+        """
+        from imgmatch.actions.decide import undo
+
+        return undo(self._parts, number, by=by, reason=reason)
 
     def erase(
         self,
@@ -489,6 +645,8 @@ class Index:
         photo_id: str | None = None,
         before: datetime | None = None,
         mask_reasons: bool = False,
+        by: str = "",
+        folder: Path | None = None,
     ) -> Erasure:
         """Remove an account, a photo or old photos everywhere, then search every file for traces.
 
@@ -500,6 +658,8 @@ class Index:
             photo_id: or this photo,
             before: or all photos first seen before this moment, which has a time zone.
             mask_reasons: where the reason of a decision speaks of what is erased, put ``…`` in its place.
+            by: who erases: the log of what was done tells that, and not what was erased.
+            folder: where :meth:`add_photo` keeps files: those that no photo lies in any more are removed.
 
         Raises:
             NotFoundError: there is no such account or photo.
@@ -509,14 +669,25 @@ class Index:
         from imgmatch.actions.erase import erase
 
         self._finish_renames()
-        return erase(
-            self._parts,
-            account=account,
-            photo_id=photo_id,
-            before=before,
-            mask_reasons=mask_reasons,
-            hear=self.hear_erasure,
-        )
+        with self._dropping(folder, account, photo_id):
+            return erase(
+                self._parts,
+                account=account,
+                photo_id=photo_id,
+                before=before,
+                mask_reasons=mask_reasons,
+                by=by,
+                hear=self.hear_erasure,
+            )
+
+    @contextmanager
+    def _dropping(self, folder: Path | None, account: str | None, photo_id: str | None) -> Iterator[None]:
+        """After the block, remove the files that we have kept of what it removes."""
+        from imgmatch.actions.uploads import drop_unused, kept_files
+
+        kept = set() if folder is None else kept_files(self._parts, folder, account=account, photo_id=photo_id)
+        yield
+        drop_unused(self._parts, kept)
 
     def finish_erasures(self) -> list[Erasure]:
         """Finish erasures that were cut off, as ``scan``, ``rings``, ``calibrate``, ``rebuild`` and ``erase`` do first.
@@ -627,13 +798,57 @@ class Index:
 
         return with_lookalikes(self._parts, add(self._parts, photos, source=source, prune=prune, progress=progress))
 
-    def remove(self, *, account: str | None = None, photo_id: str | None = None, before: datetime | None = None) -> int:
+    def add_photo(
+        self,
+        data: bytes,
+        *,
+        photo_id: str,
+        account: str,
+        name: str | None = None,
+        seen_at: datetime | None = None,
+        folder: Path | None = None,
+    ) -> str:
+        """Add one photo that is here as bytes, or replace the one of that id; the same again changes nothing.
+
+        For one photo at a time, such as on upload; many are added faster by :meth:`add`.
+
+        Args:
+            data: the bytes of its file.
+            photo_id: its id.
+            account: whose it is.
+            name: display name of the account.
+            seen_at: when it was first seen, with a time zone; ``None`` takes what is known of it, or else now.
+            folder: where its file is kept, named by its digest; without one only what is computed from it is kept.
+
+        Returns:
+            ``added``, ``updated`` or ``unchanged``.
+
+        Raises:
+            PhotoError: it cannot be used; the reason says why.
+            IndexLockedError: others add such photos all the time.
+            IndexUnusableError: the index cannot be written.
+        """
+        from imgmatch.actions.uploads import add_photo
+
+        return add_photo(
+            self._parts, data, photo_id=photo_id, account=account, name=name, seen_at=seen_at, folder=folder
+        )
+
+    def remove(
+        self,
+        *,
+        account: str | None = None,
+        photo_id: str | None = None,
+        before: datetime | None = None,
+        folder: Path | None = None,
+    ) -> int:
         """Remove photos from the catalog and every engine file; returns how many.
 
         Args:
             account: all photos of this account,
             photo_id: or this photo,
             before: or all photos first seen before this moment, which has a time zone.
+            folder: as of :meth:`erase`.
 
         Raises:
             ValueError: not one of these was given.
@@ -642,7 +857,8 @@ class Index:
         from imgmatch.actions.erase import remove
 
         self._finish_renames()
-        return remove(self._parts, account=account, photo_id=photo_id, before=before, hear=self.hear_erasure)
+        with self._dropping(folder, account, photo_id):
+            return remove(self._parts, account=account, photo_id=photo_id, before=before, hear=self.hear_erasure)
 
     def rename_source(self, old: str, new: str) -> SourceChange:
         """File the photos of a source under another path, where it lies now: ids that hang on the path change with it.

@@ -54,6 +54,17 @@ DROP TABLE renames;
 DROP TABLE tokens;
 DROP INDEX near_pairs_by_high;
 CREATE INDEX ix_near_pairs_high ON near_pairs (high);
+DROP INDEX ix_decisions_undoes;
+ALTER TABLE decisions DROP COLUMN undoes;
+ALTER TABLE decisions DROP COLUMN opened_at;
+DROP TABLE deliveries;
+DROP TABLE audit_log;
+DROP TABLE skipped_rings;
+DROP TABLE ring_reviews;
+DROP TABLE failed_logins;
+DROP TABLE api_tokens;
+DROP TABLE logins;
+DROP TABLE users;
 DELETE FROM versions;
 INSERT INTO versions VALUES (7);
 """

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.row_counts import row_count
-from imgmatch.describing.messages import job_of
+from imgmatch.clustering.nodes import in_orientations
+from imgmatch.describing.messages import DescribedPicture, Description, job_of
+from imgmatch.hashers.hexform import from_hex
 from imgmatch.matching.checking import Checker
-from imgmatch.model import NamedPhoto
+from imgmatch.matching.verification import CheckOptions
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, NamedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imgmatch.engines.parts import Parts
     from imgmatch.features.pair_model import PairModel
-    from imgmatch.matching.verification import CheckOptions
     from imgmatch.model import CheckResult
 
 _CHECKED_AT_ONCE = 64
+_NOISE_SIDE = 256
 
 
 def check(
@@ -41,3 +47,32 @@ def check(
     named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
     for batch in chunks(named, _CHECKED_AT_ONCE):
         yield from checker.answers(batch, wanted, rule)
+
+
+def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> CheckResult:
+    """Which accounts carry a picture of this fingerprint, in any of the eight orientations; nothing can be verified.
+
+    Args:
+        parts: of the index.
+        fingerprint: 64 hexadecimal digits, by the hasher that is searched.
+        wanted: what to show of what is found.
+
+    Raises:
+        ValueError: it is no fingerprint.
+    """
+    bits, name = from_hex(fingerprint).tobytes(), parts.hasher_name
+    turned = in_orientations(parts.hasher, np.frombuffer(bits, np.uint8)[None])[:, 0]
+    turned = np.resize(turned, (len(ORIENTATIONS), FINGERPRINT_BYTES))  # one that cannot be turned is asked as it is
+    picture = DescribedPicture(b"", {name: bits}, {name: np.ascontiguousarray(turned).tobytes()})
+    asked = Description(b"", 0, 0, "", 0, (picture,))
+    checker = Checker(parts.catalog, parts.fingerprints, parts.features, parts.header)
+    [result] = checker.answers([(NamedPhoto(fingerprint, b""), asked)], wanted, None)
+    return result
+
+
+def warm_up(parts: Parts) -> None:
+    """Check a picture of noise: workers start, engines are read, and the first to ask waits no longer than others."""
+    noise = np.random.default_rng(0).integers(0, 256, (_NOISE_SIDE, _NOISE_SIDE), np.uint8)
+    _, png = cv2.imencode(".png", noise)
+    for _ in check(parts, [NamedPhoto("noise", png.tobytes())], CheckOptions()):
+        pass

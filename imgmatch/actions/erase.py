@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from imgmatch.actions.naming import NameFinder
 from imgmatch.actions.proof import OF_BYTES, Proof, prove
 from imgmatch.actions.sought import Sought
+from imgmatch.catalog.audit import append_audit
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.decisions import change_reason, read_reasons
 from imgmatch.catalog.erasing import Erased, accounts_in_use, came_back, mentions, remove_erased
@@ -67,6 +68,7 @@ def erase(
     photo_id: str | None = None,
     before: datetime | None = None,
     mask_reasons: bool = False,
+    by: str = "",
     hear: Callable[[Erasure | IndexUnusableError], None] = lambda _: None,
 ) -> Erasure:
     """Remove photos from the catalog and the engine files, then search the files.
@@ -80,6 +82,7 @@ def erase(
         photo_id: or this photo,
         before: or all photos first seen before this moment, which has a time zone; there may be none.
         mask_reasons: where the reason of a decision speaks of what is erased, put ``…`` in its place.
+        by: who erases, for the log of what was done.
         hear: what came of each other one that was cut off, see :func:`finish_erasures`.
 
     Raises:
@@ -91,6 +94,8 @@ def erase(
     with parts.catalog.lease(ERASURE, wait=math.inf) as lease:
         finish_erasures(parts, hear, but=erased)
         _refuse_unknown(parts, erased)
+        with parts.catalog.write(lease) as session:
+            append_audit(session, by, "erase")
         begun = _removed(parts, lease, erased, masking=mask_reasons)
         return _proven(parts, lease, begun)
 

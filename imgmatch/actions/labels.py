@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog.decisions import read_decided_photos, read_decisions
+from imgmatch.catalog.decisions import read_decided_photos, read_decisions, verdicts_of
 from imgmatch.catalog.lookups import files_of
 from imgmatch.errors import SourceError
 from imgmatch.model import Labelled, NamedPhoto, Verdict
@@ -62,7 +62,7 @@ def decided_pairs(parts: Parts) -> list[Labelled]:
     Photos of one fingerprint are left out: there is nothing to score.
     """
     with parts.catalog.read() as session:
-        verdicts = {decision.id: decision.verdict for decision in read_decisions(session)}
+        verdicts = verdicts_of(session, {decision.id for decision in read_decisions(session)})
         clusters: dict[tuple[int, int], list[DecidedPhoto]] = {}
         for decision, photo in read_decided_photos(session):
             clusters.setdefault((decision, photo.picture), []).append(photo)

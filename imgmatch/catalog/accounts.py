@@ -54,6 +54,23 @@ def store_accounts(session: Session, photos: Iterable[tuple[NewPhoto, int]]) -> 
     return ids
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """What is kept of an account: display name, first time in microseconds since 1970 (UTC), other columns."""
+
+    name: str | None
+    first_seen: int
+    attributes: dict[str, str]
+
+
+def read_account(session: Session, account: str) -> KnownAccount | None:
+    """The account of that id, as ``model.account_id`` spells it."""
+    table = schema.accounts.c
+    query = select(table.name, table.first_seen, table.attributes).where(table.account == account)
+    row = session.sql.execute(query).first()
+    return None if row is None else KnownAccount(row.name, row.first_seen, row.attributes or {})
+
+
 def _known(session: Session, accounts: list[str]) -> dict[str, tuple[int, _Account]]:
     table = schema.accounts.c
     query = select(table.account, table.id, table.name, table.first_seen, table.attributes)

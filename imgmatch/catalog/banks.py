@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -113,6 +113,15 @@ def remove_from_bank(
     return removed
 
 
+def drop_from_banks(session: Session, banks: Collection[str], fingerprints: Collection[int]) -> int:
+    """Take every picture with one of these fingerprints, by row id, off these lists; returns how many were on them."""
+    table, removed = schema.bank_pictures, 0
+    for chunk in chunks(sorted(fingerprints)):
+        removing = delete(table).where(table.c.bank.in_(sorted(banks)), table.c.fingerprint_id.in_(chunk))
+        removed += session.sql.execute(removing).rowcount
+    return removed
+
+
 def read_banks(session: Session, fingerprint_ids: Collection[int] | None = None) -> Iterator[BankPicture]:
     """Every known picture, or those with some fingerprints, in the order they were added."""
     query = select(*_COLUMNS).order_by(schema.bank_pictures.c.id)
@@ -122,6 +131,13 @@ def read_banks(session: Session, fingerprint_ids: Collection[int] | None = None)
         named = schema.bank_pictures.c.fingerprint_id
         rows = [row for chunk in chunks(fingerprint_ids) for row in session.sql.execute(query.where(named.in_(chunk)))]
     yield from sorted((BankPicture(*row) for row in rows), key=lambda picture: picture.id)
+
+
+def bank_counts(session: Session) -> dict[str, int]:
+    """How many pictures are on each list."""
+    table = schema.bank_pictures.c
+    rows = session.sql.execute(select(table.bank, func.count()).group_by(table.bank).order_by(table.bank))
+    return {bank: count for bank, count in rows}  # noqa: C416 -- rows, not pairs
 
 
 def banks_of(session: Session, pixels: Collection[bytes]) -> dict[bytes, str]:

@@ -39,6 +39,9 @@ class Catalog(Protocol):
     def exists(self) -> bool:
         """Whether there is anything at all where it should be."""
 
+    def is_replaced(self) -> bool:
+        """Whether what was opened is gone, or something else is in its place: what is written then is lost."""
+
     def refuse_another(self) -> None:
         """Look whether what is there is a catalog, without changing a byte of it; there may be nothing.
 

@@ -1,4 +1,7 @@
-"""What people have decided: appended, never rewritten; and the photos each decision is about."""
+"""What people have decided: appended, never rewritten; and the photos each decision is about.
+
+A decision that was undone does not count; that it was made, and that it was undone, stays on record.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -39,7 +42,11 @@ class DecidedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """A decision: its number, time in microseconds since 1970, and what was said of what, by whom and why."""
+    """A decision: its number, time in microseconds since 1970, and what was said of what, by whom and why.
+
+    ``undoes`` is the number of the decision it takes back, if that is what it says; ``opened_at`` is when who decided
+    had opened the ring, if that is known.
+    """
 
     id: int
     decided_at: int
@@ -48,9 +55,16 @@ class DecisionRow:
     subject: str | None
     by: str
     reason: str | None
+    undoes: int | None = None
+    opened_at: int | None = None
 
 
-def append_decision(
+_UNDOING = schema.decisions.alias("undoing")
+_COUNTS = ~exists(select(_UNDOING.c.id).where(_UNDOING.c.undoes == schema.decisions.c.id))
+"""Nobody has undone it. What undoes is not undone itself."""
+
+
+def append_decision(  # noqa: PLR0913 -- a decision has as many columns
     session: Session,
     *,
     verdict: str,
@@ -59,11 +73,20 @@ def append_decision(
     by: str,
     reason: str | None,
     photos: Sequence[DecidedPhoto],
+    undoes: int | None = None,
+    opened_at: int | None = None,
 ) -> DecisionRow:
     """Write a decision down."""
     decided_at = now()
     statement = insert(schema.decisions).values(
-        decided_at=decided_at, verdict=verdict, kind=kind, subject=subject, by=by, reason=reason
+        decided_at=decided_at,
+        verdict=verdict,
+        kind=kind,
+        subject=subject,
+        by=by,
+        reason=reason,
+        undoes=undoes,
+        opened_at=opened_at,
     )
     row = session.sql.execute(statement.returning(schema.decisions.c.id)).scalar_one()
     rows = [
@@ -78,35 +101,99 @@ def append_decision(
     ]
     if rows:
         session.sql.execute(insert(schema.decision_photos), rows)
-    return DecisionRow(row, decided_at, verdict, kind, subject, by, reason)
+    return DecisionRow(row, decided_at, verdict, kind, subject, by, reason, undoes, opened_at)
+
+
+_DECISIONS = select(*(schema.decisions.c[name] for name in DecisionRow.__slots__))
 
 
 def read_decisions(session: Session) -> list[DecisionRow]:
     """All of them, the oldest first."""
+    return [DecisionRow(*row) for row in session.sql.execute(_DECISIONS.order_by(schema.decisions.c.id))]
+
+
+def read_decision(session: Session, number: int) -> DecisionRow | None:
+    """The decision of that number."""
+    row = session.sql.execute(_DECISIONS.where(schema.decisions.c.id == number)).first()
+    return None if row is None else DecisionRow(*row)
+
+
+def latest_decisions(
+    session: Session, *, before: int | None, limit: int, by: str | None = None, photo_ids: Collection[str] | None = None
+) -> list[DecisionRow]:
+    """Some of them, the latest first.
+
+    Args:
+        session: to read by.
+        before: only those of a lower number.
+        limit: so many at the most.
+        by: only those of one person.
+        photo_ids: only those on one of these photos.
+    """
     table = schema.decisions.c
-    columns = (table.id, table.decided_at, table.verdict, table.kind, table.subject, table.by, table.reason)
-    return [DecisionRow(*row) for row in session.sql.execute(select(*columns).order_by(table.id))]
+    query = _DECISIONS if before is None else _DECISIONS.where(table.id < before)
+    query = query if by is None else query.where(table.by == by)
+    query = query.order_by(table.id.desc()).limit(limit)
+    if photo_ids is None:
+        return [DecisionRow(*row) for row in session.sql.execute(query)]
+    decided = schema.decision_photos.c
+    found: dict[int, DecisionRow] = {}
+    for chunk in chunks(sorted(photo_ids)):
+        on = select(decided.decision_id).where(decided.photo_id.in_(chunk))
+        found |= {row.id: DecisionRow(*row) for row in session.sql.execute(query.where(table.id.in_(on)))}
+    return [found[number] for number in sorted(found, reverse=True)[:limit]]
+
+
+def undone_by(session: Session, decisions: Collection[int]) -> dict[int, int]:
+    """Those of these that were undone, each with the number of the decision that did it."""
+    table = schema.decisions.c
+    found: dict[int, int] = {}
+    for chunk in chunks(sorted(decisions)):
+        rows = session.sql.execute(select(table.undoes, table.id).where(table.undoes.in_(chunk)))
+        found |= {undone: row for undone, row in rows}  # noqa: C416 -- rows, not pairs
+    return found
+
+
+def photo_counts(session: Session, decisions: Collection[int]) -> dict[int, int]:
+    """How many photos each of these decisions is about."""
+    table = schema.decision_photos.c
+    found: dict[int, int] = {}
+    for chunk in chunks(sorted(decisions)):
+        query = select(table.decision_id, func.count(table.photo_id.distinct())).where(table.decision_id.in_(chunk))
+        rows = session.sql.execute(query.group_by(table.decision_id))
+        found |= {row: count for row, count in rows}  # noqa: C416 -- likewise
+    return found
+
+
+def photos_of_decision(session: Session, number: int) -> list[DecidedPhoto]:
+    """The photos that one decision is about, group by group."""
+    table = schema.decision_photos.c
+    query = select(table.photo_id, table.account, table.bits, table.picture).where(table.decision_id == number)
+    rows = session.sql.execute(query.order_by(table.picture, table.photo_id, table.bits))
+    return [DecidedPhoto(*row) for row in rows]
 
 
 def verdicts_of(session: Session, decisions: Collection[int]) -> dict[int, str]:
-    """The verdicts of some decisions, by number."""
+    """The verdicts of those of these decisions that count, by number."""
     table = schema.decisions.c
     found: dict[int, str] = {}
     for chunk in chunks(sorted(decisions)):
-        rows = session.sql.execute(select(table.id, table.verdict).where(table.id.in_(chunk)))
+        rows = session.sql.execute(select(table.id, table.verdict).where(table.id.in_(chunk), _COUNTS))
         found |= {row: verdict for row, verdict in rows}  # noqa: C416 -- rows, not pairs
     return found
 
 
 def decisions_on(session: Session, photo_ids: Collection[str]) -> dict[str, list[tuple[int, str, str, bytes]]]:
-    """The decisions on each of these photos: number, verdict, kind and the fingerprint it had, the oldest first."""
+    """The decisions on each of these photos that count: number, verdict, kind and the fingerprint it had, in order."""
     table, decisions = schema.decision_photos.c, schema.decisions.c
     found: dict[str, dict[tuple[int, str, str, bytes], None]] = {}
     for chunk in chunks(photo_ids):
         query = select(table.photo_id, decisions.id, decisions.verdict, decisions.kind, table.bits).join(
             schema.decisions, decisions.id == table.decision_id
         )
-        for photo_id, *said in session.sql.execute(query.where(table.photo_id.in_(chunk)).order_by(decisions.id)):
+        for photo_id, *said in session.sql.execute(
+            query.where(table.photo_id.in_(chunk), _COUNTS).order_by(decisions.id)
+        ):
             found.setdefault(photo_id, {})[tuple(said)] = None
     return {photo_id: list(said) for photo_id, said in found.items()}
 

@@ -39,6 +39,15 @@ def intern_fingerprints(session: Session, hasher: str, values: Collection[bytes]
     return ids
 
 
+def ids_of_bits(session: Session, hasher: str, values: Collection[bytes]) -> dict[bytes, int]:
+    """The row ids of those of these values that are there."""
+    table, found = schema.fingerprints.c, dict[bytes, int]()
+    for chunk in chunks(sorted(values)):
+        rows = session.sql.execute(select(table.bits, table.id).where(table.hasher == hasher, table.bits.in_(chunk)))
+        found |= {bits: row_id for bits, row_id in rows}  # noqa: C416 -- rows are not pairs
+    return found
+
+
 def by_hasher(hasher: str) -> ColumnElement[bool]:
     """Whether a fingerprint is of this hasher, asked so that the database looks up no index of hashers for it.
 

@@ -138,6 +138,16 @@ def groups_of_fingerprints(session: Session, fingerprints: Collection[int]) -> s
     return found
 
 
+def groups_of_photos(session: Session, rows: Collection[int]) -> set[int]:
+    """Row ids of the groups that these photos, by row id, stand in."""
+    table = schema.group_photos.c
+    return {
+        group
+        for chunk in chunks(sorted(rows))
+        for group in session.sql.scalars(select(table.group_id).where(table.photo_row.in_(chunk)).distinct())
+    }
+
+
 def fingerprints_of_groups(session: Session, groups: Collection[int]) -> set[int]:
     """Row ids of the fingerprints that belong to these groups."""
     table = schema.group_fingerprints.c

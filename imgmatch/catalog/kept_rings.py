@@ -89,6 +89,15 @@ def rings_of_accounts(session: Session, accounts: Collection[str]) -> set[int]:
     }
 
 
+def rings_by_account(session: Session, accounts: Collection[str]) -> dict[str, str]:
+    """The ids of the rings these accounts are in, by account."""
+    table, found = schema.ring_accounts.c, dict[str, str]()
+    query = select(table.account, schema.rings.c.ring).join(schema.rings, schema.rings.c.id == table.ring_id)
+    for chunk in chunks(sorted(accounts)):
+        found |= {account: ring for account, ring in session.sql.execute(query.where(table.account.in_(chunk)))}  # noqa: C416 -- rows
+    return found
+
+
 def rings_of_groups(session: Session, groups: Collection[int]) -> set[int]:
     """Row ids of the rings these groups tie."""
     table = schema.groups.c

@@ -100,6 +100,50 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
             yield row[0], StoredPhoto(*row[1:])
 
 
+def photos_of_account(session: Session, account: str) -> list[StoredPhoto]:
+    """Every photo of an account, in the order they were first seen, each with its first picture."""
+    photos, pictures = schema.photos.c, schema.photo_pictures.c
+    query: Select[Any] = (
+        select(*PHOTO_COLUMNS)
+        .join(schema.photo_pictures, (pictures.photo_id == photos.id) & (pictures.place == 0))
+        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+        .where(schema.accounts.c.account == account)
+        .order_by(photos.seen_at, photos.photo_id)
+    )
+    return [StoredPhoto(*row) for row in session.sql.execute(query)]
+
+
+def photos_by_id(session: Session, photo_ids: Collection[str]) -> list[StoredPhoto]:
+    """Those of these photos that are there, each with its first picture."""
+    photos, pictures = schema.photos.c, schema.photo_pictures.c
+    query: Select[Any] = (
+        select(*PHOTO_COLUMNS)
+        .join(schema.photo_pictures, (pictures.photo_id == photos.id) & (pictures.place == 0))
+        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+    )
+    found = (session.sql.execute(query.where(photos.photo_id.in_(chunk))) for chunk in chunks(photo_ids))
+    return [StoredPhoto(*row) for rows in found for row in rows]
+
+
+def paths_beneath(
+    session: Session, folder: Path, *, account: str | None = None, photo_ids: Collection[str] = ()
+) -> set[str]:
+    """The paths of the photos of an account, or of these photos, that lie beneath a folder."""
+    photos = schema.photos.c
+    query = select(photos.path).join(schema.accounts, schema.accounts.c.id == photos.account_id)
+    wanted = [query.where(photos.photo_id.in_(chunk)) for chunk in chunks(photo_ids)]
+    wanted += [] if account is None else [query.where(schema.accounts.c.account == account)]
+    found = (path for each in wanted for path in session.sql.scalars(each))
+    return {path for path in found if Path(path).is_relative_to(folder)}
+
+
+def paths_in_use(session: Session, paths: Collection[str]) -> set[str]:
+    """Which of these some photo lies at."""
+    photos = schema.photos.c
+    found = (session.sql.scalars(select(photos.path).where(photos.path.in_(chunk))) for chunk in chunks(sorted(paths)))
+    return {path for rows in found for path in rows}
+
+
 def every_photo_id(session: Session) -> list[str]:
     """The ids of all photos, in order."""
     return list(session.sql.scalars(select(schema.photos.c.photo_id).order_by(schema.photos.c.photo_id)))

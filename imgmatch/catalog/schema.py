@@ -25,7 +25,7 @@ from imgmatch.catalog.checked import (
 )
 from imgmatch.catalog.times import LAST
 from imgmatch.errors import SkipReason
-from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES, ORIENTATIONS, Change, Kind
+from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES, ORIENTATIONS, Change, Kind, Role, Scope
 
 metadata = MetaData()
 
@@ -85,6 +85,10 @@ def _is_share(value: object) -> bool:
 
 def _is_changes(value: object) -> bool:
     return is_texts(value) and all(one in set(Change) for one in value)  # type: ignore[attr-defined]  # it is a list
+
+
+def _is_scopes(value: object) -> bool:
+    return is_texts(value) and all(one in set(Scope) for one in value)  # type: ignore[attr-defined]  # it is a list
 
 
 def _is_options(value: object) -> bool:
@@ -277,6 +281,8 @@ decisions = Table(
     Column("subject", Words()),  # empty once what it named was erased
     Column("by", Words(), nullable=False),
     Column("reason", Words()),
+    Column("undoes", Reference(), index=True),  # the decision that does not count any more
+    Column("opened_at", Whole()),  # when who decided had opened the ring; empty where that is not known
     sqlite_autoincrement=True,
 )
 
@@ -506,6 +512,94 @@ tokens = Table(
     Column("kind", Words(), primary_key=True),
     Column("token", Words()),
     Column("pending", Words()),
+)
+
+# Who may use the page and the API.
+users = Table(
+    "users",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("name", Words(), nullable=False, unique=True),
+    Column("password", Words()),  # as argon2 writes it; empty for one who comes through a proxy alone
+    Column("role", Words([role.value for role in Role], Role.VIEWER.value), nullable=False),
+    Column("added_at", _time(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Logins: what a browser holds is not kept, only its digest.
+logins = Table(
+    "logins",
+    metadata,
+    Column("digest", Bytes(_SHA256), primary_key=True),
+    Column("user_id", Reference(), ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("began_at", _time(), nullable=False),
+    Column("expires_at", Whole(0), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What programs call the API with; likewise.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("name", Words(), nullable=False, unique=True),
+    Column("digest", Bytes(_SHA256), nullable=False, unique=True),
+    Column("scopes", Structure(_is_scopes, []), nullable=False),
+    Column("added_at", _time(), nullable=False),
+    Column("expires_at", Whole(0), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+failed_logins = Table(
+    "failed_logins",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("key", Bytes(_SHA256), nullable=False, index=True),  # digest of the name, or of the address
+    Column("failed_at", _time(), nullable=False),
+)
+
+# Who has a ring open; see ``reviews``.
+ring_reviews = Table(
+    "ring_reviews",
+    metadata,
+    Column("ring", Words(), primary_key=True),
+    Column("reviewer", Words(), nullable=False),
+    Column("opened_at", _time(), nullable=False),
+    Column("expires_at", Whole(0), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+skipped_rings = Table(
+    "skipped_rings",
+    metadata,
+    Column("reviewer", Words(), primary_key=True),
+    Column("ring", Words(), primary_key=True),
+    Column("expires_at", Whole(0), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What was done, in a chain; see ``audit``.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("at", _time(), nullable=False),
+    Column("actor", Words(), nullable=False),
+    Column("action", Words(), nullable=False),
+    Column("subject", Words()),
+    Column("digest", Bytes(_SHA256), nullable=False),  # over the row and the digest before
+    sqlite_autoincrement=True,
+)
+
+# Decisions that a platform is to be told of; see ``deliveries``.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("decision_id", Reference(), ForeignKey("decisions.id"), primary_key=True),
+    Column("attempts", _count(), nullable=False),
+    Column("next_at", Whole(0), index=True),  # empty once it is delivered, or given up
+    Column("delivered_at", Whole(0)),
+    Column("answer", Words()),  # what the platform said last
 )
 
 for _table in metadata.tables.values():

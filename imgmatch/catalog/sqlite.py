@@ -83,6 +83,7 @@ class SqliteCatalog:
         self._turns = Turns()
         self._leases = Leases(self, f"index {home}", lease_ttl)
         self._looked_at = False
+        self._opened: tuple[int, int] | None = None
         self._reading = self._engine(_begin_reading)
         self._writing = self._engine(lambda connection: _begin_writing(connection, patience))
         event.listen(self._writing, "connect", _prepare_writing)
@@ -91,10 +92,21 @@ class SqliteCatalog:
         """Whether the file is there."""
         return self._path.is_file()
 
+    def is_replaced(self) -> bool:
+        """See the contract."""
+        return self._opened is not None and self._identity() != self._opened
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _engine(self, begin: Callable[[Connection], None]) -> Engine:
         # Any number of threads may read at once. Where nothing can be written, how to open is decided each time anew.
         pool = {"poolclass": QueuePool, "max_overflow": -1} if _writable(self._path) else {"poolclass": NullPool}
-        engine = create_engine("sqlite://", creator=self._connect, **pool)
+        engine = create_engine("sqlite://", creator=self._connect, hide_parameters=True, **pool)
         event.listen(engine, "begin", begin)
         return engine
 
@@ -106,7 +118,9 @@ class SqliteCatalog:
             self.refuse_another()
         if _writable(self._path):
             make(self._path.parent)
-        return _connect(self._path, self._patience)
+        connection = _connect(self._path, self._patience)
+        self._opened = self._opened or self._identity()
+        return connection
 
     def refuse_another(self) -> None:
         """See the contract."""

@@ -246,6 +246,35 @@ VERSION_9 = (
 )
 """Neighbours are found from both ends of a pair without reading the pair itself."""
 
+VERSION_10 = (
+    "ALTER TABLE decisions ADD COLUMN undoes INTEGER",
+    "ALTER TABLE decisions ADD COLUMN opened_at BIGINT",
+    "CREATE INDEX ix_decisions_undoes ON decisions (undoes)",
+    """CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR NOT NULL, password VARCHAR,
+        role VARCHAR NOT NULL, added_at BIGINT NOT NULL, UNIQUE (name))""",
+    """CREATE TABLE logins (digest BLOB NOT NULL, user_id INTEGER NOT NULL, began_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL, PRIMARY KEY (digest),
+        FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_logins_user_id ON logins (user_id)",
+    """CREATE TABLE api_tokens (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR NOT NULL,
+        digest BLOB NOT NULL, scopes JSON NOT NULL, added_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
+        UNIQUE (name), UNIQUE (digest))""",
+    """CREATE TABLE failed_logins (id INTEGER NOT NULL, "key" BLOB NOT NULL, failed_at BIGINT NOT NULL,
+        PRIMARY KEY (id))""",
+    'CREATE INDEX ix_failed_logins_key ON failed_logins ("key")',
+    """CREATE TABLE ring_reviews (ring VARCHAR NOT NULL, reviewer VARCHAR NOT NULL, opened_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL, PRIMARY KEY (ring)) WITHOUT ROWID""",
+    """CREATE TABLE skipped_rings (reviewer VARCHAR NOT NULL, ring VARCHAR NOT NULL, expires_at BIGINT NOT NULL,
+        PRIMARY KEY (reviewer, ring)) WITHOUT ROWID""",
+    """CREATE TABLE audit_log (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL,
+        actor VARCHAR NOT NULL, action VARCHAR NOT NULL, subject VARCHAR, digest BLOB NOT NULL)""",
+    """CREATE TABLE deliveries (decision_id INTEGER NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT,
+        delivered_at BIGINT, answer VARCHAR, PRIMARY KEY (decision_id),
+        FOREIGN KEY(decision_id) REFERENCES decisions (id))""",
+    "CREATE INDEX ix_deliveries_next_at ON deliveries (next_at)",
+)
+"""A decision can be undone. Who may use the page, who has a ring open, and what was done are kept."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -255,5 +284,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     7: VERSION_7,
     8: VERSION_8,
     9: VERSION_9,
+    10: VERSION_10,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import UniqueConstraint
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.checked import Words
+from imgmatch.catalog.checked import Bytes, Words
 from imgmatch.catalog.row_counts import trigger_rules
 from imgmatch.catalog.stale import TRIGGERS
 from imgmatch.errors import NotAnIndexError
@@ -127,7 +127,7 @@ def _expected_tables() -> dict[str, list[set[tuple[object, ...]]]]:
             for key in column.foreign_keys
         }
         primary = tuple(column.name for column in table.primary_key.columns)
-        if len(primary) > 1 or isinstance(table.c[primary[0]].type, Words):  # others are the row id itself
+        if len(primary) > 1 or isinstance(table.c[primary[0]].type, Bytes | Words):  # others are the row id itself
             unique.add(primary)
         expected[table.name] = [columns, set(unique), keys]
     return expected

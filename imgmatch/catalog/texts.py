@@ -20,6 +20,12 @@ TEXTS = {
     "sources": ("key",),
     "renames": ("key",),
     "leases": ("name", "owner"),
+    "users": ("name",),
+    "api_tokens": ("name",),
+    "ring_reviews": ("ring", "reviewer"),
+    "skipped_rings": ("ring", "reviewer"),
+    "deliveries": ("answer",),
+    "audit_log": ("actor", "subject"),
     "bank_pictures": ("bank", "label", "photo_id", "account"),
     "report_rings": ("ring",),
     "report_members": ("account", "ring"),
@@ -48,6 +54,9 @@ OWN_TEXTS = {
     "leases": ("token",),
     "erasures": ("stage",),
     "tokens": ("kind", "token", "pending"),
+    "users": ("password", "role"),
+    "api_tokens": ("scopes",),
+    "audit_log": ("action",),
 }
 """The others: imgmatch's own words, and numbers."""
 

@@ -18,28 +18,6 @@ if TYPE_CHECKING:
 
     from imgmatch.model import RingsReport
 
-RING_COLUMNS = (
-    "ring",
-    "changes",
-    "group",
-    "bank",
-    "decision",
-    "account",
-    "name",
-    "photo",
-    "photo_id",
-    "seen_at",
-    "first",
-    "kind",
-    "score",
-    "distance",
-    "mirrored",
-    "rotation",
-    "overlap",
-    "agreement",
-    "frame",
-)
-
 
 @click.command(short_help="Groups of copies, and the accounts they tie.")
 @options.index_option
@@ -145,7 +123,7 @@ def _values(report: RingsReport) -> dict[str, float | dict[str, float]]:
 
 
 def _text(report: RingsReport, form: str, *, new: bool) -> str:
-    from imgmatch.formats.records import gone_record, ring_record, ring_rows
+    from imgmatch.formats.records import RING_COLUMNS, gone_record, ring_record, ring_rows
     from imgmatch.formats.table import rings_table
     from imgmatch.formats.text import as_csv, as_json, as_json_line
 

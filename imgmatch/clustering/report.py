@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch import damage
 from imgmatch.catalog.kept_groups import KeptGroup, read_groups
-from imgmatch.catalog.kept_rings import KeptRing, accounts_in_rings, read_rings
+from imgmatch.catalog.kept_rings import KeptRing, accounts_in_rings, groups_of_rings, read_rings, ring_row
 from imgmatch.catalog.reports import last_report
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.changes import compared, identified
@@ -41,6 +41,18 @@ def kept_report(session: Session) -> RingsReport:
     before = () if last is None else last.rings
     gone = [Gone(ring.ring, tuple(sorted(ring.accounts))) for ring in before if not ring.accounts & within]
     return _report(groups, rings, gone, None if last is None else last.made_at)
+
+
+def kept_ring(session: Session, ring: str) -> Ring | None:
+    """One ring as it is kept, by its id."""
+    row = ring_row(session, ring)
+    if row is None:
+        return None
+    kept = [one for one in read_groups(session, groups_of_rings(session, [row])) if not one.common]
+    if not kept:
+        return None
+    groups = as_groups(session, kept)
+    return _kept_or_own(_ring(kept, groups, range(len(kept))), read_rings(session, [row]).get(row))
 
 
 def _kept_or_own(ring: Ring, kept: KeptRing | None) -> Ring:

@@ -1,4 +1,4 @@
-"""Where one picture lies on another: the affine map between two outlines."""
+"""Where one picture lies on another: the outlines of what both show, and the affine map between them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgmatch.model import Kind
+
 if TYPE_CHECKING:
-    from imgmatch.model import Outline
+    from imgmatch.model import Evidence, Outline
 
     Size = tuple[float, float]
 
 Affine = tuple[float, float, float, float, float, float]
 """(a, b, c, d, e, f) as in SVG's ``matrix()``: x' = a x + c y + e, y' = b x + d y + f."""
 
+_WHOLE: Outline = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+_RIGHT = 90
 _CORNERS = 3
 _THIN = 1e-3
 """Corners whose spread across is so small a part of their spread along lie on a line: they say nothing of the rest."""
@@ -45,6 +49,33 @@ def affine(query: Outline, stored: Outline, query_size: Size, stored_size: Size)
     if abs(a * d - b * c) <= _THIN * (a * a + b * b + c * c + d * d):
         return None
     return a, b, c, d, e, f
+
+
+def after(second: Affine, first: Affine) -> Affine:
+    """The map that takes what ``first`` gives to what ``second`` gives."""
+    a, b, c, d, e, f = second
+    g, h, i, j, k, m = first
+    return (
+        a * g + c * h,
+        b * g + d * h,
+        a * i + c * j,
+        b * i + d * j,
+        a * k + c * m + e,
+        b * k + d * m + f,
+    )
+
+
+def outlines_of(evidence: Evidence) -> tuple[Outline, Outline] | None:
+    """The shared part in the query and in the stored photo; of whole pictures their corners. ``None`` if not known."""
+    if evidence.outline_query and evidence.outline_stored:
+        return evidence.outline_query, evidence.outline_stored
+    if evidence.kind not in {Kind.EXACT, Kind.NEAR} or evidence.rotation % _RIGHT:
+        return None
+    # The whole picture: its corners are where mirroring and quarter turns have brought them.
+    corners = tuple((1 - x, y) for x, y in _WHOLE) if evidence.mirrored else _WHOLE
+    for _ in range(evidence.rotation // _RIGHT % 4):
+        corners = tuple((1 - y, x) for x, y in corners)
+    return corners, _WHOLE
 
 
 def _spread_out(corners: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> bool:

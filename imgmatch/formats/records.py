@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imgmatch.model import (
+        AccountView,
+        AuditEntry,
+        AuditProof,
         CheckResult,
         Comparison,
         Decision,
@@ -21,13 +24,40 @@ if TYPE_CHECKING:
         IndexStatus,
         KnownSource,
         Match,
+        Photo,
+        ProfileMatch,
         ReportSearch,
         Ring,
+        RingQueue,
+        RingSummary,
         ScanResult,
         SourceChange,
     )
 
 Record = dict[str, Any]
+
+RING_COLUMNS = (
+    "ring",
+    "changes",
+    "group",
+    "bank",
+    "decision",
+    "account",
+    "name",
+    "photo",
+    "photo_id",
+    "seen_at",
+    "first",
+    "kind",
+    "score",
+    "distance",
+    "mirrored",
+    "rotation",
+    "overlap",
+    "agreement",
+    "frame",
+)
+"""The columns of :func:`ring_rows`."""
 
 
 def moment(value: datetime) -> str:
@@ -147,6 +177,107 @@ def decision_record(decision: Decision) -> Record:
         "by": decision.by,
         "reason": decision.reason,
         "decided_at": moment(decision.decided_at),
+        "undone_by": decision.undone_by,
+    }
+
+
+def audit_record(entry: AuditEntry) -> Record:
+    """One thing that was done."""
+    return {
+        "number": entry.number,
+        "at": moment(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "digest": entry.digest,
+    }
+
+
+def proof_record(proof: AuditProof) -> Record:
+    """Whether the log is whole."""
+    return {**asdict(proof), "whole": proof.is_whole}
+
+
+def photo_record(photo: Photo) -> Record:
+    """A stored photo."""
+    return {
+        "photo_id": photo.photo_id,
+        "account": photo.account,
+        "photo": photo.photo,
+        "seen_at": moment(photo.seen_at),
+        "frame": photo.frame,
+        "damaged": share(photo.damaged),
+    }
+
+
+def account_record(view: AccountView) -> Record:
+    """One account, and all that is known of it."""
+    return {
+        "account": view.account,
+        "name": view.name,
+        "first_seen": moment(view.first_seen),
+        "attributes": dict(view.attributes),
+        "photos": [photo_record(photo) for photo in view.photos],
+        "shares": [
+            {
+                "own": photo_record(one.own),
+                "other": photo_record(one.other),
+                "name": one.other.name,
+                "evidence": evidence_record(one.evidence),
+                "own_evidence": evidence_record(one.own_evidence),
+                "group": one.group,
+                "common": one.common,
+                "others": one.others,
+                "ring": one.ring,
+            }
+            for one in view.shares
+        ],
+        "rings": list(view.rings),
+        "decisions": [decision_record(one) for one in view.decisions],
+        "lookalikes": list(view.lookalikes),
+    }
+
+
+def summary_record(one: RingSummary) -> Record:
+    """A ring as a queue shows it."""
+    return {
+        "ring": one.ring,
+        "accounts": one.accounts,
+        "pictures": one.pictures,
+        "first_account": one.first_account,
+        "first_name": one.first_name,
+        "names": list(one.names),
+        "opened_at": moment(one.opened_at),
+        "last_seen": moment(one.last_seen),
+        "accounts_per_day": one.accounts_per_day,
+        "new": one.new,
+        "changes": [str(change) for change in one.changes],
+        "bank": one.bank,
+        "decision": one.decision,
+        "waiting": one.waiting,
+        "decided": one.decided,
+    }
+
+
+def queue_record(queue: RingQueue) -> Record:
+    """A part of a queue."""
+    return {
+        "rings": [summary_record(one) for one in queue.rings],
+        "total": queue.total,
+        "waiting": queue.waiting,
+        "oldest_waiting": None if queue.oldest_waiting is None else moment(queue.oldest_waiting),
+        "next": queue.next,
+    }
+
+
+def profile_record(one: ProfileMatch) -> Record:
+    """An account that carries photos of a profile."""
+    return {
+        "account": one.account,
+        "name": one.name,
+        "photos": one.photos,
+        "score": one.score,
+        "first_seen": moment(one.first_seen),
     }
 
 
@@ -197,6 +328,7 @@ def ring_record(ring: Ring) -> Record:
         "decision": ring.decision,
         "lookalikes": [list(some) for some in ring.lookalikes],
         "all_alike": ring.all_alike,
+        "version": ring.version,
     }
 
 
@@ -205,6 +337,7 @@ def gone_record(gone: Gone) -> Record:
     empty: Record = {"accounts": [], "groups": [], "first_account": None, "names": [], "opened_at": None, "strength": 0}
     changes: Record = {"new": False, "changes": ["gone"], "joined": [], "left": list(gone.accounts)}
     rest: Record = {"came_from": [], "went_to": [], "decision": None, "lookalikes": [], "all_alike": False}
+    rest["version"] = None
     return {"ring": gone.ring, **empty, "accounts_per_day": 0.0, "bank": None, **changes, **rest}
 
 

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from imgmatch.formats.evidence import KINDS, facts, percent
-from imgmatch.formats.overlay import affine
+from imgmatch.formats.overlay import affine, outlines_of
 from imgmatch.formats.ring_spread import Spread, spread
 from imgmatch.formats.shown import Shown
 from imgmatch.formats.table import how
 from imgmatch.formats.text import clean
-from imgmatch.model import Change, Group, Kind, Outline, Photo, PictureKey, Ring, RingAccount
+from imgmatch.model import Change, Group, Photo, PictureKey, Ring, RingAccount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,6 @@ MOST_CARRIERS = 50
 """Accounts listed of a picture that ties nobody: it may be on thousands."""
 
 _GONE = Shown(None, 0, 0, "the photo is not in the index any more")
-_WHOLE: Outline = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-_RIGHT = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +178,10 @@ def _made(evidence: Evidence) -> str:
 
 def laid(evidence: Evidence, copy: Shown, medoid: Shown) -> tuple[float, ...] | None:
     """The affine map from the copy's pixels to the medoid's; ``None`` where the evidence does not fix it."""
-    outlines = _outlines(evidence)
+    outlines = outlines_of(evidence)
     if outlines is None or copy.jpeg is None or medoid.jpeg is None:
         return None
     return affine(*outlines, (copy.width, copy.height), (medoid.width, medoid.height))
-
-
-def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
-    if evidence.outline_query and evidence.outline_stored:
-        return evidence.outline_query, evidence.outline_stored
-    if evidence.kind not in {Kind.EXACT, Kind.NEAR} or evidence.rotation % _RIGHT:
-        return None
-    # The whole picture: its corners are where mirroring and quarter turns have brought them.
-    corners = tuple((1 - x, y) for x, y in _WHOLE) if evidence.mirrored else _WHOLE
-    for _ in range(evidence.rotation // _RIGHT % 4):
-        corners = tuple((1 - y, x) for x, y in corners)
-    return corners, _WHOLE
 
 
 def commands(kind: str, subject: str, index: str | None) -> tuple[str, ...]:

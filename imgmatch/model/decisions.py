@@ -18,6 +18,8 @@ class Verdict(StrEnum):
     CONFIRM = "confirm"
     DISMISS = "dismiss"
     COMMON = "common"
+    UNDO = "undo"
+    """An earlier decision does not count any more."""
 
 
 class DecisionKind(StrEnum):
@@ -26,6 +28,7 @@ class DecisionKind(StrEnum):
     PAIR = "pair"
     GROUP = "group"
     RING = "ring"
+    DECISION = "decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,13 @@ class Decision:
     Attributes:
         number: of the decision, rising.
         decided_at: when, in UTC.
-        verdict: ``confirm``, ``dismiss`` or ``common``.
-        kind: what it is about: ``pair``, ``group`` or ``ring``.
+        verdict: ``confirm``, ``dismiss``, ``common`` or ``undo``.
+        kind: what it is about: ``pair``, ``group``, ``ring`` or, of an ``undo``, ``decision``.
         subject: the ids of it; ``None`` once what they name was erased.
         by: who said so.
         reason: why, if it was said.
         photos: how many photos it is about.
+        undone_by: the number of the decision that took it back; ``None`` where it counts.
     """
 
     number: int
@@ -51,6 +55,7 @@ class Decision:
     by: str
     reason: str | None
     photos: int
+    undone_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

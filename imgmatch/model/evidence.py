@@ -9,6 +9,7 @@ from imgmatch.model.photos import Photo
 
 FINGERPRINT_BITS = 256
 FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
+_WHOLE_TURN = 360
 
 
 class Kind(StrEnum):
@@ -75,6 +76,16 @@ class Evidence:
     agreement: float | None = None
     outline_query: Outline | None = None
     outline_stored: Outline | None = None
+
+
+def between(one: Evidence, other: Evidence) -> Evidence:
+    """How a photo stands to another, where it is known how both stand to a third: kind, score and orientation alone."""
+    kinds = {one.kind, other.kind}
+    kind = Kind.EXACT if kinds == {Kind.EXACT} else Kind.PARTIAL if Kind.PARTIAL in kinds else Kind.NEAR
+    mirrored = one.mirrored != other.mirrored
+    # Undone from the other one: what is mirrored turns the other way.
+    rotation = one.rotation + (other.rotation if mirrored else -other.rotation)
+    return Evidence(kind, min(one.score, other.score), None, mirrored, rotation % _WHOLE_TURN)
 
 
 @dataclass(frozen=True, slots=True)

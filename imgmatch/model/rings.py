@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +11,8 @@ from enum import StrEnum
 from imgmatch.model.accounts import lookalikes
 from imgmatch.model.evidence import Evidence
 from imgmatch.model.photos import Photo
+
+_VERSION_DIGITS = 16
 
 
 class Change(StrEnum):
@@ -102,6 +106,15 @@ class Ring:
     def strength(self) -> int:
         """How many distinct pictures tie it."""
         return len(self.groups)
+
+    @property
+    def version(self) -> str:
+        """What is another where anything that a moderator decides on is: accounts, photos, decisions; 16 hex digits."""
+        shown = [
+            [group.group, group.decision, [[photo.photo_id, photo.account, photo.frame] for photo in group.photos]]
+            for group in self.groups
+        ]
+        return hashlib.sha256(json.dumps([self.ring, shown]).encode()).hexdigest()[:_VERSION_DIGITS]
 
     @property
     def lookalikes(self) -> tuple[tuple[str, ...], ...]:

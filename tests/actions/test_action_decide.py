@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import photos
@@ -7,13 +8,13 @@ import pytest
 from PIL import ImageOps
 from planting import Planter, shot, who
 
-from imgmatch.actions.decide import decide
+from imgmatch.actions.decide import decide, undo
 from imgmatch.actions.rings import find_rings
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
 from imgmatch.clustering.common import CommonCriteria
 from imgmatch.demo.portraits import portrait
 from imgmatch.errors import ConflictError, NotFoundError
-from imgmatch.model import Decision, Kind, Status, Verdict
+from imgmatch.model import Decision, Kind, Searched, Status, Verdict
 
 if TYPE_CHECKING:
     from imgmatch.index import Index
@@ -60,7 +61,7 @@ def sets(report: RingsReport) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("kind", ["pair", "group", "ring"])
-@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("verdict", [CONFIRM, DISMISS, COMMON])
 def test_every_verdict_can_be_given_on_a_pair_a_group_and_a_ring(planter: Planter, kind: str, verdict: Verdict) -> None:
     ids = plant_ring(planter)
     [ring] = planter.rings().rings
@@ -244,3 +245,97 @@ def test_the_ring_that_was_shown_is_decided_on_though_new_photos_have_come(plant
     planter.scan()
     assert decide(planter.index.parts, CONFIRM, ring=ring.ring, by=BY).photos == 3  # what was shown
     assert find_rings(planter.index.parts, search=False).rings[0].decision == "confirm"
+
+
+def bank_entries(index: Index) -> set[tuple[str, bytes]]:
+    with index.parts.catalog.read() as session:
+        return {(picture.bank, picture.pixels) for picture in read_banks(session)}
+
+
+@pytest.mark.parametrize("kind", ["pair", "group", "ring"])
+@pytest.mark.parametrize("verdict", [CONFIRM, DISMISS, COMMON])
+def test_what_was_undone_does_not_count(planter: Planter, kind: str, verdict: Verdict) -> None:
+    plant_ring(planter)
+    before = planter.rings()
+    made = decided(planter, kind, verdict)
+    undone = undo(planter.index.parts, made.number, by="zoe", reason="a slip")
+    assert (undone.verdict, undone.kind, undone.subject) == (Verdict.UNDO, "decision", str(made.number))
+    assert (undone.by, undone.reason, undone.photos) == ("zoe", "a slip", made.photos)
+    assert find_rings(planter.index.parts) == replace(before, searched=Searched())
+    assert find_rings(planter.index.parts, search=False).rings == before.rings
+    assert banked(planter.index) == []
+
+
+def test_after_an_undoing_the_decision_before_counts_again_with_its_bank(planter: Planter) -> None:
+    plant_ring(planter, 1, "ab")
+    plant_ring(planter, 1, "cd")
+    planter.scan()
+    numbers = []
+    states = []
+    for verdict in (CONFIRM, COMMON, CONFIRM, DISMISS):
+        states.append((sets(planter.rings()), bank_entries(planter.index)))
+        ids = [photo.photo_id for photo in planter.planted]
+        numbers.append(decide(planter.index.parts, verdict, pair=(ids[0], ids[1]), by=BY).number)
+    for number, (rings, banks) in zip(reversed(numbers), reversed(states), strict=True):
+        undo(planter.index.parts, number, by=BY)
+        assert (sets(find_rings(planter.index.parts)), bank_entries(planter.index)) == (rings, banks)
+
+
+def test_an_earlier_decision_can_be_undone_and_the_later_one_stands(planter: Planter) -> None:
+    plant_ring(planter)
+    first = decided(planter, "ring", CONFIRM)
+    decided(planter, "ring", COMMON)
+    undo(planter.index.parts, first.number, by=BY)
+    report = find_rings(planter.index.parts)
+    assert (report.rings, [group.decision for group in report.common]) == ((), ["common"])
+
+
+def test_a_known_picture_that_no_photo_shows_any_more_is_known_no_more_once_that_is_undone(planter: Planter) -> None:
+    ids = plant_ring(planter)
+    made = decided(planter, "ring", CONFIRM)
+    planter.drop(*ids)
+    planter.scan()
+    assert {bank for bank, _ in bank_entries(planter.index)} == {KNOWN_STOLEN}
+    undo(planter.index.parts, made.number, by=BY)
+    assert bank_entries(planter.index) == set()
+
+
+def test_what_is_undone_is_undone_once_and_an_undoing_never(planter: Planter) -> None:
+    plant_ring(planter)
+    made = decided(planter, "ring", CONFIRM)
+    undone = undo(planter.index.parts, made.number, by=BY)
+    with pytest.raises(ConflictError, match=f"decision {made.number} was taken back already, by decision"):
+        undo(planter.index.parts, made.number, by=BY)
+    with pytest.raises(ConflictError, match="takes another one back; decide anew"):
+        undo(planter.index.parts, undone.number, by=BY)
+    with pytest.raises(NotFoundError, match="has no decision 99"):
+        undo(planter.index.parts, 99, by=BY)
+    with pytest.raises(ValueError, match="an undo names the decision"):
+        decide(planter.index.parts, Verdict.UNDO, ring="r", by=BY)
+
+
+def test_a_ring_that_has_changed_since_it_was_shown_is_not_decided_on(planter: Planter) -> None:
+    plant_ring(planter)
+    [shown] = planter.rings().rings
+    planter.plant("late", photos.jpeg(shot(1), 60), 9)
+    [now] = planter.rings().rings
+    assert shown.version != now.version
+    changed = f"ring {now.ring} has changed since it was shown"
+    with pytest.raises(ConflictError, match=changed):
+        decide(planter.index.parts, CONFIRM, ring=now.ring, by=BY, expect=shown.version)
+    with pytest.raises(ConflictError, match=changed):
+        decide(planter.index.parts, CONFIRM, group=now.groups[0].group, by=BY, expect=shown.version)
+    assert written(planter.index) == [[], []]
+    assert decide(planter.index.parts, CONFIRM, ring=now.ring, by=BY, expect=now.version).photos == 4
+
+
+def test_decisions_and_undoings_are_noted_in_the_log_by_their_numbers(planter: Planter) -> None:
+    plant_ring(planter)
+    made = decided(planter, "ring", CONFIRM)
+    undo(planter.index.parts, made.number, by="zoe")
+    entries = planter.index.people.audit(limit=9)
+    assert [(one.actor, one.action, one.subject) for one in entries] == [
+        ("zoe", "undo", f"decision {made.number}"),
+        (BY, "decide", f"decision {made.number}"),
+    ]
+    assert planter.index.people.verify_audit().is_whole

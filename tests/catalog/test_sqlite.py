@@ -385,3 +385,15 @@ def test_a_read_only_folder_says_so_when_a_catalog_is_to_be_made(public: Path) -
 def test_a_missing_folder_is_an_error_of_the_index(tmp_path: Path) -> None:
     with closing(SqliteCatalog(tmp_path / "nowhere")) as catalog, pytest.raises(IndexUnusableError):
         catalog.version()
+
+
+def test_a_catalog_that_is_gone_or_another_one_is_known_as_replaced(tmp_path: Path) -> None:
+    with closing(SqliteCatalog(tmp_path)) as catalog:
+        assert not catalog.is_replaced()  # nothing was opened
+        catalog.migrate()
+        catalog.compact()
+        assert not catalog.is_replaced()
+        (tmp_path / "catalog.sqlite3").rename(tmp_path / "elsewhere")
+        assert catalog.is_replaced()
+        (tmp_path / "catalog.sqlite3").write_bytes((tmp_path / "elsewhere").read_bytes())
+        assert catalog.is_replaced()

@@ -392,7 +392,7 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
             assert list(ring) == [
                 "ring", "accounts", "groups", "first_account", "names", "opened_at", "strength", "accounts_per_day",
                 "bank", "new", "changes", "joined", "left", "came_from", "went_to", "decision",
-                "lookalikes", "all_alike",
+                "lookalikes", "all_alike", "version",
             ]  # fmt: skip
             assert [member["account"] for member in ring["accounts"]] == ["a17", "b2"]
             assert (ring["first_account"], ring["opened_at"]) == ("a17", "2026-01-05T00:00:00Z")

@@ -11,7 +11,7 @@ import photos
 import pytest
 
 from imgmatch.cli.main import run
-from imgmatch.cli.rings import RING_COLUMNS
+from imgmatch.formats.records import RING_COLUMNS
 from imgmatch.index import Index
 from imgmatch.model import Change
 
@@ -126,11 +126,14 @@ def test_a_decision_is_told_in_every_format(nights: Nights, form: str) -> None:
     match form:
         case "json" | "jsonl":
             record = json.loads(said)
-            assert list(record) == [*expected, "decided_at"]
-            assert record == expected | {"decided_at": record["decided_at"]}
+            assert list(record) == [*expected, "decided_at", "undone_by"]
+            assert record == expected | {"decided_at": record["decided_at"], "undone_by": None}
         case "csv":
             (row,) = csv.DictReader(io.StringIO(said))
-            assert row == {name: str(value) for name, value in expected.items()} | {"decided_at": row["decided_at"]}
+            assert row == {name: str(value) for name, value in expected.items()} | {
+                "decided_at": row["decided_at"],
+                "undone_by": "",
+            }
         case _:
             assert "verdict     dismiss\n" in said
     assert nights.rings() == []

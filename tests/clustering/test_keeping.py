@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgmatch.actions.decide import decide
+from imgmatch.actions.decide import decide, undo
 from imgmatch.actions.rings import find_rings, keep_report, options_of
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog import schema
+from imgmatch.catalog.decisions import read_decisions, undone_by
 from imgmatch.catalog.erasing import Erased, mentions, remove_erased
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.rows import FileState, PhotoRecord, PictureRecord
@@ -113,6 +114,13 @@ class World:
         elif what == "ring" and report.rings:
             decide(self.parts, verdict, by="ana", ring=report.rings[place % len(report.rings)].ring)
 
+    def undo(self, place: int) -> None:
+        with self.parts.catalog.read() as session:
+            made = [row.id for row in read_decisions(session) if row.verdict != Verdict.UNDO]
+            standing = sorted(set(made) - set(undone_by(session, made)))
+        if standing:
+            undo(self.parts, standing[place % len(standing)], by="zoe")
+
     def run(self) -> RingsReport:
         return find_rings(self.parts, common=COMMON)
 
@@ -156,8 +164,13 @@ ADDING = st.tuples(st.just("add"), *SHOWN)
 CHANGING = st.tuples(st.just("change"), NUMBER, *SHOWN)
 ERASING = st.tuples(st.just("erase"), st.integers(0, 7))
 DECIDING = st.tuples(
-    st.just("decide"), st.sampled_from(["pair", "group", "ring"]), NUMBER, NUMBER, st.sampled_from(list(Verdict))
+    st.just("decide"),
+    st.sampled_from(["pair", "group", "ring"]),
+    NUMBER,
+    NUMBER,
+    st.sampled_from([Verdict.CONFIRM, Verdict.DISMISS, Verdict.COMMON]),
 )
+UNDOING = st.tuples(st.just("undo"), NUMBER)
 RUNNING, REPORTING = st.just(("run",)), st.just(("keep_report",))
 quickly = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -168,7 +181,7 @@ quickly = settings(
 @quickly
 @given(
     st.lists(ADDING, min_size=6, max_size=25),
-    st.lists(st.one_of(DECIDING, ERASING, DECIDING, REPORTING), min_size=1, max_size=8),
+    st.lists(st.one_of(DECIDING, ERASING, DECIDING, UNDOING, REPORTING), min_size=1, max_size=8),
 )
 def test_decisions_and_erasures_leave_at_once_what_a_run_over_everything_gives(
     opened: Index, photos: list[Step], steps: list[Step]
@@ -183,7 +196,9 @@ def test_decisions_and_erasures_leave_at_once_what_a_run_over_everything_gives(
 
 
 @quickly
-@given(st.lists(st.one_of(ADDING, ADDING, ADDING, CHANGING, ERASING, DECIDING, RUNNING, REPORTING), max_size=40))
+@given(
+    st.lists(st.one_of(ADDING, ADDING, ADDING, CHANGING, ERASING, DECIDING, UNDOING, RUNNING, REPORTING), max_size=40)
+)
 def test_a_run_that_looks_at_what_is_new_gives_what_a_run_over_everything_gives(
     opened: Index, steps: list[Step]
 ) -> None:

@@ -360,3 +360,10 @@ def test_it_is_compacted_while_others_write(place: Place) -> None:
         with process:
             assert process.wait(60) == 0
     assert len(place.known()) == 2 * 27
+
+
+def test_a_catalog_that_is_open_is_not_replaced_by_what_is_written_to_it(empty: Place) -> None:
+    empty.catalog.migrate()
+    empty.write("a")
+    empty.catalog.compact()
+    assert not empty.catalog.is_replaced()

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from imgmatch.cli.rings import RING_COLUMNS
 from imgmatch.formats import records
+from imgmatch.formats.records import RING_COLUMNS
 from imgmatch.model import (
     Change,
     CheckResult,
@@ -188,8 +188,10 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
             "decision": None,
             "lookalikes": [],
             "all_alike": False,
+            "version": ring.version,
         },
     )
+    assert len(ring.version) == 16
     rows = records.ring_rows(ring)
     assert [row["first"] for row in rows] == [True, False]
     of_group = {"ring": "r1", "changes": "new grown", "group": "p1", "bank": None, "decision": None}
@@ -210,6 +212,7 @@ def test_a_decision_has_the_fields_of_the_design_in_their_order() -> None:
             "by": "ann",
             "reason": None,
             "decided_at": "2026-01-04T00:00:00Z",
+            "undone_by": None,
         },
     )
 

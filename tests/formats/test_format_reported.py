@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from imgmatch.actions import reports as action
 from imgmatch.actions.reports import UnreadableReportError
-from imgmatch.cli.rings import RING_COLUMNS
 from imgmatch.cli.rings import _text as written_by_rings
 from imgmatch.formats import reported
+from imgmatch.formats.records import RING_COLUMNS
 from imgmatch.formats.reported import Shows, as_cells, reader
 from imgmatch.formats.ring_shown import MOST_CARRIERS
 from imgmatch.model import Gone, ReportSearch, RingsReport
