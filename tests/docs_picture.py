@@ -1,4 +1,4 @@
-"""Take the picture of README.md: the page of rings of a demo world, some of its pictures shown.
+"""Take the pictures of README.md: the report of a demo world, and the page that checks a photo, some pictures shown.
 
 Run as ``python tests/docs_picture.py``; it needs Chromium. Every face on it is drawn by imgmatch.
 """
@@ -12,12 +12,14 @@ from pathlib import Path
 from browsing import ARGUMENTS, CHROMIUM
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from serving import served
 
 from imgmatch.cli.demo import PAGE
 from imgmatch.cli.main import run
 
-PICTURE = Path(__file__).resolve().parents[1] / "docs" / "rings.png"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH, HEIGHT = 1280, 990
+CHECK_HEIGHT = 830
 RING = 3
 """Which ring, from 0: one that fits into the window with all its pictures."""
 COLORS = 255
@@ -50,12 +52,32 @@ def take(page: Path) -> bytes:
     return picture
 
 
+def take_check(world: Path) -> bytes:
+    """The page of a check of the suspect, its first match shown: a PNG."""
+    with served(world / "index") as server, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        tab = browser.new_page(viewport={"width": WIDTH, "height": CHECK_HEIGHT}, reduced_motion="reduce")
+        tab.goto(server.url)
+        tab.set_input_files("#photo", world / "suspect.jpg")
+        tab.wait_for_url("**/checks/*")
+        tab.wait_for_load_state("networkidle")
+        tab.locator(".matches .pic").first.click()
+        tab.locator(".head .pic").first.click()
+        tab.mouse.move(0, 0)
+        tab.wait_for_load_state("networkidle")
+        picture = tab.screenshot(animations="disabled")
+        browser.close()
+    return picture
+
+
 def main() -> None:
-    """Make the page, take the picture, and write it with few colours."""
+    """Make the pages, take the pictures, and write them with few colours."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = take(make_page(Path(folder)))
-    small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLORS)
-    small.save(PICTURE, optimize=True)
+        page = make_page(Path(folder))
+        taken = {"rings.png": take(page), "page.png": take_check(page.parent)}
+    for name, picture in taken.items():
+        small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLORS)
+        small.save(DOCS / name, optimize=True)
 
 
 if __name__ == "__main__":

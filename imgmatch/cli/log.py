@@ -61,6 +61,11 @@ def is_json() -> bool:
     return any(isinstance(handler.formatter, _JsonFormatter) for handler in _LOGGER.handlers)
 
 
+def is_set() -> bool:
+    """Whether anything is written at all."""
+    return bool(_LOGGER.handlers)
+
+
 def plain() -> None:
     """From now on write sentences, and leave what the library logs to whoever wants it, as at first."""
     _LOGGER.handlers[:] = []
