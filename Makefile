@@ -58,11 +58,11 @@ $(VENV)/created:
 	touch $@
 
 $(VENV)/installed: $(VENV)/created pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[serve]"
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,metrics,parquet,s3]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,parquet,s3,serve]" --group dev
 	touch $@
 
 $(BENCH)/installed: pyproject.toml

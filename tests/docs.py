@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.testing import CliRunner
 
 from imgmatch.cli.main import COMMANDS, cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 BEGIN = "<!-- commands: written by `make docs`, checked by `make check` -->\n"
@@ -20,13 +24,28 @@ END = "<!-- /commands -->\n"
 
 def reference() -> str:
     """Every command's help, as Markdown."""
-    return "".join(f"### imgmatch {name}\n\n```text\n{_help(name)}```\n\n" for name in COMMANDS)
+    return "".join(f"### imgmatch {' '.join(names)}\n\n```text\n{_help(names)}```\n\n" for names in every_command())
 
 
-def _help(name: str) -> str:
-    result = CliRunner().invoke(cli, [name, "--help"], prog_name="imgmatch", terminal_width=100)
+def every_command() -> Iterator[tuple[str, ...]]:
+    """The names that lead to each command, one after another; those of a group follow it."""
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        yield from _beneath((name,), command)
+
+
+def _beneath(names: tuple[str, ...], command: click.Command) -> Iterator[tuple[str, ...]]:
+    yield names
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from _beneath((*names, name), each)
+
+
+def _help(names: Sequence[str]) -> str:
+    result = CliRunner().invoke(cli, [*names, "--help"], prog_name="imgmatch", terminal_width=100)
     if result.exit_code:
-        raise click.ClickException(f"imgmatch {name} --help failed")
+        raise click.ClickException(f"imgmatch {' '.join(names)} --help failed")
     return result.output
 
 

@@ -24,7 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "index" / "README.md"])
 README_LINES = 200
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-OF_OTHERS = {"--home-dir", "--system", "--collector", "--now"}
+OF_OTHERS = {
+    "--home-dir",
+    "--system",
+    "--collector",
+    "--now",
+    "--publish",
+    "--volume",
+    "--from",
+    "--to",
+    "--file",
+    "--tag",
+    "--no-cache-dir",
+    "--uid",
+}
 """Options of other programs that the documents name."""
 
 
@@ -53,10 +66,15 @@ def commands(document: Path) -> Iterator[str]:
 
 def options_of(name: str) -> set[str]:
     """The options of a command, with those that click adds."""
-    context = click.Context(cli)
-    command = cli.get_command(context, name)
+    command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    return {option for parameter in command.get_params(context) for option in parameter.opts}
+    return _options_beneath(command)
+
+
+def _options_beneath(command: click.Command) -> set[str]:
+    own = {option for parameter in command.get_params(click.Context(command)) for option in parameter.opts}
+    beneath = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union(*map(_options_beneath, beneath))
 
 
 def known_options() -> set[str]:
@@ -82,6 +100,10 @@ def parse(line: str) -> None:
         place = next(place for place, word in enumerate(arguments) if not word.startswith("-"))
         name, command, rest = cli.resolve_command(context, arguments[place:])
         assert command is not None
+        while isinstance(command, click.Group):
+            context = click.Context(command, info_name=name, parent=context)
+            name, command, rest = command.resolve_command(context, rest)
+            assert command is not None
         command.make_context(name, rest, parent=context)
     except click.exceptions.Exit:  # of --version
         return

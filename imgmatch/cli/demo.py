@@ -48,5 +48,6 @@ def demo(folder: Path, *, workers: int, share_with_group: bool, quiet: bool) -> 
         f"  imgmatch status --index {world.index}\n"
         f"  imgmatch rings --index {world.index} --format jsonl\n"
         f"  imgmatch check {world.suspect} --index {world.index} --account {world.suspect_account}\n"
+        f"  imgmatch serve --index {world.index}\n"
     )
     return 0 if found == len(world.planted) else 1

@@ -23,6 +23,7 @@ EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
+    "audit": "imgmatch.cli.audit:audit",
     "calibrate": "imgmatch.cli.calibrate:calibrate",
     "check": "imgmatch.cli.check:check",
     "compare": "imgmatch.cli.compare:compare",
@@ -33,8 +34,10 @@ COMMANDS = {
     "rebuild": "imgmatch.cli.rebuild:rebuild",
     "rings": "imgmatch.cli.rings:rings",
     "scan": "imgmatch.cli.scan:scan",
+    "serve": "imgmatch.cli.serve:serve",
     "source": "imgmatch.cli.source:source",
     "status": "imgmatch.cli.status:status",
+    "user": "imgmatch.cli.user:user",
 }
 """To add a command: its file, and a line here."""
 

@@ -16,6 +16,7 @@ ALLOWED = (
     "imgmatch.interrupts",
     "imgmatch.model",
     "imgmatch.progress",
+    "imgmatch.web",
 )
 NAMES = {
     "imgmatch": set(imgmatch.__all__) | {"damage", "own_files", "registry"},
