@@ -82,7 +82,7 @@ def _cell(number: int, group: Group, photo: Photo, evidence: Evidence) -> dict[s
     medoid = group.medoid
     reference = photo.photo_id == medoid.photo_id
     query = _side(photo, f"Copy of {photo.account}")
-    stored = _side(medoid, "Reference: all others are near it")
+    stored = _side(medoid, "Reference of this picture")
     return {
         "name": f"picture {number} on {photo.account}",
         "small": picture_url(photo.photo_id, photo.frame, _SMALL),
