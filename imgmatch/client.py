@@ -249,8 +249,7 @@ class Client:
         """Add one photo, or replace the one of that id; see :meth:`imgmatch.Index.add_photo`."""
         form = _given({"account": account, "name": name, "seen_at": None if seen_at is None else seen_at.isoformat()})
         files = [("photo", _Sent.of(data).file)]
-        answer = self._asked("PUT", "/photo", params={"photo_id": photo_id}, files=files, data=form)
-        return str(answer.json()["state"])
+        return str(self._read("PUT", "/photo", params={"photo_id": photo_id}, files=files, data=form)["state"])
 
     def remove(self, *, photo_id: str) -> int:
         """Remove a photo that is merely no longer wanted; returns how many there were."""

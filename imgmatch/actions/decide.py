@@ -25,7 +25,7 @@ from imgmatch.catalog.decisions import (
 )
 from imgmatch.catalog.fingerprints import bits_by_id, ids_of_bits
 from imgmatch.catalog.kept_groups import read_groups
-from imgmatch.catalog.kept_rings import group_rows, groups_of_rings, read_rings, ring_row, rings_of_groups
+from imgmatch.catalog.kept_rings import group_rows, groups_of_rings, ring_row, rings_of_group
 from imgmatch.catalog.lookups import fingerprints_of_keys, fingerprints_of_photos
 from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.reviews import close_review
@@ -134,12 +134,12 @@ def undo(parts: Parts, number: int, *, by: str, reason: str | None = None) -> De
             raise ConflictError(f"decision {number} takes another one back; decide anew instead")
         if (undoing := undone_by(session, [number]).get(number)) is not None:
             raise ConflictError(f"decision {number} was taken back already, by decision {undoing}")
-        said = _Saying(Verdict.UNDO, DecisionKind.DECISION, str(number), by, reason)
+        verdict, kind, subject = Verdict.UNDO, DecisionKind.DECISION, str(number)
         made = append_decision(
             session,
-            verdict=said.verdict,
-            kind=said.kind,
-            subject=said.subject,
+            verdict=verdict,
+            kind=kind,
+            subject=subject,
             by=by,
             reason=reason,
             photos=(),
@@ -153,16 +153,8 @@ def undo(parts: Parts, number: int, *, by: str, reason: str | None = None) -> De
             session, parts.hasher, {*prints.values(), *fingerprints_of_photos(session, parts.hasher_name, photo_ids)}
         )
         append_audit(session, by, "undo", f"decision {number}")
-        return Decision(
-            made.id,
-            from_microseconds(made.decided_at),
-            said.verdict,
-            said.kind,
-            said.subject,
-            by,
-            reason,
-            len(photo_ids),
-        )
+        decided_at = from_microseconds(made.decided_at)
+        return Decision(made.id, decided_at, verdict, kind, subject, by, reason, len(photo_ids))
 
 
 def _restore_banks(session: Session, hasher: str, prints: Mapping[bytes, int]) -> None:
@@ -202,9 +194,8 @@ def _refile(
 def _refuse_changed(session: Session, ring: str | None, group: str | None, expect: str) -> None:
     """A moderator decides on what he has seen, not on what has become of it."""
     if ring is None:
-        rows = group_rows(session, group or "")
-        names = [kept.ring for kept in read_rings(session, rings_of_groups(session, rows)).values()]
-        if rows and not names:
+        names = rings_of_group(session, group or "")
+        if not names and group_rows(session, group or ""):
             raise ConflictError(f"picture {group} ties no ring any more")
         ring = names[0] if names else ""
     found = kept_ring(session, ring)
@@ -274,7 +265,7 @@ def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[De
     missing = [photo_id for picture in pictures for photo_id in picture.photo_ids if photo_id not in known]
     if missing:
         raise NotFoundError(f"index {parts.folder.root} has no photo {missing[0]!r}")
-    rings = [said.subject] if said.kind is DecisionKind.RING else _rings_of(session, said)
+    rings = _rings_of(session, said)
     opened = [close_review(session, ring, said.by) for ring in rings]
     row = append_decision(
         session,
@@ -296,9 +287,10 @@ def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[De
 
 
 def _rings_of(session: Session, said: _Saying) -> list[str]:
-    """The ring that a group ties."""
-    rows = group_rows(session, said.subject) if said.kind is DecisionKind.GROUP else []
-    return [kept.ring for kept in read_rings(session, rings_of_groups(session, rows)).values()]
+    """The ring that is decided on, or that the group ties."""
+    if said.kind is DecisionKind.RING:
+        return [said.subject]
+    return rings_of_group(session, said.subject) if said.kind is DecisionKind.GROUP else []
 
 
 def _file(

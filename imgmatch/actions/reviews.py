@@ -7,7 +7,6 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog import reviews as rows
@@ -20,7 +19,7 @@ from imgmatch.catalog.decisions import (
     read_decisions,
     undone_by,
 )
-from imgmatch.catalog.kept_rings import group_rows, read_rings, ring_row, rings_by_account, rings_of_groups
+from imgmatch.catalog.kept_rings import ring_row, rings_by_account, rings_of_group
 from imgmatch.catalog.ring_summaries import read_ring_rows
 from imgmatch.catalog.times import from_microseconds, now
 from imgmatch.clustering.report import kept_ring
@@ -53,7 +52,8 @@ SKIP_HOURS = 12
 """A ring that somebody has put aside comes back to him or her after so long."""
 
 _NAMES_SHOWN = 3
-_DAY_US = 86_400_000_000
+_MINUTE_US = 60_000_000
+_DAY_US = 24 * 60 * _MINUTE_US
 
 
 class Reviews:
@@ -88,7 +88,7 @@ class Reviews:
         with self._parts.catalog.write() as session:
             _refuse_unknown(session, self._parts, name)
             rows.unskip_rings(session, reviewer, name)
-            return rows.open_review(session, name, reviewer, now() + REVIEW_MINUTES * 60_000_000)
+            return rows.open_review(session, name, reviewer, now() + REVIEW_MINUTES * _MINUTE_US)
 
     def close_review(self, name: str, reviewer: str) -> None:
         """He or she has it open no more."""
@@ -104,7 +104,7 @@ class Reviews:
         with self._parts.catalog.write() as session:
             _refuse_unknown(session, self._parts, name)
             rows.close_review(session, name, reviewer)
-            rows.skip_ring(session, name, reviewer, now() + round(timedelta(hours=SKIP_HOURS).total_seconds() * 1e6))
+            rows.skip_ring(session, name, reviewer, now() + SKIP_HOURS * 60 * _MINUTE_US)
 
     def take_up(self, reviewer: str, name: str | None = None) -> None:
         """Take up again a ring that this reviewer has put aside, or all."""
@@ -118,7 +118,8 @@ class Reviews:
 
     def ring_of_groups(self, groups: Sequence[str]) -> str | None:
         """The ring that the first of these groups ties that ties one; ``None`` where none does."""
-        return ring_of_groups(self._parts, groups)
+        with self._parts.catalog.read() as session:
+            return next((min(tied) for name in groups if (tied := rings_of_group(session, name))), None)
 
     def who_reviews(self) -> dict[str, Review]:
         """Every ring that somebody has open now."""
@@ -138,8 +139,7 @@ class Reviews:
             if row is None:
                 raise NotFoundError(f"index {self._parts.folder.root} has no decision {number}")
             [found] = as_decisions(session, [row])
-            about = number if row.undoes is None else row.undoes
-            return found, tuple(sorted({photo.account for photo in photos_of_decision(session, about)}))
+            return found, tuple(sorted({photo.account for photo in photos_of_decision(session, row.about)}))
 
     def moderator_figures(self) -> list[ModeratorFigures]:
         """How many decisions each person has made, how many were overturned, and how long they took; by name."""
@@ -218,16 +218,6 @@ def rings_of(parts: Parts, accounts: Collection[str]) -> dict[str, str]:
         return rings_by_account(session, accounts)
 
 
-def ring_of_groups(parts: Parts, groups: Sequence[str]) -> str | None:
-    """The ring that the first of these groups ties that ties one; ``None`` where none does."""
-    with parts.catalog.read() as session:
-        for name in groups:
-            rings = read_rings(session, rings_of_groups(session, group_rows(session, name)))
-            if rings:
-                return min(kept.ring for kept in rings.values())
-    return None
-
-
 def decisions(parts: Parts, *, limit: int, before: int | None = None, by: str | None = None) -> list[Decision]:
     """What was decided, the latest first.
 
@@ -245,7 +235,7 @@ def as_decisions(session: Session, found: Sequence[DecisionRow]) -> list[Decisio
     """Rows as the library shows them."""
     numbers = [row.id for row in found]
     undoing = undone_by(session, numbers)
-    counts = photo_counts(session, [row.id if row.undoes is None else row.undoes for row in found])
+    counts = photo_counts(session, [row.about for row in found])
     return [
         Decision(
             number=row.id,
@@ -255,7 +245,7 @@ def as_decisions(session: Session, found: Sequence[DecisionRow]) -> list[Decisio
             subject=row.subject,
             by=row.by,
             reason=row.reason,
-            photos=counts.get(row.id if row.undoes is None else row.undoes, 0),
+            photos=counts.get(row.about, 0),
             undone_by=undoing.get(row.id),
         )
         for row in found

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.times import from_microseconds, now
@@ -75,11 +75,6 @@ def prove_audit(session: Session, head: str | None = None) -> AuditProof:
         last = entry[5]
         held = held or last.hex() == head
     return AuditProof(count, broken, last.hex(), None if head is None else held)
-
-
-def audit_count(session: Session) -> int:
-    """How many entries there are."""
-    return session.sql.scalar(select(func.count()).select_from(schema.audit_log)) or 0
 
 
 def _every(session: Session) -> Iterator[tuple[int, int, str, str, str | None, bytes]]:

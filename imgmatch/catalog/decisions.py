@@ -58,6 +58,11 @@ class DecisionRow:
     undoes: int | None = None
     opened_at: int | None = None
 
+    @property
+    def about(self) -> int:
+        """The decision whose photos it is about: itself, or the one it takes back."""
+        return self.id if self.undoes is None else self.undoes
+
 
 _UNDOING = schema.decisions.alias("undoing")
 _COUNTS = ~exists(select(_UNDOING.c.id).where(_UNDOING.c.undoes == schema.decisions.c.id))

@@ -121,6 +121,11 @@ def group_rows(session: Session, name: str) -> list[int]:
     return list(session.sql.scalars(select(schema.groups.c.id).where(schema.groups.c.name == name)))
 
 
+def rings_of_group(session: Session, name: str) -> list[str]:
+    """The rings, by their ids, that the group of this id ties: one, or none."""
+    return [kept.ring for kept in read_rings(session, rings_of_groups(session, group_rows(session, name))).values()]
+
+
 def accounts_of_rings(session: Session, rings: Collection[int]) -> set[str]:
     """The accounts in these rings, by row id."""
     table = schema.ring_accounts.c

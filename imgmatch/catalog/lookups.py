@@ -49,6 +49,15 @@ def _photos_by_fingerprint() -> Select[Any]:
     )
 
 
+def _photos_with_first_picture() -> Select[Any]:
+    photos, pictures = schema.photos.c, schema.photo_pictures.c
+    return (
+        select(*PHOTO_COLUMNS)
+        .join(schema.photo_pictures, (pictures.photo_id == photos.id) & (pictures.place == 0))
+        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+    )
+
+
 def owners(
     session: Session, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes
 ) -> Iterator[tuple[int, str, int, bool]]:
@@ -102,25 +111,14 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
 
 def photos_of_account(session: Session, account: str) -> list[StoredPhoto]:
     """Every photo of an account, in the order they were first seen, each with its first picture."""
-    photos, pictures = schema.photos.c, schema.photo_pictures.c
-    query: Select[Any] = (
-        select(*PHOTO_COLUMNS)
-        .join(schema.photo_pictures, (pictures.photo_id == photos.id) & (pictures.place == 0))
-        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
-        .where(schema.accounts.c.account == account)
-        .order_by(photos.seen_at, photos.photo_id)
-    )
-    return [StoredPhoto(*row) for row in session.sql.execute(query)]
+    photos = schema.photos.c
+    query = _photos_with_first_picture().where(schema.accounts.c.account == account)
+    return [StoredPhoto(*row) for row in session.sql.execute(query.order_by(photos.seen_at, photos.photo_id))]
 
 
 def photos_by_id(session: Session, photo_ids: Collection[str]) -> list[StoredPhoto]:
     """Those of these photos that are there, each with its first picture."""
-    photos, pictures = schema.photos.c, schema.photo_pictures.c
-    query: Select[Any] = (
-        select(*PHOTO_COLUMNS)
-        .join(schema.photo_pictures, (pictures.photo_id == photos.id) & (pictures.place == 0))
-        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
-    )
+    query, photos = _photos_with_first_picture(), schema.photos.c
     found = (session.sql.execute(query.where(photos.photo_id.in_(chunk))) for chunk in chunks(photo_ids))
     return [StoredPhoto(*row) for rows in found for row in rows]
 

@@ -12,15 +12,13 @@ from imgmatch.actions.account import MOST_OF_COMMON
 from imgmatch.model import between
 from imgmatch.web.access import Reader
 from imgmatch.web.pages.base import picture_url, render
-from imgmatch.web.pages.pairs import Side, named, pair, words
+from imgmatch.web.pages.pairs import pair, side_of, words
 from imgmatch.web.service import service_of
 
 if TYPE_CHECKING:
-    from imgmatch.model import AccountView, Photo, SharedPhoto
+    from imgmatch.model import AccountView, SharedPhoto
 
 router = APIRouter()
-
-_SIDE = 640
 
 BURST = timedelta(days=7)
 """Accounts that show one picture for the first time within so long of each other were opened in a burst."""
@@ -44,7 +42,7 @@ def account(request: Request, caller: Reader, id: str = "") -> Response:  # noqa
 
 
 def _shown(one: SharedPhoto) -> dict[str, Any]:
-    query, stored = _side(one.other, "Photo of the other account"), _side(one.own, "Photo of this account")
+    query, stored = side_of(one.other, "Photo of the other account"), side_of(one.own, "Photo of this account")
     relation = between(one.evidence, one.own_evidence)
     apart = one.other.seen_at - one.own.seen_at
     return {
@@ -57,10 +55,6 @@ def _shown(one: SharedPhoto) -> dict[str, Any]:
         "days": abs(apart).days,
         "pair": pair(query, stored, relation, (one.evidence, one.own_evidence)),
     }
-
-
-def _side(photo: Photo, caption: str) -> Side:
-    return Side(picture_url(photo.photo_id, photo.frame, _SIDE), named(photo.photo, photo.frame), caption)
 
 
 def _sharing(view: AccountView) -> str:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from imgmatch.formats.evidence import KINDS, facts, of_frame, percent
 from imgmatch.formats.overlay import affine, after, outlines_of
 from imgmatch.model import Kind
-from imgmatch.web.pages.base import likely
+from imgmatch.web.pages.base import likely, picture_url
 
 if TYPE_CHECKING:
-    from imgmatch.model import Evidence
+    from imgmatch.model import Evidence, Photo
 
 _UNIT = (1.0, 1.0)
 _SLIGHT, _TURN = 2, 360
 _ALL = 0.95
+_SIDE = 640
+"""Pixels of the longer side at which a picture is laid over another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ def pair(query: Side, stored: Side, evidence: Evidence, through: tuple[Evidence,
         "of": "" if through is None else "Both were compared with a third photo, the reference of their picture.",
     }
     return json.dumps(found)
+
+
+def side_of(photo: Photo, caption: str) -> Side:
+    """A stored photo as one of the two."""
+    return Side(picture_url(photo.photo_id, photo.frame, _SIDE), named(photo.photo, photo.frame), caption)
 
 
 def words(evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from imgmatch.formats.ring_spread import spread
 from imgmatch.formats.text import as_csv
 from imgmatch.web.access import Caller, Decider, Reader
 from imgmatch.web.pages.base import picture_url, render
-from imgmatch.web.pages.pairs import Side, named, pair, words
+from imgmatch.web.pages.pairs import pair, side_of, words
 from imgmatch.web.service import service_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-_SMALL, _LARGE = 160, 640
+_SMALL = 160
 _LEFT_OUT = "X-Imgmatch-Left-Out"
 """How many ids a list of lines cannot hold; the table has them."""
 
@@ -81,8 +81,8 @@ def _rows(ring: Ring) -> list[dict[str, Any]]:
 def _cell(number: int, group: Group, photo: Photo, evidence: Evidence) -> dict[str, Any]:
     medoid = group.medoid
     reference = photo.photo_id == medoid.photo_id
-    query = _side(photo, f"Copy of {photo.account}")
-    stored = _side(medoid, "Reference of this picture")
+    query = side_of(photo, f"Copy of {photo.account}")
+    stored = side_of(medoid, "Reference of this picture")
     return {
         "name": f"picture {number} on {photo.account}",
         "small": picture_url(photo.photo_id, photo.frame, _SMALL),
@@ -92,10 +92,6 @@ def _cell(number: int, group: Group, photo: Photo, evidence: Evidence) -> dict[s
         "more": 0,
         "pair": "" if reference else pair(query, stored, evidence),
     }
-
-
-def _side(photo: Photo, caption: str) -> Side:
-    return Side(picture_url(photo.photo_id, photo.frame, _LARGE), named(photo.photo, photo.frame), caption)
 
 
 @router.post("/rings/{ring}/review")
