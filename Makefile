@@ -5,19 +5,22 @@ PYTHON ?= python3
 VENV := .venv
 BENCH := .venv-bench
 PERCEPTION := .venv-perception
+TX := .venv-tx
 BIN := $(VENV)/bin
 BENCH_BIN := $(BENCH)/bin
+TX_BIN := $(TX)/bin
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 BENCH_BIN := $(BENCH)/Scripts
+TX_BIN := $(TX)/Scripts
 endif
 NAME ?= scan
 
-.PHONY: demo test test-slow check bench install docs clean
+.PHONY: demo test test-slow test-tx check bench install docs clean
 
 # Tests and modules are compiled once, and not by each of the hundreds of processes that tests start, also where Python
 # is told to keep no bytecode, as images of containers do.
-test test-slow: export PYTHONDONTWRITEBYTECODE :=
+test test-slow test-tx: export PYTHONDONTWRITEBYTECODE :=
 
 demo: $(VENV)/installed
 	$(BIN)/imgmatch demo demo-world
@@ -31,6 +34,10 @@ test: $(VENV)/developed
 test-slow: $(VENV)/developed
 	$(BIN)/python -m pytest -m "slow and serial" $$(grep -rl --include='test_*.py' mark.serial tests)
 	$(BIN)/python -m pytest -m "slow and not serial" -n auto --dist worksteal $$(grep -rl --include='test_*.py' mark.slow tests)
+
+# threatexchange builds two of its parts with a C++ compiler: whoever has none runs all the other tests without it.
+test-tx: $(TX)/installed
+	IMGMATCH_REQUIRE_TX=1 $(TX_BIN)/python -m pytest tests/exchange/test_tx*.py
 
 check: $(VENV)/developed
 	$(BIN)/ruff check .
@@ -62,7 +69,7 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,parquet,s3,serve]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,parquet,s3,serve,sharing]" --group dev
 	touch $@
 
 $(BENCH)/installed: pyproject.toml
@@ -71,5 +78,10 @@ $(BENCH)/installed: pyproject.toml
 	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet]" --group bench
 	touch $@
 
+$(TX)/installed: pyproject.toml
+	$(PYTHON) -m venv $(TX)
+	$(TX_BIN)/python -m pip install --quiet --editable . hypothesis pytest threatexchange
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(PERCEPTION) .bench-answers demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PERCEPTION) $(TX) .bench-answers demo-world build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

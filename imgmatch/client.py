@@ -214,7 +214,7 @@ class Client:
 
     def banks(self) -> dict[str, int]:
         """How many pictures are on each list of known ones."""
-        return {one["bank"]: one["pictures"] for one in self._read("GET", "/banks")}
+        return {one["bank"]: one["entries"] for one in self._read("GET", "/banks") if one["entries"]}
 
     # -- writing ------------------------------------------------------------------------------------------------
 

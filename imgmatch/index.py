@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from imgmatch.actions.banks import Banks
     from imgmatch.actions.deliveries import Outbox
     from imgmatch.actions.people import People
     from imgmatch.actions.queries import PhotoLike
@@ -184,6 +185,13 @@ class Index:
         from imgmatch.actions.people import People
 
         return People(self._parts)
+
+    @property
+    def bank_lists(self) -> Banks:
+        """Banks: named lists of known pictures and hashes, and what stands on them."""
+        from imgmatch.actions.banks import Banks
+
+        return Banks(self._parts)
 
     @property
     def reviews(self) -> Reviews:

@@ -35,6 +35,7 @@ HASHERS: Mapping[str, str] = {
 ENGINES: Mapping[str, str] = {
     "linear": "imgmatch.engines.linear:LinearEngine",
     "flat": "imgmatch.engines.flat:FlatEngine",
+    "banded": "imgmatch.engines.banded:BandedEngine",
 }
 
 RUNNERS: Mapping[str, str] = {

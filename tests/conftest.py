@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-pytest_plugins = ["browsing", "planting", "serving", "unsynced", "warm"]
+pytest_plugins = ["browsing", "planting", "serving", "hma_client", "unsynced", "warm"]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

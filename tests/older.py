@@ -54,6 +54,21 @@ DROP TABLE renames;
 DROP TABLE tokens;
 DROP INDEX near_pairs_by_high;
 CREATE INDEX ix_near_pairs_high ON near_pairs (high);
+CREATE TABLE bank_pictures (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, bank VARCHAR NOT NULL, pixels BLOB NOT NULL,
+  fingerprint_id INTEGER NOT NULL, label VARCHAR NOT NULL, photo_id VARCHAR, account VARCHAR,
+  added_at BIGINT NOT NULL, UNIQUE (bank, pixels), FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id));
+INSERT INTO bank_pictures SELECT e.id, b.name, e.pixels, e.fingerprint_id, e.label, e.photo_id, e.account, e.added_at
+  FROM bank_entries e JOIN banks b ON b.id = e.bank_id;
+CREATE INDEX ix_bank_pictures_fingerprint_id ON bank_pictures (fingerprint_id);
+CREATE INDEX ix_bank_pictures_pixels ON bank_pictures (pixels);
+DROP TABLE reported;
+DROP TABLE bank_joins;
+DROP TABLE bank_hits;
+DROP TABLE bank_opinions;
+DROP TABLE bank_entries;
+DROP TABLE banks;
+DELETE FROM row_counts WHERE kind = 'bank_entries';
 DROP INDEX ix_decisions_undoes;
 ALTER TABLE decisions DROP COLUMN undoes;
 ALTER TABLE decisions DROP COLUMN opened_at;

@@ -37,6 +37,9 @@ OF_OTHERS = {
     "--tag",
     "--no-cache-dir",
     "--uid",
+    "--create",
+    "--filename",
+    "--signal-type",
 }
 """Options of other programs that the documents name."""
 
@@ -72,7 +75,8 @@ def options_of(name: str) -> set[str]:
 
 
 def _options_beneath(command: click.Command) -> set[str]:
-    own = {option for parameter in command.get_params(click.Context(command)) for option in parameter.opts}
+    parameters = command.get_params(click.Context(command))
+    own = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
     beneath = command.commands.values() if isinstance(command, click.Group) else ()
     return own.union(*map(_options_beneath, beneath))
 

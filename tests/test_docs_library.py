@@ -73,6 +73,7 @@ def test_a_verb_of_the_command_line_is_a_method_or_a_function_of_the_same_name()
     commands: dict[str, Any] = {"demo": imgmatch.draw_demo, "hash": imgmatch.hash_photos, "compare": imgmatch.compare}
     commands["source"] = imgmatch.Index.sources
     commands |= {"audit": imgmatch.Index.people, "user": imgmatch.Index.people, "serve": imgmatch.Client}
+    commands["bank"] = imgmatch.Index.bank_lists
     from imgmatch.cli.main import COMMANDS  # noqa: PLC0415 -- the table alone
 
     assert {name for name in COMMANDS if name not in commands and not hasattr(imgmatch.Index, name)} == set()

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from imgmatch.actions import banks
+from imgmatch.clustering.bank_joining import FLOOD_ACCOUNTS, FLOOD_SHARE
+from imgmatch.exchange import bounded_xml, detecting, entries, json_text
 from imgmatch.imaging import mending, png, profiles
 from imgmatch.imaging.limits import Limits
 from imgmatch.imaging.moving import MOST_PICTURES
 from imgmatch.ingest import intake, pruning
+from imgmatch.matching.stored_hits import MOST_HITS
+from imgmatch.model import MOST_NOTE, PDQ_DISTANCE
 from imgmatch.sources import (
     archive,
     archive_tar,
@@ -82,6 +87,30 @@ def row(start: str) -> str:
     ],
 )
 def test_a_limit_that_is_named_is_that_of_the_code(start: str, limit: str) -> None:
+    assert row(start) == limit
+
+
+@pytest.mark.parametrize(
+    ("start", "limit"),
+    [
+        ("a line of a list", f"{lines.MAX_LINE_BYTES // MIB} MiB"),
+        ("a record in JSON", f"{json_text.MOST_RECORD:,} characters"),
+        ("XML: a tag", f"{bounded_xml.MOST_PIECE // MIB} MiB"),
+        ("XML: elements", f"{bounded_xml.MOST_DEPTH}; {bounded_xml.MOST_NAMES:,}"),
+        ("a text of an entry", f"{entries.MOST_TEXT:,} characters"),
+        ("an id of an entry", f"{entries.MOST_TEXT:,} characters"),
+        ("tags of an entry", f"{entries.MOST_SAID}; {entries.MOST_SAID}"),
+        ("how a list begins", f"{detecting.HEAD_BYTES >> 10} KiB"),
+        ("a note, an owner", f"{MOST_NOTE} characters"),
+        ("a reason for an opinion", f"{2 * banks.MOST_TEXT:,} characters"),
+        ("what a program files", f"{banks.MOST_TEXT:,} characters; {banks.MOST_METADATA}"),
+        ("stored photos that hit", f"{MOST_HITS:,}, the earliest"),
+        ("how near a bare value", f"{PDQ_DISTANCE} bits, in one of eight orientations"),
+        ("accounts that hit", f"{FLOOD_ACCOUNTS - 1}, or one in a hundred of all"),
+    ],
+)
+def test_a_limit_of_lists_and_banks_that_is_named_is_that_of_the_code(start: str, limit: str) -> None:
+    assert FLOOD_SHARE == 1 / 100
     assert row(start) == limit
 
 

@@ -65,7 +65,8 @@ def test_the_fields_of_a_check_are_documented(index: str, photo: str) -> None:
     assert sorted(result) == sorted(whole)
     assert sorted(result["matches"][0]) == sorted(match + evidence + frames)
     header = next(csv.reader(io.StringIO(printed("check", photo, "--index", index, "--format", "csv"))))
-    assert set(header) == {"query", "status", "reason", "query_damaged", *match, *evidence, *frames}
+    of_banks = {"bank", "purpose", "entry", "ref"}
+    assert set(header) == {"query", "status", "reason", "query_damaged", *match, *evidence, *frames, *of_banks}
 
 
 def test_the_fields_of_a_comparison_are_documented(photo: str) -> None:
@@ -86,6 +87,24 @@ def test_the_fields_of_rings_and_groups_are_documented(index: str) -> None:
     assert sorted(record["accounts"][0]) == ["account", "first_seen", "name"]
     expected = ["photo_id", "account", "photo", "seen_at", *fields("check")[2], "frame"]
     assert sorted(record["groups"][0]["photos"][0]) == sorted(expected)
+
+
+def test_the_fields_of_banks_are_documented(photo: str, world: Path) -> None:
+    own = str(world / "banks")
+    assert printed("scan", str(world / "photos"), "--index", own, "--quiet")
+    hit, bank, entry, imported = fields("bank")
+    stored = {"account", "photo_id", "photo", "frame"}
+    pdq = answer("hash", photo)[0]["pdq"]
+    (world / "list.txt").write_text(f"pdq {pdq}\n")
+    done = answer("bank", "import", "north", str(world / "list.txt"), "--index", own, "--quiet")
+    assert sorted(done) == sorted(imported)
+    assert [sorted(one) for one in answer("bank", "list", "--index", own)] == [sorted(bank)]
+    assert [sorted(one) for one in answer("bank", "show", "north", "--index", own)] == [sorted(entry)]
+    assert [set(one) for one in answer("bank", "lookup", pdq, "--index", own)] == [set(hit) - stored]
+    assert [set(one) for one in answer("check", photo, "--index", own)[0]["banks"]] == [set(hit) - stored]
+    (ring,) = answer("rings", "--index", own, "--quiet")
+    assert [set(one) for one in ring["bank_hits"]] == [set(hit)] * 2
+    assert [set(one) for one in answer("bank", "hits", "--index", own)] == [set(hit)] * 2
 
 
 @pytest.mark.parametrize("command", ["status", "rebuild"])

@@ -40,7 +40,7 @@ def test_an_unknown_hasher_is_an_error_that_names_those_there_are() -> None:
 
 
 def test_an_unknown_engine_is_an_error_that_names_those_there_are() -> None:
-    with pytest.raises(UnknownNameError, match="no engine is called 'hnsw'; there are: flat, linear"):
+    with pytest.raises(UnknownNameError, match="no engine is called 'hnsw'; there are: banded, flat, linear"):
         registry.engine("hnsw")
 
 

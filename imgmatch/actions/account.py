@@ -14,6 +14,7 @@ from imgmatch.catalog.lookups import photos_of_account
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import NotFoundError
 from imgmatch.matching.accounts import photo_of
+from imgmatch.matching.stored_hits import stored_hits
 from imgmatch.model import AccountView, SharedPhoto, account_id
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def account_view(parts: Parts, account: str) -> AccountView:
         )
         decisions = as_decisions(session, said)
         alike = lookalikes_of(session, spelt)
+        hits = stored_hits(session, parts.hasher_name, account=spelt)
     shares = sorted(
         (one for group in groups for one in _shares(group, spelt, rings)),
         key=lambda one: (one.other.seen_at, one.other.photo_id),
@@ -64,6 +66,7 @@ def account_view(parts: Parts, account: str) -> AccountView:
         decisions=tuple(decisions),
         lookalikes=tuple(alike),
         attributes=known.attributes,
+        bank_hits=hits,
     )
 
 

@@ -10,6 +10,7 @@ from imgmatch import registry
 from imgmatch.catalog import migrations
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
+from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header
 from imgmatch.engines.lineage import adopt, ensure_own
@@ -105,6 +106,7 @@ def open_parts(path: Path, *, workers: int, limits: Limits | None, depth: Depth,
         catalog,
         FingerprintSearcher(folder, catalog),
         FeatureSearcher(folder, catalog),
+        BankHashes(catalog),
         open_runner(registry.DEFAULT_RUNNER, workers, settings),
         settings,
     )

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog import reviews as rows
-from imgmatch.catalog.banks import KNOWN_STOLEN
+from imgmatch.catalog.banks import OWN_BANKS
 from imgmatch.catalog.decisions import (
     latest_decisions,
     photo_counts,
@@ -24,6 +24,7 @@ from imgmatch.catalog.ring_summaries import read_ring_rows
 from imgmatch.catalog.times import from_microseconds, now
 from imgmatch.clustering.report import kept_ring
 from imgmatch.errors import NotFoundError
+from imgmatch.matching.stored_hits import stored_hits, with_hits
 from imgmatch.model import (
     Change,
     Decision,
@@ -164,9 +165,9 @@ def ring(parts: Parts, name: str) -> Ring:
     """
     with parts.catalog.read() as session:
         found = kept_ring(session, name)
-    if found is None:
-        raise NotFoundError(f"index {parts.folder.root} has no ring {name!r}")
-    return found
+        if found is None:
+            raise NotFoundError(f"index {parts.folder.root} has no ring {name!r}")
+        return with_hits(found, stored_hits(session, parts.hasher_name))
 
 
 def queue(
@@ -295,7 +296,7 @@ def _summary(row: RingRow) -> RingSummary:
         accounts_per_day=round((len(times) - 1) / max(days, 1.0), 2),
         new=row.new,
         changes=tuple(Change(change) for change in row.changes),
-        bank=KNOWN_STOLEN if KNOWN_STOLEN in row.banks else None,
+        bank=min(row.banks, key=lambda bank: (bank not in OWN_BANKS, bank), default=None),
         decision=max(said)[1] if said else None,
         waiting=None in row.said,
         decided=len(said),

@@ -14,11 +14,12 @@ from imgmatch.clustering.options import ClusteringOptions
 from imgmatch.clustering.report import kept_report, whole_report
 from imgmatch.clustering.run import is_current, run
 from imgmatch.features import pair_model
+from imgmatch.matching.stored_hits import stored_hits, with_hits
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import RingsReport
+    from imgmatch.model import BankHit, RingsReport
     from imgmatch.progress import Progress
 
 
@@ -55,8 +56,14 @@ def find_rings(
             return whole_report(session, parts.hasher, options)
     counted = None if is_current(parts, options) else run(parts, options, progress)
     with parts.catalog.read() as session:
-        report = kept_report(session)
+        report = _with_hits(kept_report(session), stored_hits(session, parts.hasher_name))
     return report if counted is None else replace(report, searched=counted)
+
+
+def _with_hits(report: RingsReport, hits: tuple[BankHit, ...]) -> RingsReport:
+    if not hits:
+        return report
+    return replace(report, bank_hits=hits, rings=tuple(with_hits(ring, hits) for ring in report.rings))
 
 
 def options_of(

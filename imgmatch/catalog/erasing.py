@@ -123,12 +123,12 @@ def digests_in_use(session: Session, digests: Collection[bytes]) -> set[bytes]:
     """Which of these some photo still has, or a decision on another photo, or a bank."""
     photos, pictures, prints = schema.photos.c, schema.photo_pictures.c, schema.fingerprints.c
     used: set[bytes] = set()
-    decided, banked = schema.decision_photos.c, schema.bank_pictures.c
+    decided, banked, said = schema.decision_photos.c, schema.bank_entries.c, schema.bank_opinions.c
     hashers = list(
         session.sql.scalars(select(schema.row_counts.c.part).where(schema.row_counts.c.kind == "fingerprints"))
     )
     for chunk in chunks(digests):
-        for column in (photos.sha256, pictures.pixels, decided.bits, banked.pixels):
+        for column in (photos.sha256, pictures.pixels, decided.bits, banked.pixels, banked.pdq, said.key):
             used.update(session.sql.scalars(select(column).where(column.in_(chunk))))
         # By hasher, as they are indexed.
         used.update(session.sql.scalars(select(prints.bits).where(prints.hasher.in_(hashers), prints.bits.in_(chunk))))
@@ -153,7 +153,7 @@ def came_back(session: Session, erased: Erased) -> int:
 
 def mentions(session: Session, erased: Erased) -> int:
     """How many rows, of photos, accounts, skipped photos, decisions, banks, reports, groups and rings, name it."""
-    tables = (schema.skipped, schema.decision_photos, schema.bank_pictures)
+    tables = (schema.skipped, schema.decision_photos, schema.bank_entries)
     if erased.before is not None:
         return session.sql.scalar(select(func.count()).select_from(erased.rows().subquery())) or 0
     if erased.account is not None:

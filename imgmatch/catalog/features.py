@@ -122,7 +122,7 @@ def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int])
     A picture in a bank may be shown by no photo any more.
     """
     links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
-    banked = schema.bank_pictures.c
+    banked = schema.bank_entries.c
     found: dict[int, int] = {}
     for chunk in chunks(fingerprint_ids):
         known = select(banked.fingerprint_id, func.min(table.id)).join(schema.features, table.pixels == banked.pixels)
@@ -145,10 +145,10 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
     Pictures no photo shows any more have none, but for those in a bank.
     """
     pictures, table = schema.photo_pictures.c, schema.features.c
-    prints, banked = schema.fingerprints.c, schema.bank_pictures.c
+    prints, banked = schema.fingerprints.c, schema.bank_entries.c
     found: dict[int, bytes] = {}
     for chunk in chunks(ids):
-        known = select(table.id, prints.bits).join(schema.bank_pictures, banked.pixels == table.pixels)
+        known = select(table.id, prints.bits).join(schema.bank_entries, banked.pixels == table.pixels)
         known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
         rows = session.sql.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
         found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs

@@ -262,12 +262,13 @@ def counts(session: Session) -> dict[str, int]:
     """How many rows of each kind there are; pair scores go by their older name, ``ties``, which programs read."""
     tables = {
         "decisions": schema.decisions,
-        "bank_pictures": schema.bank_pictures,
         "skipped": schema.skipped,
         "sources": schema.sources,
         "scans": schema.scans,
     }
     counted = {name: session.sql.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
+    pictures = select(func.count()).select_from(schema.bank_entries).where(schema.bank_entries.c.fingerprint_id > 0)
+    counted["bank_pictures"] = session.sql.scalar(pictures) or 0
     kept = {"ties" if kind == "pair_scores" else kind: row_count(session, kind) for kind in COUNTED}
     return kept | counted
 

@@ -48,7 +48,7 @@ def has_orphans(session: Session) -> bool:
 def _uses() -> dict[str, tuple[ColumnElement[bool], ...]]:
     """What a row of each table is used by."""
     photos, pictures = schema.photos.c, schema.photo_pictures.c
-    banked, links = schema.bank_pictures.c, schema.photo_fingerprints.c
+    banked, links = schema.bank_entries.c, schema.photo_fingerprints.c
     prints, features, accounts = schema.fingerprints.c, schema.features.c, schema.accounts.c
     return {
         "fingerprints": (links.fingerprint_id == prints.id, banked.fingerprint_id == prints.id),

@@ -69,7 +69,7 @@ def fingerprints_of_pictures(
 ) -> Iterator[tuple[int, int]]:
     """Row ids of features, in order, each with that of the fingerprint by ``hasher`` of the picture; all, or some."""
     links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
-    prints, banked = schema.fingerprints.c, schema.bank_pictures.c
+    prints, banked = schema.fingerprints.c, schema.bank_entries.c
     query = (
         select(table.id, func.min(links.fingerprint_id))
         .join(schema.photo_pictures, pictures.pixels == table.pixels)
@@ -78,7 +78,7 @@ def fingerprints_of_pictures(
         .where(prints.hasher == hasher if feature_ids is None else by_hasher(hasher))
         .group_by(table.id)
     )
-    kept = select(table.id, banked.fingerprint_id).join(schema.bank_pictures, banked.pixels == table.pixels)
+    kept = select(table.id, banked.fingerprint_id).join(schema.bank_entries, banked.pixels == table.pixels)
     found: dict[int, int] = {}
     for chunk in [None] if feature_ids is None else chunks(sorted(feature_ids)):
         some = [each if chunk is None else each.where(table.id.in_(chunk)) for each in (query, kept)]
@@ -107,7 +107,7 @@ def fingerprints_beside(session: Session, hasher: str, fingerprint_ids: Collecti
 def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int]:
     """Row ids of the features of all pictures that photos with these fingerprints show, or banks hold."""
     links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
-    banked = schema.bank_pictures.c
+    banked = schema.bank_entries.c
     found: set[int] = set()
     for chunk in chunks(sorted(fingerprint_ids)):
         shown = (
@@ -116,7 +116,7 @@ def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int
             .join(schema.photo_fingerprints, shows(links.photo_id, links.place))
             .where(links.fingerprint_id.in_(chunk))
         )
-        kept = select(table.id).join(schema.bank_pictures, banked.pixels == table.pixels)
+        kept = select(table.id).join(schema.bank_entries, banked.pixels == table.pixels)
         found.update(session.sql.scalars(shown.distinct()))
         found.update(session.sql.scalars(kept.where(banked.fingerprint_id.in_(chunk))))
     return found

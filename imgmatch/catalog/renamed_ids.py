@@ -34,7 +34,7 @@ def rename_ids(session: Session, ids: Mapping[str, str]) -> None:
         _rename_subjects(session, some)
         _rename_decided(session, some)
         _rename(session, schema.groups, schema.groups.c.name, some)
-        _rename(session, schema.bank_pictures, schema.bank_pictures.c.photo_id, some)
+        _rename(session, schema.bank_entries, schema.bank_entries.c.photo_id, some)
 
 
 def rename_in_reasons(session: Session, renamed: Callable[[set[str]], Mapping[str, str]]) -> None:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
 
 
-COUNTED = {"photos": "", "accounts": "", "fingerprints": "hasher", "features": "codebook", "pair_scores": ""}
+COUNTED = {
+    "photos": "",
+    "accounts": "",
+    "fingerprints": "hasher",
+    "features": "codebook",
+    "pair_scores": "",
+    "bank_entries": "bank_id",
+}
 """Tables whose rows are counted, each with the column whose values are counted apart."""
 
 IN_ENGINES = ("fingerprints", "features")
@@ -32,7 +39,8 @@ _FINGERPRINT = "INSERT OR IGNORE INTO orphans VALUES ('fingerprints', OLD.finger
 
 _ORPHANING = {
     "orphan_fingerprint": f"AFTER DELETE ON photo_fingerprints BEGIN {_FINGERPRINT} END",
-    "orphan_known_picture": f"AFTER DELETE ON bank_pictures BEGIN {_FINGERPRINT} {_FEATURES} END",
+    "orphan_known_picture": "AFTER DELETE ON bank_entries WHEN OLD.fingerprint_id IS NOT NULL"
+    f" BEGIN {_FINGERPRINT} {_FEATURES} END",
     "orphan_picture": f"AFTER DELETE ON photo_pictures BEGIN {_FEATURES} END",
     "orphan_photo": f"AFTER DELETE ON photos BEGIN {_ACCOUNT} END",
     "orphan_changed_photo": "AFTER UPDATE OF account_id ON photos "

@@ -25,7 +25,17 @@ from imgmatch.catalog.checked import (
 )
 from imgmatch.catalog.times import LAST
 from imgmatch.errors import SkipReason
-from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES, ORIENTATIONS, Change, Kind, Role, Scope
+from imgmatch.model import (
+    FINGERPRINT_BITS,
+    FINGERPRINT_BYTES,
+    ORIENTATIONS,
+    Change,
+    Kind,
+    Opinion,
+    Purpose,
+    Role,
+    Scope,
+)
 
 metadata = MetaData()
 
@@ -37,7 +47,7 @@ MOST_RECORD_BYTES, MOST_THUMBNAIL_BYTES = 8_192, 16_384
 MOST_SEALED_BYTES = 16 << 20
 """A portion of an erasure: what is to be looked for of some hundred photos."""
 
-_SHA256, _PIXELS = 32, 16
+_SHA256, _PIXELS, _KEY = 32, 16, 16
 _PIXELS_A_SIDE = 1 << 31
 _LARGEST_ODDS = 1e6
 _NO_COPY = -40.0
@@ -299,19 +309,87 @@ decision_photos = Table(
     sqlite_with_rowid=False,
 )
 
-bank_pictures = Table(
-    "bank_pictures",
+# Named lists; see ``banks``.
+banks = Table(
+    "banks",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("bank", Words(), nullable=False),
-    Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
-    Column("fingerprint_id", Reference(), ForeignKey("fingerprints.id"), nullable=False, index=True),
-    Column("label", Words(), nullable=False),
+    Column("name", Words(), nullable=False, unique=True),
+    Column("purpose", Words([one.value for one in Purpose], Purpose.PARTNER.value), nullable=False),
+    Column("owner", Words()),
+    Column("enabled", _flag(), nullable=False),
+    Column("ratio", _share(), nullable=False),  # of photos that it takes part in the search for
+    Column("note", Words()),
+    Column("created_at", _time(), nullable=False),
+    Column("changes", _count(), nullable=False),  # rises with whatever changes what lookups find, but for new entries
+    Column("checkpoint", Words()),  # what the last import has noted to go on from
+    sqlite_autoincrement=True,
+)
+
+# What stands on them: pictures of ours, with fingerprint and features, and bare PDQ values.
+bank_entries = Table(
+    "bank_entries",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("bank_id", Reference(), ForeignKey("banks.id", ondelete="CASCADE"), nullable=False),
+    Column("key", Bytes(_KEY), nullable=False),  # what makes two entries one: the digest of a picture, or of an id
+    Column("pdq", Bytes(FINGERPRINT_BYTES), index=True),
+    Column("pixels", Bytes(_PIXELS), index=True),
+    Column("fingerprint_id", Reference(), ForeignKey("fingerprints.id"), index=True),
+    Column("label", Words()),  # the short name of the photo a picture was taken from
     Column("photo_id", Words()),
     Column("account", Words()),
+    Column("ref", Words()),  # what its list calls it
     Column("added_at", _time(), nullable=False),
-    UniqueConstraint("bank", "pixels"),
+    Column("modified", Whole()),  # when its list changed it, in seconds since 1970
+    Column("muted_until", Whole()),
+    Column("quarantined_at", Whole(), index=True),
+    Column("note", Words()),
+    Column("category", Words()),
+    Column("tags", Structure(is_texts)),
+    Column("uri", Words()),
+    Column("metadata", Structure(is_text_map)),
+    UniqueConstraint("bank_id", "key"),
     sqlite_autoincrement=True,
+)
+
+# What moderators here say of an entry, by its PDQ value or the digest of its picture: it holds whoever lists it.
+bank_opinions = Table(
+    "bank_opinions",
+    metadata,
+    Column("key", Bytes(most=FINGERPRINT_BYTES, least=_KEY), primary_key=True),
+    Column("opinion", Words([one.value for one in Opinion], Opinion.CONFIRMED.value), nullable=False),
+    Column("by", Words(), nullable=False),
+    Column("reason", Words()),
+    Column("given_at", _time(), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# PDQ fingerprints of photos that are near to a bare value; see ``bank_hits``.
+bank_hits = Table(
+    "bank_hits",
+    metadata,
+    Column("entry_id", Reference(), ForeignKey("bank_entries.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "fingerprint_id",
+        Reference(),
+        ForeignKey("fingerprints.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column("distance", Small(0, FINGERPRINT_BITS, FINGERPRINT_BITS), nullable=False),
+    # Of ``model.ORIENTATIONS``: the photo shows the entry in it.
+    Column("orientation", Small(0, len(ORIENTATIONS) - 1), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How far photos and entries have been compared.
+bank_joins = Table(
+    "bank_joins",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("fingerprints", _count(), nullable=False),
+    Column("entries", _count(), nullable=False),
 )
 
 reports = Table(
@@ -600,6 +678,22 @@ deliveries = Table(
     Column("next_at", Whole(0), index=True),  # empty once it is delivered, or given up
     Column("delivered_at", Whole(0)),
     Column("answer", Words()),  # what the platform said last
+)
+
+# Rings that other platforms' queues are to be told of, or were; see ``deliveries``.
+reported = Table(
+    "reported",
+    metadata,
+    Column("sink", Words(), primary_key=True),
+    Column("subject", Words(), primary_key=True),
+    Column("decision_id", Reference()),
+    Column("ring", Words()),
+    Column("size", Small(0)),  # accounts that were reported
+    Column("attempts", _count(), nullable=False),
+    Column("next_at", Whole(0), index=True),  # as of ``deliveries``
+    Column("delivered_at", Whole(0)),
+    Column("answer", Words()),
+    sqlite_with_rowid=False,
 )
 
 for _table in metadata.tables.values():

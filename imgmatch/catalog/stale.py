@@ -26,19 +26,25 @@ _SHOWING = (
     "SELECT l.fingerprint_id FROM photo_pictures p"
     " JOIN photo_fingerprints l ON l.photo_id = p.photo_id AND l.place = p.place"
     f" WHERE p.pixels = {{pixels}} AND l.fingerprint_id <= {_JOINED}"
-    " UNION SELECT b.fingerprint_id FROM bank_pictures b WHERE b.pixels = {pixels}"
+    " UNION SELECT b.fingerprint_id FROM bank_entries b WHERE b.pixels = {pixels}"
 )
 _SCORED = (
     "SELECT l.fingerprint_id FROM features f JOIN photo_pictures p ON p.pixels = f.pixels"
     " JOIN photo_fingerprints l ON l.photo_id = p.photo_id AND l.place = p.place"
     f" WHERE f.id IN (OLD.low, OLD.high) AND l.fingerprint_id <= {_JOINED}"
-    " UNION SELECT b.fingerprint_id FROM features f JOIN bank_pictures b ON b.pixels = f.pixels"
+    " UNION SELECT b.fingerprint_id FROM features f JOIN bank_entries b ON b.pixels = f.pixels"
     " WHERE f.id IN (OLD.low, OLD.high)"
 )
 _DECIDED = (
     "SELECT f.id FROM fingerprints f WHERE f.hasher IN (SELECT part FROM row_counts WHERE kind = 'fingerprints')"
     f" AND f.bits IN ({{bits}}) AND f.id <= {_JOINED}"
 )
+_HIT = (
+    "SELECT o.fingerprint_id FROM photo_fingerprints l"
+    " JOIN photo_fingerprints o ON o.photo_id = l.photo_id AND o.place = l.place"
+    f" WHERE l.fingerprint_id = {{row}}.fingerprint_id AND o.fingerprint_id <= {_JOINED}"
+)
+"""The other fingerprints of pictures that hit an entry of a bank: groups are made of those of the first hasher."""
 _CHANGED = "OLD.account_id <> NEW.account_id OR OLD.seen_at <> NEW.seen_at"
 
 TRIGGERS = {
@@ -48,8 +54,12 @@ TRIGGERS = {
     f" BEGIN {_NOTE} VALUES (OLD.fingerprint_id); END",
     "stale_photo": f"AFTER UPDATE OF account_id, seen_at ON photos WHEN {_CHANGED} BEGIN {_NOTE} {_OF_PHOTO}; END",
     "stale_features": f"AFTER INSERT ON features BEGIN {_NOTE} {_SHOWING.format(pixels='NEW.pixels')}; END",
-    "stale_banked": f"AFTER INSERT ON bank_pictures BEGIN {_NOTE} VALUES (NEW.fingerprint_id); END",
-    "stale_unbanked": f"AFTER DELETE ON bank_pictures BEGIN {_NOTE} VALUES (OLD.fingerprint_id); END",
+    "stale_banked": "AFTER INSERT ON bank_entries WHEN NEW.fingerprint_id IS NOT NULL"
+    f" BEGIN {_NOTE} VALUES (NEW.fingerprint_id); END",
+    "stale_unbanked": "AFTER DELETE ON bank_entries WHEN OLD.fingerprint_id IS NOT NULL"
+    f" BEGIN {_NOTE} VALUES (OLD.fingerprint_id); END",
+    "stale_hit": f"AFTER INSERT ON bank_hits BEGIN {_NOTE} {_HIT.format(row='NEW')}; END",
+    "stale_missed": f"AFTER DELETE ON bank_hits BEGIN {_NOTE} {_HIT.format(row='OLD')}; END",
     "stale_paired": f"AFTER INSERT ON near_pairs BEGIN {_NOTE} VALUES (NEW.low), (NEW.high); END",
     "stale_unpaired": f"AFTER DELETE ON near_pairs BEGIN {_NOTE} VALUES (OLD.low), (OLD.high); END",
     "stale_unscored": f"AFTER DELETE ON pair_scores BEGIN {_NOTE} {_SCORED}; END",
@@ -101,7 +111,10 @@ def note_new(session: Session, hasher: str, after: int, through: int) -> None:
         text(
             "INSERT OR IGNORE INTO stale_fingerprints SELECT f.id FROM fingerprints f"
             " WHERE f.id > :after AND f.id <= :through AND f.hasher || '' = :hasher AND (EXISTS"
-            " (SELECT 1 FROM bank_pictures b WHERE b.fingerprint_id = f.id) OR 1 <"
+            " (SELECT 1 FROM bank_entries b WHERE b.fingerprint_id = f.id) OR EXISTS"
+            " (SELECT 1 FROM photo_fingerprints l JOIN photo_fingerprints o ON o.photo_id = l.photo_id"
+            " AND o.place = l.place JOIN bank_hits h ON h.fingerprint_id = o.fingerprint_id"
+            " WHERE l.fingerprint_id = f.id) OR 1 <"
             " (SELECT count(DISTINCT p.account_id) FROM photo_fingerprints l JOIN photos p ON p.id = l.photo_id"
             " WHERE l.fingerprint_id = f.id))"
         ),

@@ -275,6 +275,51 @@ VERSION_10 = (
 )
 """A decision can be undone. Who may use the page, who has a ring open, and what was done are kept."""
 
+VERSION_11 = (
+    """CREATE TABLE banks (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR NOT NULL,
+        purpose VARCHAR NOT NULL, owner VARCHAR, enabled INTEGER NOT NULL, ratio FLOAT NOT NULL, note VARCHAR,
+        created_at BIGINT NOT NULL, changes BIGINT NOT NULL, checkpoint VARCHAR, UNIQUE (name))""",
+    """INSERT INTO banks (name, purpose, enabled, ratio, created_at, changes)
+        SELECT bank, CASE bank WHEN 'known-stolen' THEN 'stolen' WHEN 'known-common' THEN 'common' ELSE 'partner' END,
+        1, 1, min(added_at), 0 FROM bank_pictures GROUP BY bank ORDER BY bank""",
+    """CREATE TABLE bank_entries (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, bank_id INTEGER NOT NULL,
+        "key" BLOB NOT NULL, pdq BLOB, pixels BLOB, fingerprint_id INTEGER, label VARCHAR, photo_id VARCHAR,
+        account VARCHAR, ref VARCHAR, added_at BIGINT NOT NULL, modified BIGINT, muted_until BIGINT,
+        quarantined_at BIGINT, note VARCHAR, category VARCHAR, tags JSON, uri VARCHAR, metadata JSON,
+        UNIQUE (bank_id, "key"), FOREIGN KEY(bank_id) REFERENCES banks (id) ON DELETE CASCADE,
+        FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id))""",
+    """INSERT INTO bank_entries (id, bank_id, "key", pixels, fingerprint_id, label, photo_id, account, added_at, pdq)
+        SELECT p.id, b.id, p.pixels, p.pixels, p.fingerprint_id, p.label, p.photo_id, p.account, p.added_at,
+        (SELECT f.bits FROM photo_pictures s JOIN photo_fingerprints l ON l.photo_id = s.photo_id AND l.place = s.place
+            JOIN fingerprints f ON f.id = l.fingerprint_id
+            WHERE s.pixels = p.pixels AND f.hasher || '' = 'pdq' LIMIT 1)
+        FROM bank_pictures p JOIN banks b ON b.name = p.bank ORDER BY p.id""",
+    # The numbers of entries that are gone are not given again.
+    "DELETE FROM sqlite_sequence WHERE name = 'bank_entries'",
+    "INSERT INTO sqlite_sequence SELECT 'bank_entries', seq FROM sqlite_sequence WHERE name = 'bank_pictures'",
+    "DROP TABLE bank_pictures",
+    "CREATE INDEX ix_bank_entries_fingerprint_id ON bank_entries (fingerprint_id)",
+    "CREATE INDEX ix_bank_entries_pdq ON bank_entries (pdq)",
+    "CREATE INDEX ix_bank_entries_quarantined_at ON bank_entries (quarantined_at)",
+    "CREATE INDEX ix_bank_entries_pixels ON bank_entries (pixels)",
+    "INSERT INTO row_counts SELECT 'bank_entries', bank_id, count(*) FROM bank_entries GROUP BY bank_id",
+    """CREATE TABLE bank_opinions ("key" BLOB NOT NULL, opinion VARCHAR NOT NULL, "by" VARCHAR NOT NULL, reason VARCHAR,
+        given_at BIGINT NOT NULL, PRIMARY KEY ("key")) WITHOUT ROWID""",
+    """CREATE TABLE bank_hits (entry_id INTEGER NOT NULL, fingerprint_id INTEGER NOT NULL, distance INTEGER NOT NULL,
+        orientation INTEGER NOT NULL, PRIMARY KEY (entry_id, fingerprint_id),
+        FOREIGN KEY(entry_id) REFERENCES bank_entries (id) ON DELETE CASCADE,
+        FOREIGN KEY(fingerprint_id) REFERENCES fingerprints (id) ON DELETE CASCADE) WITHOUT ROWID""",
+    "CREATE INDEX ix_bank_hits_fingerprint_id ON bank_hits (fingerprint_id)",
+    """CREATE TABLE bank_joins (id INTEGER NOT NULL, fingerprints BIGINT NOT NULL, entries BIGINT NOT NULL,
+        PRIMARY KEY (id))""",
+    """CREATE TABLE reported (sink VARCHAR NOT NULL, subject VARCHAR NOT NULL, decision_id INTEGER, ring VARCHAR,
+        size INTEGER, attempts BIGINT NOT NULL, next_at BIGINT, delivered_at BIGINT, answer VARCHAR,
+        PRIMARY KEY (sink, subject)) WITHOUT ROWID""",
+    "CREATE INDEX ix_reported_next_at ON reported (next_at)",
+)
+"""Banks have a purpose, an owner and a share of traffic, and hold bare hashes as well as pictures; what photos hit is
+kept, and what moderators say of an entry. Queues that rings are reported to are noted."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -285,5 +330,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     8: VERSION_8,
     9: VERSION_9,
     10: VERSION_10,
+    11: VERSION_11,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -26,7 +26,10 @@ TEXTS = {
     "skipped_rings": ("ring", "reviewer"),
     "deliveries": ("answer",),
     "audit_log": ("actor", "subject"),
-    "bank_pictures": ("bank", "label", "photo_id", "account"),
+    "banks": ("name", "owner", "note", "checkpoint"),
+    "bank_opinions": ("by", "reason"),
+    "reported": ("sink", "subject", "ring", "answer"),
+    "bank_entries": ("label", "photo_id", "account", "ref", "note", "category", "tags", "uri", "metadata"),
     "report_rings": ("ring",),
     "report_members": ("account", "ring"),
     "rings": ("ring", "changes", "joined", "left", "came_from", "went_to"),
@@ -56,6 +59,8 @@ OWN_TEXTS = {
     "tokens": ("kind", "token", "pending"),
     "users": ("password", "role"),
     "api_tokens": ("scopes",),
+    "banks": ("purpose",),
+    "bank_opinions": ("opinion",),
     "audit_log": ("action",),
 }
 """The others: imgmatch's own words, and numbers."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CHECK_COLUMNS = (
     "query", "status", "reason", "query_damaged", "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
     "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
-    "frame", "query_frame",
+    "frame", "query_frame", "purpose", "entry", "ref",
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "audit": "imgmatch.cli.audit:audit",
+    "bank": "imgmatch.cli.bank:bank",
     "calibrate": "imgmatch.cli.calibrate:calibrate",
     "check": "imgmatch.cli.check:check",
     "compare": "imgmatch.cli.compare:compare",

@@ -91,11 +91,18 @@ def rings(
         else:
             out.write(_text(shown, form, new=new))
         out.flush()  # what cannot be written is an error here, not lost when the file is closed
+        quarantined = [bank for bank in index.bank_lists.all() if bank.quarantined]
         if new:  # only now: a report that nobody could read is not the last one
             index.keep_report(report)
     shared = options.is_shared(index_path=index_path, share_with_group=share_with_group)
     _report_figures(report, metrics_file, shared=shared)
     _note_what_is_not_shown(shown, form, quiet=quiet)
+    for bank in quarantined:
+        options.note(
+            f"bank {bank.name}: {bank.quarantined:,} entries are in quarantine, because they suddenly hit very many"
+            f" photos; see imgmatch bank show {bank.name}",
+            quiet=quiet,
+        )
     return 0
 
 

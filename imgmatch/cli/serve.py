@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
-import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
 from socket import socket as Socket  # noqa: N812 -- a class
@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import log, options
+from imgmatch.cli.hma import hma_options, refuse_bad_hosts
+from imgmatch.cli.porter import Porter
+from imgmatch.cli.sinks import refuse_bad_sinks, sink_options
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -71,7 +74,8 @@ _BACKLOG = 2_048
 @click.option(
     "--require-reason", type=click.Choice(_VERDICTS), multiple=True, help="This verdict takes a reason; several times."
 )
-@click.option("--webhook", metavar="URL", help="Tell this URL of each decision, signed with $IMGMATCH_WEBHOOK_SECRET.")
+@sink_options
+@hma_options
 @click.option(
     "--proxy",
     "proxies",
@@ -100,6 +104,16 @@ def serve(
     reasons: tuple[str, ...],
     require_reason: tuple[str, ...],
     webhook: str | None,
+    coop_url: str | None,
+    coop_type: str,
+    coop_name_field: str | None,
+    coop_policy: str | None,
+    public_url: str | None,
+    report_new_rings: tuple[str, ...],
+    fetch_hosts: tuple[str, ...],
+    allow_private: bool,
+    remember_minutes: float,
+    flood_hashes: int,
     proxies: tuple[str, ...],
     user_header: str | None,
 ) -> int:
@@ -117,7 +131,6 @@ def serve(
 
     local = _is_local(host)
     _refuse_bad_proxies(proxies)
-    _refuse_bad_webhook(webhook)
     if user_header is not None and not proxies:
         raise click.UsageError("--user-header counts only from a --proxy")
     settings = ServeSettings(
@@ -134,12 +147,24 @@ def serve(
         reasons=reasons or REASONS,
         require_reason=require_reason,
         webhook=webhook,
+        coop_url=coop_url,
+        coop_type=coop_type,
+        coop_name_field=coop_name_field,
+        coop_policy=coop_policy,
+        public_url=public_url,
+        report_new_rings=report_new_rings,
         hosts=hosts,
         user_header=user_header,
         proxies=proxies,
         log_json=log.is_json(),
+        fetch_hosts=fetch_hosts,
+        allow_private=allow_private,
+        remember_minutes=remember_minutes,
+        flood_hashes=flood_hashes,
     )
-    with Index.open(index_path) as index:
+    refuse_bad_sinks(settings)
+    refuse_bad_hosts(settings)
+    with Porter(partial(_bound, host, port)) as porter, Index.open(index_path) as index:
         named = index.people.has_people()
         if not named and (not local or proxies or hosts or user_header):
             raise click.UsageError(
@@ -148,8 +173,8 @@ def serve(
         settings = replace(
             settings, is_open=not named, uploads=uploads or str(default_folder(index.parts.header.catalog or ""))
         )
-    Uploads(Path(settings.uploads), settings.upload_hours)  # to see that they can be kept
-    _run(settings, host, port, processes)
+        Uploads(Path(settings.uploads), settings.upload_hours)  # to see that they can be kept
+    _run(settings, porter.socket or _bound(host, port), processes)
     return 0
 
 
@@ -197,23 +222,6 @@ def _refuse_bad_proxies(proxies: tuple[str, ...]) -> None:
             raise click.BadParameter(f"{proxy!r} is no address and no network", param_hint="--proxy") from None
 
 
-def _refuse_bad_webhook(url: str | None) -> None:
-    import httpx
-
-    from imgmatch.web.settings import WEBHOOK_SECRET
-
-    if url is None:
-        return
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        parsed = httpx.URL("")
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise click.BadParameter(f"{url!r} is no URL", param_hint="--webhook")
-    if not os.environ.get(WEBHOOK_SECRET):
-        raise click.UsageError(f"--webhook needs a secret to sign with, in the environment variable {WEBHOOK_SECRET}")
-
-
 def _bound(host: str, port: int) -> Socket:
     """A socket that listens there, for all server processes."""
     family = AF_INET6 if ":" in host else AF_INET
@@ -226,15 +234,13 @@ def _bound(host: str, port: int) -> Socket:
     return bound
 
 
-def _run(settings: ServeSettings, host: str, port: int, processes: int) -> None:
+def _run(settings: ServeSettings, socket: Socket, processes: int) -> None:
     import uvicorn
 
     settings.to_environment()
     config = uvicorn.Config(
         f"{__name__}:{application.__name__}",
         factory=True,
-        host=host,
-        port=port,
         workers=processes,
         log_config=None,
         access_log=False,
@@ -243,7 +249,6 @@ def _run(settings: ServeSettings, host: str, port: int, processes: int) -> None:
         date_header=True,
         timeout_graceful_shutdown=30,
     )
-    socket = _bound(host, port)
     with socket:
         address, bound = socket.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

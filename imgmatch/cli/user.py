@@ -54,7 +54,7 @@ def add(
     with Index.open(index_path) as index:
         password = None if no_password else _password(from_stdin=password_stdin)
         with _usage():
-            made = index.people.add_user(name, Role(role), password, by=_signed(by))
+            made = index.people.add_user(name, Role(role), password, by=signed(by))
     options.write_record(_user_record(made), form)
     return 0
 
@@ -79,7 +79,7 @@ def change(
         new = _password(from_stdin=password_stdin) if password or password_stdin else None
         with _usage():
             made = index.people.change_user(
-                name, role=None if role is None else Role(role), password=new, by=_signed(by)
+                name, role=None if role is None else Role(role), password=new, by=signed(by)
             )
     options.write_record(_user_record(made), form)
     return 0
@@ -94,7 +94,7 @@ def remove(name: str, *, index_path: Path, by: str | None) -> int:
     from imgmatch import Index
 
     with Index.open(index_path) as index:
-        index.people.remove_user(name, by=_signed(by))
+        index.people.remove_user(name, by=signed(by))
     return 0
 
 
@@ -131,7 +131,7 @@ def token_add(name: str, *, index_path: Path, scopes: tuple[str, ...], days: flo
     from imgmatch import Index, Scope
 
     with Index.open(index_path) as index, _usage():
-        made = index.people.add_token(name, set(map(Scope, scopes)), days=days, by=_signed(by))
+        made = index.people.add_token(name, set(map(Scope, scopes)), days=days, by=signed(by))
     options.write_record({**_token_record(made), "secret": made.secret}, form)
     return 0
 
@@ -157,7 +157,7 @@ def token_revoke(name: str, *, index_path: Path, by: str | None) -> int:
     from imgmatch import Index
 
     with Index.open(index_path) as index:
-        index.people.remove_token(name, by=_signed(by))
+        index.people.remove_token(name, by=signed(by))
     return 0
 
 
@@ -173,7 +173,8 @@ class _usage:  # noqa: N801 -- reads as a statement
             raise click.UsageError(str(error)) from None
 
 
-def _signed(by: str | None) -> str:
+def signed(by: str | None) -> str:
+    """As what the log and decisions name who does it: what was said, or who is logged in on this machine."""
     if by is not None:
         return by
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
+from imgmatch.model import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,11 +36,11 @@ class CommonCriteria:
     days: float = 120.0
     always: int = 3_000
 
-    def holds(self, photos: Collection[Photo], banks: Collection[str]) -> bool:
-        """Whether a picture that these photos show, and that is on these lists, is common."""
-        if KNOWN_STOLEN in banks:
+    def holds(self, photos: Collection[Photo], purposes: Collection[Purpose]) -> bool:
+        """Whether a picture that these photos show, and that is on banks of these purposes, is common."""
+        if Purpose.STOLEN in purposes:
             return False
-        if KNOWN_COMMON in banks:
+        if Purpose.COMMON in purposes:
             return True
         first: dict[str, float] = {}
         for photo in photos:

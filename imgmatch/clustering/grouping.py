@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, read_banks
+from imgmatch.catalog.bank_hits import has_hits, hits_of_fingerprints
+from imgmatch.catalog.banks import OWN_BANKS, read_banks
 from imgmatch.catalog.decisions import decisions_on
 from imgmatch.catalog.kept_groups import KeptGroup, KeptPhoto
 from imgmatch.catalog.lookups import photos_with
@@ -16,7 +17,7 @@ from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
 from imgmatch.matching.evidence import EXACT
-from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Verdict
+from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Purpose, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -57,7 +58,14 @@ class Grouper:
         nodes, near = graph.nodes, graph.near
         self._banked: dict[int, list[BankPicture]] = defaultdict(list)
         for picture in read_banks(session, nodes.fingerprints.tolist()):
-            self._banked[picture.fingerprint_id].append(picture)
+            if picture.ties:
+                self._banked[picture.fingerprint_id].append(picture)
+        self._banks: dict[int, set[tuple[str, Purpose]]] = defaultdict(set)
+        for row, pictures in self._banked.items():
+            self._banks[row].update((picture.bank, picture.purpose) for picture in pictures)
+        if has_hits(session):
+            for row, entries in hits_of_fingerprints(session, nodes.fingerprints.tolist()).items():
+                self._banks[row].update((entry.bank, entry.purpose) for entry in entries if entry.ties)
         self._near_keys = near.left * len(nodes) + near.right
 
     def groups(self) -> list[KeptGroup]:
@@ -67,7 +75,7 @@ class Grouper:
             star
             for star in self._graph.stars
             if int(nodes.weights[list(star[1])].sum()) > 1
-            or any(int(nodes.fingerprints[node]) in self._banked for node in star[1])
+            or any(self._banks.get(int(nodes.fingerprints[node])) for node in star[1])
         ]
         shown = self._shown([node for _, members in stars for node in members])
         verdicts = decisions_on(self._session, {one.photo.photo_id for some in shown.values() for one in some})
@@ -103,9 +111,10 @@ class Grouper:
         every.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id, one.node != medoid, one.photo.place))
         shown = list({one.photo.id: one for one in reversed(every)}.values())[::-1]  # of one photo the first picture
         rows = dict.fromkeys(int(self._graph.nodes.fingerprints[node]) for node in members)
-        banks = {picture.bank for row in rows for picture in self._banked.get(row, ())}
+        banks = {bank for row in rows for bank in self._banks.get(row, ())}
+        purposes = {purpose for _, purpose in banks}
         accounts = {one.photo.account for one in shown}
-        if not accounts or (len(accounts) == 1 and KNOWN_STOLEN not in banks):
+        if not accounts or (len(accounts) == 1 and Purpose.STOLEN not in purposes):
             return None
         first = next((one for one in shown if one.node == medoid), None)
         evidence = [self._evidence(one, medoid, first) for one in shown]
@@ -118,9 +127,9 @@ class Grouper:
             medoid_photo=None if first is None else first.photo.id,
             fingerprints=tuple(rows),
             photos=tuple(KeptPhoto(one.photo, how) for one, how in zip(shown, evidence, strict=True)),
-            common=self._common.holds([photo_of(one.photo) for one in shown], banks),
+            common=self._common.holds([photo_of(one.photo) for one in shown], purposes),
             diameter=sum(bits[-2:]),
-            bank=KNOWN_STOLEN if KNOWN_STOLEN in banks else KNOWN_COMMON if KNOWN_COMMON in banks else None,
+            bank=_bank_of(banks),
             decision=None if said is None else said[1],
             decided=None if said is None else said[0],
         )
@@ -171,6 +180,12 @@ class Grouper:
         return Evidence(
             Kind.PARTIAL, round(score, 4), None, pair.mirrored, rotation, overlap, pair.agreement, *outlines
         )
+
+
+def _bank_of(banks: Collection[tuple[str, Purpose]]) -> str | None:
+    """The bank a group is said to be on: one of stolen pictures before a common one, and of these our own."""
+    ranked = sorted(banks, key=lambda bank: (bank[1] is not Purpose.STOLEN, bank[0] not in OWN_BANKS, bank[0]))
+    return ranked[0][0] if ranked else None
 
 
 def lies_so(evidence: Evidence, turn: Orientation) -> bool:

@@ -94,7 +94,7 @@ def read_nodes(
         fingerprints: row ids; ``None`` takes all.
     """
     ids, bits = read_bits(session, hasher, fingerprints)
-    banked = {picture.fingerprint_id for picture in read_banks(session, fingerprints)}
+    banked = {picture.fingerprint_id for picture in read_banks(session, fingerprints) if picture.ties}
     behind = dict.fromkeys(banked, 1) | dict(accounts_per_fingerprint(session, hasher, fingerprints))
     weights = np.array([behind.get(row, 0) for row in ids.tolist()], dtype=np.int64)
     carried = weights > 0  # a scan under way, or one that was killed, leaves fingerprints of replaced photos

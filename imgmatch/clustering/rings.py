@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.banks import KNOWN_STOLEN, read_banks
+from imgmatch.catalog.banks import OWN_BANKS, read_banks
 from imgmatch.clustering.changes import ring_id
 from imgmatch.clustering.components import component_labels
 from imgmatch.matching.accounts import known_photo, photo_of
@@ -86,8 +86,16 @@ def ring_of(groups: Sequence[Group], decided: Sequence[int | None]) -> Ring:
         opened_at=min(_second_account(group.photos) for group in groups),
         decision=max(said, key=lambda one: one[0])[1] if said else None,
         accounts_per_day=_speed(accounts),
-        bank=KNOWN_STOLEN if any(group.bank == KNOWN_STOLEN for group in groups) else None,
+        bank=_stolen_bank(groups),
     )
+
+
+def _stolen_bank(groups: Sequence[Group]) -> str | None:
+    """The bank of stolen pictures that one of them is on; a group on a common one ties no ring."""
+    banks = sorted(
+        {group.bank for group in groups if group.bank is not None}, key=lambda bank: (bank not in OWN_BANKS, bank)
+    )
+    return banks[0] if banks else None
 
 
 def _speed(accounts: Sequence[RingAccount]) -> float:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgmatch.catalog.bank_entries import has_ended_mutes
 from imgmatch.catalog.clusterings import begin_clustering, note_finished, note_joined, note_options, read_clustering
 from imgmatch.catalog.near_pairs import NearPairRows, store_near_pairs
 from imgmatch.catalog.stale import count_stale, has_new, note_all, note_new, stale_fingerprints
 from imgmatch.clustering.asking import SearchCounts
+from imgmatch.clustering.bank_joining import banks_are_compared, join_banks
 from imgmatch.clustering.components import connected
 from imgmatch.clustering.graph import draw, read_component
 from imgmatch.clustering.joining import join_new
@@ -54,6 +56,8 @@ def is_current(parts: Parts, options: ClusteringOptions) -> bool:
             return False
         if count_stale(session) or has_new(session, parts.hasher_name, state.joined_watermark):
             return False
+        if not banks_are_compared(session, parts.header.hashers) or has_ended_mutes(session):
+            return False
     return is_searched(parts)
 
 
@@ -70,6 +74,7 @@ def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searche
     with parts.catalog.lease(LEASE) as lease:
         with parts.catalog.write(lease) as session:
             _begin(session, parts.hasher_name, options)
+        join_banks(parts, lease, progress)
         _join(parts, lease, progress)
         search_new(parts, lease, options, counted, progress)
         _settle(parts, lease, options, Judging(parts, lease, counted, progress), progress)

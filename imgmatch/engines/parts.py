@@ -9,6 +9,7 @@ from imgmatch import registry
 from imgmatch.catalog.base import Catalog
 from imgmatch.describing.runner import Runner
 from imgmatch.describing.settings import Settings
+from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -27,6 +28,7 @@ class Parts:
         catalog: the truth.
         fingerprints: the engine of the first hasher's fingerprints.
         features: the engine of local features.
+        banks: the PDQ values on banks.
         runner: describes photos.
         settings: what is computed of a photo.
     """
@@ -36,6 +38,7 @@ class Parts:
     catalog: Catalog
     fingerprints: FingerprintSearcher
     features: FeatureSearcher
+    banks: BankHashes
     runner: Runner
     settings: Settings
 

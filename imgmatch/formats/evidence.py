@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgmatch.formats.text import clean
 from imgmatch.model import FINGERPRINT_BITS, Kind
 
 if TYPE_CHECKING:
-    from imgmatch.model import Evidence
+    from imgmatch.model import BankHit, Evidence, Photo
 
 KINDS = {
     Kind.EXACT: ("Same picture", "The two files hold the same bytes or the same pixels."),
@@ -61,3 +62,16 @@ def facts(evidence: Evidence) -> list[tuple[str, str]]:
     if evidence.agreement is not None:
         found.append(("Agreement", f"{percent(evidence.agreement)} of the shared part looks alike"))
     return found
+
+
+def bank_hit_line(hit: BankHit) -> str:
+    """An entry of a bank that a photo hits, in words."""
+    bits = "" if hit.evidence.distance is None else f", {hit.evidence.distance} bits away"
+    known = "" if hit.ref is None else f" ({clean(hit.ref)})"
+    photo = "" if hit.photo is None else f"{clean(hit.photo.account)} {clean(named(hit.photo))}: "
+    return f"{photo}bank {clean(hit.bank)} ({hit.purpose}), entry {hit.entry}{known}: {hit.evidence.kind}{bits}"
+
+
+def named(photo: Photo) -> str:
+    """The short name of a photo, and which of its frames is meant."""
+    return photo.photo if photo.frame is None else f"{photo.photo} (frame {photo.frame})"

@@ -11,6 +11,7 @@ from typing import Any
 
 from imgmatch.model import (
     AccountView,
+    BankHit,
     Change,
     CheckResult,
     Comparison,
@@ -23,6 +24,7 @@ from imgmatch.model import (
     Kind,
     Match,
     Photo,
+    Purpose,
     Ring,
     RingAccount,
     RingQueue,
@@ -73,6 +75,15 @@ def parsed_check(record: Record) -> CheckResult:
         truncated=record["truncated"],
         matches=tuple(matches),
         damaged=record["damaged"],
+        banks=tuple(map(parsed_bank_hit, record["banks"])),
+    )
+
+
+def parsed_bank_hit(record: Record) -> BankHit:
+    """An entry of a bank that a photo hits."""
+    evidence = parsed_evidence(record)
+    return BankHit(
+        record["bank"], Purpose(record["purpose"]), record["entry"], record["ref"], evidence, record["query_frame"]
     )
 
 
@@ -126,6 +137,7 @@ def parsed_ring(record: Record) -> Ring:
         left=tuple(record["left"]),
         came_from=tuple(record["came_from"]),
         went_to=tuple(record["went_to"]),
+        bank_hits=tuple(map(parsed_bank_hit, record["bank_hits"])),
     )
 
 
@@ -190,6 +202,7 @@ def parsed_account(record: Record) -> AccountView:
         decisions=tuple(map(parsed_decision, record["decisions"])),
         lookalikes=tuple(record["lookalikes"]),
         attributes=record["attributes"],
+        bank_hits=tuple(map(parsed_bank_hit, record["bank_hits"])),
     )
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
         AccountView,
         AuditEntry,
         AuditProof,
+        Bank,
+        BankEntry,
+        BankHit,
         CheckResult,
         Comparison,
         Decision,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
         Hashed,
         IndexStatus,
         KnownSource,
+        ListImport,
         Match,
         Photo,
         ProfileMatch,
@@ -100,6 +104,35 @@ def match_record(match: Match) -> Record:
     }
 
 
+def bank_hit_record(hit: BankHit) -> Record:
+    """An entry of a bank that a photo hits; which photo, where stored ones were asked about."""
+    photo: Record = {}
+    if hit.photo is not None:
+        photo = {"account": hit.photo.account, "photo_id": hit.photo.photo_id, "photo": hit.photo.photo}
+        photo |= {"frame": hit.photo.frame}
+    head: Record = {"bank": hit.bank, "purpose": str(hit.purpose), "entry": hit.entry, "ref": hit.ref}
+    return {**head, **evidence_record(hit.evidence), "query_frame": hit.query_frame, **photo}
+
+
+def bank_record(bank: Bank) -> Record:
+    """One bank."""
+    return {**asdict(bank), "purpose": str(bank.purpose), "created_at": moment(bank.created_at)}
+
+
+def bank_entry_record(entry: BankEntry) -> Record:
+    """What stands on a bank."""
+    times = ("added_at", "muted_until", "quarantined_at")
+    told: Record = {name: None if (at := getattr(entry, name)) is None else moment(at) for name in times}
+    opinion = None if entry.opinion is None else str(entry.opinion)
+    return {**asdict(entry), **told, "opinion": opinion, "tags": list(entry.tags), "metadata": dict(entry.metadata)}
+
+
+def list_import_record(done: ListImport) -> Record:
+    """What an import of a list did."""
+    first = [{"line": bad.line, "reason": bad.reason} for bad in done.first_bad]
+    return {**asdict(done), "first_bad": first}
+
+
 def check_record(result: CheckResult) -> Record:
     """What a check of one photo found."""
     return {
@@ -110,14 +143,16 @@ def check_record(result: CheckResult) -> Record:
         "truncated": result.truncated,
         "damaged": share(result.damaged),
         "matches": [match_record(match) for match in result.matches],
+        "banks": [bank_hit_record(hit) for hit in result.banks],
     }
 
 
 def check_rows(result: CheckResult) -> list[Record]:
-    """The same for a spreadsheet: one row a match, and one for a photo without any."""
+    """The same for a spreadsheet: one row a match or a hit on a bank, and one for a photo without any."""
     head: Record = {"query": result.photo, "status": str(result.status), "reason": result.reason}
     head["query_damaged"] = share(result.damaged)
-    return [head | match_record(match) for match in result.matches] or [head]
+    rows = [head | match_record(match) for match in result.matches]
+    return [*rows, *(head | bank_hit_record(hit) for hit in result.banks)] or [head]
 
 
 def scan_record(result: ScanResult) -> Record:
@@ -233,6 +268,7 @@ def account_record(view: AccountView) -> Record:
             for one in view.shares
         ],
         "rings": list(view.rings),
+        "bank_hits": [bank_hit_record(hit) for hit in view.bank_hits],
         "decisions": [decision_record(one) for one in view.decisions],
         "lookalikes": list(view.lookalikes),
     }
@@ -329,6 +365,7 @@ def ring_record(ring: Ring) -> Record:
         "lookalikes": [list(some) for some in ring.lookalikes],
         "all_alike": ring.all_alike,
         "version": ring.version,
+        "bank_hits": [bank_hit_record(hit) for hit in ring.bank_hits],
     }
 
 
@@ -337,7 +374,7 @@ def gone_record(gone: Gone) -> Record:
     empty: Record = {"accounts": [], "groups": [], "first_account": None, "names": [], "opened_at": None, "strength": 0}
     changes: Record = {"new": False, "changes": ["gone"], "joined": [], "left": list(gone.accounts)}
     rest: Record = {"came_from": [], "went_to": [], "decision": None, "lookalikes": [], "all_alike": False}
-    rest["version"] = None
+    rest |= {"version": None, "bank_hits": []}
     return {"ring": gone.ring, **empty, "accounts_per_day": 0.0, "bank": None, **changes, **rest}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from imgmatch.formats.evidence import bank_hit_line
 from imgmatch.formats.html import environment, policy_hash
 from imgmatch.formats.reported import KIND
 from imgmatch.formats.ring_shown import MOST_CARRIERS, GroupCard, RingCard, group_card, ring_card
@@ -55,6 +56,7 @@ def rings_page(
             at=at or datetime.now(UTC),
             version=version("imgmatch"),
             counts=_counts(report),
+            banks=[bank_hit_line(hit) for hit in report.bank_hits],
             choices=_choices(report.rings),
             cards=_cards(report, pictures, album, index),
             common=_common(report, pictures, album, index),

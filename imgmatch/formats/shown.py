@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgmatch.formats.evidence import KINDS, facts, of_frame, percent, there
+from imgmatch.formats.evidence import KINDS, bank_hit_line, facts, of_frame, percent, there
 from imgmatch.formats.overlay import affine
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Outline, Photo, Status
 
@@ -98,6 +98,7 @@ class Section:
     lone: Pane | None = None
     fresh: list[tuple[str, Shown, str]] = field(default_factory=list)
     named: bool = True
+    banks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -141,7 +142,8 @@ def section_of(number: int, check: ShownCheck, album: Album, *, named: bool = Tr
     )
     lone = None if cards else _pane("This photo", result.photo, check.query, None, album)
     tone = {Status.MATCH: "match", Status.NO_MATCH: "none"}.get(result.status, "trouble")
-    return Section(here, result.photo, _verdict(result), tone, cards, lone, album.take_fresh(), named)
+    banks = tuple(map(bank_hit_line, result.banks))
+    return Section(here, result.photo, _verdict(result), tone, cards, lone, album.take_fresh(), named, banks)
 
 
 def _earliest(photos: Sequence[Photo]) -> datetime | None:
@@ -205,6 +207,8 @@ def _pane(caption: str, name: str, shown: Shown, outline: Outline | None, album:
 def _verdict(result: CheckResult) -> str:
     if result.status is Status.MATCH:
         beyond = "; not all are shown" if result.truncated else ""
+        if not result.accounts and not result.matches:
+            return f"On no account, and known to be stolen{there(result.damaged)}"
         return f"On {result.accounts:,} account{'s' * (result.accounts != 1)}{beyond}{there(result.damaged)}"
     if result.status is Status.NO_MATCH:
         return f"On no account in the index{there(result.damaged)}"

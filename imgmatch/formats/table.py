@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from imgmatch.formats.evidence import there
+from imgmatch.formats.evidence import bank_hit_line, named, there
 from imgmatch.formats.text import clean
 from imgmatch.model import Change, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from imgmatch.model import CheckResult, Evidence, Hashed, Photo, Ring, RingsReport
+    from imgmatch.model import CheckResult, Evidence, Hashed, Ring, RingsReport
 
 
 _SLIGHT, _TURN = 2, 360
@@ -64,6 +64,7 @@ def _entry(name: str, value: Any) -> str:  # noqa: ANN401 -- likewise
 def check_table(result: CheckResult, width: int) -> str:
     """What a check of one photo found."""
     head = f"{clean(result.photo)}: {_verdict(result)}\n"
+    head += "".join(f"  {bank_hit_line(hit)}\n" for hit in result.banks)
     if not result.matches:
         return head
     columns = ("  account", "name", "photo", "first seen", "kind", "score", "bits", "made by")
@@ -85,14 +86,11 @@ def check_table(result: CheckResult, width: int) -> str:
     return head + grid(columns, rows, width)
 
 
-def named(photo: Photo) -> str:
-    """The short name of a photo, and which of its frames is meant."""
-    return photo.photo if photo.frame is None else f"{photo.photo} (frame {photo.frame})"
-
-
 def _verdict(result: CheckResult) -> str:
     if result.status is Status.MATCH:
         beyond = ", not all shown" if result.truncated else ""
+        if not result.accounts and not result.matches:
+            return f"on no account, and known to be stolen{there(result.damaged)}"
         return f"on {_accounts(result.accounts)}{beyond}{there(result.damaged)}"
     if result.status is Status.NO_MATCH:
         return f"no match{there(result.damaged)}"
@@ -138,6 +136,10 @@ def rings_table(report: RingsReport, width: int, *, new: bool = False) -> str:
         text += f"\nring {gone.ring} is gone: {clean(', '.join(gone.accounts))}\n"
     for group in report.common:
         text += f"\ncommon picture, ties nobody: {clean(named(group.medoid))} on {_accounts(len(group.accounts))}\n"
+    if report.bank_hits and new:  # a list may name photos of any age: they are told apart from what is new
+        text += f"\n{len(report.bank_hits):,} hits on banks: see imgmatch bank hits\n"
+    elif report.bank_hits:
+        text += "\non banks:\n" + "".join(f"  {bank_hit_line(hit)}\n" for hit in report.bank_hits)
     if report.rings:
         text += f"\nwrong ties to be expected among these: {report.expected_false:.1f}\n"
     return text

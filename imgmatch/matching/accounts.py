@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog.banks import banks_of, unshown_pictures
+from imgmatch.catalog.banks import bank_pictures_like, banks_of
 from imgmatch.catalog.lookups import owners, photos_of, photos_showing
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.describing.messages import DescribedPicture
-from imgmatch.matching.evidence import EXACT, Near
+from imgmatch.matching.bank_hits import bank_hits
+from imgmatch.matching.evidence import EXACT
 from imgmatch.matching.verification import Judged
-from imgmatch.model import ORIENTATIONS, CheckResult, Evidence, Kind, Match, Photo, SkipReason, Status, account_id
+from imgmatch.model import CheckResult, Evidence, Kind, Match, Photo, Purpose, SkipReason, Status, account_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.banks import BankPicture
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import Description
-    from imgmatch.engines.base import Hits
+    from imgmatch.matching.bank_hits import BareHits
     from imgmatch.matching.verification import CheckOptions
 
 
@@ -33,20 +34,13 @@ class _Owner:
     account: str
 
 
-def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
-    """For each stored fingerprint the nearest of the eight query rows that begin at ``first_row``."""
-    best: dict[int, Near] = {}
-    rows = (hits.queries >= first_row) & (hits.queries < first_row + len(ORIENTATIONS))
-    found = zip(hits.queries[rows].tolist(), hits.ids[rows].tolist(), hits.distances[rows].tolist(), strict=True)
-    for row, fingerprint_id, distance in found:
-        known = best.get(fingerprint_id)
-        if known is None or (distance, row - first_row) < (known.distance, known.orientation):
-            best[fingerprint_id] = Near(distance, row - first_row)
-    return best
-
-
 def answer(
-    connection: Session, name: str, query: Description, judged: Sequence[Judged], wanted: CheckOptions
+    connection: Session,
+    name: str,
+    query: Description,
+    judged: Sequence[Judged],
+    bare: Sequence[BareHits],
+    wanted: CheckOptions,
 ) -> CheckResult:
     """Look up who carries the pictures that passed and rank them by distinct accounts.
 
@@ -55,6 +49,7 @@ def answer(
         name: of the query.
         query: what was computed from it.
         judged: what passed for each of its pictures.
+        bare: values on banks that each of its pictures is near to.
         wanted: what the asker wants to see.
     """
     asked = [_Asked(picture, *_partial(connection, one)) for picture, one in zip(query.pictures, judged, strict=True)]
@@ -64,17 +59,20 @@ def answer(
     matches = [(shown[stored.account], match) for stored, match in found]
     matches.sort(key=lambda item: (item[0], *_photo_order(item[1])))
     known = _unshown(connection, asked)
+    banked = bank_hits(connection, query, judged, bare)
     copies = sum(owner.rank[0] < _NO_COPY for owner in ranked)
+    found_any = bool(copies or known or any(hit.purpose is Purpose.STOLEN for hit in banked))
     # What a flat picture shows was searched for by its features alone: finding nothing says little.
     flat = query.first.flat if all(picture.flat is not None for picture in query.pictures) else None
     return CheckResult(
         photo=name,
-        status=Status.MATCH if copies or known else Status.NO_MATCH if flat is None else Status.NOT_SEARCHABLE,
-        reason=None if copies or known or flat is None else f"{SkipReason.FLAT}: {flat}",
+        status=Status.MATCH if found_any else Status.NO_MATCH if flat is None else Status.NOT_SEARCHABLE,
+        reason=None if found_any or flat is None else f"{SkipReason.FLAT}: {flat}",
         accounts=copies,
         truncated=len(ranked) > len(shown),
         matches=(*_with_banks(connection, found, [match for _, match in matches]), *known),
         damaged=query.damaged,
+        banks=banked,
     )
 
 
@@ -128,7 +126,9 @@ def _unshown(connection: Session, asked: Sequence[_Asked]) -> list[Match]:
     best: dict[int, Match] = {}
     for one in asked:
         near, partial = one.judged.near, one.judged.partial
-        for fingerprint, feature, picture in unshown_pictures(connection, near, partial):
+        for fingerprint, feature, is_shown, picture in bank_pictures_like(connection, near, partial):
+            if is_shown or picture.purpose is Purpose.PARTNER:  # a partner's picture only flags
+                continue
             evidence = near[fingerprint] if fingerprint is not None else partial[feature or 0]
             if evidence.kind.is_copy:
                 evidence = EXACT if picture.pixels == one.picture.pixels else evidence

@@ -13,6 +13,7 @@ from imgmatch.cores import usable_cores
 from imgmatch.describing.messages import Description
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
+from imgmatch.matching.bank_hits import nearest, search_banks
 from imgmatch.matching.verification import LEAST_VOTES, MOST_CANDIDATES, Verifier, calibrated
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, Failure, SkipReason, Status
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import DescribedPicture, Reply
+    from imgmatch.engines.bank_hashes import BankHashes
     from imgmatch.engines.base import Candidate
     from imgmatch.engines.header import Header
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -40,9 +42,15 @@ class Checker:
     """Answers for photos, from the engines and the catalog of one index."""
 
     def __init__(
-        self, catalog: Catalog, fingerprints: FingerprintSearcher, features: FeatureSearcher, header: Header
+        self,
+        catalog: Catalog,
+        fingerprints: FingerprintSearcher,
+        features: FeatureSearcher,
+        banks: BankHashes,
+        header: Header,
     ) -> None:
         self._catalog = catalog
+        self._banks = banks
         self._fingerprints = fingerprints
         self._features = features
         self._header = header
@@ -61,6 +69,7 @@ class Checker:
         pictures = [picture for reply in usable for picture in reply.pictures]
         near = iter(self._near(pictures, wanted.max_distance))
         candidates = iter(self._candidates(pictures))
+        bare = iter(search_banks(self._banks, usable))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
         with self._catalog.read() as connection:
@@ -73,7 +82,7 @@ class Checker:
                     verifier.judge(connection, picture, next(near), next(candidates), wanted)
                     for picture in reply.pictures
                 ]
-                answers.append(matching.answer(connection, photo.name, reply, judged, wanted))
+                answers.append(matching.answer(connection, photo.name, reply, judged, next(bare), wanted))
         return answers
 
     def _near(self, queries: Sequence[DescribedPicture], max_distance: int | None) -> list[dict[int, Near]]:
@@ -86,7 +95,7 @@ class Checker:
         searched = [query for query in queries if query.flat is None]
         rows = b"".join(query.orientations[hasher] for query in searched)
         hits = self._fingerprints.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
-        found = iter(matching.nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
+        found = iter(nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
         return [next(found) if query.flat is None else {} for query in queries]
 
     def _candidates(self, queries: Sequence[DescribedPicture]) -> list[list[Candidate]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from imgmatch.model.banks import BankHit
 from imgmatch.model.evidence import Evidence, Match
 
 
@@ -31,6 +32,8 @@ class CheckResult:
         matches: photos of the best accounts; those of one account stand together.
         damaged: the share of the rows of a damaged query that are there, up to 1; ``None`` for a whole one. It was
             searched with that part.
+        banks: entries of banks that it hits, the likeliest first. A hit on a bank of stolen pictures is a match,
+            with or without an account; others are told and no more.
     """
 
     photo: str
@@ -40,6 +43,7 @@ class CheckResult:
     truncated: bool = False
     matches: tuple[Match, ...] = ()
     damaged: float | None = None
+    banks: tuple[BankHit, ...] = ()
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self.matches)

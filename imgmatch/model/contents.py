@@ -128,6 +128,7 @@ class IndexStatus:
             system keeps no modes.
         damaged: how many values and rows are damaged; ``None`` where it was not looked for.
         damage: which these are, a sentence each, the first of many.
+        bank_entries: what stands on banks: known pictures, and bare hashes.
     """
 
     photos: int
@@ -152,6 +153,7 @@ class IndexStatus:
     access: str | None = None
     damaged: int | None = None
     damage: tuple[str, ...] = ()
+    bank_entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

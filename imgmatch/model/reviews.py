@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from imgmatch.model.banks import BankHit
 from imgmatch.model.decisions import Decision
 from imgmatch.model.evidence import Evidence
 from imgmatch.model.photos import Photo
@@ -33,7 +34,7 @@ class RingSummary:
         accounts_per_day: as of :class:`Ring`.
         new: not in the last report; ``None`` where none was made.
         changes: since that report.
-        bank: ``known-stolen`` where a moderator has confirmed one of its pictures.
+        bank: as of :class:`Ring`.
         decision: what was said of it last.
         waiting: a picture of it nobody has decided on.
         decided: on how many of its pictures somebody has.
@@ -149,6 +150,7 @@ class AccountView:
         rings: ids of the rings it is in: one, or none.
         decisions: on its photos, the latest first.
         lookalikes: other accounts that a person cannot tell from it.
+        bank_hits: entries of banks that its photos hit, as the last run has found them.
     """
 
     account: str
@@ -160,6 +162,7 @@ class AccountView:
     decisions: tuple[Decision, ...] = ()
     lookalikes: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    bank_hits: tuple[BankHit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from imgmatch.model.accounts import lookalikes
+from imgmatch.model.banks import BankHit
 from imgmatch.model.evidence import Evidence
 from imgmatch.model.photos import Photo
 
@@ -40,7 +41,7 @@ class Group:
         evidence: how each of ``photos`` stands to the medoid, in the same order.
         diameter: bits that the fingerprints of two of them may be apart at the most, by their distances to the medoid;
             of those whose fingerprints are near enough to count.
-        bank: the list of known pictures it is on.
+        bank: the bank it is on, of stolen pictures or of common ones.
         decision: what a moderator said of it last; ``None`` if nothing yet.
     """
 
@@ -78,12 +79,14 @@ class Ring:
         new: not in the last report; ``None`` where none was made.
         decision: what a moderator said of it, or of one of its groups, last; ``None`` if nothing yet.
         accounts_per_day: how fast it spread: accounts after the first, over the days from the second to the last.
-        bank: ``known-stolen`` where a moderator has confirmed one of its pictures.
+        bank: a bank of stolen pictures that one of its pictures is on; ``known-stolen`` where a moderator has
+            confirmed one.
         changes: what has become of it since the last report; empty if nothing, or if none was made.
         joined: accounts that were not in it then, in order.
         left: accounts that were in it then and are in no ring now, in order.
         came_from: other rings of the last report whose accounts are in it now, in order.
         went_to: other rings that hold accounts it had then, in order.
+        bank_hits: entries of banks that its photos hit, but for what decisions have filed.
     """
 
     ring: str
@@ -101,6 +104,7 @@ class Ring:
     left: tuple[str, ...] = ()
     came_from: tuple[str, ...] = ()
     went_to: tuple[str, ...] = ()
+    bank_hits: tuple[BankHit, ...] = ()
 
     @property
     def strength(self) -> int:
@@ -156,6 +160,7 @@ class RingsReport:
         since: when the last report was made; ``None`` where there is none.
         expected_false: photos that are wrongly in their groups, as many as their scores let expect.
         searched: what the search for copies of new pictures did.
+        bank_hits: entries of banks that stored photos hit, in a ring or not, the first 10,000.
     """
 
     rings: tuple[Ring, ...]
@@ -164,6 +169,7 @@ class RingsReport:
     since: datetime | None = None
     expected_false: float = 0.0
     searched: Searched = field(default_factory=Searched)
+    bank_hits: tuple[BankHit, ...] = ()
 
     def changed(self) -> RingsReport:
         """Only what has changed since the last report; all of it where there is none."""

@@ -74,7 +74,7 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[Row | Skipped]:
     # Every record gets one empty field more, at index -1: the place of the columns that are not there.
     account, photo, person, seen_at, photo_id = (columns.index(known) if known in columns else -1 for known in KNOWN)
     others = [(column, index) for index, column in enumerate(columns) if column and column not in KNOWN]
-    for number, fields in _Records(lines, delimiter, len(columns), {account, photo}):
+    for number, fields in Records(lines, delimiter, len(columns), {account, photo}):
         if isinstance(fields, str):
             yield bad_line(name, number, fields)
             continue
@@ -118,7 +118,7 @@ def _columns(text: str, delimiter: str) -> list[str]:
         return []
 
 
-class _Records:
+class Records:
     """Records of ``width`` fields, each with the line it starts on; or a sentence in place of the fields."""
 
     def __init__(self, lines: Iterator[Line], delimiter: str, width: int, kept: set[int]) -> None:

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from imgmatch.errors import NotAllowedError
 from imgmatch.model import Scope
+from imgmatch.web.paths import path_token
 from imgmatch.web.service import service_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def known_caller(request: Request) -> Caller | None:
     """
     service = service_of(request)
     service.index.ensure_there()
+    in_path = path_token(request.scope)
+    if in_path is not None:  # who puts it there means just that
+        return _by_token(service, in_path)
     proxied = _by_proxy(request, service)
     if proxied is not None:  # its own word comes before a token that it passes on, which may be for itself
         return proxied

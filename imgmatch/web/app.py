@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -14,25 +12,20 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from imgmatch import Index
-from imgmatch.errors import ImgmatchError
 from imgmatch.web import api, pages
-from imgmatch.web.deliveries import Deliveries
-from imgmatch.web.gate import Gate, Rate
 from imgmatch.web.guards import Guards
+from imgmatch.web.hma.routes import router as hma_router
 from imgmatch.web.metrics import Metrics
+from imgmatch.web.paths import HmaPaths
 from imgmatch.web.problems import handle_errors
 from imgmatch.web.service import Service
-from imgmatch.web.uploads import Uploads, default_folder
+from imgmatch.web.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from imgmatch.web.settings import ServeSettings
 
-_LOGGER = logging.getLogger(__name__)
-
-_SWEEP_SECONDS = 60.0
 _SPARE_THREADS = 32
 """Beside those that check: a decision must not wait behind them."""
 
@@ -44,28 +37,14 @@ def create_app(settings: ServeSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.most_waiting + _SPARE_THREADS
-        with Index.open(settings.index_path, workers=settings.workers) as index:
-            folder = Path(settings.uploads) if settings.uploads else default_folder(index.parts.header.catalog or "")
-            uploads = Uploads(folder, settings.upload_hours)
-            app.state.service = Service(
-                index=index,
-                settings=settings,
-                uploads=uploads,
-                gate=Gate(settings.most_waiting),
-                rate=Rate(settings.checks_a_minute),
-                drawing=CapacityLimiter(settings.workers + 1),
-                metrics=metrics,
-            )
-            warming = threading.Thread(target=_warmed, args=(index,), name="imgmatch-warm-up")
-            warming.start()
-            over = threading.Event()
-            sweeping = threading.Thread(target=_swept, args=(uploads, over), name="imgmatch-sweep", daemon=True)
-            sweeping.start()
-            with Deliveries(index, settings.webhook):
-                yield
-            over.set()
-            sweeping.join()
-            warming.join()
+        working = Working(settings, metrics, CapacityLimiter(settings.workers + 1), partial(_begin, app)).start()
+        try:
+            await anyio.to_thread.run_sync(working.wait)
+            yield
+        finally:
+            if (service := getattr(app.state, "service", None)) is not None:
+                await service.hma.fetcher.close()
+            await anyio.to_thread.run_sync(working.end)
 
     app = FastAPI(
         title="imgmatch",
@@ -78,26 +57,16 @@ def create_app(settings: ServeSettings) -> FastAPI:
     handle_errors(app)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(hma_router, include_in_schema=False)
     app.mount("/static", pages.static_files(), name="static")
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's own manual does
     app.add_middleware(Guards, settings=settings, metrics=metrics)
+    app.add_middleware(HmaPaths)  # the first of all: no other is to see a token in a path
     return app
 
 
-def _swept(uploads: Uploads, over: threading.Event) -> None:
-    """What was kept for too long goes, whether or not somebody asks."""
-    while not over.wait(_SWEEP_SECONDS):
-        try:
-            uploads.sweep()
-        except OSError as error:
-            _LOGGER.warning("photos that were asked about could not be removed: %s", error)
-
-
-def _warmed(index: Index) -> None:
-    try:
-        index.warm_up()
-    except ImgmatchError as error:
-        _LOGGER.warning("the server could not warm up: %s", error)
+def _begin(app: FastAPI, service: Service) -> None:
+    app.state.service = service
 
 
 def _described(app: FastAPI) -> dict[str, object]:

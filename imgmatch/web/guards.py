@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
@@ -13,9 +12,12 @@ from urllib.parse import urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from imgmatch.errors import ImgmatchError, NotAllowedError
 from imgmatch.web.access import known_caller
+from imgmatch.web.hma.answers import HmaAnswer
+from imgmatch.web.paths import is_hma, takes_photo
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +29,9 @@ _LOGGER = logging.getLogger("imgmatch.web")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 _UPLOADS = {"/checks", "/api/v1/check", "/api/v1/compare", "/api/v1/photo"}
+_WITHOUT_INDEX = {"/healthz", "/status", "/status/live"}
+_UNAVAILABLE = 503
+_RETRY_SECONDS = 2
 _OTHER_BYTES = 1 << 20
 """Of a request that brings no photos."""
 
@@ -84,7 +89,7 @@ class Guards:
                 await sending(message)
 
         try:
-            refusal = self._refused(scope)
+            refusal = self._refused(scope) or _not_yet(scope)
             if (
                 refusal is None
                 and self._brings_photos(scope)
@@ -95,14 +100,14 @@ class Guards:
                 await self._app(scope, body, answering)
                 refusal = (413, _TOO_LARGE) if body.is_over else None
             if refusal is not None:
-                await _refuse(*refusal, sending)
+                await _refuse(*refusal, scope, receive, sending)
         finally:
             self._note(scope, request_id, status, time.perf_counter() - started)
 
     def _brings_photos(self, scope: Scope) -> bool:
         """Whether the body may be large: nobody sends one before it is known who that is."""
         kind = Headers(scope=scope).get("content-type", "")
-        return scope["path"] in _UPLOADS and kind.startswith("multipart/")
+        return (scope["path"] in _UPLOADS or takes_photo(scope)) and kind.startswith("multipart/")
 
     def _most(self, scope: Scope) -> int:
         return self._settings.upload_bytes if self._brings_photos(scope) else _OTHER_BYTES
@@ -135,6 +140,13 @@ class Guards:
         fields = {"request": request_id, "method": method, "route": route, "status": status}
         fields["milliseconds"] = round(1000 * seconds, 1)
         _LOGGER.info("request", extra={"imgmatch_fields": fields})
+
+
+def _not_yet(scope: Scope) -> tuple[int, str] | None:
+    """Until the index is open nothing is known, least of all that something is not there."""
+    if hasattr(scope["app"].state, "service") or scope["path"] in _WITHOUT_INDEX:
+        return None
+    return _UNAVAILABLE, "the index is still being opened; try again soon"
 
 
 def _is_known(request: Request) -> bool:
@@ -179,8 +191,11 @@ class _Bounded:
         return message if self._left >= 0 else {"type": "http.disconnect"}
 
 
-async def _refuse(status: int, detail: str, send: Send) -> None:
-    body = json.dumps({"type": "about:blank", "title": "Refused", "status": status, "detail": detail}).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = {"Connection": "close"} | ({"Retry-After": str(_RETRY_SECONDS)} if status == _UNAVAILABLE else {})
+    if is_hma(scope):
+        refusal: Response = HmaAnswer({"message": detail}, status, headers)
+    else:
+        body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail}
+        refusal = JSONResponse(body, status, headers, "application/problem+json")
+    await refusal(scope, receive, send)

@@ -13,7 +13,9 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from imgmatch.errors import ImgmatchError, NotAllowedError, PhotoError, TooManyTriesError
+from imgmatch.web.hma.answers import HmaAnswer
 from imgmatch.web.pages.base import error_page
+from imgmatch.web.paths import is_hma
 from imgmatch.web.service import service_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _TITLES = {
 }
 """What the page of an error is headed with, for a person."""
 
+_PLAINLY = {404: "there is no such page", 405: "that cannot be done here"}
 _UNKNOWN = "something went wrong in imgmatch itself; the log of the server has more"
 
 
@@ -53,6 +56,8 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
     # Where the index lies is nobody's business who asks.
     detail = detail.replace(f"index {service_of(request).settings.index} ", "the index ")
     title = HTTPStatus(status).phrase
+    if is_hma(request.scope):
+        return HmaAnswer({"message": detail}, status, headers)
     if is_page(request):
         return error_page(request, status, _TITLES.get(status, title), detail[:1].upper() + detail[1:], headers)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
@@ -61,7 +66,8 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
 
 def is_page(request: Request) -> bool:
     """Whether a person waits for the answer."""
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    is_api = is_hma(request.scope) or request.url.path.startswith("/api/")
+    return not is_api and "text/html" in request.headers.get("accept", "")
 
 
 async def _expected(request: Request, error: Exception) -> Response:
@@ -88,7 +94,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    detail = {404: "there is no such page", 405: "that cannot be done here"}.get(error.status_code, str(error.detail))
+    said = {} if is_hma(request.scope) else _PLAINLY
+    detail = said.get(error.status_code, str(error.detail))
     return answer(request, error.status_code, detail, dict(error.headers or {}))
 
 

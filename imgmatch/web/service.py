@@ -12,6 +12,7 @@ from fastapi import Request
 
 from imgmatch import Index
 from imgmatch.web.gate import Gate, Rate
+from imgmatch.web.hma.state import HmaState
 from imgmatch.web.metrics import Metrics
 from imgmatch.web.settings import ServeSettings
 from imgmatch.web.uploads import Uploads
@@ -31,6 +32,7 @@ class Service:
         drawing: how many pictures are drawn at once.
         rate: how often each caller may ask about photos.
         metrics: what is counted.
+        hma: what the routes of HMA keep.
     """
 
     index: Index
@@ -40,6 +42,7 @@ class Service:
     rate: Rate
     drawing: CapacityLimiter
     metrics: Metrics
+    hma: HmaState
 
     async def drawn(self, draw: Callable[[], Drawn]) -> Drawn:
         """What a worker draws; a page asks for many pictures, and nobody else may have to wait for them."""

@@ -9,11 +9,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from imgmatch.errors import ImgmatchError
+
 ENVIRONMENT = "IMGMATCH_SERVE"
 """Where the server processes find their settings, as JSON; secrets are not among them."""
 
 WEBHOOK_SECRET = "IMGMATCH_WEBHOOK_SECRET"  # noqa: S105 -- the name of the variable
 """By what calls of the webhook are signed."""
+
+COOP_KEY = "IMGMATCH_COOP_KEY"
+"""The API key that rings are reported to Coop with."""
+
+SINKS = ("coop", "webhook")
+"""Who can be told of rings that a run has found."""
 
 REASONS = (
     "confirm: same script in the chats",
@@ -50,10 +58,21 @@ class ServeSettings:
         reasons: to choose from, each behind the verdict it is for and a colon, or for all.
         require_reason: verdicts for which one must be given.
         webhook: URL that is told of decisions.
+        coop_url: where Coop is that rings are reported to.
+        coop_type: id of the item type that accounts have there.
+        coop_name_field: field of that type for the display name.
+        coop_policy: id of the policy that a report names.
+        public_url: where people open these pages, for links in reports.
+        report_new_rings: which of :data:`SINKS` are told of rings that a run has found, too.
         hosts: names this server goes by; others are refused where there are any.
         user_header: header in which a trusted proxy names the user.
         proxies: addresses of trusted proxies, or networks of them.
         log_json: every request is a line of the log.
+        fetch_hosts: hosts that HMA clients may have photos fetched from, see ``web.hma.fetching``.
+        allow_private: these may have addresses of this machine and of private networks.
+        remember_minutes: so long a photo is remembered that an HMA client had hashed, so that a lookup of its hash
+            finds crops as well; 0 is not at all.
+        flood_hashes: an entry that more different hashes hit within an hour is put in quarantine.
     """
 
     index: str
@@ -71,10 +90,20 @@ class ServeSettings:
     reasons: tuple[str, ...] = REASONS
     require_reason: tuple[str, ...] = ()
     webhook: str | None = None
+    coop_url: str | None = None
+    coop_type: str = ""
+    coop_name_field: str | None = None
+    coop_policy: str | None = None
+    public_url: str | None = None
+    report_new_rings: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     user_header: str | None = None
     proxies: tuple[str, ...] = ()
     log_json: bool = False
+    fetch_hosts: tuple[str, ...] = ()
+    allow_private: bool = False
+    remember_minutes: float = 0.0
+    flood_hashes: int = 1_000
 
     @classmethod
     def from_environment(cls) -> ServeSettings:
@@ -101,3 +130,29 @@ class ServeSettings:
     def index_path(self) -> Path:
         """The folder of the index."""
         return Path(self.index)
+
+
+def webhook_secret() -> str:
+    """What calls of the webhook are signed with.
+
+    Raises:
+        ImgmatchError: there is none.
+    """
+    secret = os.environ.get(WEBHOOK_SECRET, "")
+    if not secret:
+        raise ImgmatchError(f"a webhook needs a secret to sign with, in the environment variable {WEBHOOK_SECRET}")
+    return secret
+
+
+def coop_key() -> str:
+    """What Coop knows us by.
+
+    Raises:
+        ImgmatchError: there is none, or what is there is no key; it is not in the message.
+    """
+    key = os.environ.get(COOP_KEY, "")
+    if not key:
+        raise ImgmatchError(f"Coop needs an API key to report with, in the environment variable {COOP_KEY}")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ImgmatchError(f"what is in the environment variable {COOP_KEY} is no API key: it has blanks or the like")
+    return key

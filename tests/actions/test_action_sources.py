@@ -43,7 +43,7 @@ def texts(index: Index) -> dict[str, list[str]]:
         schema.decision_photos.c.photo_id,
         schema.decisions.c.subject,
         schema.decisions.c.reason,
-        schema.bank_pictures.c.photo_id,
+        schema.bank_entries.c.photo_id,
         schema.groups.c.name,
         schema.skipped.c.photo_id,
     )
@@ -89,7 +89,7 @@ def test_a_folder_that_has_moved_keeps_its_decisions_and_is_unchanged(
     assert texts(index)["photos.photo_id"] == named["photos.photo_id"]
     assert not [word for some in named.values() for text in some for word in before if word in text]
     assert set(named["decision_photos.photo_id"]) <= set(named["photos.photo_id"])
-    assert set(named["bank_pictures.photo_id"]) <= set(named["photos.photo_id"])
+    assert set(named["bank_entries.photo_id"]) <= set(named["photos.photo_id"])
     assert len(named["skipped.photo_id"]) == 1
     assert all(len(word) == 20 for word in " ".join(named["decisions.subject"]).split())
     assert shown(index) == rings

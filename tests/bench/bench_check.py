@@ -30,7 +30,7 @@ from imgmatch.engines.linear import LinearSegment
 from imgmatch.engines.snapshots import map_arrays
 from imgmatch.imaging.limits import Limits
 from imgmatch.index import Index
-from imgmatch.matching.accounts import nearest
+from imgmatch.matching.bank_hits import nearest
 from imgmatch.model import Depth, NewPhoto
 
 if TYPE_CHECKING:

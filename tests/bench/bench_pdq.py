@@ -1,22 +1,21 @@
-"""How near PDQ comes to the published values, and how fast it is against pdqhash on the same pixels.
+"""How near PDQ comes to the published values, how fast it is against pdqhash, and how fast values are looked up.
 
-Prints one line of JSON. Needs the folder ../shared; pdqhash is optional and is never a dependency.
+Shows the tables of conformance and prints one line of JSON. Needs the folder ../shared; pdqhash and threatexchange are
+optional, never dependencies, and the line says so where they are missing.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import statistics
 import time
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common import PHOTOS, QUICK, peer, print_figures, say
+from pdq_conformance import LUMA, conformance
+from pdq_lookups import lookups
 from PIL import Image
 
-from imgmatch.hashers.hexform import from_hex
 from imgmatch.hashers.pdq import Pdq
 
 if TYPE_CHECKING:
@@ -24,63 +23,46 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-PHOTOS = 300
+MOST_PHOTOS = 60 if QUICK else 300
 LONGEST = 512  # pdqhash does not reduce pictures itself
-USABLE = 50
 
 
 def run() -> dict[str, Any]:
     """All figures; times are medians in milliseconds."""
+    return {**conformance(), **hashing(), "lookups": lookups()}
+
+
+def hashing() -> dict[str, Any]:
+    """Ours and pdqhash on the same pixels."""
     photos = real_photos()
-    figures: dict[str, Any] = {"bench": "pdq", **against_published(), "photos": len(photos)}
-    try:
-        theirs = import_module("pdqhash").compute
-    except ImportError:
-        return figures | {"peer": "pdqhash is not installed", "ours_ms": round(times(photos, Pdq(), None)[0], 3)}
-    ours_ms, theirs_ms = times(photos, Pdq(), theirs)
-    return figures | {
+    say(f"hashing {len(photos)} photos")
+    module = peer("pdqhash")
+    if isinstance(module, str):
+        return {"photos": len(photos), "peer": module, "ours_ms": round(times(photos, Pdq(), None)[0], 3)}
+    ours_ms, theirs_ms = times(photos, Pdq(), module.compute)
+    return {
+        "photos": len(photos),
         "peer": "pdqhash",
         "ours_ms": round(ours_ms, 3),
         "peer_ms": round(theirs_ms, 3),
         "ratio": round(ours_ms / theirs_ms, 3),
-        **agreement(photos, Pdq(), theirs),
+        **agreement(photos, Pdq(), module.compute),
     }
 
 
 def real_photos() -> list[NDArray[np.uint8]]:
     """Photos of several kinds in equal shares, as contiguous RGB of at most 512 pixels a side."""
-    kinds = [sorted(folder.glob("**/*.jpg")) for folder in sorted((SHARED / "photos").iterdir()) if folder.is_dir()]
+    kinds = [sorted(folder.glob("**/*.jpg")) for folder in sorted(PHOTOS.iterdir()) if folder.is_dir()]
     kinds = [files for files in kinds if files]
     pictures = []
     for files in kinds:
-        share = PHOTOS // len(kinds)
+        share = MOST_PHOTOS // len(kinds)
         for file in files[:: max(1, len(files) // share)][:share]:
             with Image.open(file) as image:
                 picture = image.convert("RGB")
                 picture.thumbnail((LONGEST, LONGEST))
             pictures.append(np.ascontiguousarray(picture))
     return pictures
-
-
-def luma(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    exact: NDArray[np.float64] = rgb @ np.array([0.299, 0.587, 0.114])
-    return exact
-
-
-def against_published() -> dict[str, int]:
-    """Worst distance to the reference values at a usable quality, from exact luma and from whole grey levels."""
-    exact: list[int] = []
-    whole: list[int] = []
-    with (SHARED / "pdq" / "expected.csv").open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            with Image.open(SHARED / "pdq" / row["file"]) as image:
-                pictures = luma(np.asarray(image.convert("RGB"))), np.asarray(image.convert("L"))
-            for picture, distances in zip(pictures, (exact, whole), strict=True):
-                code, quality = Pdq().fingerprint_and_quality(picture)
-                if quality >= USABLE:
-                    distances.append(int(np.unpackbits(code ^ from_hex(row["pdq"])).sum()))
-    return {"references": len(exact), "worst_from_exact_luma": max(exact), "worst_from_whole_levels": max(whole)}
 
 
 def times(photos: list[NDArray[np.uint8]], pdq: Pdq, peer: Callable[..., Any] | None) -> tuple[float, float]:
@@ -111,17 +93,12 @@ def agreement(photos: list[NDArray[np.uint8]], pdq: Pdq, peer: Callable[..., Any
     """How many fingerprints are the peer's bit by bit, and by how much the others and the qualities are off."""
     bits, qualities = [], []
     for photo in photos:
-        code, quality = pdq.fingerprint_and_quality(luma(photo))
+        code, quality = pdq.fingerprint_and_quality(photo @ LUMA)
         peer_bits, peer_quality = peer(photo)
         bits.append(int((np.unpackbits(code) != peer_bits).sum()))
         qualities.append(abs(quality - int(peer_quality)))
     return {"bit_equal": bits.count(0), "worst_bits": max(bits), "worst_quality": max(qualities)}
 
 
-def main() -> None:
-    """Print the figures."""
-    print(json.dumps(run()))
-
-
 if __name__ == "__main__":
-    main()
+    print_figures("pdq", run)

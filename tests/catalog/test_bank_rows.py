@@ -53,7 +53,8 @@ def fingerprints(session: Session, hasher: str = HASHER) -> set[bytes]:
 def unshown(
     session: Session, prints: Sequence[int] = (), features: Sequence[int] = ()
 ) -> list[tuple[int | None, int | None, bytes]]:
-    return [(one, other, found.pixels) for one, other, found in rows.unshown_pictures(session, prints, features)]
+    every = rows.bank_pictures_like(session, prints, features)
+    return [(one, other, found.pixels) for one, other, is_shown, found in every if not is_shown]
 
 
 def test_each_picture_is_on_a_list_once_as_its_earliest_photo_shows_it(catalog: SqliteCatalog) -> None:
@@ -98,7 +99,7 @@ def test_fingerprint_and_features_stay_when_the_photos_go_and_are_dropped_when_t
         drop_unused(session)
         assert feature_pictures(session) == {pixels("y")}
         assert (fingerprints(session), fingerprints(session, "pdq")) == ({bits((HASHER, "y"))}, set())
-        session.sql.execute(schema.bank_pictures.delete())
+        session.sql.execute(schema.bank_entries.delete())
         assert drop_unused(session) == (1, 1)
         assert (feature_pictures(session), fingerprints(session)) == (set(), set())
 
@@ -155,7 +156,7 @@ def test_the_banks_are_gone_through_once_for_many_photos_that_are_erased(catalog
         assert remove_erased(session, Erased(account="a")) == 201
         origins = [(picture.label, picture.photo_id) for picture in rows.read_banks(session)]
     assert origins == [("erased", None)] * 2
-    assert len([one for one in said if one.startswith("UPDATE bank_pictures")]) == 2
+    assert len([one for one in said if one.startswith("UPDATE bank_entries")]) == 2
 
 
 def test_more_photos_than_a_statement_takes_enter_and_leave_a_list(catalog: SqliteCatalog) -> None:

@@ -74,7 +74,7 @@ def test_a_photo_without_fingerprints_is_stored(catalog: SqliteCatalog) -> None:
     with catalog.read() as session:
         assert counts(session) | {"scans": 0, "sources": 0} == {
             "photos": 1, "accounts": 1, "fingerprints": 0, "features": 0, "ties": 0, "decisions": 0,
-            "bank_pictures": 0, "skipped": 0, "sources": 0, "scans": 0,
+            "bank_pictures": 0, "bank_entries": 0, "skipped": 0, "sources": 0, "scans": 0,
         }  # fmt: skip
 
 

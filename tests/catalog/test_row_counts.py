@@ -58,17 +58,18 @@ COUNTING = {
     "pair_scores": "SELECT '', count(*) FROM pair_scores",
     "fingerprints": "SELECT hasher, count(*) FROM fingerprints GROUP BY hasher",
     "features": "SELECT codebook, count(*) FROM features GROUP BY codebook",
+    "bank_entries": "SELECT bank_id, count(*) FROM bank_entries GROUP BY bank_id",
 }
 UNUSED = {
     "fingerprints": """
         SELECT hasher, id FROM fingerprints
         WHERE NOT EXISTS (SELECT * FROM photo_fingerprints WHERE fingerprint_id = fingerprints.id)
-        AND NOT EXISTS (SELECT * FROM bank_pictures WHERE fingerprint_id = fingerprints.id)
+        AND NOT EXISTS (SELECT * FROM bank_entries WHERE fingerprint_id = fingerprints.id)
         ORDER BY id""",
     "features": """
         SELECT codebook, id FROM features
         WHERE NOT EXISTS (SELECT * FROM photo_pictures WHERE photo_pictures.pixels = features.pixels)
-        AND NOT EXISTS (SELECT * FROM bank_pictures WHERE bank_pictures.pixels = features.pixels)
+        AND NOT EXISTS (SELECT * FROM bank_entries WHERE bank_entries.pixels = features.pixels)
         ORDER BY id""",
     "accounts": """
         SELECT '', id FROM accounts WHERE NOT EXISTS (SELECT * FROM photos WHERE account_id = accounts.id) ORDER BY id
@@ -79,7 +80,7 @@ UNUSED = {
 def counted(session: Session) -> dict[tuple[str, str], int]:
     """How many rows there are of each kind and part, by counting them."""
     asked = ((kind, *row) for kind, query in COUNTING.items() for row in session.sql.execute(text(query)))
-    return {(kind, part): number for kind, part, number in asked if number}
+    return {(kind, str(part)): number for kind, part, number in asked if number}
 
 
 def kept_counts(session: Session) -> dict[tuple[str, str], int]:
@@ -223,7 +224,7 @@ class Walk:
         if self.chance.random() < 0.7:
             remove_from_bank(session, self.chance.choice(BANKS), self.photo_ids())
         else:
-            session.sql.execute(delete(schema.bank_pictures).where(schema.bank_pictures.c.id % 2 == 0))
+            session.sql.execute(delete(schema.bank_entries).where(schema.bank_entries.c.id % 2 == 0))
 
     def tie(self, session: Session) -> None:
         rows = sorted(ids(session, "features"))
@@ -254,7 +255,7 @@ def test_whatever_is_written_rows_are_counted_right_and_just_what_nothing_uses_i
         assert walk.removed > 5
         for account in ACCOUNTS:
             remove_photos(session, account=account)
-        session.sql.execute(delete(schema.bank_pictures))
+        session.sql.execute(delete(schema.bank_entries))
         checked_removal(session)
         assert counted(session) == {}
 

@@ -87,7 +87,7 @@ def test_a_kill_inside_a_write_leaves_nothing_and_locks_nobody_out(catalog: Sqli
     with catalog.read() as session:
         assert counts(session) | {"scans": 1} == {
             "photos": 1, "accounts": 1, "fingerprints": 2, "features": 0, "ties": 0, "decisions": 0,
-            "bank_pictures": 0, "skipped": 0, "sources": 1, "scans": 1,
+            "bank_pictures": 0, "bank_entries": 0, "skipped": 0, "sources": 1, "scans": 1,
         }  # fmt: skip
         assert session.sql.scalar(text("PRAGMA integrity_check")) == "ok"
     store(catalog, [photo(2)])

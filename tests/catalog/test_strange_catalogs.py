@@ -150,7 +150,7 @@ def test_a_file_that_is_no_database_is_refused_without_changing_a_byte(tmp_path:
         (
             [
                 "DROP TRIGGER stale_banked",
-                "CREATE TRIGGER stale_banked AFTER INSERT ON bank_pictures BEGIN DELETE FROM photos; END",
+                "CREATE TRIGGER stale_banked AFTER INSERT ON bank_entries BEGIN DELETE FROM photos; END",
             ],
             "the trigger 'stale_banked'",
         ),

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN
 from imgmatch.clustering.common import CommonCriteria
-from imgmatch.model import Photo
+from imgmatch.model import Photo, Purpose
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,12 +66,12 @@ def test_an_account_counts_once_with_the_time_it_first_showed_the_picture() -> N
 
 @pytest.mark.parametrize("photos", [every(40, 20), every(0, 300), seen(1), []])
 def test_what_is_known_to_be_stolen_is_never_common(photos: list[Photo]) -> None:
-    assert not CommonCriteria().holds(photos, {KNOWN_STOLEN})
-    assert not CommonCriteria().holds(photos, {KNOWN_STOLEN, KNOWN_COMMON})
+    assert not CommonCriteria().holds(photos, {Purpose.STOLEN})
+    assert not CommonCriteria().holds(photos, {Purpose.STOLEN, Purpose.COMMON})
 
 
 def test_what_is_known_to_be_common_is_so_on_two_accounts_of_one_day() -> None:
-    assert CommonCriteria().holds(seen(1, 1), {KNOWN_COMMON})
+    assert CommonCriteria().holds(seen(1, 1), {Purpose.COMMON})
     assert not CommonCriteria().holds(seen(1, 1), ())
 
 

@@ -74,6 +74,7 @@ def test_a_check_has_the_fields_of_the_design_in_their_order() -> None:
             "truncated": True,
             "damaged": None,
             "matches": [MATCHED],
+            "banks": [],
         },
     )
     assert list(records.check_record(result)["matches"][0]) == list(MATCHED)
@@ -89,6 +90,7 @@ def test_a_check_without_a_match_keeps_its_shape() -> None:
         "truncated": False,
         "damaged": None,
         "matches": [],
+        "banks": [],
     }
 
 
@@ -189,6 +191,7 @@ def test_a_ring_has_the_fields_of_the_design_in_their_order() -> None:
             "lookalikes": [],
             "all_alike": False,
             "version": ring.version,
+            "bank_hits": [],
         },
     )
     assert len(ring.version) == 16

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from imgmatch.catalog.banks import KNOWN_COMMON, KNOWN_STOLEN, BankPicture, add_to_bank
 from imgmatch.engines.base import Hits
 from imgmatch.index import Index
-from imgmatch.matching.accounts import known_photo, nearest
+from imgmatch.matching.accounts import known_photo
+from imgmatch.matching.bank_hits import nearest
 from imgmatch.matching.evidence import EXACT, Near
-from imgmatch.model import Kind, NewPhoto, Photo, Status
+from imgmatch.model import Kind, NewPhoto, Photo, Purpose, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,20 @@ def test_distances_are_whole_bits(distance: int) -> None:
 
 
 def test_a_known_picture_is_shown_as_the_photo_it_was_taken_from_as_far_as_that_may_be_named() -> None:
-    picture = BankPicture(1, KNOWN_STOLEN, b"x" * 16, 5, "a/1.jpg", "p1", "a", 1_000_000)
+    picture = BankPicture(
+        id=1,
+        bank=KNOWN_STOLEN,
+        purpose=Purpose.STOLEN,
+        ratio=1.0,
+        active=True,
+        pixels=b"x" * 16,
+        fingerprint_id=5,
+        label="a/1.jpg",
+        photo_id="p1",
+        account="a",
+        ref=None,
+        added_at=1_000_000,
+    )
     added = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert known_photo(picture) == Photo("a", "a/1.jpg", "p1", None, added, KNOWN_STOLEN)
     erased = replace(picture, label="erased", photo_id=None, account=None)

@@ -282,7 +282,9 @@ def test_a_decision_is_made_and_taken_back(server: Served) -> None:
     assert (made.json()["reason"], told["accounts"]) == ("same script", ["anna", "kate", "lena", "mia"])
     assert (stale.status_code, again.status_code) == (409, 409)
     assert "has changed since it was shown" in stale.json()["detail"]
-    assert banks == [{"bank": "known-stolen", "pictures": 6}]
+    [bank] = banks
+    schemas.BankShape.model_validate(bank)
+    assert [bank[name] for name in ("bank", "purpose", "entries", "pictures")] == ["known-stolen", "stolen", 6, 6]
     assert (listed["decisions"][0]["verdict"], listed["next"]) == ("undo", undone.json()["decision"])
 
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from coop_server import add
 from serving import Served, served
 from sqlalchemy import update
 
@@ -19,8 +20,10 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.times import now
 from imgmatch.errors import ImgmatchError
 from imgmatch.model import Verdict
-from imgmatch.web import deliveries
-from imgmatch.web.deliveries import Deliveries, signature
+from imgmatch.web import deliveries, posting
+from imgmatch.web.settings import ServeSettings
+from imgmatch.web.sinks import channels
+from imgmatch.web.webhook import signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +116,7 @@ def test_a_platform_that_never_ends_its_answer_is_not_waited_for(
 ) -> None:
     monkeypatch.setenv("IMGMATCH_WEBHOOK_SECRET", SECRET)
     monkeypatch.setattr(deliveries, "_PAUSE", 0.05)
-    monkeypatch.setattr(deliveries, "_TIMEOUT", 1.0)
+    monkeypatch.setattr(posting, "_TIMEOUT", 1.0)
     over = threading.Event()
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -226,7 +229,25 @@ def test_an_account_that_was_erased_meanwhile_is_not_told(world: Path, platform:
     assert "lena" not in json.dumps(told[1])
 
 
+def test_a_platform_that_asks_for_it_is_told_of_rings_that_a_run_has_found(world: Path, platform: Platform) -> None:
+    with served(world, webhook=platform.url, report_new_rings=("webhook",)) as server:
+        found = platform.wait_for(3)
+        server.index.decide(Verdict.CONFIRM, ring=server.ring("tom"), by="ana")
+        decided = platform.wait_for(4)[3]
+        mia = server.ring("mia")
+        add(server.index, "nora", 1)
+        grown = platform.wait_for(5)[4]
+    assert {one["event"] for one in found} == {"ring.new"}
+    told = next(one for one in found if one["ring"]["ring"] == mia)
+    assert (told["accounts"], told["possible_owner"]) == (["anna", "kate", "lena", "mia"], "mia")
+    assert (told["decision"], decided["event"]) == (None, "ring.confirm")
+    assert (grown["event"], grown["ring"]["ring"]) == ("ring.grown", mia)
+    assert grown["accounts"] == ["anna", "kate", "lena", "mia", "nora"]
+    assert all("X-Imgmatch-Signature" in headers for headers, _ in platform.heard)
+    assert len(platform.heard) == 5
+
+
 def test_a_webhook_without_a_secret_is_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IMGMATCH_WEBHOOK_SECRET", raising=False)
     with pytest.raises(ImgmatchError, match="needs a secret to sign with"):
-        Deliveries(server.index, "http://127.0.0.1:1")
+        channels(server.index, ServeSettings("x", webhook="http://127.0.0.1:1"))

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from imgmatch.formats.records import account_record, status_record
+from imgmatch.formats.records import account_record, bank_record, status_record
 from imgmatch.web.access import Reader
 from imgmatch.web.api.answers import problems
 from imgmatch.web.api.schemas import AccountShape, AnythingShape, BankShape
@@ -36,8 +36,7 @@ def status(request: Request, caller: Reader) -> JSONResponse:
 
 @router.get("/banks", response_model=list[BankShape], responses=problems(), operation_id="banks")
 def banks(request: Request, caller: Reader) -> JSONResponse:
-    """The lists of known pictures, and how many are on each."""
+    """The banks: what each is for, and how much stands on it."""
     del caller
-    return JSONResponse(
-        [{"bank": name, "pictures": count} for name, count in sorted(service_of(request).index.banks().items())]
-    )
+    records = map(bank_record, service_of(request).index.bank_lists.all())
+    return JSONResponse([{"bank": record.pop("name"), **record} for record in records])

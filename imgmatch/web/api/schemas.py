@@ -55,6 +55,21 @@ class MatchShape(EvidenceShape):
     query_frame: int | None
 
 
+class BankHitShape(EvidenceShape):
+    bank: str
+    purpose: Literal["stolen", "common", "partner"]
+    entry: int
+    ref: str | None
+    query_frame: int | None
+
+
+class StoredBankHitShape(BankHitShape):
+    account: str
+    photo_id: str
+    photo: str
+    frame: int | None
+
+
 class CheckResultShape(Got):
     photo: str
     status: Literal["match", "no_match", "not_searchable", "unreadable"]
@@ -63,6 +78,7 @@ class CheckResultShape(Got):
     truncated: bool
     damaged: float | None
     matches: list[MatchShape]
+    banks: list[BankHitShape]
 
 
 class ProfileMatchShape(Got):
@@ -176,6 +192,7 @@ class AccountShape(Got):
     photos: list[StoredPhotoShape]
     shares: list[ShareShape]
     rings: list[str]
+    bank_hits: list[StoredBankHitShape]
     decisions: list[DecisionShape]
     lookalikes: list[str]
 
@@ -230,7 +247,16 @@ class AuditProofShape(Got):
 
 class BankShape(Got):
     bank: str
+    purpose: Literal["stolen", "common", "partner"]
+    owner: str | None
+    enabled: bool
+    ratio: float
+    note: str | None
+    created_at: datetime
+    entries: int
     pictures: int
+    quarantined: int
+    checkpoint: str | None
 
 
 class HealthShape(Got):

@@ -135,6 +135,8 @@ def _shown(check: str, place: int, result: CheckResult, match: Match, earliest: 
 def _verdict(result: CheckResult) -> str:
     if result.status is Status.MATCH:
         beyond = "; not all are shown" if result.truncated else ""
+        if not result.accounts and not result.matches:
+            return f"On no account, and known to be stolen{there(result.damaged)}"
         return f"On {result.accounts:,} account{'s' * (result.accounts != 1)}{beyond}{there(result.damaged)}"
     if result.status is Status.NO_MATCH:
         return f"On no account{there(result.damaged)}"

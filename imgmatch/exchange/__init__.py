@@ -1,0 +1,1 @@
+"""Banks, hash lists and other things that sites exchange."""
