@@ -100,7 +100,8 @@ class Foreseen:
     def note(self, wanted: Mapping[bytes, ListedHash | None]) -> None:
         """Take it that under each key this was written; ``None``: nothing stands there any more."""
         keys, order = np.unique(_short(list(wanted)), return_index=True)
-        words = [list(wanted.values())[at] for at in order.tolist()]
+        every = list(wanted.values())
+        words = [every[at] for at in order.tolist()]
         digests = np.array([_GONE if one is None else _digest(one) for one in words], np.uint64)
         said = (None if one is None else one.modified for one in words)
         modified = np.array([_UNSAID if time is None else time for time in said], np.int64)

@@ -14,8 +14,10 @@ from sqlalchemy import exists, func, insert, select, update
 from imgmatch.catalog import schema
 from imgmatch.catalog.bank_entries import HitEntry, hit_entries
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.lookups import PHOTO_COLUMNS
 from imgmatch.catalog.pair_scores import PairScore
+from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.model import PDQ_QUALITY, Opinion, Purpose
 
@@ -101,7 +103,8 @@ def hits_of_fingerprints(session: Session, rows: Collection[int]) -> dict[int, l
 
 def has_hits(session: Session) -> bool:
     """Whether any photo hits anything."""
-    return session.sql.execute(select(schema.bank_hits.c.entry_id).limit(1)).first() is not None
+    hits = schema.bank_hits.c
+    return session.sql.execute(select(hits.entry_id).where(hits.entry_id > 0).limit(1)).first() is not None
 
 
 def photo_hits(
@@ -148,6 +151,22 @@ def flooded(session: Session, least: int) -> list[tuple[int, int, int]]:
         .order_by(count.desc(), hits.entry_id)
     )
     return [(row[0], row[1], row[2]) for row in session.sql.execute(query)]
+
+
+def pictures_of_account(session: Session, hasher: str, account: str) -> tuple[set[int], set[bytes]]:
+    """Row ids of the fingerprints of an account's photos, and the digests of their pictures."""
+    photos, accounts, pictures = schema.photos.c, schema.accounts.c, schema.photo_pictures.c
+    links, prints = schema.photo_fingerprints.c, schema.fingerprints.c
+    query = (
+        select(links.fingerprint_id, pictures.pixels)
+        .join(schema.fingerprints, prints.id == links.fingerprint_id)
+        .join(schema.photo_pictures, shows(links.photo_id, links.place))
+        .join(schema.photos, photos.id == links.photo_id)
+        .join(schema.accounts, accounts.id == photos.account_id)
+        .where(accounts.account == account, by_hasher(hasher))
+    )
+    rows = session.sql.execute(query).all()
+    return {row for row, _ in rows}, {pixels for _, pixels in rows}
 
 
 def near_pictures(

@@ -300,9 +300,13 @@ def _removed(session: Session, banks: Collection[int], removed: int) -> int:
 
 
 def read_banks(
-    session: Session, fingerprint_ids: Collection[int] | None = None, *, confirmed: bool = True
+    session: Session,
+    fingerprint_ids: Collection[int] | None = None,
+    *,
+    pixels: Collection[bytes] = (),
+    confirmed: bool = True,
 ) -> Iterator[BankPicture]:
-    """Every known picture, or those with some fingerprints, in the order they were added.
+    """Every known picture, or those with some fingerprints or of some digests, in the order they were added.
 
     Without ``confirmed`` not those that moderators have confirmed to be stolen.
     """
@@ -311,8 +315,10 @@ def read_banks(
     if fingerprint_ids is None:
         rows = list(session.sql.execute(query))
     else:
-        named = schema.bank_entries.c.fingerprint_id
-        rows = [row for chunk in chunks(fingerprint_ids) for row in session.sql.execute(query.where(named.in_(chunk)))]
+        by_print, by_pixels = schema.bank_entries.c.fingerprint_id, schema.bank_entries.c.pixels
+        asked = [query.where(by_print.in_(chunk)) for chunk in chunks(fingerprint_ids)]
+        asked += [query.where(by_pixels.in_(chunk)) for chunk in chunks(pixels)]
+        rows = list({row.id: row for each in asked for row in session.sql.execute(each)}.values())
     yield from sorted(map(_picture, rows), key=lambda picture: picture.id)
 
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from imgmatch import registry
 from imgmatch.catalog.bank_entries import hit_entries, takes_part
-from imgmatch.catalog.bank_hits import has_hits, near_pictures, photo_hits, pixels_of_features, scored_pictures
+from imgmatch.catalog.bank_hits import (
+    has_hits,
+    near_pictures,
+    photo_hits,
+    pictures_of_account,
+    pixels_of_features,
+    scored_pictures,
+)
 from imgmatch.catalog.banks import OWN_BANKS, pdq_of_pictures, read_banks
 from imgmatch.catalog.clusterings import read_clustering
 from imgmatch.catalog.lookups import photos_showing, photos_with
@@ -108,8 +115,7 @@ def _pictures(
     A pair of fingerprints that are near, and not so near that this is enough, counts unless features were compared and
     speak against it: those of a partner's pictures, which tie nobody, are not.
     """
-    # Those that decisions have filed as common are told of nobody, but silence what partners list.
-    pictures = [picture for picture in read_banks(session, confirmed=False) if picture.active]
+    pictures = _likely(session, hasher, options, account)
     if not any_bare and all(picture.bank in OWN_BANKS for picture in pictures):
         return
     pairs, refused = _by_features(session, options.min_score, pictures)
@@ -123,6 +129,21 @@ def _pictures(
     for stored, picture, evidence in found:
         if takes_part(picture.ratio, bits.get(stored.pixels, stored.pixels)):
             yield stored, hit_of(picture, EXACT if stored.pixels == picture.pixels else evidence, None)
+
+
+def _likely(session: Session, hasher: str, options: _Options, account: str | None) -> list[BankPicture]:
+    """Pictures that photos may hit; of one account's those that are near to one of its photos, or were compared.
+
+    Those that decisions have filed as common are told of nobody, but silence what partners list.
+    """
+    if account is None:
+        return [picture for picture in read_banks(session, confirmed=False) if picture.active]
+    prints, shown = pictures_of_account(session, hasher, account)
+    near = {other for _, other, *_ in near_pictures(session, prints, options.max_distance)}
+    compared = {features for _, features, *_ in scored_pictures(session, shown)}
+    pixels = set(pixels_of_features(session, compared).values())
+    found = read_banks(session, prints | near, pixels=pixels, confirmed=False)
+    return [picture for picture in found if picture.active]
 
 
 def _by_fingerprints(

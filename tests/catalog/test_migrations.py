@@ -248,7 +248,7 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
         (1, 0, b"\x02", None, None),
         (2, 0, b"\x02", None, None),
     ]
-    before["row_counts"] = [*before["row_counts"], ("bank_entries", "1", 1)]
+    before["tallies"] = [*before["tallies"], ("bank_entries", "1", 1)]
     expected["row_counts"] = sorted(
         ("pair_scores" if kind == "ties" else kind, *rest) for kind, *rest in before["tallies"]
     )

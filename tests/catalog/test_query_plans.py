@@ -18,7 +18,7 @@ from imgmatch.actions.status import status
 from imgmatch.catalog.chunks import PARAMETERS
 from imgmatch.clustering.run import run
 from imgmatch.index import Index
-from imgmatch.model import NewPhoto, Verdict
+from imgmatch.model import NamedPhoto, NewPhoto, Opinion, Purpose, Verdict
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LARGE = (
     "photos|accounts|fingerprints|features|photo_fingerprints|photo_pictures|pair_scores|near_pairs|group_photos|group_fingerprints"
-    "|ring_accounts|decision_photos|report_members"
+    "|ring_accounts|decision_photos|report_members|bank_entries|bank_hits"
 )
 THROUGH_ALL = re.compile(rf"SCAN (?:{LARGE})\b|SEARCH fingerprints USING (?:COVERING )?INDEX \S+ \(hasher=\?\)")
 
@@ -89,6 +89,49 @@ def test_a_check_goes_through_no_whole_table(index: Index, tmp_path: Path) -> No
     held(index, asked, 10)
 
 
+@pytest.fixture
+def banked(index: Index, tmp_path: Path) -> Index:
+    """With pictures and values on banks that its photos hit, and a run that has found so."""
+    banks = index.bank_lists
+    for name, purpose in (("acme", Purpose.PARTNER), ("ours", Purpose.STOLEN)):
+        banks.create(name, purpose=purpose)
+        banks.add_photo(name, NamedPhoto("1.jpg", tmp_path / "1.jpg"))
+        entry = banks.add_photo(name, NamedPhoto("2.jpg", tmp_path / "2.jpg"))
+        assert entry.pdq is not None
+        banks.remove(name, entry.entry)
+        banks.add_hash(name, entry.pdq, ref="r")
+    assert len(find_rings(index.parts).bank_hits) == 4
+    return index
+
+
+def test_a_check_and_a_lookup_with_banks_go_through_no_whole_table(banked: Index, tmp_path: Path) -> None:
+    with listening(banked) as asked:
+        assert len(banked.check(photo(tmp_path, 9, seed=1)).banks) == 2
+        [hit, _] = banked.check(photo(tmp_path, 9, seed=2)).banks
+        value = banked.bank_lists.entry(hit.bank, hit.entry).pdq
+        assert value is not None
+        assert len(banked.bank_lists.lookup(value, turned=True)) == 2
+    held(banked, asked, 15)
+
+
+def test_what_is_done_to_one_entry_goes_through_no_whole_table(banked: Index) -> None:
+    banks = banked.bank_lists
+    [picture, bare] = banks.entries("acme")
+    with listening(banked) as asked:
+        for entry in (picture.entry, bare.entry):
+            banks.mute("acme", entry, None)
+            banks.say("acme", entry, Opinion.DISMISSED, by="ana")
+            banks.remove("acme", entry)
+        banks.add_hash("acme", "0" * 64)
+    held(banked, asked, 20)
+
+
+def test_what_one_account_hits_goes_through_no_whole_table(banked: Index) -> None:
+    with listening(banked) as asked:
+        assert len(banked.bank_lists.hits(account="a2")) == 2
+    held(banked, asked, 5)
+
+
 def test_new_unchanged_and_changed_photos_go_through_no_whole_table(index: Index, tmp_path: Path) -> None:
     with listening(index) as asked:
         paths = [tmp_path / "1.jpg", photo(tmp_path, 2, seed=20), photo(tmp_path, 7)]
@@ -114,6 +157,7 @@ def test_a_run_goes_through_no_whole_table_but_that_of_the_fingerprints_it_joins
     with listening(index) as asked:
         run(index.parts, options_of(index.parts), SILENT)
     joined = [statement for statement in asked if re.match(r"SELECT fingerprints.id, fingerprints.bits", statement)]
+    joined += [statement for statement in asked if re.search(r"WHERE bank_entries.muted_until <=", statement)]
     held(index, [statement for statement in asked if statement not in joined], 20)
 
 

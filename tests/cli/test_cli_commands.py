@@ -283,7 +283,7 @@ def test_a_check_prints_the_object_of_the_design(terminal: Terminal) -> None:
     said = terminal("check", "q.jpg", "--format", "jsonl")
     assert (said.code, said.err) == (0, "")
     [line] = said.lines
-    assert list(line) == ["photo", "status", "reason", "accounts", "truncated", "damaged", "matches"]
+    assert list(line) == ["photo", "status", "reason", "accounts", "truncated", "damaged", "matches", "banks"]
     assert (line["photo"], line["status"], line["accounts"], line["truncated"]) == ("q.jpg", "match", 2, False)
     match = line["matches"][0]
     assert list(match) == [
@@ -392,7 +392,7 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
             assert list(ring) == [
                 "ring", "accounts", "groups", "first_account", "names", "opened_at", "strength", "accounts_per_day",
                 "bank", "new", "changes", "joined", "left", "came_from", "went_to", "decision",
-                "lookalikes", "all_alike", "version",
+                "lookalikes", "all_alike", "version", "bank_hits",
             ]  # fmt: skip
             assert [member["account"] for member in ring["accounts"]] == ["a17", "b2"]
             assert (ring["first_account"], ring["opened_at"]) == ("a17", "2026-01-05T00:00:00Z")
