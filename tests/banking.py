@@ -60,7 +60,8 @@ def carried(found: Iterable[BankHit]) -> list[tuple[str, int]]:
 
 def said(entry: BankEntry) -> tuple[Any, ...]:
     """What stands on a bank, but for numbers and times, which differ from index to index."""
-    return (entry.pdq, entry.ref, entry.category, entry.tags, entry.note, entry.uri, dict(entry.metadata))
+    words = entry.ref, entry.category, entry.tags, entry.note, entry.uri, dict(entry.metadata)
+    return (entry.pdq, *words, entry.modified)
 
 
 def csv_list(path: Path, rows: Iterable[dict[str, Any]]) -> Path:

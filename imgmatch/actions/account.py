@@ -51,7 +51,7 @@ def account_view(parts: Parts, account: str) -> AccountView:
         )
         decisions = as_decisions(session, said)
         alike = lookalikes_of(session, spelt)
-        hits = stored_hits(session, parts.hasher_name, account=spelt)
+        hits = stored_hits(session, parts.hasher_name, accounts=[spelt])
     shares = sorted(
         (one for group in groups for one in _shares(group, spelt, rings)),
         key=lambda one: (one.other.seen_at, one.other.photo_id),

@@ -48,6 +48,9 @@ _NAMED = 20
 _CATEGORIES = {Opinion.CONFIRMED: "POSITIVE_CLASS", Opinion.DISMISSED: "NEGATIVE_CLASS"}
 """How ``tx`` files what somebody has looked at."""
 
+_WITH_OPINIONS = {"csv", "stopncii", "tx-csv"}
+"""Forms that can say of an entry that it is held to be wrong."""
+
 _FEEDBACK = {Opinion.CONFIRMED: BLOCKED, Opinion.DISMISSED: NOT_BLOCKED}
 
 
@@ -339,7 +342,7 @@ def _finished(parts: Parts, name: str, form: str, state: _Import, *, whole: bool
     )
 
 
-def export_list(
+def export_list(  # noqa: PLR0913 -- each is a choice of its own
     parts: Parts,
     name: str,
     stream: TextIO,
@@ -348,11 +351,12 @@ def export_list(
     source: str = "imgmatch",
     opinions_only: bool = False,
     with_sources: bool = False,
+    by: str = "",
 ) -> int:
     """Write what stands on a bank as a list; returns how many entries that are.
 
     Pictures leave as their PDQ values alone; what has none is left out. What moderators here say of an entry stands in
-    the fields that a form has for it.
+    the fields that a form has for it; a form without one leaves out what is dismissed, which would pass for right.
 
     Args:
         parts: of the index.
@@ -362,10 +366,12 @@ def export_list(
         source: who speaks, where a form names that.
         opinions_only: only entries that somebody here has said something of.
         with_sources: also the addresses that lists gave of pictures, and the names of files; they may name people.
+        by: who exports, for the log.
 
     Raises:
         NotFoundError: there is no such bank.
         UnknownNameError: no such form is written.
+        IndexUnusableError: the log cannot be written.
     """
     with parts.catalog.read() as session:
         row = rows.bank_row(session, name)
@@ -375,9 +381,14 @@ def export_list(
         listed = (
             _listed(one, source, with_sources=with_sources)
             for one in every
-            if one.pdq is not None and (one.opinion is not None or not opinions_only)
+            if one.pdq is not None
+            and (one.opinion is not None or not opinions_only)
+            and (one.opinion is not Opinion.DISMISSED or form in _WITH_OPINIONS)
         )
-        return write_list(listed, stream, form)
+        written = write_list(listed, stream, form)
+    with parts.catalog.write() as session:
+        append_audit(session, by, "export", f"{name}: {written} entries as {form}")
+    return written
 
 
 def _every(session: Session, bank: int) -> Iterator[BankEntry]:
@@ -392,6 +403,7 @@ def _listed(one: BankEntry, source: str, *, with_sources: bool) -> ListedHash:
     return ListedHash(
         pdq=bytes.fromhex(one.pdq or ""),
         ref=one.ref,
+        modified=one.modified,
         category=one.category if one.opinion is None else _CATEGORIES[one.opinion],
         tags=one.tags,
         note=one.note,

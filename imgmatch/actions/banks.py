@@ -38,6 +38,7 @@ from imgmatch.model import (
     Opinion,
     Purpose,
     SkipReason,
+    account_id,
 )
 
 if TYPE_CHECKING:
@@ -432,7 +433,8 @@ class Banks:
             account: only photos of this account.
         """
         with self._parts.catalog.read() as session:
-            return stored_hits(session, self._parts.hasher_name, account=account)
+            accounts = None if account is None else [account_id(account)]
+            return stored_hits(session, self._parts.hasher_name, accounts=accounts)
 
     # -- lists and files ----------------------------------------------------------------------------------------
 

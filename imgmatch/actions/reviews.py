@@ -167,7 +167,8 @@ def ring(parts: Parts, name: str) -> Ring:
         found = kept_ring(session, name)
         if found is None:
             raise NotFoundError(f"index {parts.folder.root} has no ring {name!r}")
-        return with_hits(found, stored_hits(session, parts.hasher_name))
+        accounts = {member.account for member in found.accounts}
+        return with_hits(found, stored_hits(session, parts.hasher_name, accounts=accounts))
 
 
 def queue(

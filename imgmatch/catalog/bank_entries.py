@@ -170,6 +170,7 @@ def _entry(row: Any, said: Any) -> BankEntry:  # noqa: ANN401 -- rows of entries
         uri=row.uri,
         metadata=row._mapping[schema.bank_entries.c.metadata] or {},  # noqa: SLF001 -- its documented door
         label=row.label or "",
+        modified=row.modified,
     )
 
 

@@ -108,26 +108,30 @@ def has_hits(session: Session) -> bool:
 
 
 def photo_hits(
-    session: Session, *, account: str | None = None, limit: int | None = None
+    session: Session, accounts: Collection[str] | None = None
 ) -> Iterator[tuple[StoredPhoto, int, int, int, bytes]]:
-    """Photos that hit an entry, with its row id, the distance, the place of the orientation and the PDQ value."""
+    """Photos that hit an entry, with its row id, the distance, the place of the orientation and the PDQ value.
+
+    All of them, or those of some accounts.
+    """
     hits, links, prints = schema.bank_hits.c, schema.photo_fingerprints.c, schema.fingerprints.c
-    photos, pictures, accounts = schema.photos.c, schema.photo_pictures.c, schema.accounts.c
+    photos, pictures, owners = schema.photos.c, schema.photo_pictures.c, schema.accounts.c
     query = (
         select(hits.entry_id, hits.distance, hits.orientation, prints.bits, *PHOTO_COLUMNS)
         .join(schema.fingerprints, prints.id == hits.fingerprint_id)
         .join(schema.photo_fingerprints, links.fingerprint_id == hits.fingerprint_id)
         .join(schema.photos, photos.id == links.photo_id)
         .join(schema.photo_pictures, (pictures.photo_id == links.photo_id) & (pictures.place == links.place))
-        .join(schema.accounts, accounts.id == photos.account_id)
+        .join(schema.accounts, owners.id == photos.account_id)
         .where(_is_good())
         .order_by(photos.seen_at, photos.photo_id, hits.entry_id)
-        .limit(limit)
     )
-    if account is not None:
-        query = query.where(accounts.account == account)
-    for entry, distance, orientation, bits, *stored in session.sql.execute(query):
-        yield StoredPhoto(*stored), entry, distance, orientation, bits
+    some = (
+        [query] if accounts is None else [query.where(owners.account.in_(chunk)) for chunk in chunks(sorted(accounts))]
+    )
+    for each in some:
+        for entry, distance, orientation, bits, *stored in session.sql.execute(each):
+            yield StoredPhoto(*stored), entry, distance, orientation, bits
 
 
 def flooded(session: Session, least: int) -> list[tuple[int, int, int]]:
@@ -153,19 +157,20 @@ def flooded(session: Session, least: int) -> list[tuple[int, int, int]]:
     return [(row[0], row[1], row[2]) for row in session.sql.execute(query)]
 
 
-def pictures_of_account(session: Session, hasher: str, account: str) -> tuple[set[int], set[bytes]]:
-    """Row ids of the fingerprints of an account's photos, and the digests of their pictures."""
-    photos, accounts, pictures = schema.photos.c, schema.accounts.c, schema.photo_pictures.c
+def pictures_of_accounts(session: Session, hasher: str, accounts: Collection[str]) -> tuple[set[int], set[bytes]]:
+    """Row ids of the fingerprints of some accounts' photos, and the digests of their pictures."""
+    photos, owners, pictures = schema.photos.c, schema.accounts.c, schema.photo_pictures.c
     links, prints = schema.photo_fingerprints.c, schema.fingerprints.c
     query = (
         select(links.fingerprint_id, pictures.pixels)
         .join(schema.fingerprints, prints.id == links.fingerprint_id)
         .join(schema.photo_pictures, shows(links.photo_id, links.place))
         .join(schema.photos, photos.id == links.photo_id)
-        .join(schema.accounts, accounts.id == photos.account_id)
-        .where(accounts.account == account, by_hasher(hasher))
+        .join(schema.accounts, owners.id == photos.account_id)
+        .where(by_hasher(hasher))
     )
-    rows = session.sql.execute(query).all()
+    some = (session.sql.execute(query.where(owners.account.in_(chunk))) for chunk in chunks(sorted(accounts)))
+    rows = [row for each in some for row in each]
     return {row for row, _ in rows}, {pixels for _, pixels in rows}
 
 

@@ -342,7 +342,7 @@ bank_entries = Table(
     Column("ref", Words()),  # what its list calls it
     Column("added_at", _time(), nullable=False),
     Column("modified", Whole()),  # when its list changed it, in seconds since 1970
-    Column("muted_until", Whole()),
+    Column("muted_until", Whole(), index=True),
     Column("quarantined_at", Whole(), index=True),
     Column("note", Words()),
     Column("category", Words()),

@@ -300,6 +300,7 @@ VERSION_11 = (
     "DROP TABLE bank_pictures",
     "CREATE INDEX ix_bank_entries_fingerprint_id ON bank_entries (fingerprint_id)",
     "CREATE INDEX ix_bank_entries_pdq ON bank_entries (pdq)",
+    "CREATE INDEX ix_bank_entries_muted_until ON bank_entries (muted_until)",
     "CREATE INDEX ix_bank_entries_quarantined_at ON bank_entries (quarantined_at)",
     "CREATE INDEX ix_bank_entries_pixels ON bank_entries (pixels)",
     "INSERT INTO row_counts SELECT 'bank_entries', bank_id, count(*) FROM bank_entries GROUP BY bank_id",

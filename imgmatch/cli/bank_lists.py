@@ -135,8 +135,17 @@ def _columns(given: tuple[str, ...]) -> dict[str, str] | None:
 @click.option(
     "--with-sources", is_flag=True, help="Also names of files and addresses of pictures; they may name people."
 )
+@by_option
 def export(
-    name: str, *, index_path: Path, list_form: str, out: TextIO, source: str, opinions: bool, with_sources: bool
+    name: str,
+    *,
+    index_path: Path,
+    list_form: str,
+    out: TextIO,
+    source: str,
+    opinions: bool,
+    with_sources: bool,
+    by: str | None,
 ) -> int:
     """Write what stands on the bank NAME as a list of PDQ values, in a form that other tools read.
 
@@ -147,7 +156,7 @@ def export(
 
     with Index.open(index_path) as index:
         index.bank_lists.export_list(
-            name, out, list_form, source=source, opinions_only=opinions, with_sources=with_sources
+            name, out, list_form, source=source, opinions_only=opinions, with_sources=with_sources, by=signed(by)
         )
         out.flush()
     return 0

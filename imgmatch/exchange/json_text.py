@@ -28,10 +28,21 @@ _SPARE = 1 << 28
 """So many characters may be decoded in vain, a second time."""
 
 # Whatever tells nothing is passed over within the pattern: a mark of hostile text costs a hundred times as much.
-_OUTSIDE = re.compile(r'(?:[^"{}\[\]\n]++|"[^"\\\n]*+")*+("|[{\[]+|[}\]]+|\n[ \t]{0,200}\{?)')
-_INSIDE = re.compile(r'(?:[^"\\\n]++|\\[^\n])*+(["\n\\])')
+# Possessive repeats of a group would do it in one pattern, and lose matches in Python 3.11.2.
+_PASSED_OUTSIDE = re.compile(r'(?:[^"{}\[\]\n]+|"[^"\\\n]*"){0,4000}')
+_MARK_OUTSIDE = re.compile(r'"|[{\[]+|[}\]]+|\n[ \t]{0,200}\{?')
+_PASSED_INSIDE = re.compile(r'(?:[^"\\\n]+|\\[^\n]){0,4000}')
+_MARK_INSIDE = re.compile(r'["\n\\]')
 _NO_VALUE = re.compile(r'[^,"{}\[\]\n]+')
 _SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _next_mark(text: str, at: int, *, is_inside: bool) -> re.Match[str] | None:
+    """What comes next that tells something, in a text value or outside of one."""
+    passed, mark = (_PASSED_INSIDE, _MARK_INSIDE) if is_inside else (_PASSED_OUTSIDE, _MARK_OUTSIDE)
+    while (found := passed.match(text, at)) is not None and found.end() > at:
+        at = found.end()
+    return mark.match(text, at)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -87,10 +98,10 @@ class Extent:
     def scan(self, text: str, at: int, *, is_last: bool) -> int:
         """Go on from a place in ``text``, of which more may follow; returns up to where it is done with."""
         while not self.is_closed:
-            found = (_INSIDE if self._is_inside else _OUTSIDE).match(text, at)
+            found = _next_mark(text, at, is_inside=self._is_inside)
             if found is None:
                 return len(text)
-            mark, start = found[1], found.start(1)
+            mark, start = found[0], found.start()
             if not is_last and found.end() == len(text) and mark[0] in "\n\\":
                 return start
             at = self._step(mark, start, found.end())

@@ -15,7 +15,7 @@ from imgmatch.catalog.bank_hits import (
     has_hits,
     near_pictures,
     photo_hits,
-    pictures_of_account,
+    pictures_of_accounts,
     pixels_of_features,
     scored_pictures,
 )
@@ -53,7 +53,7 @@ class _Options:
     min_score: float
 
 
-def stored_hits(session: Session, hasher: str, *, account: str | None = None) -> tuple[BankHit, ...]:
+def stored_hits(session: Session, hasher: str, *, accounts: Collection[str] | None = None) -> tuple[BankHit, ...]:
     """Photos that hit an entry of a bank that counts, the earliest photo first; of one photo the likeliest first.
 
     What decisions have filed is left out: groups and rings say that of themselves.
@@ -61,15 +61,15 @@ def stored_hits(session: Session, hasher: str, *, account: str | None = None) ->
     Args:
         session: of the catalog.
         hasher: whose fingerprints are searched.
-        account: only photos of this account.
+        accounts: only photos of these accounts; ``None`` takes all.
     """
     state = read_clustering(session)
     if state is None:
         return ()
     options = _Options(**{name: state.options[name] for name in _Options.__slots__})
     best: dict[tuple[int, int], _Found] = {}
-    bare = list(_bare(session, account))
-    for stored, hit in (*bare, *_pictures(session, hasher, options, account, any_bare=bool(bare))):
+    bare = list(_bare(session, accounts))
+    for stored, hit in (*bare, *_pictures(session, hasher, options, accounts, any_bare=bool(bare))):
         known = best.get((stored.id, hit.entry))
         if known is None or order(hit) < order(known[1]):
             best[stored.id, hit.entry] = stored, hit
@@ -94,11 +94,11 @@ def _told(found: list[_Found]) -> tuple[BankHit, ...]:
     return tuple(replace(hit, photo=photos[hit.entry]) for hit in hits if hit.bank not in OWN_BANKS)
 
 
-def _bare(session: Session, account: str | None) -> Iterator[_Found]:
+def _bare(session: Session, accounts: Collection[str] | None) -> Iterator[_Found]:
     """Photos whose PDQ value is near to one on a bank."""
     if not has_hits(session):
         return
-    found = list(photo_hits(session, account=account))
+    found = list(photo_hits(session, accounts))
     entries = hit_entries(session, {entry for _, entry, *_ in found})
     for stored, number, distance, orientation, bits in found:
         entry = entries.get(number)
@@ -108,21 +108,21 @@ def _bare(session: Session, account: str | None) -> Iterator[_Found]:
 
 
 def _pictures(
-    session: Session, hasher: str, options: _Options, account: str | None, *, any_bare: bool
+    session: Session, hasher: str, options: _Options, accounts: Collection[str] | None, *, any_bare: bool
 ) -> Iterator[_Found]:
     """Photos that are copies of a picture on a bank, as far as pairs are kept.
 
     A pair of fingerprints that are near, and not so near that this is enough, counts unless features were compared and
     speak against it: those of a partner's pictures, which tie nobody, are not.
     """
-    pictures = _likely(session, hasher, options, account)
+    pictures = _likely(session, hasher, options, accounts)
     if not any_bare and all(picture.bank in OWN_BANKS for picture in pictures):
         return
     pairs, refused = _by_features(session, options.min_score, pictures)
     found = [
         (stored, picture, evidence)
         for stored, picture, evidence in chain(pairs, _by_fingerprints(session, hasher, options, pictures, refused))
-        if account is None or stored.account == account
+        if accounts is None or stored.account in accounts
     ]
     asked = {stored.pixels for stored, picture, _ in found if picture.ratio < 1}
     bits = pdq_of_pictures(session, asked)
@@ -131,14 +131,14 @@ def _pictures(
             yield stored, hit_of(picture, EXACT if stored.pixels == picture.pixels else evidence, None)
 
 
-def _likely(session: Session, hasher: str, options: _Options, account: str | None) -> list[BankPicture]:
-    """Pictures that photos may hit; of one account's those that are near to one of its photos, or were compared.
+def _likely(session: Session, hasher: str, options: _Options, accounts: Collection[str] | None) -> list[BankPicture]:
+    """Pictures that photos may hit; of some accounts' those that are near to one of their photos, or were compared.
 
     Those that decisions have filed as common are told of nobody, but silence what partners list.
     """
-    if account is None:
+    if accounts is None:
         return [picture for picture in read_banks(session, confirmed=False) if picture.active]
-    prints, shown = pictures_of_account(session, hasher, account)
+    prints, shown = pictures_of_accounts(session, hasher, accounts)
     near = {other for _, other, *_ in near_pictures(session, prints, options.max_distance)}
     compared = {features for _, features, *_ in scored_pictures(session, shown)}
     pixels = set(pixels_of_features(session, compared).values())

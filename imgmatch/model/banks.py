@@ -97,6 +97,7 @@ class BankEntry:
         uri: where its picture was, as the list says.
         metadata: other things a program has filed with it.
         label: the short name of the photo a picture was taken from.
+        modified: when its list changed it, in seconds since 1970, if that says.
     """
 
     entry: int
@@ -116,6 +117,7 @@ class BankEntry:
     uri: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
+    modified: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from imgmatch import ListOptions
 from imgmatch.actions import bank_lists
 from imgmatch.actions.decide import decide
 from imgmatch.catalog import schema
+from imgmatch.catalog.audit import read_audit
 from imgmatch.errors import ConflictError, NotFoundError, SourceError, UnknownNameError
 from imgmatch.exchange.lists import WRITTEN_FORMS
 from imgmatch.index import Index
@@ -427,16 +428,17 @@ KEPT: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
     "tx": lambda one: one[:1],
     "tx-csv": lambda one: (one[0], one[2], one[3]),
     "mih": lambda one: (one[0], one[4]),
-    "stopncii": lambda one: (one[0], one[3]),
+    "stopncii": lambda one: (one[0], one[3], one[-1]),
     "csv": lambda one: one,
 }
-"""What of an entry each form has a place for: value, ref, category, tags, note, address, metadata."""
+"""What of an entry each form has a place for: value, ref, category, tags, note, address, metadata, time of change."""
 
 
 @pytest.mark.parametrize("form", WRITTEN_FORMS)
 def test_what_is_exported_is_imported_into_another_index_equal(banks: Banks, tmp_path: Path, form: str) -> None:
-    text = "pdq,ref,category,tags,note,uri\n" + "".join(
-        f'{value},r{n},c{n % 3},"a{n} b","note, {n}",https://x.example/{n}\n' for n, value in enumerate(VALUES)
+    text = "pdq,ref,category,tags,note,uri,modified\n" + "".join(
+        f'{value},r{n},c{n % 3},"a{n} b","note, {n}",https://x.example/{n},{n or ""}\n'
+        for n, value in enumerate(VALUES)
     )
     brought(banks, tmp_path / "l", text)
     with Index.create(tmp_path / "other") as other:
@@ -470,11 +472,26 @@ def test_opinions_are_exported_in_the_fields_of_each_form(banks: Banks, tmp_path
         [],
     ]
     assert "NEGATIVE_CLASS" in exported(banks, "csv")
+    for form in ("hashes", "tx", "mih"):  # which cannot say that it is wrong
+        assert [value in exported(banks, form) for value in VALUES[:3]] == [True, False, True]
     only = json.loads(exported(banks, "stopncii", opinions_only=True))
     assert [one["hashValue"] for one in only] == VALUES[:2]
     for form in WRITTEN_FORMS:
         assert "ana-the-moderator" not in exported(banks, form)
         assert "a-reason" not in exported(banks, form)
+    for form in ("hashes", "tx", "mih"):  # there it would pass for right
+        found = [value in exported(banks, form) for value in VALUES[:3]]
+        assert found == [True, False, True]
+
+
+def test_when_a_list_changed_an_entry_is_sent_on_and_an_export_stands_in_the_log(banks: Banks, tmp_path: Path) -> None:
+    brought(banks, tmp_path / "l", table({"pdq": VALUES[0], "modified": "1700000000"}))
+    assert [one.modified for one in banks.entries("acme")] == [1_700_000_000]
+    [record] = json.loads(exported(banks, "stopncii", by="kim"))
+    assert record["lastModtimestamp"] == 1_700_000_000
+    with banks._parts.catalog.read() as session:  # noqa: SLF001 -- the log is the index's
+        [last] = read_audit(session, before=None, limit=1)
+    assert (last.actor, last.action, last.subject) == ("kim", "export", "acme: 1 entries as stopncii")
 
 
 def test_nothing_of_paths_labels_and_accounts_leaves_but_what_is_asked_for(tmp_path: Path) -> None:

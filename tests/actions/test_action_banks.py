@@ -189,10 +189,10 @@ def test_a_picture_on_a_bank_is_hit_by_copies_and_crops_the_same_way_in_a_check_
     banks.create("acme")
     source = photos.picture(7, (400, 500))
     edits = {
-        "copy": source,
         "turned": source.transpose(Image.Transpose.ROTATE_270),
         "mirrored": ImageOps.mirror(source),
         "crop": source.crop((60, 70, 360, 450)),
+        "copy": source,  # the last: its fingerprint is that of the picture
     }
 
     def plant() -> None:
@@ -254,7 +254,7 @@ def test_a_share_of_photos_hits_a_bank_the_same_in_checks_in_runs_and_under_anot
     planter: Planter, banks: Banks
 ) -> None:
     banks.create("acme")
-    shots = {f"a{number}": shot(number) for number in range(12)}
+    shots = {f"a{number}": shot(number) for number in range(8)}
     for number, (account, image) in enumerate(shots.items()):
         planter.plant(account, image, number)
         if number % 2:
@@ -264,7 +264,7 @@ def test_a_share_of_photos_hits_a_bank_the_same_in_checks_in_runs_and_under_anot
     planter.rings()
     assert {account for account, _ in carried(banks.hits())} == shots.keys()
     before: set[str] = set()
-    for ratio in (0.0, 0.3, 0.6, 1.0):
+    for ratio in (0.0, 0.4, 1.0):
         banks.update("acme", ratio=ratio)
         kept = {account for account, _ in carried(banks.hits())}
         assert kept == {account for account, image in shots.items() if takes_part(ratio, bytes.fromhex(pdq(image)))}
@@ -272,7 +272,7 @@ def test_a_share_of_photos_hits_a_bank_the_same_in_checks_in_runs_and_under_anot
         assert kept == {found.photo for found in planter.index.check_many(asked) if found.banks}
         assert kept >= before
         before = kept
-    banks.update("acme", ratio=0.3)
+    banks.update("acme", ratio=0.4)
     named_so = carried(banks.hits())
     banks.update("acme", new_name="other")
     assert carried(banks.hits()) == named_so

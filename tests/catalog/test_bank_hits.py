@@ -96,9 +96,8 @@ def test_photos_that_hit_are_told_the_earliest_first_and_of_one_account_alone(ca
             session, [(2, row(session, "x"), 5, 4), (1, row(session, "x"), 6, 0), (1, row(session, "y"), 7, 0)]
         )
         assert told(session) == [("p3", 1, 7), ("p2", 1, 6), ("p2", 2, 5), ("p1", 1, 6), ("p1", 2, 5)]
-        assert told(session, account="a") == [("p1", 1, 6), ("p1", 2, 5)]
-        assert told(session, limit=1) == [("p3", 1, 7)]
-        [first, *_] = hits.photo_hits(session, account="b")
+        assert told(session, accounts=["a"]) == [("p1", 1, 6), ("p1", 2, 5)]
+        [first, *_] = hits.photo_hits(session, ["b"])
         assert (first[0].account, first[3], first[4]) == ("b", 0, bits(("pdq", "x")))
         assert from_microseconds(first[0].seen_at) == datetime(2026, 1, 5, tzinfo=UTC)
 

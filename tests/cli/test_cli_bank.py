@@ -27,7 +27,7 @@ BANK = {
 }  # fmt: skip
 ENTRY = {
     "entry", "bank", "pdq", "is_picture", "ref", "added_at", "muted_until", "quarantined_at", "opinion", "opinion_by",
-    "opinion_reason", "note", "category", "tags", "uri", "metadata", "label",
+    "opinion_reason", "note", "category", "tags", "uri", "metadata", "label", "modified",
 }  # fmt: skip
 HIT = {
     "bank", "purpose", "entry", "ref", "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
@@ -206,6 +206,9 @@ def test_a_bank_is_exported_to_standard_output_or_into_a_file(shell: Shell, fold
     [bare, picture] = shell.told("add", "acme", "b.jpg", "--hash", VALUE)
     assert shell("bank", "export", "acme").out == f"pdq {VALUE}\npdq {picture['pdq']}\n"
     shell.told("say", "dismissed", "acme", str(bare["entry"]))
+    assert shell("bank", "export", "acme", "--by", "ana").out == f"pdq {picture['pdq']}\n"
+    [logged] = json.loads(shell("audit", "list", "--limit", "1", "--format", "json").out)
+    assert (logged["actor"], logged["action"], logged["subject"]) == ("ana", "export", "acme: 1 entries as tx")
     done = shell("bank", "export", "acme", "--as", "stopncii", "--opinions", "--source", "us", "--out", "out.json")
     assert (done.code, done.out) == (0, "")
     [record] = json.loads((folder / "out.json").read_text())
