@@ -75,7 +75,7 @@ $(VENV)/developed: $(VENV)/installed
 $(BENCH)/installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet]" --group bench
+	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet,serve]" --group bench
 	touch $@
 
 $(TX)/installed: pyproject.toml

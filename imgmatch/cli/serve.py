@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, create_server
 from socket import socket as Socket  # noqa: N812 -- a class
 from typing import TYPE_CHECKING
 
@@ -164,7 +164,7 @@ def serve(
     )
     refuse_bad_sinks(settings)
     refuse_bad_hosts(settings)
-    with Porter(partial(_bound, host, port)) as porter, Index.open(index_path) as index:
+    with Porter(partial(listening, host, port)) as porter, Index.open(index_path) as index:
         named = index.people.has_people()
         if not named and (not local or proxies or hosts or user_header):
             raise click.UsageError(
@@ -174,7 +174,7 @@ def serve(
             settings, is_open=not named, uploads=uploads or str(default_folder(index.parts.header.catalog or ""))
         )
         Uploads(Path(settings.uploads), settings.upload_hours)  # to see that they can be kept
-    _run(settings, porter.socket or _bound(host, port), processes)
+    _run(settings, porter.socket or listening(host, port), processes)
     return 0
 
 
@@ -222,7 +222,7 @@ def _refuse_bad_proxies(proxies: tuple[str, ...]) -> None:
             raise click.BadParameter(f"{proxy!r} is no address and no network", param_hint="--proxy") from None
 
 
-def _bound(host: str, port: int) -> Socket:
+def listening(host: str, port: int) -> Socket:
     """A socket that listens there, for all server processes."""
     family = AF_INET6 if ":" in host else AF_INET
     try:
@@ -231,6 +231,9 @@ def _bound(host: str, port: int) -> Socket:
         reason = error.strerror or str(error)
         raise click.ClickException(f"{host} cannot be listened at by port {port}: {reason}; see --port") from None
     bound.set_inheritable(True)
+    # Connections have it from here. asyncio leaves it out on a socket that it has not made itself, and each answer
+    # after the first of a connection would wait 40 ms.
+    bound.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     return bound
 
 

@@ -15,7 +15,7 @@ import pytest
 from serving import picture
 
 from imgmatch.cli.main import run
-from imgmatch.cli.serve import _is_local
+from imgmatch.cli.serve import _is_local, listening
 from imgmatch.index import Index
 from imgmatch.model import Role, Scope
 
@@ -132,3 +132,10 @@ def test_a_server_that_cannot_be_begun_says_why(
 ) -> None:
     assert run(["serve", "--index", str(world), *arguments]) == code
     assert text in capsys.readouterr().err
+
+
+def test_a_connection_does_not_hold_back_the_end_of_an_answer_until_its_beginning_was_acknowledged() -> None:
+    with listening("127.0.0.1", 0) as bound, socket.create_connection(bound.getsockname()):
+        connection, _ = bound.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
