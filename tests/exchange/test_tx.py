@@ -20,6 +20,7 @@ need_tx()
 
 from threatexchange.signal_type.pdq.pdq_index import PDQIndex  # noqa: E402 -- not where it is missing
 
+from imgmatch import Index, ListOptions  # noqa: E402 -- the same
 from imgmatch.exchange.tx import TX_MANIFEST, ImgmatchPdqSignal  # noqa: E402 -- the same
 from imgmatch.exchange.tx_index import BandedIndex  # noqa: E402 -- the same
 
@@ -163,6 +164,27 @@ def test_tx_prints_what_it_has_fetched_as_a_csv_with_our_name(tx: Tx, tmp_path: 
 
 
 # -- the signal type --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["hashes", "tx"])
+def test_what_is_exported_comes_back_from_tx_as_it_was(tx: Tx, tmp_path: Path, form: str) -> None:
+    rng = np.random.default_rng(5)
+    values = sorted(rng.integers(0, 256, 32, np.uint8).tobytes().hex() for _ in range(20))
+    sent, back = tmp_path / "sent.txt", tmp_path / "back.csv"
+    with Index.create(tmp_path / "ours") as index, sent.open("w", encoding="utf-8") as out:
+        index.bank_lists.create("ours")
+        for value in values:
+            index.bank_lists.add_hash("ours", value)
+        assert index.bank_lists.export_list("ours", out, form) == len(values)
+    kinds = ("--signal-type", "pdq") if form == "hashes" else ()
+    tx("config", "collab", "edit", "local_file", "--create", "ours", "--filename", sent, *kinds)
+    tx("fetch")
+    back.write_text(tx("dataset", "-P", "--csv").stdout, encoding="utf-8")
+    with Index.create(tmp_path / "theirs") as index:
+        done = index.bank_lists.import_list("back", back, ListOptions())
+        assert (done.form, done.added, done.bad) == ("tx-csv", len(values), 0)
+        assert sorted(one.pdq or "" for one in index.bank_lists.entries("back")) == values
 
 
 def helper() -> Any:  # noqa: ANN401 -- a module without types
