@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog import reviews as rows
-from imgmatch.catalog.banks import OWN_BANKS
+from imgmatch.catalog.banks import own_first
 from imgmatch.catalog.decisions import (
     latest_decisions,
     photo_counts,
@@ -297,7 +297,7 @@ def _summary(row: RingRow) -> RingSummary:
         accounts_per_day=round((len(times) - 1) / max(days, 1.0), 2),
         new=row.new,
         changes=tuple(Change(change) for change in row.changes),
-        bank=min(row.banks, key=lambda bank: (bank not in OWN_BANKS, bank), default=None),
+        bank=min(row.banks, key=own_first, default=None),
         decision=max(said)[1] if said else None,
         waiting=None in row.said,
         decided=len(said),

@@ -16,7 +16,7 @@ from imgmatch.catalog.times import from_microseconds, now
 from imgmatch.model import PDQ, Bank, Opinion, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
     from sqlalchemy import ColumnElement
@@ -31,6 +31,11 @@ KNOWN_COMMON = "known-common"
 
 OWN_BANKS = {KNOWN_STOLEN: Purpose.STOLEN, KNOWN_COMMON: Purpose.COMMON}
 """Banks that decisions fill."""
+
+
+def own_first(bank: str) -> tuple[bool, str]:
+    """By which of several banks one is named: those that decisions fill before others, then by name."""
+    return bank not in OWN_BANKS, bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +126,6 @@ def _picture(row: Sequence[Any]) -> BankPicture:
 def bank_row(session: Session, name: str) -> Row[Any] | None:
     """The row of a bank."""
     return session.sql.execute(select(schema.banks).where(schema.banks.c.name == name)).first()
-
-
-def bank_names(session: Session) -> list[str]:
-    """The names of all banks, in order."""
-    return list(session.sql.scalars(select(schema.banks.c.name).order_by(schema.banks.c.name)))
 
 
 def ensure_bank(session: Session, name: str, purpose: Purpose, **values: object) -> int:
@@ -369,12 +369,6 @@ def forget_bank_origins(session: Session, *, account: str | None = None, photo_i
     for those in (*named, *([] if account is None else [table.c.account == account])):
         changed = update(table).where(table.c.fingerprint_id > 0, those)
         session.sql.execute(changed.values(account=None, photo_id=None, label="erased"))
-
-
-def purposes_of(session: Session) -> Mapping[str, Purpose]:
-    """What each bank is for."""
-    rows = session.sql.execute(select(schema.banks.c.name, schema.banks.c.purpose))
-    return {name: Purpose(purpose) for name, purpose in rows}
 
 
 def note_checkpoint(session: Session, bank: int, checkpoint: str | None) -> None:

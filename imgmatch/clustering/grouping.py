@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.catalog.bank_hits import has_hits, hits_of_fingerprints
-from imgmatch.catalog.banks import OWN_BANKS, read_banks
+from imgmatch.catalog.banks import own_first, read_banks
 from imgmatch.catalog.decisions import decisions_on
 from imgmatch.catalog.kept_groups import KeptGroup, KeptPhoto
 from imgmatch.catalog.lookups import photos_with
@@ -184,7 +184,7 @@ class Grouper:
 
 def _bank_of(banks: Collection[tuple[str, Purpose]]) -> str | None:
     """The bank a group is said to be on: one of stolen pictures before a common one, and of these our own."""
-    ranked = sorted(banks, key=lambda bank: (bank[1] is not Purpose.STOLEN, bank[0] not in OWN_BANKS, bank[0]))
+    ranked = sorted(banks, key=lambda bank: (bank[1] is not Purpose.STOLEN, own_first(bank[0])))
     return ranked[0][0] if ranked else None
 
 

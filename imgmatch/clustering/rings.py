@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgmatch.catalog.banks import OWN_BANKS, read_banks
+from imgmatch.catalog.banks import own_first, read_banks
 from imgmatch.clustering.changes import ring_id
 from imgmatch.clustering.components import component_labels
 from imgmatch.matching.accounts import known_photo, photo_of
@@ -92,10 +92,7 @@ def ring_of(groups: Sequence[Group], decided: Sequence[int | None]) -> Ring:
 
 def _stolen_bank(groups: Sequence[Group]) -> str | None:
     """The bank of stolen pictures that one of them is on; a group on a common one ties no ring."""
-    banks = sorted(
-        {group.bank for group in groups if group.bank is not None}, key=lambda bank: (bank not in OWN_BANKS, bank)
-    )
-    return banks[0] if banks else None
+    return min((group.bank for group in groups if group.bank is not None), key=own_first, default=None)
 
 
 def _speed(accounts: Sequence[RingAccount]) -> float:
