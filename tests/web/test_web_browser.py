@@ -280,6 +280,25 @@ def test_a_ring_that_is_skipped_comes_back_to_others_alone(server: Served, desks
     assert server.index.reviews.next_ring("ana") in seen
 
 
+def test_a_sign_of_life_that_is_slow_does_not_take_a_skip_back(server: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture
+    desk = desks(server)
+    page = desk.open("/rings")
+    held: list[Any] = []
+    page.route("**/review", lambda route: route.continue_() if held else held.append(route))
+    page.goto(f"{server.url}/rings/{server.ring('mia')}")
+    page.wait_for_load_state("load")
+    page.wait_for_function("() => document.querySelector('.deck button')")
+    while not held:
+        page.wait_for_timeout(20)
+    page.keyboard.press("s")
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    page.wait_for_function(f"() => document.getElementById('ring')?.dataset.ring !== '{server.ring('mia')}'")
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{server.url}/rings")
+    assert page.locator("text=skipped by you").count() == 1
+
+
 def test_what_is_typed_for_a_reason_is_the_reason(server: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture
     page = desks(server).open(f"/rings/{server.ring('mia')}")
     page.keyboard.press("d")

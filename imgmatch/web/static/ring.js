@@ -17,19 +17,21 @@ const last = {
   set value(made) { if (made) sessionStorage.setItem("decided", JSON.stringify(made)); else sessionStorage.removeItem("decided"); },
 };
 
-// Who has it open.
+// Who has it open. One word after another: a sign of life that came in after "skip" or "leave" would take them back.
+let told = Promise.resolve();
+const tell = (url) => { told = told.catch(() => {}).then(() => call("POST", url)); return told; };
 const review = async () => {
   if (!mayDecide() || document.hidden) return;
   const { ring: name } = ring();
   try {
-    const said = await json("POST", `/rings/${name}/review`);
+    const said = await (await tell(`/rings/${name}/review`)).json();
     if (ring().ring !== name) return;
     const held = byId("held");
     held.hidden = said.mine;
     if (!said.mine) held.textContent = `${said.reviewer} has this ring open since ${said.since.slice(0, 16).replace("T", " ")}. You can decide all the same.`;
   } catch (error) { fail(error); }
 };
-const leave = (name) => { if (mayDecide()) call("POST", `/rings/${name}/leave`).catch(() => {}); };
+const leave = (name) => { if (mayDecide()) tell(`/rings/${name}/leave`).catch(() => {}); };
 setInterval(review, SIGN_OF_LIFE);
 document.addEventListener("visibilitychange", review);
 
@@ -177,7 +179,7 @@ byId("decideform").addEventListener("submit", async (event) => {
 const skip = async () => {
   const name = ring().ring;
   try {
-    await call("POST", `/rings/${name}/skip`);
+    await tell(`/rings/${name}/skip`);
     skipped = name;
     say(`Ring ${name} is put aside, for you, for twelve hours.`, [["Take it up again (u)", undo]]);
     await next();
