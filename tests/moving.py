@@ -14,10 +14,26 @@ if TYPE_CHECKING:
 KINDS = ("GIF", "PNG", "WEBP", "AVIF")
 SIZE = (160, 200)
 
+_MOST = 64
+_packed: dict[object, bytes] = {}
+"""What was packed before: to choose the colours of a GIF takes longer than most tests that have one."""
+
 
 def moving(kind: str, frames: Sequence[tuple[Image.Image, int]], *, loop: int | None = 0) -> bytes:
     """A file of frames, each with the milliseconds it is shown; played without end, or ``loop`` times, or once."""
-    images, times = [image for image, _ in frames], [shown for _, shown in frames]
+    key = kind, loop, tuple((*_known_by(image), shown) for image, shown in frames)
+    if key not in _packed:
+        if len(_packed) >= _MOST:
+            _packed.clear()
+        _packed[key] = _pack(kind, [image for image, _ in frames], [shown for _, shown in frames], loop)
+    return _packed[key]
+
+
+def _known_by(image: Image.Image) -> tuple[object, ...]:
+    return image.mode, image.size, image.tobytes(), repr(image.getpalette()), repr(image.info)
+
+
+def _pack(kind: str, images: Sequence[Image.Image], times: Sequence[int], loop: int | None) -> bytes:
     save: dict[str, object] = {} if loop is None else {"loop": loop}
     options: dict[str, dict[str, object]] = {"AVIF": {"quality": 90, "speed": 10}, "WEBP": {"lossless": True}}
     save |= options.get(kind, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from described import describe_once
 
 from imgmatch import registry
 from imgmatch.describing.pool import WorkerPool
@@ -30,8 +31,9 @@ _pools: dict[tuple[int, Settings], WorkerPool] = {}
 class _Borrowed:
     """A runner whose processes go on when it is closed."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, settings: Settings) -> None:
         self._pool = pool
+        self._settings = settings
         self._closed = False
 
     def describe(
@@ -39,7 +41,7 @@ class _Borrowed:
     ) -> Iterator[tuple[Item, Reply]]:
         if self._closed:
             raise ImgmatchError(CLOSED)
-        return self._pool.describe(items, job_of, spare=spare)
+        return describe_once(self._pool, self._settings, items, job_of, spare)
 
     def warm_up(self) -> None:
         self._pool.warm_up()
@@ -62,7 +64,7 @@ def open_warm(workers: int, settings: Settings) -> Runner:
         return WorkerPool(workers, settings)
     if (workers, settings) not in _pools:
         _pools[workers, settings] = WorkerPool(workers, settings)
-    return _Borrowed(_pools[workers, settings])
+    return _Borrowed(_pools[workers, settings], settings)
 
 
 @pytest.fixture(scope="session", autouse=True)

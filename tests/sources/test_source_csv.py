@@ -391,8 +391,8 @@ def test_a_path_with_backslashes_cannot_leave_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str, delimiter: str) -> None:
     text = f"account{delimiter}photo\r\nJosé{delimiter}1.jpg\r\n🙂{delimiter}2.jpg" + f"\r\nz{delimiter}3.jpg" * 50_000
-    assert told(read(tmp_path, text.encode(encoding)))[:3] == ["José", "🙂", "z"]
-    assert len(read(tmp_path, text.encode(encoding))) == 50_002
+    found = told(read(tmp_path, text.encode(encoding)))
+    assert found == ["José", "🙂", *["z"] * 50_000]
 
 
 def test_big_endian_text_is_read_and_what_is_broken_in_it_costs_its_line(tmp_path: Path) -> None:
