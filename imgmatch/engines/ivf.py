@@ -1,9 +1,9 @@
 """The engine of local features: which pictures share descriptors with a query.
 
-FAISS knows the codes as an inverted file scanned in registers (IVF4096,PQ32x4fs). FAISS spends eight bytes on an id,
-far more than pictures need: the low 24 bits hold the point's place, scale and angle, so that votes can be weighed by
-geometry without reading anything (see ``votes``). 100 points take 2.4 KB of memory. Everything is made from the records
-in the catalog: nothing is trained and no photo is read again.
+FAISS knows the codes as an inverted file scanned in registers (IVF4096,PQ32x4fs, or IVF65536,PQ32x4fs). FAISS spends
+eight bytes on an id, far more than pictures need: the low 24 bits hold the point's place, scale and angle, so that
+votes can be weighed by geometry without reading anything (see ``votes``). 100 points take 2.4 KB of memory. Everything
+is made from the records in the catalog: nothing is trained and no photo is read again.
 """
 
 from __future__ import annotations
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
 
-PROBES = 8
-"""Lists read for one descriptor."""
-
 NEIGHBOURS = 10
 """Hits kept for one descriptor."""
 
-AT_ONCE = 2048
-"""Descriptors searched at once: FAISS makes 16 KB of tables for each."""
+AT_ONCE = 16_384
+"""Lists read at once, those of one descriptor after the other: FAISS makes 2 KB of tables for each, 32 MB in all."""
 
 CUT = 0.55
 """Largest squared distance of unit descriptors that counts."""
@@ -62,7 +59,6 @@ class IvfSegment:
 
     def _made(self) -> Any:  # noqa: ANN401 -- FAISS's own stubs describe the C++ signatures
         index: Any = faiss.IndexIVFPQFastScan(self._codebook.empty_index())
-        index.nprobe = PROBES
         for piece in self.postings.pieces():
             part = self._codebook.empty_index()
             start = 0
@@ -76,8 +72,15 @@ class IvfSegment:
         return index
 
     def nearest(self, vectors: F32, far: F32, lists: I64, count: int) -> tuple[F32, I64]:
-        """Squared distances and ids, both (n, count), in lists (n, PROBES) chosen already; -1 where none is."""
-        distances, ids = self.build().search_preassigned(vectors, count, lists, far)
+        """Squared distances and ids, both (n, count), in lists (n, probes) chosen already; -1 where none is."""
+        distances, ids = np.empty((len(vectors), count), np.float32), np.empty((len(vectors), count), np.int64)
+        vectors, far = (np.ascontiguousarray(array, np.float32) for array in (vectors, far))
+        lists = np.ascontiguousarray(lists, np.int64)
+        # How many lists are read goes with each call: FAISS's own wrapper takes it from the index, which threads share.
+        parameters: Any = faiss.SearchParametersIVF  # FAISS's own stubs know no arguments
+        read = parameters(nprobe=lists.shape[1])
+        given, *others = (faiss.swig_ptr(array) for array in (vectors, lists, far, distances, ids))
+        self.build().search_preassigned_c(len(vectors), given, count, *others, False, read)  # noqa: FBT003 -- FAISS's
         return distances, ids
 
 
@@ -160,31 +163,40 @@ class IvfEngine:
 
     def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
         """For each query, as given and mirrored, the ``limit`` pictures with most votes, ``least`` or more."""
-        asked = [query for query in queries if len(query)]
-        if not asked or not self._segments:
-            return [[] for _ in queries]
-        sides = [(query, query.mirrored()) for query in asked]
-        vectors = floats(np.concatenate([side.descriptors for both in sides for side in both]))
-        found = self._nearest(vectors)
-        answers, start = [], 0
+        answers: list[list[Candidate]] = [[] for _ in queries]
+        asked: dict[int, list[int]] = {}
+        for number, query in enumerate(queries):
+            if len(query) and self._segments:
+                asked.setdefault(self._codebook.probes_for(len(query)), []).append(number)
+        for probes, numbers in asked.items():
+            found = self._searched([queries[number] for number in numbers], probes, limit, least)
+            for number, answer in zip(numbers, found, strict=True):
+                answers[number] = answer
+        return answers
+
+    def _searched(
+        self, queries: Sequence[Features], probes: int, limit: int, least: float
+    ) -> Iterator[list[Candidate]]:
+        """The same of queries that have points, with so many lists read for each."""
+        sides = [(query, query.mirrored()) for query in queries]
+        found = self._nearest(floats(np.concatenate([side.descriptors for both in sides for side in both])), probes)
+        start = 0
         for both in sides:
             end = start + len(both[0]) + len(both[1])
-            answers.append(_candidates(both, _rows_between(found, start, end), limit, least))
+            yield _candidates(both, _rows_between(found, start, end), limit, least)
             start = end
-        ranked = iter(answers)
-        return [next(ranked) if len(query) else [] for query in queries]
 
-    def _nearest(self, vectors: F32) -> Neighbours:
-        found = [self._some_nearest(vectors[at : at + AT_ONCE]) for at in range(0, len(vectors), AT_ONCE)]
-        starts = range(0, len(vectors), AT_ONCE)
+    def _nearest(self, vectors: F32, probes: int) -> Neighbours:
+        starts = range(0, len(vectors), AT_ONCE // probes)
+        found = [self._some_nearest(vectors[at : at + starts.step], probes) for at in starts]
         return Neighbours(
             np.concatenate([some.queries + start for some, start in zip(found, starts, strict=True)]),
             np.concatenate([some.ids for some in found]),
             np.concatenate([some.distances for some in found]),
         )
 
-    def _some_nearest(self, vectors: F32) -> Neighbours:
-        far, lists = self._codebook.nearest(vectors, PROBES)
+    def _some_nearest(self, vectors: F32, probes: int) -> Neighbours:
+        far, lists = self._codebook.nearest(vectors, probes)
         return nearest_codes(self._segments, vectors, far, lists, count=NEIGHBOURS, cut=CUT)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import faiss
 import numpy as np
@@ -29,6 +29,7 @@ PART_LENGTH = LENGTH // PARTS
 CODE_BYTES = PARTS // 2
 SHELVES = 128  # groups of centroids
 _SHELVES_READ = 16  # groups that are looked through
+FEW = 200  # points; a query has some 500, a stored picture 100
 
 
 def floats(descriptors: U8) -> F32:
@@ -53,9 +54,15 @@ class Codebook:
     parts: F32
     shelves: F32
 
+    probes: ClassVar[int] = 8
+    """Lists that are read for one descriptor of a query."""
+
+    probes_of_few: ClassVar[int] = 8
+    """The same of a query that has fewer points than ``FEW``: a stored picture, mostly."""
+
     @property
     def lists(self) -> int:
-        """How many coarse centroids there are."""
+        """How many lists there are: here one of each coarse centroid."""
         return len(self.centroids)
 
     @classmethod
@@ -76,19 +83,27 @@ class Codebook:
         name = np.array(self.name)
         np.savez_compressed(path, name=name, centroids=centroids, parts=self.parts, shelves=self.shelves)
 
+    def probes_for(self, points: int) -> int:
+        """Lists that are read for each descriptor of a query of so many points."""
+        return self.probes_of_few if points < FEW else self.probes
+
     def encode(self, descriptors: U8) -> tuple[U16, U8]:
         """Coarse list (n,) uint16 and code (n, 16) uint8 of each descriptor; even parts sit in the low nibbles."""
         vectors = floats(descriptors)
         if not len(vectors):
             return np.zeros(0, np.uint16), np.zeros((0, CODE_BYTES), np.uint8)
-        lists = self.nearest(vectors, 1)[1][:, 0]
+        lists = self.nearest_centroids(vectors, 1)[1][:, 0]
         residuals = (vectors - self.centroids[lists]).reshape(-1, PARTS, PART_LENGTH)
         near = np.einsum("npd,pld->npl", residuals, self.parts, optimize=True) - (self.parts**2).sum(2) / 2
         digits = near.argmax(2).astype(np.uint8)
         return lists.astype(np.uint16), digits[:, ::2] | digits[:, 1::2] << 4
 
     def nearest(self, vectors: F32, count: int) -> tuple[F32, I64]:
-        """Squared distances and lists, both (n, count), of the centroids nearest to (n, 128) vectors."""
+        """Squared distances and numbers, both (n, count), of the lists nearest to (n, 128) vectors."""
+        return self.nearest_centroids(vectors, count)
+
+    def nearest_centroids(self, vectors: F32, count: int) -> tuple[F32, I64]:
+        """The same of the centroids."""
         distances, lists = self._finder.search(vectors, count)
         return distances, lists
 
@@ -108,9 +123,7 @@ class Codebook:
 
     def decode(self, lists: U16, codes: U8) -> F32:
         """The descriptors (n, 128) float32 that the codes stand for."""
-        digits = np.empty((len(codes), PARTS), np.uint8)
-        digits[:, ::2], digits[:, 1::2] = codes & 15, codes >> 4
-        residuals = self.parts[np.arange(PARTS), digits].reshape(len(codes), LENGTH)
+        residuals = self.parts[np.arange(PARTS), digits_of(codes)].reshape(len(codes), LENGTH)
         return np.asarray(self.centroids[lists] + residuals, np.float32)
 
     def empty_index(self) -> Any:  # noqa: ANN401 -- FAISS's own stubs describe the C++ signatures
@@ -118,18 +131,34 @@ class Codebook:
 
         FAISS's Python constructors keep a reference to what they are given, so the quantiser lives as long.
         """
-        quantiser = faiss.IndexFlatL2(LENGTH)
-        quantiser.add(self.centroids)
-        index: Any = faiss.IndexIVFPQ(quantiser, LENGTH, self.lists, PARTS, 4)
+        index: Any = faiss.IndexIVFPQ(self._quantiser, LENGTH, self.lists, PARTS, 4)
         faiss.copy_array_to_vector(np.ascontiguousarray(self.parts).ravel(), index.pq.centroids)
         index.is_trained = True
         index.use_precomputed_table = 0
         return index
 
+    @cached_property
+    def _quantiser(self) -> Any:  # noqa: ANN401 -- FAISS's own stubs describe the C++ signatures
+        """What tells FAISS where the residuals of a list are counted from; all indexes share it."""
+        quantiser = faiss.IndexFlatL2(LENGTH)
+        quantiser.add(self.residual_centroids())
+        return quantiser
+
+    def residual_centroids(self) -> F32:
+        """(lists, 128): what each list's codes are counted from."""
+        return self.centroids
+
+
+def digits_of(codes: U8) -> U8:
+    """The (n, 32) digits of (n, 16) codes."""
+    digits = np.empty((len(codes), PARTS), np.uint8)
+    digits[:, ::2], digits[:, 1::2] = codes & 15, codes >> 4
+    return digits
+
 
 @cache
 def shipped() -> Codebook:
-    """The codebook that comes with the package, the only one so far."""
+    """The codebook that an index has unless it was made with another."""
     return Codebook.load(Path(__file__).parent / "data" / "codebook.npz")
 
 

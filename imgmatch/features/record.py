@@ -105,6 +105,14 @@ def unpack(data: bytes, lists: int = _ANY_LIST) -> Stored:
     return Stored(points, of.astype(np.uint16), codes, width / _SHARE, height / _SHARE, drawn)
 
 
+def with_lists(data: bytes, lists: U16) -> bytes:
+    """A record that can be read, its points in other lists (n,), all else as it was."""
+    count = int(_HEADER.unpack_from(data)[2])
+    end = len(data) - count * CODE_BYTES
+    start = end - count * lists.itemsize
+    return data[:start] + lists.astype("<u2").tobytes() + data[end:]
+
+
 NOTHING = Stored(np.zeros((0, 4), np.float32), np.zeros(0, np.uint16), np.zeros((0, CODE_BYTES), np.uint8), 1.0, 1.0)
 """What is taken for a record that is damaged: a picture without any point, which its features do not find."""
 

@@ -1,8 +1,9 @@
-"""What must hold for each engine of features of the registry; see ``imgmatch.engines.base.FeatureEngine``."""
+"""What must hold for each engine of features with each codebook; see ``imgmatch.engines.base.FeatureEngine``."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from codes import on_one_core
-from drawn_records import BOOK, PICTURES, Record, asked, drawn, drawn_records, near_the_codes
+from drawn_records import PICTURES, Record, asked, drawn, drawn_records, near_the_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +25,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgmatch.engines.base import FeatureEngine
+    from imgmatch.features.codebook import Codebook
 
-ENGINES = {name: registry.feature_engine(name) for name in registry.FEATURE_ENGINES}
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An engine with a codebook, both by name."""
+
+    engine: str
+    codebook: str
+
+    @property
+    def book(self) -> Codebook:
+        return registry.codebook(self.codebook)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        return drawn_records(self.codebook)
+
+    def empty(self) -> FeatureEngine:
+        return registry.feature_engine(self.engine).empty(self.book)
+
+    def open(self, path: Path, watermark: int, *, verify: bool = True) -> FeatureEngine:
+        return registry.feature_engine(self.engine).open(self.book, path, watermark, verify=verify)
+
+    def near(self, seed: int, count: int) -> Features:
+        return near_the_codes(self.records, seed, count, self.book)
+
+
+KINDS = {
+    f"{engine} {codebook}": Kind(engine, codebook)
+    for engine in registry.FEATURE_ENGINES
+    for codebook in registry.CODEBOOKS
+}
 GANG = 40
 NUMBERS = count()
 
@@ -35,18 +67,18 @@ def one_core() -> Iterator[None]:
     yield from on_one_core()
 
 
-@pytest.fixture(params=sorted(ENGINES), scope="module")
-def kind(request: pytest.FixtureRequest) -> type[FeatureEngine]:
-    return ENGINES[request.param]
+@pytest.fixture(params=sorted(KINDS), scope="module")
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
 
 
 @pytest.fixture(scope="module")
-def whole(kind: type[FeatureEngine]) -> FeatureEngine:
-    return made(kind, drawn_records())
+def whole(kind: Kind) -> FeatureEngine:
+    return made(kind, kind.records)
 
 
-def made(kind: type[FeatureEngine], records: Sequence[Record]) -> FeatureEngine:
-    return kind.empty(BOOK).appended(records, 10_000)
+def made(kind: Kind, records: Sequence[Record]) -> FeatureEngine:
+    return kind.empty().appended(records, 10_000)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +86,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
-def reopened(engine: FeatureEngine, folder: Path, *, verify: bool = True) -> FeatureEngine:
+def reopened(kind: Kind, engine: FeatureEngine, folder: Path, *, verify: bool = True) -> FeatureEngine:
     """What is opened from the file of an engine, a new one in a folder."""
     path = folder / str(next(NUMBERS))
     engine.save(path)
-    return type(engine).open(BOOK, path, engine.watermark, verify=verify)
+    return kind.open(path, engine.watermark, verify=verify)
 
 
 # -- searching --------------------------------------------------------------------------------------------------------
@@ -100,12 +132,12 @@ def test_no_more_candidates_are_given_than_asked_for_and_the_best_first(whole: F
         assert whole.search([query], limit)[0] == every[:limit]
 
 
-def test_an_engine_without_pictures_or_points_finds_nothing(kind: type[FeatureEngine], folder: Path) -> None:
-    empty = kind.empty(BOOK)
-    bare = empty.appended([drawn_records()[5]], 60)
+def test_an_engine_without_pictures_or_points_finds_nothing(kind: Kind, folder: Path) -> None:
+    empty = kind.empty()
+    bare = empty.appended([kind.records[5]], 60)
     assert (len(empty), len(bare)) == (0, 1)
     for engine in (empty, bare, empty.appended([], 7)):
-        opened = reopened(engine, folder)
+        opened = reopened(kind, engine, folder)
         assert len(opened) == len(engine)
         for one in (engine, opened):
             assert one.search([], 5) == []
@@ -113,11 +145,11 @@ def test_an_engine_without_pictures_or_points_finds_nothing(kind: type[FeatureEn
 
 
 @pytest.mark.slow
-def test_eight_threads_search_at_once(kind: type[FeatureEngine], whole: FeatureEngine) -> None:
+def test_eight_threads_search_at_once(kind: Kind, whole: FeatureEngine) -> None:
     queries = [asked(drawn(seed)) for seed in range(6)]
     alone = [whole.search([query], 10) for query in queries]
-    records = drawn_records()
-    fresh = kind.empty(BOOK).appended(records[:20], 200).appended(records[20:], 400)
+    records = kind.records
+    fresh = kind.empty().appended(records[:20], 200).appended(records[20:], 400)
     with ThreadPoolExecutor(8) as threads:
         together = list(threads.map(lambda turn: fresh.search([queries[turn % 6]], 10), range(48)))
     assert together == alone * 8
@@ -126,29 +158,30 @@ def test_eight_threads_search_at_once(kind: type[FeatureEngine], whole: FeatureE
 # -- appending and removing -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("name", sorted(KINDS))
 @settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.integers(0, 12), max_size=8), seed=st.integers(0, 2**32 - 1), on_disk=st.integers(0, 9))
 def test_an_engine_appended_to_in_any_portions_answers_as_one_made_at_once(
     folder: Path, name: str, sizes: list[int], seed: int, on_disk: int
 ) -> None:
-    records, query = drawn_records(), near_the_codes(drawn_records(), seed, 60)
-    expected = made(ENGINES[name], records).search([query], 100)
-    engine = ENGINES[name].empty(BOOK)
+    kind = KINDS[name]
+    records, query = kind.records, kind.near(seed, 60)
+    expected = made(kind, records).search([query], 100)
+    engine = kind.empty()
     edges = [0, *np.minimum(np.cumsum([0, *sizes]), len(records)).tolist(), len(records)]
     for watermark, (start, end) in enumerate(pairwise(edges), start=1):
         engine = engine.appended(records[start:end], watermark)
         assert (engine.watermark, len(engine)) == (watermark, end)
         if watermark == on_disk:  # as after publishing: what follows is kept beside the file
-            engine = reopened(engine, folder)
-    for one in (engine, reopened(engine, folder)):
+            engine = reopened(kind, engine, folder)
+    for one in (engine, reopened(kind, engine, folder)):
         assert len(one) == len(records)
         assert one.search([query], 100) == expected
 
 
-def gang() -> list[Record]:
+def gang(kind: Kind) -> list[Record]:
     """Copies of one picture that differ in a few codes: of those equally near to a point only some are kept."""
-    (_, first), rng = drawn_records()[1], np.random.default_rng(3)
+    (_, first), rng = kind.records[1], np.random.default_rng(3)
     found = []
     for row in range(1, GANG + 1):
         codes = first.codes.copy()
@@ -159,18 +192,18 @@ def gang() -> list[Record]:
 
 @pytest.mark.parametrize("portion", [1, 7, GANG])
 def test_which_of_many_near_copies_are_candidates_does_not_depend_on_how_they_came_in(
-    kind: type[FeatureEngine], folder: Path, portion: int
+    kind: Kind, folder: Path, portion: int
 ) -> None:
-    copies, queries = gang(), [asked(drawn(1)), asked(drawn(1)[60:400, 40:330])]
+    copies, queries = gang(kind), [asked(drawn(1)), asked(drawn(1)[60:400, 40:330])]
     expected = made(kind, copies).search(queries, 25)
-    engine = kind.empty(BOOK)
+    engine = kind.empty()
     for at in range(0, GANG, portion):
         engine = engine.appended(copies[at : at + portion], at + 1)
-    assert engine.search(queries, 25) == reopened(engine, folder).search(queries, 25) == expected
+    assert engine.search(queries, 25) == reopened(kind, engine, folder).search(queries, 25) == expected
     assert [engine.search([query], 25)[0] for query in queries] == expected
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("name", sorted(KINDS))
 @settings(max_examples=15, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 12), max_size=6),
@@ -181,26 +214,27 @@ def test_which_of_many_near_copies_are_candidates_does_not_depend_on_how_they_ca
 def test_what_was_removed_is_found_no_more_and_not_saved(
     folder: Path, name: str, sizes: list[int], on_disk: int, gone: list[set[int]], seed: int
 ) -> None:
-    records, query = drawn_records(), near_the_codes(drawn_records(), seed, 60)
-    engine, kept = ENGINES[name].empty(BOOK), dict(enumerate(records))
+    kind = KINDS[name]
+    records, query = kind.records, kind.near(seed, 60)
+    engine, kept = kind.empty(), dict(enumerate(records))
     edges = [0, *np.minimum(np.cumsum([0, *sizes]), len(records)).tolist(), len(records)]
     for watermark, (start, end) in enumerate(pairwise(edges), start=1):
         engine = engine.appended(records[start:end], watermark)
         if watermark == on_disk:
-            engine = reopened(engine, folder, verify=False)
+            engine = reopened(kind, engine, folder, verify=False)
     for places in gone:
         lost = [kept.pop(place)[0] for place in sorted(places) if place in kept]
         engine = engine.removed(np.array(lost, np.int64))
-    expected = made(ENGINES[name], list(kept.values())).search([query], 100)
-    for one in (engine, reopened(engine, folder)):
+    expected = made(kind, list(kept.values())).search([query], 100)
+    for one in (engine, reopened(kind, engine, folder)):
         assert len(one) == len(kept)
         assert one.search([query], 100) == expected
 
 
 @pytest.mark.slow
-def test_appending_and_removing_leave_the_old_one_as_it_was(kind: type[FeatureEngine]) -> None:
-    records, query = drawn_records(), asked(drawn(0))
-    engine, earlier = kind.empty(BOOK), []
+def test_appending_and_removing_leave_the_old_one_as_it_was(kind: Kind) -> None:
+    records, query = kind.records, asked(drawn(0))
+    engine, earlier = kind.empty(), []
     for row, stored in records:
         earlier.append(engine)
         engine = engine.appended([(row, stored)], row)
@@ -215,45 +249,47 @@ def test_appending_and_removing_leave_the_old_one_as_it_was(kind: type[FeatureEn
 # -- watermarks -------------------------------------------------------------------------------------------------------
 
 
-def test_the_watermark_rises_also_where_there_is_nothing_to_append(kind: type[FeatureEngine], folder: Path) -> None:
-    engine = kind.empty(BOOK)
+def test_the_watermark_rises_also_where_there_is_nothing_to_append(kind: Kind, folder: Path) -> None:
+    engine = kind.empty()
     assert engine.watermark == 0
     for watermark in (0, 9, 9, 40):
         engine = engine.appended([], watermark)
-        assert (len(engine), engine.watermark, reopened(engine, folder).watermark) == (0, watermark, watermark)
+        assert (len(engine), engine.watermark, reopened(kind, engine, folder).watermark) == (0, watermark, watermark)
 
 
-def test_a_watermark_never_falls_so_that_no_row_is_skipped_or_taken_twice(kind: type[FeatureEngine]) -> None:
-    engine = kind.empty(BOOK).appended(drawn_records()[:1], 19)
+def test_a_watermark_never_falls_so_that_no_row_is_skipped_or_taken_twice(kind: Kind) -> None:
+    engine = kind.empty().appended(kind.records[:1], 19)
     with pytest.raises(ValueError, match="up to 19"):
-        engine.appended(drawn_records()[1:2], 18)
+        engine.appended(kind.records[1:2], 18)
     assert (len(engine), engine.watermark) == (1, 19)
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_or_cut_file_is_refused(whole: FeatureEngine, tmp_path: Path) -> None:
+def test_a_missing_or_cut_file_is_refused(kind: Kind, whole: FeatureEngine, tmp_path: Path) -> None:
     whole.save(tmp_path / "file")
     content = (tmp_path / "file").read_bytes()
     for length in (0, 100, len(content) // 2, len(content) - 1):
         (tmp_path / "file").write_bytes(content[:length])
         for verify in (True, False):
             with pytest.raises(ValueError, match="not a file of features"):
-                type(whole).open(BOOK, tmp_path / "file", 1, verify=verify)
+                kind.open(tmp_path / "file", 1, verify=verify)
     with pytest.raises(ValueError, match="not a file of features"):
-        type(whole).open(BOOK, tmp_path / "missing", 1)
+        kind.open(tmp_path / "missing", 1)
 
 
-def test_not_verified_an_altered_file_is_noticed_by_the_first_search(whole: FeatureEngine, tmp_path: Path) -> None:
+def test_not_verified_an_altered_file_is_noticed_by_the_first_search(
+    kind: Kind, whole: FeatureEngine, tmp_path: Path
+) -> None:
     path = tmp_path / "file"
     whole.save(path)
     sound = path.read_bytes()
     middle = len(sound) // 2
     path.write_bytes(sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :])
     with pytest.raises(ValueError, match="damaged"):
-        type(whole).open(BOOK, path, 1)
-    engine = type(whole).open(BOOK, path, 1, verify=False)
+        kind.open(path, 1)
+    engine = kind.open(path, 1, verify=False)
     assert len(engine) == len(whole)
     with pytest.raises(ValueError, match="damaged"):
         engine.search([asked(drawn(1))], 5)

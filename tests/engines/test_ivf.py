@@ -9,15 +9,16 @@ import pytest
 from codes import on_one_core
 from drawn_records import BOOK, PICTURES, asked, drawn, drawn_records, near_the_codes
 
-from imgmatch.engines.ivf import CUT, NEIGHBOURS, PROBES, IvfEngine
+from imgmatch import registry
+from imgmatch.engines.ivf import CUT, NEIGHBOURS, IvfEngine
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
-from imgmatch.features.codebook import floats
+from imgmatch.features.codebook import FEW, floats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from imgmatch.features.codebook import F32
+    from imgmatch.features.codebook import F32, Codebook
 
     Hits = list[dict[int, list[float]]]
 
@@ -30,15 +31,20 @@ def one_core() -> Iterator[None]:
     yield from on_one_core()
 
 
+@pytest.fixture(params=sorted(registry.CODEBOOKS), scope="module")
+def book(request: pytest.FixtureRequest) -> Codebook:
+    return registry.codebook(request.param)
+
+
 @pytest.fixture(scope="module")
-def whole() -> IvfEngine:
-    return IvfEngine.empty(BOOK).appended(drawn_records(), 400)
+def whole(book: Codebook) -> IvfEngine:
+    return IvfEngine.empty(book).appended(drawn_records(book.name), 400)
 
 
-def hits(engine: IvfEngine, vectors: F32) -> Hits:
+def hits(engine: IvfEngine, vectors: F32, probes: int) -> Hits:
     """For each vector the distances of every id that was found; two points of a picture may have one id."""
     found: Hits = [{} for _ in vectors]
-    near = engine._nearest(vectors)  # noqa: SLF001 -- what candidates are made from
+    near = engine._nearest(vectors, probes)  # noqa: SLF001 -- what candidates are made from
     for query, row_id, distance in zip(near.queries.tolist(), near.ids.tolist(), near.distances.tolist(), strict=True):
         found[query].setdefault(row_id, []).append(distance)
     return found
@@ -48,13 +54,18 @@ def flat(row: dict[int, list[float]]) -> list[tuple[float, int]]:
     return sorted((distance, row_id) for row_id, distances in row.items() for distance in distances)
 
 
-def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(whole: IvfEngine) -> None:
-    lists = np.concatenate([stored.lists for _, stored in drawn_records()])
-    decoded = BOOK.decode(lists, np.concatenate([stored.codes for _, stored in drawn_records()]))
-    ids = np.concatenate([(row << GEOMETRY_BITS) + geometry(stored.points) for row, stored in drawn_records()])
-    vectors = floats(np.concatenate([asked(drawn(7)).descriptors, near_the_codes(drawn_records(), 1, 200).descriptors]))
-    _, looked_through = BOOK.nearest(vectors, PROBES)
-    found = hits(whole, vectors)
+@pytest.mark.parametrize("points", [100, 500])
+def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(
+    book: Codebook, whole: IvfEngine, points: int
+) -> None:
+    probes = book.probes_for(points)
+    records = drawn_records(book.name)
+    lists = np.concatenate([stored.lists for _, stored in records])
+    decoded = book.decode(lists, np.concatenate([stored.codes for _, stored in records]))
+    ids = np.concatenate([(row << GEOMETRY_BITS) + geometry(stored.points) for row, stored in records])
+    vectors = floats(np.concatenate([asked(drawn(7)).descriptors, near_the_codes(records, 1, 200, book).descriptors]))
+    _, looked_through = book.nearest(vectors, probes)
+    found = hits(whole, vectors, probes)
     for vector, numbers, row in zip(vectors, looked_through, found, strict=True):
         inside = np.isin(lists, numbers)
         distances = ((vector - decoded[inside]) ** 2).sum(1)
@@ -71,25 +82,38 @@ def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(whole: I
         assert all(min(exact[row_id]) <= last + ROUNDING for row_id in row)
 
 
-def test_hits_are_those_of_faiss_without_registers(whole: IvfEngine) -> None:
-    plain = BOOK.empty_index()
-    plain.nprobe = PROBES
-    for row, stored in drawn_records():
+def test_hits_are_those_of_faiss_without_registers(book: Codebook, whole: IvfEngine) -> None:
+    plain = book.empty_index()
+    plain.nprobe = book.probes
+    for row, stored in drawn_records(book.name):
         places = (row << GEOMETRY_BITS) + geometry(stored.points)
         for number, place, code in zip(stored.lists.tolist(), places, stored.codes, strict=True):
             entry = np.array([place]), np.array(code)
             plain.invlists.add_entries(number, 1, *map(faiss.swig_ptr, entry))
             plain.ntotal += 1
-    vectors = floats(near_the_codes(drawn_records(), 2, 300).descriptors)
-    far, lists = BOOK.nearest(vectors, PROBES)
+    vectors = floats(near_the_codes(drawn_records(book.name), 2, 300, book).descriptors)
+    far, lists = book.nearest(vectors, book.probes)
     distances, ids = plain.search_preassigned(vectors, NEIGHBOURS, lists, far)
-    for found, real, real_ids in zip(hits(whole, vectors), distances, ids, strict=True):
+    for found, real, real_ids in zip(hits(whole, vectors, book.probes), distances, ids, strict=True):
         kept = (real_ids >= 0) & (real < CUT + ROUNDING)
         ours = np.array([distance for distance, _ in flat(found)])
         assert (kept & (real < CUT - ROUNDING)).sum() <= len(ours) <= kept.sum()
         assert np.abs(ours - np.sort(real[kept])[: len(ours)]).max(initial=0) < ROUNDING
         clear = kept & (real < min(real[kept].max(initial=0), CUT) - ROUNDING)
         assert set(real_ids[clear].tolist()) <= found.keys()
+
+
+def test_queries_of_few_and_of_many_points_asked_together_are_answered_each_as_if_alone(
+    book: Codebook, whole: IvfEngine
+) -> None:
+    queries = [
+        near_the_codes(drawn_records(book.name), seed, count, book) for seed, count in ((3, 60), (4, FEW), (5, 90))
+    ]
+    queries.insert(1, asked(np.full((60, 60), 90, np.uint8)))
+    assert [len(query) < FEW for query in queries] == [True, True, False, True]
+    together = whole.search(queries, 20)
+    assert together == [whole.search([query], 20)[0] for query in queries]
+    assert [answer == [] for answer in together] == [False, True, False, False]
 
 
 def test_few_segments_are_left_however_often_it_is_appended_to(tmp_path: Path) -> None:

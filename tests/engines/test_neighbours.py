@@ -12,7 +12,7 @@ from codes import on_one_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.engines.ivf import CUT, NEIGHBOURS, PROBES, IvfEngine, IvfSegment
+from imgmatch.engines.ivf import CUT, NEIGHBOURS, IvfEngine, IvfSegment
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import Postings, piece_of
 from imgmatch.features.codebook import floats, shipped
@@ -79,7 +79,7 @@ def segments(records: Sequence[Record], edges: Sequence[int]) -> list[IvfSegment
 def nearest(parts: Sequence[IvfSegment], vectors: F32, at_once: int = 10_000) -> list[tuple[int, float, int]]:
     found = []
     for at in range(0, len(vectors), at_once):
-        far, lists = BOOK.nearest(vectors[at : at + at_once], PROBES)
+        far, lists = BOOK.nearest(vectors[at : at + at_once], BOOK.probes)
         found += listed(nearest_codes(parts, vectors[at : at + at_once], far, lists, count=NEIGHBOURS, cut=CUT), at)
     return found
 
@@ -92,7 +92,7 @@ def listed(found: Neighbours, start: int = 0) -> list[tuple[int, float, int]]:
 def by_sorting_all(records: Sequence[Record], vectors: F32) -> list[tuple[int, float, int]]:
     """The oracle: every code of the lists looked through, sorted by distance and id, the first ten of each vector."""
     (whole,) = segments(records, [0, len(records)])
-    far, lists = BOOK.nearest(vectors, PROBES)
+    far, lists = BOOK.nearest(vectors, BOOK.probes)
     distances, ids = whole.nearest(vectors, far, lists, POINTS * len(records))
     found = []
     for row, (every, names) in enumerate(zip(distances.tolist(), ids.tolist(), strict=True)):
