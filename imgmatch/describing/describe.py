@@ -21,7 +21,6 @@ from imgmatch.describing.messages import (
 )
 from imgmatch.errors import PhotoError
 from imgmatch.features import record
-from imgmatch.features.codebook import shipped
 from imgmatch.features.drawn import drawn_cells
 from imgmatch.features.extract import extract, extract_query
 from imgmatch.hashers.pdq import Pdq
@@ -149,7 +148,7 @@ class Describer:
 
     def _stored(self, grey: Grey) -> StoredFeatures:
         thumbnail = record.thumbnail(grey) if self._settings.thumbnails else b""
-        return StoredFeatures(record.pack(extract(grey), shipped()), thumbnail)
+        return StoredFeatures(record.pack(extract(grey), registry.codebook(self._settings.codebook)), thumbnail)
 
     def _bytes(self, job: Job) -> bytes:
         if isinstance(job.photo, bytes):

@@ -60,7 +60,8 @@ def open_runner(name: str, workers: int, settings: Settings) -> Runner:
     """Open the runner of that name.
 
     Args:
-        name: a key of ``registry.RUNNERS``.
+        name: a key of ``registry.RUNNERS``; or one of ``registry.CLUSTERS``, a colon, and where that is, such as
+            ``ray://head:10001``, ``ray:head:6379`` and ``ray:auto``.
         workers: how many photos are described at once, where the runner can do several.
         settings: what is computed.
 
@@ -68,4 +69,5 @@ def open_runner(name: str, workers: int, settings: Settings) -> Runner:
         UnknownNameError: there is no such runner.
         ValueError: ``workers`` is less than 1.
     """
-    return registry.runner(name)(workers, settings)
+    kind, separator, address = name.partition(":")
+    return registry.cluster(kind)(address, workers, settings) if separator else registry.runner(name)(workers, settings)

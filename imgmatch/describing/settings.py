@@ -17,9 +17,11 @@ class Settings:
         limits: see there.
         features: whether local features are computed as well.
         thumbnails: whether a small grey picture is kept beside them, to verify a match with.
+        codebook: name of what local features are coded by.
     """
 
     hashers: tuple[str, ...] = registry.DEFAULT_HASHERS
     limits: Limits = field(default_factory=Limits)
     features: bool = True
     thumbnails: bool = True
+    codebook: str = registry.DEFAULT_CODEBOOK

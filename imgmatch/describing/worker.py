@@ -51,7 +51,7 @@ def parse_settings(text: str) -> Settings:
     """The settings in the JSON text the pool passes."""
     raw = json.loads(text)
     limits = Limits(**{field.name: raw["limits"][field.name] for field in fields(Limits)})
-    return Settings(tuple(raw["hashers"]), limits, raw["features"], raw["thumbnails"])
+    return Settings(tuple(raw["hashers"]), limits, raw["features"], raw["thumbnails"], raw["codebook"])
 
 
 def parse_job(head: dict[str, Any], body: bytes) -> Job:

@@ -1,0 +1,78 @@
+"""What a machine describes photos with: two machines that differ in it may give different replies."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from imgmatch import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DESCRIBES = ("describing", "features", "hashers", "imaging", "model")
+"""Packages that take part in describing a photo, beside the modules of imgmatch itself."""
+
+_LIBRARIES = ("faiss-cpu", "ImageHash", "Pillow", "pillow-heif", "scipy")
+
+_DIGITS = 12
+
+
+@cache
+def own_build() -> Mapping[str, str]:
+    """What is installed here, each under what a person calls it."""
+    found = {
+        "imgmatch": _version("imgmatch"),
+        "source of imgmatch": _source_digest(),
+        "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "NumPy": np.__version__,
+        "OpenCV": cv2.__version__,
+        "hashers": ", ".join(sorted(registry.HASHERS)),
+    }
+    return (
+        found
+        | {name: _version(name) for name in _LIBRARIES}
+        | {f"codebook {name}": _codebook_digest(name) for name in registry.CODEBOOKS}
+    )
+
+
+def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    """How another machine differs from this one, in words; empty where it does not."""
+    return "; ".join(
+        f"{name} {there.get(name, 'unknown')} (here {here.get(name, 'unknown')})"
+        for name in dict.fromkeys([*here, *there])
+        if there.get(name) != here.get(name)
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _source_digest() -> str:
+    """Of the code that describes: a version says nothing of a checkout that somebody works in."""
+    home = Path(registry.__file__).parent
+    files = [*home.glob("*.py"), *(file for name in _DESCRIBES for file in (home / name).rglob("*.py"))]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        text = file.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{file.relative_to(home).as_posix()} {len(text)}\n".encode() + text)
+    return digest.hexdigest()[:_DIGITS]
+
+
+def _codebook_digest(name: str) -> str:
+    codebook = registry.codebook(name)
+    digest = hashlib.sha256(codebook.name.encode())
+    for numbers in (codebook.centroids, codebook.parts, codebook.shelves):
+        digest.update(np.ascontiguousarray(numbers).tobytes())
+    return digest.hexdigest()[:_DIGITS]
