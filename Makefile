@@ -16,11 +16,11 @@ TX_BIN := $(TX)/Scripts
 endif
 NAME ?= scan
 
-.PHONY: demo test test-slow test-tx check bench install docs clean
+.PHONY: demo test test-slow test-postgresql test-tx check bench install docs clean
 
 # Tests and modules are compiled once, and not by each of the hundreds of processes that tests start, also where Python
 # is told to keep no bytecode, as images of containers do.
-test test-slow test-tx: export PYTHONDONTWRITEBYTECODE :=
+test test-slow test-postgresql test-tx: export PYTHONDONTWRITEBYTECODE :=
 
 demo: $(VENV)/installed
 	$(BIN)/imgmatch demo demo-world
@@ -34,6 +34,11 @@ test: $(VENV)/developed
 test-slow: $(VENV)/developed
 	$(BIN)/python -m pytest -m "slow and serial" $$(grep -rl --include='test_*.py' mark.serial tests)
 	$(BIN)/python -m pytest -m "slow and not serial" -n auto --dist worksteal $$(grep -rl --include='test_*.py' mark.slow tests)
+
+# Tests of what stands above the catalog once more, with every catalog in PostgreSQL.
+test-postgresql: $(VENV)/developed
+	$(BIN)/python -m pytest -p over_postgresql -m "not serial and not slow" -n auto --dist worksteal \
+	  tests/catalog tests/clustering tests/matching tests/actions
 
 # threatexchange builds two of its parts with a C++ compiler: whoever has none runs all the other tests without it.
 test-tx: $(TX)/installed
@@ -69,13 +74,13 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,parquet,s3,serve,sharing]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[gs,heic,parquet,postgresql,ray,s3,serve,sharing]" --group dev
 	touch $@
 
 $(BENCH)/installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet,serve]" --group bench
+	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet,postgresql,serve]" --group bench
 	touch $@
 
 $(TX)/installed: pyproject.toml

@@ -1,4 +1,4 @@
-"""An opened index folder: the library's main door.
+"""An opened index: the library's main door.
 
 Each verb is loaded when it is called: a check does not wait for what scans and groups.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from imgmatch import registry
 from imgmatch.actions.opening import close_parts, is_index, make_index, open_parts, share_index
 from imgmatch.errors import IndexUnusableError
+from imgmatch.homes import as_home
 from imgmatch.imaging.sizes import SHOWN_SIDE
 from imgmatch.model import FORECAST_SAMPLE, LIBRARY_SOURCE, Depth, QueueOrder, QueueState
 from imgmatch.progress import SILENT
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Change,
         CheckResult,
         Comparison,
+        Copied,
         Decision,
         Erasure,
         Forecast,
@@ -70,7 +72,7 @@ def _log_erasure(done: Erasure | IndexUnusableError) -> None:
 
 
 class Index:
-    """An index folder: photos of accounts, searchable.
+    """An index, in a folder or a database: photos of accounts, searchable.
 
     Any number of threads and processes may read and write at once: writers take turns, readers wait for nobody. What
     must not be done twice at once, such as to scan one source, is refused to the second.
@@ -97,19 +99,23 @@ class Index:
         *,
         hashers: tuple[str, ...] = registry.DEFAULT_HASHERS,
         engine: str = registry.DEFAULT_ENGINE,
+        codebook: str = registry.DEFAULT_CODEBOOK,
         workers: int = 1,
         limits: Limits | None = None,
         depth: Depth = Depth.FULL,
         thumbnails: bool = True,
+        runner: str | None = None,
         share_with_group: bool = False,
     ) -> Self:
         """Make an index in an empty or new folder and open it; an index that is there already is just opened.
 
         Args:
-            path: the folder.
+            path: the folder, or the URL of a database, ``postgresql://…``, whose schema is empty.
             hashers: what to compute for every photo; the first one is searched.
             engine: which engine searches.
-            workers: how many processes decode photos.
+            codebook: what local features are coded by; for tens of millions of photos ``sift-4096x16-32x4-v1``.
+            workers: how many photos are described at once.
+            runner: where: ``processes`` of this machine, as by default, or a Ray cluster, ``ray://head:10001``.
             limits: what a photo may cost.
             depth: what to compute for each photo.
             thumbnails: keep a small grey picture of each photo, to verify matches with.
@@ -118,33 +124,37 @@ class Index:
 
         Raises:
             NotAnIndexError: the folder holds something else.
-            UnknownNameError: no such hasher or engine.
+            UnknownNameError: no such hasher, engine, codebook or runner.
             IndexUnusableError: it cannot be made here.
             ValueError: no hasher is given.
         """
-        make_index(Path(path), hashers, engine, share_with_group=share_with_group)
+        make_index(as_home(path), hashers, engine, codebook, share_with_group=share_with_group)
         if share_with_group:
-            share_index(Path(path))
-        return cls.open(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails)
+            share_index(as_home(path))
+        return cls.open(path, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails, runner=runner)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 -- as for create
         cls,
         path: str | os.PathLike[str],
         *,
         create: bool = False,
+        codebook: str = registry.DEFAULT_CODEBOOK,
         workers: int = 1,
         limits: Limits | None = None,
         depth: Depth = Depth.FULL,
         thumbnails: bool = True,
+        runner: str | None = None,
         share_with_group: bool = False,
     ) -> Self:
         """Open an index; with ``create`` make it first if there is none.
 
         Args:
-            path: the folder.
+            path: the folder, or the URL of a database.
             create: see above.
-            workers: how many processes decode photos; they start with the first photo.
+            codebook: of an index that is made now; see :meth:`create`.
+            workers: how many photos are described at once, by processes that start with the first photo.
+            runner: where: ``processes`` of this machine, as by default, or a Ray cluster, ``ray://head:10001``.
             limits: what a photo may cost.
             depth: what to compute for each photo, stored or asked about.
             thumbnails: keep a small grey picture of each photo that is added, to verify matches with.
@@ -156,23 +166,32 @@ class Index:
             IndexTooNewError: a newer imgmatch wrote it.
             IndexDamagedError: its catalog is gone or cannot be read.
         """
-        if create and not is_index(Path(path)):
+        if create and not is_index(as_home(path)):
             return cls.create(
                 path,
+                codebook=codebook,
                 workers=workers,
                 limits=limits,
                 depth=depth,
                 thumbnails=thumbnails,
+                runner=runner,
                 share_with_group=share_with_group,
             )
         if share_with_group:
-            share_index(Path(path))
-        return cls(open_parts(Path(path), workers=workers, limits=limits, depth=depth, thumbnails=thumbnails))
+            share_index(as_home(path))
+        home = as_home(path)
+        parts = open_parts(home, workers=workers, limits=limits, depth=depth, thumbnails=thumbnails, runner=runner)
+        return cls(parts)
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder; of an index in a database that of the engine files on this machine."""
         return self._parts.folder.root
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its folder, or the URL of its database without a password."""
+        return self._parts.name
 
     @property
     def parts(self) -> Parts:
@@ -214,7 +233,7 @@ class Index:
             IndexUnusableError: it was removed, or another one was put in its place: what is written would be lost.
         """
         if self._parts.catalog.is_replaced():
-            raise IndexUnusableError(f"index {self.path} was removed, or another one is in its place: open it anew")
+            raise IndexUnusableError(f"index {self.name} was removed, or another one is in its place: open it anew")
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -921,6 +940,39 @@ class Index:
         self._finish_first()
         rebuild(self._parts, progress)
         return self.status()
+
+    def catch_up(self) -> None:
+        """Write the engine files of this machine anew where that is worth it: without what is gone, with what is new.
+
+        ``scan`` and ``rings`` do so themselves. A server whose index is in a database, which other machines write to,
+        would else read all that is new from there whenever it starts.
+
+        Raises:
+            IndexUnusableError: they cannot be written.
+        """
+        from imgmatch.engines.publishing import publish
+
+        publish(self._parts)
+
+    def copy(self, home: str | os.PathLike[str], *, progress: Progress = SILENT) -> Copied:
+        """Copy it, decisions and all, to a new or empty home, such as from a folder to a database; it stays as it is.
+
+        What is copied is its state of now. A copy that was cut off goes on when it is asked for again; all rows of
+        both are compared before the copy is an index. Its engine files are made by :meth:`rebuild` of the copy.
+
+        Args:
+            home: a folder, or the URL of a database whose schema is empty.
+            progress: hears how many ``rows copied``, then ``tables compared``, of how many.
+
+        Raises:
+            ConflictError: there is an index already.
+            ImgmatchError: there is something else, a row cannot be stored there, or the source was changed between
+                two tries.
+            IndexUnusableError: it cannot be made there.
+        """
+        from imgmatch.actions.copy import copy
+
+        return copy(self._parts, as_home(home), progress)
 
     def close(self) -> None:
         """End the workers and close the catalog."""

@@ -41,7 +41,11 @@ ENGINES: Mapping[str, str] = {
 RUNNERS: Mapping[str, str] = {
     "processes": "imgmatch.describing.pool:WorkerPool",
     "in-process": "imgmatch.describing.in_process:InProcessRunner",
+    "ray": "imgmatch.describing.on_ray.runner:RayRunner",
 }
+
+CLUSTERS: Mapping[str, str] = {"ray": "imgmatch.describing.on_ray.runner:open_at"}
+"""Runners that work elsewhere, by what stands before the first colon of where that is: ``ray://head:10001``."""
 
 SOURCES: Mapping[str, str] = {
     "folder": "imgmatch.sources.folder:FolderSource",
@@ -74,10 +78,16 @@ FEATURE_ENGINES: Mapping[str, str] = {"ivf": "imgmatch.engines.ivf:IvfEngine"}
 
 DEFAULT_FEATURE_ENGINE = "ivf"
 
-CODEBOOKS: Mapping[str, str] = {"sift-4096-32x4-v1": "imgmatch.features.codebook:shipped"}
+CODEBOOKS: Mapping[str, str] = {
+    "sift-4096-32x4-v1": "imgmatch.features.codebook:shipped",
+    "sift-4096x16-32x4-v1": "imgmatch.features.refined:shipped",
+}
 """A codebook never changes under its name: codes written with it stay readable."""
 
-CATALOGS: Mapping[str, str] = {"file": "imgmatch.catalog.sqlite:SqliteCatalog"}
+CATALOGS: Mapping[str, str] = {
+    "file": "imgmatch.catalog.sqlite:SqliteCatalog",
+    "postgresql": "imgmatch.catalog.postgresql:PostgresqlCatalog",
+}
 """By the scheme of an index's home; a folder has none and stands for ``file``."""
 
 DEFAULT_CODEBOOK = "sift-4096-32x4-v1"
@@ -90,11 +100,12 @@ DEFAULT_ENGINE = "flat"
 DEFAULT_RUNNER = "processes"
 
 
-def check_names(hashers: Iterable[str], engine: str) -> None:
+def check_names(hashers: Iterable[str], engine: str, codebook: str = DEFAULT_CODEBOOK) -> None:
     """Raise UnknownNameError unless all of these are known; nothing is loaded."""
     for name in hashers:
         _find("hasher", HASHERS, name)
     _find("engine", ENGINES, engine)
+    _find("codebook", CODEBOOKS, codebook)
 
 
 def hasher(name: str) -> Hasher:
@@ -122,6 +133,15 @@ def runner(name: str) -> Callable[[int, Settings], Runner]:
         UnknownNameError: there is none.
     """
     return cast("Callable[[int, Settings], Runner]", _load("runner", RUNNERS, name))
+
+
+def cluster(kind: str) -> Callable[[str, int, Settings], Runner]:
+    """What opens runners of a kind, given where the work is done, a number of workers and the settings.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    return cast("Callable[[str, int, Settings], Runner]", _load("runner elsewhere", CLUSTERS, kind))
 
 
 def source(kind: str) -> Callable[[Place], Source]:

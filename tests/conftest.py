@@ -10,7 +10,17 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-pytest_plugins = ["browsing", "planting", "serving", "hma_client", "unsynced", "warm"]
+pytest_plugins = [
+    "browsing",
+    "planting",
+    "serving",
+    "forked",
+    "hma_client",
+    "once",
+    "postgresql_server",
+    "unsynced",
+    "warm",
+]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

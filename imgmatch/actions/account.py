@@ -40,7 +40,7 @@ def account_view(parts: Parts, account: str) -> AccountView:
     with parts.catalog.read() as session:
         known = read_account(session, spelt)
         if known is None:
-            raise NotFoundError(f"index {parts.folder.root} has no account {account!r}")
+            raise NotFoundError(f"index {parts.name} has no account {account!r}")
         stored = photos_of_account(session, spelt)
         groups = list(read_groups(session, groups_of_photos(session, [photo.id for photo in stored])))
         rings = {

@@ -108,7 +108,7 @@ def decide(  # noqa: PLR0913 -- each is a choice of its own
         else:
             kind, subject, pictures = DecisionKind.GROUP, group or "", shown or _of_group(session, group or "")
         if not pictures:
-            raise NotFoundError(f"index {parts.folder.root} has no {kind} {subject!r}")
+            raise NotFoundError(f"index {parts.name} has no {kind} {subject!r}")
         return _decide(session, parts, _Saying(verdict, kind, subject, by, reason), pictures)
 
 
@@ -129,7 +129,7 @@ def undo(parts: Parts, number: int, *, by: str, reason: str | None = None) -> De
     with parts.catalog.write() as session:
         row = read_decision(session, number)
         if row is None:
-            raise NotFoundError(f"index {parts.folder.root} has no decision {number}")
+            raise NotFoundError(f"index {parts.name} has no decision {number}")
         if row.verdict == Verdict.UNDO:
             raise ConflictError(f"decision {number} takes another one back; decide anew instead")
         if (undoing := undone_by(session, [number]).get(number)) is not None:
@@ -264,7 +264,7 @@ def _decide(session: Session, parts: Parts, said: _Saying, pictures: Sequence[De
     known = {photo.photo_id for photo in photos}
     missing = [photo_id for picture in pictures for photo_id in picture.photo_ids if photo_id not in known]
     if missing:
-        raise NotFoundError(f"index {parts.folder.root} has no photo {missing[0]!r}")
+        raise NotFoundError(f"index {parts.name} has no photo {missing[0]!r}")
     rings = _rings_of(session, said)
     opened = [close_review(session, ring, said.by) for ring in rings]
     row = append_decision(

@@ -33,6 +33,7 @@ from imgmatch.catalog.erasures import (
 from imgmatch.catalog.lookalikes import lookalikes_of
 from imgmatch.catalog.lookups import fingerprints_of_photos
 from imgmatch.catalog.orphans import has_orphans, remove_orphans
+from imgmatch.catalog.places import places_behind
 from imgmatch.catalog.scans import drop_empty_sources, mask_skip, remove_skips, skip_texts
 from imgmatch.catalog.texts import names_in_use
 from imgmatch.catalog.times import to_microseconds
@@ -188,7 +189,7 @@ def _refuse_unknown(parts: Parts, erased: Erased) -> None:
         alike = [] if erased.account is None else lookalikes_of(session, name)
     kind = "photo" if erased.account is None else "account"
     hint = f"; what looks like it: {', '.join(map(ascii, alike))}" if alike else ""
-    raise NotFoundError(f"index {parts.folder.root} has no {kind} {name!r}{hint}")
+    raise NotFoundError(f"index {parts.name} has no {kind} {name!r}{hint}")
 
 
 def _removed(parts: Parts, lease: Lease, erased: Erased, *, masking: bool) -> BegunErasure:
@@ -303,6 +304,8 @@ def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof) -> Er
         again = came_back(session, erased)
         naming = 0 if again else mentions(session, erased)
         used = accounts_in_use(session, gone.accounts)
+        place = parts.folder.place
+        elsewhere = () if place is None else tuple(places_behind(session, place))
     found = dict(proof.found) | ({"catalog": {"rows": naming}} if naming else {})
     return Erasure(
         account=erased.account,
@@ -317,4 +320,5 @@ def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof) -> Er
         found=found,
         in_use=proof.in_use,
         came_back=again,
+        elsewhere=elsewhere,
     )

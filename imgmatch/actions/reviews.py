@@ -138,7 +138,7 @@ class Reviews:
         with self._parts.catalog.read() as session:
             row = read_decision(session, number)
             if row is None:
-                raise NotFoundError(f"index {self._parts.folder.root} has no decision {number}")
+                raise NotFoundError(f"index {self._parts.name} has no decision {number}")
             [found] = as_decisions(session, [row])
             return found, tuple(sorted({photo.account for photo in photos_of_decision(session, row.about)}))
 
@@ -166,7 +166,7 @@ def ring(parts: Parts, name: str) -> Ring:
     with parts.catalog.read() as session:
         found = kept_ring(session, name)
         if found is None:
-            raise NotFoundError(f"index {parts.folder.root} has no ring {name!r}")
+            raise NotFoundError(f"index {parts.name} has no ring {name!r}")
         accounts = {member.account for member in found.accounts}
         return with_hits(found, stored_hits(session, parts.hasher_name, accounts=accounts))
 
@@ -273,7 +273,7 @@ def _median_seconds(made: Iterable[DecisionRow]) -> float | None:
 
 def _refuse_unknown(session: Session, parts: Parts, name: str) -> None:
     if ring_row(session, name) is None:
-        raise NotFoundError(f"index {parts.folder.root} has no ring {name!r}")
+        raise NotFoundError(f"index {parts.name} has no ring {name!r}")
 
 
 def _summary(row: RingRow) -> RingSummary:

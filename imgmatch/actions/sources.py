@@ -191,7 +191,7 @@ def _found(parts: Parts, named: str) -> tuple[int, str]:
         for one in (named, key, f"{key}/"):
             if (source_id := source_of(session, one)) is not None:
                 return source_id, one
-    raise NotFoundError(f"index {parts.folder.root} has no source {named!r}; `imgmatch source list` names them")
+    raise NotFoundError(f"index {parts.name} has no source {named!r}; `imgmatch source list` names them")
 
 
 def _finish(parts: Parts, lease: Lease, begun: BegunRename) -> None:

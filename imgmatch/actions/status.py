@@ -54,7 +54,7 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
             generation=header.generation,
             snapshot=healths[0],
             features_snapshot=healths[1],
-            access=_access(parts.folder.root),
+            access=None if parts.folder.place else _access(parts.folder.root),
             damaged=damage.count if verify else None,
             damage=tuple(damage.named),
         )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, BigInteger, Float, Integer, LargeBinary, String, TypeDecorator, case, func, literal_column
 
 from imgmatch import damage
+from imgmatch.catalog.dialects import POSTGRESQL, TooLong
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -133,7 +134,7 @@ class Whole(Checked):
 class Small(Whole):
     """The same, of a few digits."""
 
-    impl = Integer
+    impl = Integer().with_variant(BigInteger(), POSTGRESQL)  # some bounds are beyond its four bytes
 
 
 class Reference(Whole):
@@ -145,7 +146,8 @@ class Reference(Whole):
 class Words(Checked):
     """Text; of ``choices``, where there are any."""
 
-    impl = String
+    # By their bytes, as SQLite has it, in whatever language a database sorts.
+    impl = String().with_variant(String(collation="C"), POSTGRESQL)
 
     def __init__(self, choices: Collection[str] | None = None, instead: str | None = None) -> None:
         super().__init__()
@@ -217,8 +219,8 @@ class Bytes(Checked):
 
 
 def within(column: ColumnElement[Any], most: int) -> ColumnElement[Any]:
-    """A column of bytes; what is longer than ``most`` is 0 instead, and is not read."""
-    return case((func.length(column) > literal_column(str(most)), literal_column("0")), else_=column)
+    """A column of bytes; what is longer than ``most`` is not read, and damage stands in its place."""
+    return case((func.length(column) > literal_column(str(most)), TooLong()), else_=column)
 
 
 class Number(Checked):
@@ -253,6 +255,14 @@ class Structure(Checked):
         super().__init__()
         self.impl = JSON(none_as_null=True)
         self._look, self._instead = look, instead
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text in every database: a type of its own would change how it is written."""
+        return dialect.type_descriptor(String() if dialect.name == POSTGRESQL else self.impl_instance)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 -- whatever JSON can hold
+        """As SQLAlchemy writes JSON where it is a type."""
+        return value if value is None or dialect.name != POSTGRESQL else json.dumps(value)
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 -- see above
         """Text that can be read and has the form."""

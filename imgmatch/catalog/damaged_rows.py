@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select, type_coerce
+from sqlalchemy.types import NullType
+
 from imgmatch import damage
 from imgmatch.catalog import schema
-from imgmatch.catalog.checked import TEXT, Bytes, Checked
+from imgmatch.catalog.checked import TEXT, Bytes, Checked, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Column, Table
+    from sqlalchemy import Column, ColumnElement, Table
 
     from imgmatch.catalog.session import Session
+
+_IN_PARTS = {"stream_results": True, "max_row_buffer": 500}
 
 _LONGEST = 40
 """Characters of a key that are shown."""
@@ -44,15 +49,14 @@ def feature_blobs(session: Session) -> Iterator[tuple[int, str, bytes, bytes | N
 
 def _rows(session: Session, table: Table) -> Iterator[Any]:
     """All rows of a table as the database gives them; of what is too long only that it is."""
-    columns = ", ".join(map(_selected, table.columns))
-    found = session.sql.exec_driver_sql(f'SELECT {columns} FROM "{table.name}"')  # noqa: S608 -- names of ours
-    while (row := found.fetchone()) is not None:
-        yield row
+    with session.sql.execute(select(*map(_selected, table.columns)), execution_options=_IN_PARTS) as found:
+        while (row := found.fetchone()) is not None:
+            yield row
 
 
-def _selected(column: Column[Any]) -> str:
-    kind, name = column.type, f'"{column.name}"'
-    return f"CASE WHEN length({name}) > {kind.longest} THEN 0 ELSE {name} END" if isinstance(kind, Bytes) else name
+def _selected(column: Column[Any]) -> ColumnElement[Any]:
+    kind = column.type
+    return type_coerce(within(column, kind.longest) if isinstance(kind, Bytes) else column, NullType())
 
 
 def _key(table: Table, row: Any) -> str:  # noqa: ANN401 -- a row has no type of its own

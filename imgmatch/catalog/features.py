@@ -155,7 +155,7 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
         first = select(func.min(pictures.photo_id), table.id, table.pixels)
         first = first.join(schema.photo_pictures, pictures.pixels == table.pixels).where(table.id.in_(chunk))
         rows_of: dict[tuple[int, bytes], int] = {}
-        for photo, row, pixels in session.sql.execute(first.group_by(table.id)):
+        for photo, row, pixels in session.sql.execute(first.group_by(table.id, table.pixels)):
             rows_of[photo, pixels] = row
         for photo, pixels, bits in _bits_of_photos(session, hasher, {photo for photo, _ in rows_of}):
             if (photo, pixels) in rows_of:

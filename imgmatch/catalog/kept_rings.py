@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, cast, delete, func, insert, or_, select, update
+from sqlalchemy import String, cast, delete, insert, or_, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.dialects import PlaceOf
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -145,5 +146,5 @@ def rings_naming(session: Session, account: str) -> set[int]:
     """Row ids of the rings of which it is said that this account joined or left them."""
     table = schema.rings.c
     written = json.dumps(account)
-    naming = (func.instr(cast(column, String), written) > 0 for column in (table.joined, table.left))
+    naming = (PlaceOf(cast(column, String), written) > 0 for column in (table.joined, table.left))
     return set(session.sql.scalars(select(table.id).where(or_(*naming))))

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, update
 from imgmatch import damage
 from imgmatch.catalog import schema
 from imgmatch.catalog.owner import Owner
-from imgmatch.catalog.times import from_microseconds, now
+from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import IndexLockedError, IndexUnusableError, LeaseLostError
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class Leases:
         """Renew the lease until it ends or is lost; a turn that did not come is no reason to give up."""
         while not ended.wait(self._ttl / _SIGNS):
             with contextlib.suppress(IndexUnusableError), self._catalog.write() as session:
-                values = {"heartbeat_at": now(), "expires_at": now() + math.ceil(self._ttl * _US)}
+                at = session.now()
+                values = {"heartbeat_at": at, "expires_at": at + math.ceil(self._ttl * _US)}
                 if not session.sql.execute(update(schema.leases).where(*_is(lease)).values(values)).rowcount:
                     return
 
@@ -125,7 +126,7 @@ def _holder(session: Session, name: str) -> str | None:
     table = schema.leases.c
     query = select(table.owner, table.acquired_at, table.expires_at).where(table.name == name)
     row = session.sql.execute(query).first()
-    if row is None or not now() < row.expires_at <= now() + LEASE_LONGEST * _US:
+    if row is None or not 0 < row.expires_at - session.now() <= LEASE_LONGEST * _US:
         return None
     try:
         owner = Owner.parse(row.owner)
@@ -137,7 +138,7 @@ def _holder(session: Session, name: str) -> str | None:
 
 
 def _store(session: Session, name: str, ttl: float) -> Lease:
-    lease, began = Lease(name, secrets.token_hex(16)), now()
+    lease, began = Lease(name, secrets.token_hex(16)), session.now()
     session.sql.execute(delete(schema.leases).where(schema.leases.c.name == name))
     times = {"acquired_at": began, "heartbeat_at": began, "expires_at": began + math.ceil(ttl * _US)}
     values = {"name": name, "owner": Owner.here().text(), "token": lease.token}

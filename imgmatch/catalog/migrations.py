@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import create_mock_engine, insert, inspect
 
-from imgmatch.catalog import schema
+from imgmatch.catalog import postgresql_schema, schema, structure
+from imgmatch.catalog.dialects import is_postgresql
 from imgmatch.catalog.row_counts import create_triggers, drop_triggers
 from imgmatch.catalog.sqlite_files import OF_ANOTHER
 from imgmatch.catalog.stale import create_stale_triggers
 from imgmatch.catalog.steps import STEPS
-from imgmatch.catalog.structure import refuse_active, refuse_strange
 from imgmatch.catalog.tokens import make_own_token
 from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
 
@@ -36,8 +36,10 @@ def version_of(session: Session) -> int:
         NotAnIndexError: the database holds tables of something else, or something that is no plain table.
         IndexDamagedError: it does not say which version it has.
     """
+    if is_postgresql(session.sql):
+        return postgresql_schema.version_of(session)
     tables = inspect(session.sql).get_table_names()
-    refuse_active(session)
+    structure.refuse_active(session)
     if schema.versions.name in tables:
         return _said_version(session)
     if tables:
@@ -69,6 +71,9 @@ def migrate(session: Session) -> bool:
     refuse_newer(version)
     if version == VERSION:
         return False
+    if is_postgresql(session.sql):
+        postgresql_schema.migrate(session, version, VERSION)
+        return True
     if version == 0:
         for statement in _tables():
             session.sql.exec_driver_sql(statement)
@@ -82,6 +87,15 @@ def migrate(session: Session) -> bool:
     create_stale_triggers(session)
     refuse_strange(session)
     return True
+
+
+def refuse_strange(session: Session) -> None:
+    """Refuse a catalog of this version that is not as it makes it.
+
+    Raises:
+        NotAnIndexError: it says what is strange.
+    """
+    (postgresql_schema if is_postgresql(session.sql) else structure).refuse_strange(session)
 
 
 @cache

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
+from imgmatch.catalog.dialects import is_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,12 +20,20 @@ if TYPE_CHECKING:
     from imgmatch.catalog.session import Session
 
 _READ_AT_ONCE = 20_000
+_STORED_AT_ONCE = 10_000
 
 # A fingerprint may have been erased since the pair was found.
-_INSERT = (
+_IN_SQLITE = (
     "INSERT INTO near_pairs (low, high, distance, orientation) SELECT ?1, ?2, ?3, ?4"
     " WHERE EXISTS (SELECT 1 FROM fingerprints WHERE id = ?1)"
     " AND EXISTS (SELECT 1 FROM fingerprints WHERE id = ?2)"
+    " ON CONFLICT DO NOTHING"
+)
+_IN_POSTGRESQL = (
+    "INSERT INTO near_pairs (low, high, distance, orientation)"
+    " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS found (low, high, far, turned)"
+    " WHERE EXISTS (SELECT 1 FROM fingerprints WHERE id = found.low)"
+    " AND EXISTS (SELECT 1 FROM fingerprints WHERE id = found.high)"
     " ON CONFLICT DO NOTHING"
 )
 
@@ -52,10 +61,14 @@ class NearPairRows:
 
 def store_near_pairs(session: Session, pairs: NearPairRows) -> None:
     """Keep these; a pair whose fingerprint is gone meanwhile is left out, one that is kept already stays as it is."""
-    columns = (pairs.low, pairs.high, pairs.distances, pairs.orientations)
-    rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    if rows:  # a gang's copies make millions: naming the values of each would take as long as keeping them
-        session.sql.exec_driver_sql(_INSERT, rows)
+    # A gang's copies make millions: naming the values of each would take as long as keeping them.
+    columns = [column.tolist() for column in (pairs.low, pairs.high, pairs.distances, pairs.orientations)]
+    if is_postgresql(session.sql):
+        for first in range(0, len(pairs), _STORED_AT_ONCE):
+            some = tuple(column[first : first + _STORED_AT_ONCE] for column in columns)
+            session.sql.exec_driver_sql(_IN_POSTGRESQL, some)
+    elif len(pairs):
+        session.sql.exec_driver_sql(_IN_SQLITE, list(zip(*columns, strict=True)))
 
 
 def near_pairs_among(session: Session, fingerprints: Collection[int], max_distance: int) -> NearPairRows:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, text
 
 from imgmatch.catalog import lookalikes, schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.dialects import is_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -89,6 +90,9 @@ def row_count(session: Session, kind: str, part: str | None = None) -> int:
 
 def last_given(session: Session, kind: str) -> int:
     """The highest row id that the table ``kind``, one of ``IN_ENGINES``, ever gave; 0 if none."""
+    if is_postgresql(session.sql):
+        given = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {kind}_id_seq")  # noqa: S608 -- a name of ours
+        return int(session.sql.execute(given).scalar_one())
     found = session.sql.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :kind"), {"kind": kind})
     return found if type(found) is int else 0  # SQLite's own table holds whatever somebody put there
 

@@ -109,14 +109,14 @@ def note_new(session: Session, hasher: str, after: int, through: int) -> None:
     """Note those new fingerprints that make a group by themselves: on several accounts, or in a bank."""
     session.sql.execute(
         text(
-            "INSERT OR IGNORE INTO stale_fingerprints SELECT f.id FROM fingerprints f"
+            "INSERT INTO stale_fingerprints SELECT f.id FROM fingerprints f"
             " WHERE f.id > :after AND f.id <= :through AND f.hasher || '' = :hasher AND (EXISTS"
             " (SELECT 1 FROM bank_entries b WHERE b.fingerprint_id = f.id) OR EXISTS"
             " (SELECT 1 FROM photo_fingerprints l JOIN photo_fingerprints o ON o.photo_id = l.photo_id"
             " AND o.place = l.place JOIN bank_hits h ON h.fingerprint_id = o.fingerprint_id"
             " WHERE l.fingerprint_id = f.id) OR 1 <"
             " (SELECT count(DISTINCT p.account_id) FROM photo_fingerprints l JOIN photos p ON p.id = l.photo_id"
-            " WHERE l.fingerprint_id = f.id))"
+            " WHERE l.fingerprint_id = f.id)) ON CONFLICT DO NOTHING"
         ),
         {"after": after, "through": through, "hasher": hasher},
     )
@@ -136,7 +136,9 @@ def note_all(session: Session, hasher: str, through: int) -> None:
         "SELECT fingerprint_id FROM group_fingerprints",
         scored,
     ):
-        session.sql.execute(text(f"INSERT OR IGNORE INTO stale_fingerprints {query}"), {"hasher": hasher})
+        # Without its WHERE, SQLite would read the ON of what follows as that of a join.
+        noting = f"INSERT INTO stale_fingerprints SELECT * FROM ({query}) AS found WHERE true ON CONFLICT DO NOTHING"
+        session.sql.execute(text(noting), {"hasher": hasher} if ":hasher" in query else {})
 
 
 def has_new(session: Session, hasher: str, after: int) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import String, select, text, type_coerce
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.dialects import is_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -101,6 +102,8 @@ def _as_text(value: object) -> str:
 
 def format_texts(session: Session) -> bytes:
     """The words of the catalog's own format, which a name may happen to be."""
+    if is_postgresql(session.sql):
+        return b""  # its own tables say that, and no file of the index
     statements = session.sql.scalars(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
     return _BETWEEN.join(statements).encode()
 

@@ -10,7 +10,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from imgmatch.homes import Home
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -29,7 +29,7 @@ def audit() -> None:
 @click.option("--before", type=click.IntRange(1), metavar="NUMBER", help="Only entries of a lower number.")
 @click.option("--action", metavar="ACTION", help="Only entries of this kind, such as decide.")
 @options.format_option
-def list_(*, index_path: Path, limit: int, before: int | None, action: str | None, form: str) -> int:
+def list_(*, index_path: Home, limit: int, before: int | None, action: str | None, form: str) -> int:
     """List what was done, the latest first."""
     from imgmatch import Index
     from imgmatch.formats.records import audit_record
@@ -44,7 +44,7 @@ def list_(*, index_path: Path, limit: int, before: int | None, action: str | Non
 @options.index_option
 @click.option("--head", metavar="DIGEST", help="A digest that was noted earlier: an entry of it must still be there.")
 @options.format_option
-def verify(*, index_path: Path, head: str | None, form: str) -> int:
+def verify(*, index_path: Home, head: str | None, form: str) -> int:
     """Go through the log and look whether each entry follows from those before; exit code 1 if not.
 
     The head is the digest of the last entry. Noted elsewhere, it shows later that nothing was cut off the end.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from imgmatch.homes import Home
+
 _PURPOSES = ("stolen", "common", "partner")
 _DAY = "%Y-%m-%d"
 
@@ -31,7 +33,7 @@ def bank() -> None:
 @bank.command("list", short_help="All banks.")
 @options.index_option
 @options.format_option
-def list_(*, index_path: Path, form: str) -> int:
+def list_(*, index_path: Home, form: str) -> int:
     """Every bank, with its purpose and how much stands on it."""
     from imgmatch import Index
     from imgmatch.formats.records import bank_record
@@ -54,7 +56,7 @@ def list_(*, index_path: Path, form: str) -> int:
 def create(
     name: str,
     *,
-    index_path: Path,
+    index_path: Home,
     purpose: str,
     owner: str | None,
     ratio: float,
@@ -86,7 +88,7 @@ def create(
 @by_option
 @options.format_option
 def change(
-    name: str, *, index_path: Path, new_name: str | None, by: str | None, form: str, **given: str | float | None
+    name: str, *, index_path: Home, new_name: str | None, by: str | None, form: str, **given: str | float | None
 ) -> int:
     """Change the bank NAME; what is not given stays."""
     from imgmatch import Index
@@ -106,7 +108,7 @@ def change(
 @options.index_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @by_option
-def delete(name: str, *, index_path: Path, yes: bool, by: str | None) -> int:
+def delete(name: str, *, index_path: Home, yes: bool, by: str | None) -> int:
     """Remove the bank NAME with all that stands on it."""
     from imgmatch import Index
 
@@ -125,7 +127,7 @@ def delete(name: str, *, index_path: Path, yes: bool, by: str | None) -> int:
 @click.option("--after", type=click.IntRange(0), default=0, help="Only entries with higher numbers.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many at the most.")
 @options.format_option
-def show(name: str, entry: int | None, *, index_path: Path, after: int, limit: int, form: str) -> int:
+def show(name: str, entry: int | None, *, index_path: Home, after: int, limit: int, form: str) -> int:
     """What stands on the bank NAME, or one ENTRY of it by its number."""
     from imgmatch import Index
     from imgmatch.formats.records import bank_entry_record
@@ -153,7 +155,7 @@ def add(
     name: str,
     photos: tuple[str, ...],
     *,
-    index_path: Path,
+    index_path: Home,
     hashes: tuple[str, ...],
     note: str | None,
     workers: int,
@@ -194,7 +196,7 @@ def add(
 @click.option("--until", type=click.DateTime([_DAY]), help="The day, in UTC; without one it hits again at once.")
 @by_option
 @options.format_option
-def mute(name: str, entry: int, *, index_path: Path, until: datetime | None, by: str | None, form: str) -> int:
+def mute(name: str, entry: int, *, index_path: Home, until: datetime | None, by: str | None, form: str) -> int:
     """Have ENTRY of the bank NAME hit nothing until a day."""
     from datetime import UTC
 
@@ -215,7 +217,7 @@ def mute(name: str, entry: int, *, index_path: Path, until: datetime | None, by:
 @click.option("--reason", help="Why.")
 @by_option
 @options.format_option
-def say(opinion: str, name: str, entry: int, *, index_path: Path, reason: str | None, by: str | None, form: str) -> int:
+def say(opinion: str, name: str, entry: int, *, index_path: Home, reason: str | None, by: str | None, form: str) -> int:
     """Say of ENTRY of the bank NAME that it is right (confirmed) or not (dismissed), or take that back (nothing).
 
     What is dismissed never hits here again, whoever lists it. What is confirmed leaves quarantine, where entries are
@@ -236,7 +238,7 @@ def say(opinion: str, name: str, entry: int, *, index_path: Path, reason: str | 
 @click.argument("entry", type=int)
 @options.index_option
 @by_option
-def remove(name: str, entry: int, *, index_path: Path, by: str | None) -> int:
+def remove(name: str, entry: int, *, index_path: Home, by: str | None) -> int:
     """Take ENTRY off the bank NAME."""
     from imgmatch import Index
 
@@ -251,7 +253,7 @@ def remove(name: str, entry: int, *, index_path: Path, by: str | None) -> int:
 @click.option("--bank", "banks", multiple=True, metavar="NAME", help="Only this bank; may be repeated.")
 @click.option("--max-distance", type=click.IntRange(0, 256), default=31, show_default=True, help="Bits, inclusive.")
 @options.format_option
-def lookup(pdq: str, *, index_path: Path, banks: tuple[str, ...], max_distance: int, form: str) -> int:
+def lookup(pdq: str, *, index_path: Home, banks: tuple[str, ...], max_distance: int, form: str) -> int:
     """Entries whose PDQ value is near to HEX, the nearest first."""
     from imgmatch import Index
     from imgmatch.formats.records import bank_hit_record
@@ -266,7 +268,7 @@ def lookup(pdq: str, *, index_path: Path, banks: tuple[str, ...], max_distance: 
 @options.index_option
 @click.option("--account", help="Only photos of this account.")
 @options.format_option
-def hits(*, index_path: Path, account: str | None, form: str) -> int:
+def hits(*, index_path: Home, account: str | None, form: str) -> int:
     """Which stored photos hit entries of banks, as the last `imgmatch rings` has found them."""
     from imgmatch import Index
     from imgmatch.formats.records import bank_hit_record

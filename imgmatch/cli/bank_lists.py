@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from imgmatch import Index, ListImport, ListOptions, Purpose
+    from imgmatch.homes import Home
 
 _PURPOSES = ("stolen", "common", "partner")
 _FORMS = ("hashes", "tx", "tx-csv", "csv", "pdq-hasher", "mih", "stopncii", "ncmec")
@@ -49,7 +50,7 @@ def import_(
     name: str,
     file: Path,
     *,
-    index_path: Path,
+    index_path: Home,
     list_form: str | None,
     columns: tuple[str, ...],
     sender: str | None,
@@ -139,7 +140,7 @@ def _columns(given: tuple[str, ...]) -> dict[str, str] | None:
 def export(
     name: str,
     *,
-    index_path: Path,
+    index_path: Home,
     list_form: str,
     out: TextIO,
     source: str,
@@ -186,7 +187,7 @@ def key(file: Path) -> int:
 )
 @click.option("--sender", required=True, help="Who sends it, in words.")
 @by_option
-def share(name: str, file: Path, *, index_path: Path, key_file: Path, sender: str, by: str | None) -> int:
+def share(name: str, file: Path, *, index_path: Home, key_file: Path, sender: str, by: str | None) -> int:
     """Write fingerprints and features of the bank NAME into FILE, signed, so that another site finds crops, too.
 
     Read docs/sharing.md first: it says what a receiver can learn from features.

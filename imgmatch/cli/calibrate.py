@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from imgmatch.cli import options
 from imgmatch.cli.erasures import tell_erasures
+
+if TYPE_CHECKING:
+    from imgmatch.homes import Home
 
 
 @click.command(short_help="Fit scores to your own decisions.")
@@ -28,7 +32,7 @@ from imgmatch.cli.erasures import tell_erasures
 def calibrate(
     pairs: Path | None,
     *,
-    index_path: Path,
+    index_path: Home,
     decisions: bool,
     checks: int | None,
     false_per_1000: float | None,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from imgmatch.homes import Home
     from imgmatch.model import CheckResult
 
 CHECK_COLUMNS = (
@@ -48,7 +49,7 @@ CHECK_COLUMNS = (
 def check(
     photos: tuple[str, ...],
     *,
-    index_path: Path,
+    index_path: Home,
     account: str | None,
     limit: int,
     max_distance: int | None,

@@ -9,7 +9,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from imgmatch.homes import Home
 
 
 @click.command(short_help="Confirm, dismiss, mark as common, or undo.")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def decide(
     verdict: str,
     *,
-    index_path: Path,
+    index_path: Home,
     ring: str | None,
     group: str | None,
     pair: tuple[str, str] | None,

@@ -12,6 +12,7 @@ from imgmatch.cli import options
 from imgmatch.cli.erasures import tell_erasures, tell_what_is_left
 
 if TYPE_CHECKING:
+    from imgmatch.homes import Home
     from imgmatch.model import ReportSearch
 
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @options.format_option
 def erase(
     *,
-    index_path: Path,
+    index_path: Home,
     account: str | None,
     photo_id: str | None,
     older_than: float | None,

@@ -68,6 +68,9 @@ def tell_what_is_left(erasure: Erasure) -> bool:
     if erasure.came_back:
         said = f"{erasure.came_back:,} photos of it were added again meanwhile"
         options.note(f"{said}: take them out of their source, and erase again", quiet=False)
+    if erasure.elsewhere:
+        machines = ", ".join(erasure.elsewhere)
+        options.note(f"engine files on {machines} may hold it until they are written anew there: rebuild", quiet=False)
     if erasure.reasons:
         numbers = ", ".join(map(str, erasure.reasons))
         options.note(f"reasons that still speak of it: decision {numbers}; --mask-reasons masks them", quiet=False)

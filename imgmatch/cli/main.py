@@ -28,6 +28,7 @@ COMMANDS = {
     "calibrate": "imgmatch.cli.calibrate:calibrate",
     "check": "imgmatch.cli.check:check",
     "compare": "imgmatch.cli.compare:compare",
+    "copy": "imgmatch.cli.copy:copy",
     "decide": "imgmatch.cli.decide:decide",
     "demo": "imgmatch.cli.demo:demo",
     "erase": "imgmatch.cli.erase:erase",

@@ -15,11 +15,13 @@ from imgmatch.cli import log
 from imgmatch.cores import usable_cores
 from imgmatch.errors import SkipReason
 from imgmatch.formats.text import as_csv, as_json, as_json_line
+from imgmatch.homes import as_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from imgmatch.homes import Home
     from imgmatch.model import NamedPhoto
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
@@ -33,15 +35,30 @@ _PIPE_WIDTH = 160
 _AUTO = "auto"
 _MOST_WORKERS = 256
 
+
+class _Home(click.Path):
+    """The folder of an index, or the URL of a database that holds one."""
+
+    name = "folder or url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        if isinstance(value, str) and isinstance(as_home(value), str):
+            return value
+        return super().convert(value, param, ctx)
+
+
+HOME = _Home(path_type=Path)
+
 index_option = click.option(
     "--index",
     "index_path",
-    type=click.Path(path_type=Path),
+    type=HOME,
+    metavar="HOME",
     default=Path("index"),
     envvar="IMGMATCH_INDEX",
     show_default="./index",
     show_envvar=True,
-    help="The index folder.",
+    help="The index: a folder, or the URL of a database, postgresql://...",
 )
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print the result."
@@ -115,9 +132,9 @@ share_option = click.option(
 )
 
 
-def is_shared(*, index_path: Path, share_with_group: bool) -> bool:
+def is_shared(*, index_path: Home, share_with_group: bool) -> bool:
     """Whether the group may read what a command makes: it was asked for, or the index is shared."""
-    return share_with_group or own_files.is_shared(index_path)
+    return share_with_group or (isinstance(index_path, Path) and own_files.is_shared(index_path))
 
 
 class NewFile(click.File):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgmatch.cli.options import write
 from imgmatch.cli.streams import until_interrupted
+from imgmatch.homes import without_password
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from imgmatch import Index
     from imgmatch.formats.html import Shown, ShownCheck
+    from imgmatch.homes import Home
     from imgmatch.model import CheckResult, Comparison, NamedPhoto, Picture, PictureKey, RingsReport
     from imgmatch.progress import Progress
 
@@ -60,7 +62,7 @@ _DEFAULT_INDEX = Path("index")
 _AT_ONCE = 128
 
 
-def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: Progress = SILENT) -> Iterator[str]:
+def rings_pages(index: Index, index_path: Home, report: RingsReport, progress: Progress = SILENT) -> Iterator[str]:
     """One page on a report, in pieces; ``progress`` hears how far the pictures are."""
     from imgmatch.formats.ring_page import rings_page
 
@@ -73,7 +75,9 @@ def rings_pages(index: Index, index_path: Path, report: RingsReport, progress: P
         found = index.pictures(wanted[start : start + _AT_ONCE], side=side)
         pictures |= {key: _shown(picture) for key, picture in found.items()}
         progress.step("pictures", min(start + _AT_ONCE, len(wanted)), len(wanted))
-    yield from rings_page(report, pictures, index=None if index_path == _DEFAULT_INDEX else str(index_path))
+    yield from rings_page(
+        report, pictures, index=None if index_path == _DEFAULT_INDEX else without_password(index_path)
+    )
 
 
 def _shown(picture: Picture, frame: int | None = None) -> Shown:

@@ -11,14 +11,14 @@ from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.progress import bars
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from imgmatch.homes import Home
 
 
 @click.command(short_help="Make the engine file anew.")
 @options.index_option
 @options.format_option
 @options.quiet_option
-def rebuild(*, index_path: Path, form: str, quiet: bool) -> int:
+def rebuild(*, index_path: Home, form: str, quiet: bool) -> int:
     """Make the engine file anew from the catalog alone; the photos are not needed."""
     from imgmatch import Index
     from imgmatch.formats.records import status_record

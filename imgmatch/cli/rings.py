@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
+    from imgmatch.homes import Home
     from imgmatch.model import RingsReport
 
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @options.quiet_option
 def rings(
     *,
-    index_path: Path,
+    index_path: Home,
     new: bool,
     min_accounts: int,
     common_accounts: int | None,

@@ -15,11 +15,13 @@ from imgmatch.cli.erasures import tell_erasures
 from imgmatch.cli.metrics import check_metrics, metrics_option, write_metrics
 from imgmatch.cli.progress import SkipList, counts, is_shown
 from imgmatch.model import Depth, SkipReason
+from imgmatch.registry import CODEBOOKS, DEFAULT_CODEBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
 
+    from imgmatch.homes import Home
     from imgmatch.model import ScanResult
 
 _SHOWN_SETS = 3
@@ -29,6 +31,18 @@ _SHOWN_SETS = 3
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @options.index_option
 @options.workers_option
+@click.option(
+    "--runner",
+    show_default="processes",
+    metavar="NAME|ray://HOST:PORT",
+    help="Where photos are described: by processes of this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--codebook",
+    type=click.Choice(sorted(CODEBOOKS)),
+    show_default=DEFAULT_CODEBOOK,
+    help="Of a new index: what local features are coded by. The larger one is for tens of millions of photos.",
+)
 @click.option(
     "--depth",
     type=click.Choice([depth.value for depth in Depth]),
@@ -72,8 +86,10 @@ _SHOWN_SETS = 3
 def scan(
     sources: tuple[str, ...],
     *,
-    index_path: Path,
+    index_path: Home,
     workers: int,
+    runner: str | None,
+    codebook: str | None,
     depth: str,
     no_thumbnails: bool,
     prune: bool,
@@ -108,11 +124,16 @@ def scan(
         found = Index.open(
             index_path,
             create=True,
+            codebook=codebook or DEFAULT_CODEBOOK,
             workers=workers,
+            runner=runner,
             depth=Depth(depth),
             thumbnails=not no_thumbnails,
             share_with_group=share_with_group,
         )
+        if codebook not in {None, found.parts.codebook}:
+            found.close()
+            raise click.UsageError(f"the index is there already, and coded by {found.parts.codebook}")
         with counts("photos", quiet=quiet, skips=skips) as progress, found as index:
             tell_erasures(index, quiet=quiet)
             result = index.scan(
@@ -137,7 +158,7 @@ def scan(
 
 
 @contextmanager
-def _telling_what_to_do(index_path: Path, sources: Sequence[str]) -> Iterator[None]:
+def _telling_what_to_do(index_path: Home, sources: Sequence[str]) -> Iterator[None]:
     """Where there is nothing at the path of a known source, say what can be done."""
     from imgmatch import SourceError
 
@@ -149,7 +170,7 @@ def _telling_what_to_do(index_path: Path, sources: Sequence[str]) -> Iterator[No
         raise
 
 
-def _tell_gone(index_path: Path, sources: Sequence[str]) -> None:
+def _tell_gone(index_path: Home, sources: Sequence[str]) -> None:
     from imgmatch import ImgmatchError, Index
 
     with suppress(ImgmatchError, OSError), Index.open(index_path) as index:

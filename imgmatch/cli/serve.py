@@ -22,6 +22,7 @@ from imgmatch.cli.sinks import refuse_bad_sinks, sink_options
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from imgmatch.homes import Home
     from imgmatch.web.settings import ServeSettings
 
 _VERDICTS = ("confirm", "dismiss", "common")
@@ -88,7 +89,7 @@ _BACKLOG = 2_048
 )
 def serve(
     *,
-    index_path: Path,
+    index_path: Home,
     host: str,
     port: int,
     hosts: tuple[str, ...],
@@ -134,7 +135,7 @@ def serve(
     if user_header is not None and not proxies:
         raise click.UsageError("--user-header counts only from a --proxy")
     settings = ServeSettings(
-        index=str(index_path.absolute()),
+        index=index_path if isinstance(index_path, str) else str(index_path.absolute()),
         workers=workers,
         local=local,
         uploads=uploads,

@@ -10,9 +10,8 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgmatch import Index
+    from imgmatch.homes import Home
 
 _PATHS = {"list": 0, "rename": 2, "drop": 1}
 """How many paths each needs."""
@@ -24,7 +23,7 @@ _PATHS = {"list": 0, "rename": 2, "drop": 1}
 @options.index_option
 @click.option("--yes", is_flag=True, help="Drop without asking.")
 @options.format_option
-def source(what: str, paths: tuple[str, ...], *, index_path: Path, yes: bool, form: str) -> int:
+def source(what: str, paths: tuple[str, ...], *, index_path: Home, yes: bool, form: str) -> int:
     """List the sources that photos came from, or rename or drop one.
 
     list: each SOURCE with its kind, its photos and when it was scanned. rename SOURCE NEW: it has moved; its photos are

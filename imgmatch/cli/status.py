@@ -9,7 +9,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from imgmatch.homes import Home
 
 
 _TO_REBUILD = {"damaged": "is damaged", "different": "holds other rows than the catalog"}
@@ -24,7 +24,7 @@ _TO_REBUILD = {"damaged": "is damaged", "different": "holds other rows than the 
     help="Compare the engine files with the catalog, read all of it, and name what is damaged.",
 )
 @options.format_option
-def status(*, index_path: Path, verify: bool, form: str) -> int:
+def status(*, index_path: Home, verify: bool, form: str) -> int:
     """Show how much an index holds, what it is made of, and whether its engine files are there and complete."""
     from imgmatch import Index
     from imgmatch.formats.records import status_record

@@ -11,8 +11,7 @@ import click
 from imgmatch.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from imgmatch.homes import Home
     from imgmatch.model import ApiToken, User
 
 _ROLES = ("viewer", "moderator", "admin")
@@ -44,7 +43,7 @@ def user() -> None:
 @by_option
 @options.format_option
 def add(
-    name: str, *, index_path: Path, role: str, password_stdin: bool, no_password: bool, by: str | None, form: str
+    name: str, *, index_path: Home, role: str, password_stdin: bool, no_password: bool, by: str | None, form: str
 ) -> int:
     """Add a user; the password is asked for."""
     from imgmatch import Index, Role
@@ -68,7 +67,7 @@ def add(
 @by_option
 @options.format_option
 def change(
-    name: str, *, index_path: Path, role: str | None, password: bool, password_stdin: bool, by: str | None, form: str
+    name: str, *, index_path: Home, role: str | None, password: bool, password_stdin: bool, by: str | None, form: str
 ) -> int:
     """Give a user another role or password; whoever is logged in under the name has to log in again."""
     from imgmatch import Index, Role
@@ -89,7 +88,7 @@ def change(
 @click.argument("name")
 @options.index_option
 @by_option
-def remove(name: str, *, index_path: Path, by: str | None) -> int:
+def remove(name: str, *, index_path: Home, by: str | None) -> int:
     """Remove a user, and end what he or she is logged in with; what was decided stays."""
     from imgmatch import Index
 
@@ -101,7 +100,7 @@ def remove(name: str, *, index_path: Path, by: str | None) -> int:
 @user.command("list", short_help="List the users.")
 @options.index_option
 @options.format_option
-def list_(*, index_path: Path, form: str) -> int:
+def list_(*, index_path: Home, form: str) -> int:
     """List the users, by name."""
     from imgmatch import Index
 
@@ -126,7 +125,7 @@ def token() -> None:
 )
 @by_option
 @options.format_option
-def token_add(name: str, *, index_path: Path, scopes: tuple[str, ...], days: float, by: str | None, form: str) -> int:
+def token_add(name: str, *, index_path: Home, scopes: tuple[str, ...], days: float, by: str | None, form: str) -> int:
     """Make a token. Its secret is printed now and can not be had again."""
     from imgmatch import Index, Scope
 
@@ -139,7 +138,7 @@ def token_add(name: str, *, index_path: Path, scopes: tuple[str, ...], days: flo
 @token.command("list", short_help="List the tokens.")
 @options.index_option
 @options.format_option
-def token_list(*, index_path: Path, form: str) -> int:
+def token_list(*, index_path: Home, form: str) -> int:
     """List the tokens, by name, those that have ended too."""
     from imgmatch import Index
 
@@ -152,7 +151,7 @@ def token_list(*, index_path: Path, form: str) -> int:
 @click.argument("name")
 @options.index_option
 @by_option
-def token_revoke(name: str, *, index_path: Path, by: str | None) -> int:
+def token_revoke(name: str, *, index_path: Home, by: str | None) -> int:
     """Revoke a token: the next call with it is refused."""
     from imgmatch import Index
 

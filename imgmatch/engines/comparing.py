@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgmatch.catalog.row_counts import tombstones
+from imgmatch.engines.header import filed_as
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -45,7 +46,7 @@ def differing_buckets(
         ValueError: the file of the engine is damaged.
     """
     part, through = rows.part(header), engine.watermark
-    engine = engine.removed(np.array(tombstones(session, rows.table, part, through), np.int64))
+    engine = engine.removed(np.array(tombstones(session, filed_as(rows.table, header.place), part, through), np.int64))
     if len(engine) != rows.count(session, part) - rows.count_after(session, part, through):
         return _BUCKETS
     damaged = rows.unreadable(session, part)

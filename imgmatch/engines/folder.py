@@ -18,7 +18,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from imgmatch import own_files
 from imgmatch.catalog.sqlite_files import OWN_FILES
 from imgmatch.engines.files import FolderFiles
-from imgmatch.engines.header import Header, Snapshot, parse_header
+from imgmatch.engines.header import Header, Snapshot, filed_as, parse_header
 from imgmatch.errors import (
     IndexFullError,
     IndexLockedError,
@@ -49,13 +49,23 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Layout:
-    """The files of one index folder."""
+    """The files of one index folder, or of the engines of an index whose catalog is in a database.
 
-    def __init__(self, root: Path) -> None:
+    Attributes:
+        root: the folder.
+        place: of engine files of a database the random name that the catalog knows the folder by.
+    """
+
+    def __init__(self, root: Path, place: str | None = None) -> None:
         self.root = root
+        self.place = place
         self.files = FolderFiles(root)
         self._header = root / HEADER
         self._thread = threading.Lock()
+
+    def noted_as(self, what: str) -> str:
+        """What the catalog files something of this folder under."""
+        return filed_as(what, self.place)
 
     def exists(self) -> bool:
         """Whether there is an index here.
@@ -174,10 +184,10 @@ class Layout:
 
     def write_header(self, header: Header) -> None:
         """Replace ``index.json`` in one step, whatever it is now."""
-        text = json.dumps(asdict(header), indent=2) + "\n"
+        text = json.dumps({name: value for name, value in asdict(header).items() if name != "place" or value}, indent=2)
         with self._explained():
             self.files.drop_unfinished(HEADER)
-            new = self.files.written(HEADER, lambda path: path.write_text(text, encoding="utf-8"))
+            new = self.files.written(HEADER, lambda path: path.write_text(f"{text}\n", encoding="utf-8"))
             self.files.replace(HEADER, new)
 
     def publish(

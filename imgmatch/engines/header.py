@@ -59,6 +59,7 @@ class Header:
         snapshot: the engine file of the fingerprints, if there is one.
         features: the engine file of the local features, if there is one.
         catalog: the token of the catalog that it belongs to; ``None`` where that is not known yet.
+        place: what a catalog in a database knows this folder of engine files by; ``None`` where the catalog is in it.
     """
 
     format: int
@@ -69,11 +70,17 @@ class Header:
     snapshot: Snapshot | None = None
     features: Snapshot | None = None
     catalog: str | None = None
+    place: str | None = None
 
     @property
     def files(self) -> set[str]:
         """The engine files it names."""
         return {snapshot.file for snapshot in (self.snapshot, self.features) if snapshot is not None}
+
+
+def filed_as(what: str, place: str | None) -> str:
+    """What the catalog files something of an engine's folder under: a database has several such folders."""
+    return what if place is None else f"{what}/{place}"
 
 
 def parse_header(text: str, path: Path) -> Header:
@@ -115,6 +122,7 @@ def _header(version: int, raw: dict[str, Any]) -> Header:
                 snapshot,
                 _snapshot(raw.get("features"), version),
                 _token(raw, "catalog", version),
+                _token({"place": None} | raw, "place", version),
             )
     raise ValueError("a field is missing, or of another type")
 

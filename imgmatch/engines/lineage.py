@@ -57,17 +57,17 @@ def ensure_own(parts: Parts) -> Header:
             return header
         said = "; ".join(foreign)
         raise IndexDamagedError(
-            f"index {parts.folder.root}: {said}; where the index can be written, imgmatch rebuild makes engine files"
+            f"index {parts.name}: {said}; where the index can be written, imgmatch rebuild makes engine files"
             " anew from the catalog"
         ) from None
 
 
 def _own(parts: Parts) -> Header:
-    with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
+    with parts.catalog.lease(parts.folder.noted_as(PUBLICATION), wait=math.inf) as lease:
         _, foreign = _looked_at(parts.folder, parts.catalog)
         if foreign:
             said = "; ".join(foreign)
-            _LOGGER.warning("index %s: %s; engine files are made anew from the catalog", parts.folder.root, said)
+            _LOGGER.warning("index %s: %s; engine files are made anew from the catalog", parts.name, said)
             rebuild(parts)
         with parts.catalog.write(lease) as session:
             token = make_own_token(session)
@@ -94,7 +94,7 @@ def _foreign(session: Session, layout: Layout, header: Header) -> Iterator[str]:
         snapshot = rows.snapshot(header)
         if snapshot is None:
             continue
-        if snapshot.token not in publications(session, rows.table):
+        if snapshot.token not in publications(session, layout.noted_as(rows.table)):
             yield f"{snapshot.file} is of another catalog, or of another state of this one"
         elif _file_token(layout, snapshot) not in {None, snapshot.token}:
             yield f"{snapshot.file} is not the file that index.json means"
@@ -129,7 +129,7 @@ def adopt(layout: Layout, catalog: Catalog) -> Header:
                 token = _trusted(session, layout, header, rows)
             if token is not None:
                 with catalog.write(lease) as session:
-                    confirm_publication(session, rows.table, token)
+                    confirm_publication(session, layout.noted_as(rows.table), token)
         return layout.change_header(lambda _: header)
 
 
@@ -141,7 +141,11 @@ def _with_token(layout: Layout, snapshot: Snapshot | None) -> Snapshot | None:
 def _trusted(session: Session, layout: Layout, header: Header, rows: EngineRows[Engine[Any]]) -> str | None:
     """The token of an engine file of before there were tokens, if it seems to be of this catalog as it is."""
     snapshot = rows.snapshot(header)
-    if snapshot is None or publications(session, rows.table) or snapshot.through > last_given(session, rows.table):
+    if (
+        snapshot is None
+        or publications(session, layout.noted_as(rows.table))
+        or snapshot.through > last_given(session, rows.table)
+    ):
         return None
     engine = load_engine(rows, layout, header, verify=not rows.verified_by_reading)
     after = max(snapshot.through - _COMPARED, 0)

@@ -23,6 +23,7 @@ class Parts:
     """The parts of an opened index; opened and closed by :class:`imgmatch.index.Index`.
 
     Attributes:
+        name: what messages call the index: its folder, or its URL without a password.
         folder: where the engine files lie.
         header: what the index is made of, as it was when it was opened: of it only the engine files ever change.
         catalog: the truth.
@@ -33,6 +34,7 @@ class Parts:
         settings: what is computed of a photo.
     """
 
+    name: str
     folder: Layout
     header: Header
     catalog: Catalog

@@ -29,7 +29,7 @@ def publish(parts: Parts, *, leave_nothing: bool = False) -> None:
     engines = (parts.fingerprints, parts.features)
     if not leave_nothing and all(engine.is_current(parts.folder.header()) for engine in engines):
         return
-    with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
+    with parts.catalog.lease(parts.folder.noted_as(PUBLICATION), wait=math.inf) as lease:
         header = parts.folder.header()
         for engine in engines:
             if not engine.is_current(header):  # another one may have published meanwhile
@@ -48,6 +48,6 @@ def rebuild(parts: Parts, progress: Progress = SILENT) -> Header:
     Raises:
         IndexUnusableError: they cannot be written.
     """
-    with parts.catalog.lease(PUBLICATION, wait=math.inf) as lease:
+    with parts.catalog.lease(parts.folder.noted_as(PUBLICATION), wait=math.inf) as lease:
         header = parts.fingerprints.rebuild(parts.folder.header(), progress, lease)
         return parts.features.rebuild(header, progress, lease)

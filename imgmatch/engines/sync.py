@@ -49,6 +49,7 @@ class EngineSync(Generic[EngineT]):
         self._layout = layout
         self._catalog = catalog
         self._rows = rows
+        self._filed = layout.noted_as(rows.table)
         self._appending = threading.Lock()
         self._engine: EngineT | None = None
         self._snapshot: Snapshot | None = None
@@ -113,7 +114,7 @@ class EngineSync(Generic[EngineT]):
             return self.rebuild(header, lease=lease)
         part = self._rows.part(header)
         with self._catalog.read() as session:
-            gone = tombstones(session, self._rows.table, part, engine.watermark)
+            gone = tombstones(session, self._filed, part, engine.watermark)
             engine = self._caught_up(session, header, engine.removed(np.array(gone, np.int64)))
             lost = self._lost(session, engine)
             complete = len(engine) == self._rows.count(session, part)
@@ -134,7 +135,7 @@ class EngineSync(Generic[EngineT]):
 
     def _lost(self, session: Session, engine: EngineT) -> list[int]:
         """Tombstones that no file needs any more once this engine is published: above its last one, never read."""
-        return tombstones(session, self._rows.table, None, engine.watermark)
+        return tombstones(session, self._filed, None, engine.watermark)
 
     def _published(self, header: Header, engine: EngineT, lost: Sequence[int], lease: Lease | None) -> Header:
         name, token = self._rows.engine_name(header), new_token()
@@ -147,7 +148,7 @@ class EngineSync(Generic[EngineT]):
         published = self._layout.publish(snapshot, write, lambda: self._counting(header, token, lease))
         for rows in chunks(lost, _FORGOTTEN_AT_ONCE):
             with self._catalog.write(lease) as session:
-                forget_tombstones(session, self._rows.table, rows)
+                forget_tombstones(session, self._filed, rows)
         with self._appending:
             self._engine = None  # the next search takes it from the file; most writers never search again
         return published
@@ -157,10 +158,10 @@ class EngineSync(Generic[EngineT]):
         """Have the catalog know the file that the header names inside, whenever it is that this is killed."""
         held = self._rows.snapshot(header)
         with self._catalog.write(lease) as session:
-            announce_publication(session, self._rows.table, token, None if held is None else held.token)
+            announce_publication(session, self._filed, token, None if held is None else held.token)
         with self._catalog.write(lease) as session:
             yield
-            confirm_publication(session, self._rows.table, token)
+            confirm_publication(session, self._filed, token)
 
 
 class FingerprintSearcher(EngineSync[FingerprintEngine]):

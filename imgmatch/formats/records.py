@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         BankHit,
         CheckResult,
         Comparison,
+        Copied,
         Decision,
         Erasure,
         Evidence,
@@ -153,6 +154,11 @@ def check_rows(result: CheckResult) -> list[Record]:
     head["query_damaged"] = share(result.damaged)
     rows = [head | match_record(match) for match in result.matches]
     return [*rows, *(head | bank_hit_record(hit) for hit in result.banks)] or [head]
+
+
+def copied_record(done: Copied) -> Record:
+    """Of a copy of an index."""
+    return {"home": done.home, "tables": done.tables, "rows": done.rows, "kept": done.kept}
 
 
 def scan_record(result: ScanResult) -> Record:
@@ -429,6 +435,7 @@ def erase_record(erasure: Erasure, reports: ReportSearch | None = None) -> Recor
         "came_back": erasure.came_back,
         "finished": erasure.finished,
         "compacted": erasure.compacted,
+        "elsewhere": list(erasure.elsewhere),
     }
     if reports is not None:
         record |= {"reports_read": reports.read, "reports_showing": [str(path) for path in reports.showing]}

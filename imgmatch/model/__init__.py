@@ -18,7 +18,7 @@ from imgmatch.model.banks import (
     Purpose,
 )
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, HashedFrame, Status
-from imgmatch.model.contents import Erasure, IndexStatus, ReportSearch, ScanResult
+from imgmatch.model.contents import Copied, Erasure, IndexStatus, ReportSearch, ScanResult
 from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
@@ -85,6 +85,7 @@ __all__ = [
     "Change",
     "CheckResult",
     "Comparison",
+    "Copied",
     "Decision",
     "DecisionKind",
     "DemoWorld",

@@ -8,6 +8,23 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """What came of copying an index.
+
+    Attributes:
+        home: where the copy is: a folder, or the URL of a database without a password.
+        tables: how many were copied and compared.
+        rows: how many rows it has.
+        kept: rows of these that an earlier try, which was cut off, had brought over.
+    """
+
+    home: str
+    tables: int
+    rows: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScanResult:
     """What a scan did, in photos.
 
@@ -77,6 +94,8 @@ class Erasure:
             writes, but for ``decide`` and ``add``, unless all that is left is that traces were found.
         compacted: the catalog is compacted. If not, somebody read an older state of it meanwhile, and what was erased
             may stand in old pages of its files until nobody does.
+        elsewhere: of an index in a database the other machines whose engine files may hold it still, until they are
+            written anew there: by the next ``scan``, ``rings`` or ``rebuild``, or by ``serve`` within the hour.
     """
 
     account: str | None
@@ -95,6 +114,7 @@ class Erasure:
     came_back: int = 0
     finished: bool = True
     compacted: bool = True
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

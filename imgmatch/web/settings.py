@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imgmatch.errors import ImgmatchError
+from imgmatch.homes import Home, as_home
 
 ENVIRONMENT = "IMGMATCH_SERVE"
 """Where the server processes find their settings, as JSON; secrets are not among them."""
@@ -127,9 +128,9 @@ class ServeSettings:
         return tuple(map(ip_network, self.proxies))
 
     @property
-    def index_path(self) -> Path:
-        """The folder of the index."""
-        return Path(self.index)
+    def index_path(self) -> Home:
+        """The folder of the index, or the URL of its database."""
+        return as_home(self.index)
 
 
 def webhook_secret() -> str:

@@ -33,6 +33,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
 
+_CATCH_UP_SWEEPS = 60
+"""Every hour engine files of a database are written anew, where other machines have changed it enough."""
+
 PATIENCE_SECONDS = 10.0
 """While an index takes longer to open, requests are answered with 503; one that fails sooner ends the server."""
 
@@ -115,7 +118,11 @@ def _at_work(
 
 def _swept(service: Service, over: threading.Event) -> None:
     """What was kept for too long goes, whether or not somebody asks."""
+    sweeps = 0
     while not over.wait(_SWEEP_SECONDS):
+        sweeps += 1
+        if sweeps % _CATCH_UP_SWEEPS == 0 and service.index.parts.folder.place is not None:
+            _caught_up(service)
         service.hma.remembered.forget()
         try:
             service.uploads.sweep()
@@ -123,8 +130,17 @@ def _swept(service: Service, over: threading.Event) -> None:
             _LOGGER.warning("photos that were asked about could not be removed: %s", error)
 
 
+def _caught_up(service: Service) -> None:
+    try:
+        service.index.catch_up()
+    except ImgmatchError as error:
+        _LOGGER.warning("engine files could not be written anew: %s", error)
+
+
 def _warmed(service: Service) -> None:
     try:
+        if service.index.parts.folder.place is not None:
+            _caught_up(service)
         service.index.warm_up()
     except ImgmatchError as error:
         _LOGGER.warning("the server could not warm up: %s", error)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.sqlite
+
 NO_ROW_IDS = {
     table.name
     for table in schema.metadata.tables.values()

@@ -129,6 +129,7 @@ def pieces(index: Index, *photo_ids: str) -> set[bytes]:
     return {piece for one in photo_ids for blob in features(index, one)[1:] for piece in pieces_of(blob)}
 
 
+@pytest.mark.sqlite
 def test_nothing_of_an_erased_account_is_left_in_any_file(index: Index) -> None:
     own = secrets(index, f"{VICTIM}-own")
     assert len(own) == 4
@@ -144,6 +145,7 @@ def test_nothing_of_an_erased_account_is_left_in_any_file(index: Index) -> None:
         assert holding(index, needle) == [], needle
 
 
+@pytest.mark.sqlite
 def test_an_identical_photo_on_another_account_stays(index: Index, tmp_path: Path) -> None:
     shared = tmp_path / "photos" / VICTIM / "shared.jpg"
     erase(index.parts, account=VICTIM)
@@ -191,6 +193,7 @@ def test_a_reader_that_still_has_the_photo_in_hand_finds_it_no_more(index: Index
         assert reader.check(own).accounts == 0
 
 
+@pytest.mark.sqlite
 def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(index: Index) -> None:
     row, record, thumbnail = features(index, f"{VICTIM}-own")
     shared_row, shared_record, _ = features(index, f"{VICTIM}-shared")
@@ -207,6 +210,7 @@ def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(i
     assert features(index, f"{THIEF}-shared")[:2] == (shared_row, shared_record)
 
 
+@pytest.mark.sqlite
 def test_a_picture_somebody_else_shows_keeps_its_features_until_that_goes_as_well(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-shared")
     assert erase(index.parts, photo_id=f"{VICTIM}-shared").searched_for == 0
@@ -258,6 +262,7 @@ def with_another_pixel(image: Image.Image) -> bytes:
     return photos.png(image)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("copy", [recompressed, with_another_pixel])
 def test_what_a_copy_of_the_erased_photo_has_in_common_with_it_is_no_trace_of_it(
     index: Index, tmp_path: Path, copy: Callable[[Image.Image], bytes]
@@ -359,6 +364,7 @@ def told(index: Index, *said: str) -> None:
         decide(index.parts, Verdict.DISMISS, pair=(f"{THIEF}-shared", f"{OTHER}-x"), by="ana", reason=reason)
 
 
+@pytest.mark.sqlite
 def test_reasons_that_speak_of_what_is_erased_are_listed_and_stay_until_they_are_masked(index: Index) -> None:
     named = f"{VICTIM.upper()} did it", f"see {VICTIM}-own", "a NAME OF victim-account", "own.jpg is a copy"
     others = "her own words", f"{VICTIM}2 is another", "shared.jpg stays", "victim"
@@ -382,6 +388,7 @@ def test_reasons_are_masked_at_once_if_that_is_asked_for(index: Index) -> None:
     assert holding(index, VICTIM.encode()) == []
 
 
+@pytest.mark.sqlite
 def test_of_an_account_of_which_a_photo_is_left_only_that_photo_is_masked(index: Index) -> None:
     told(index, f"{VICTIM} has {VICTIM}-own")
     erasure = erase(index.parts, photo_id=f"{VICTIM}-own", mask_reasons=True)
@@ -413,6 +420,7 @@ def test_what_is_said_of_skipped_photos_of_others_names_nothing_that_is_erased(i
 # -- what the proof finds ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_the_proof_says_what_it_searched_for_by_kind(index: Index) -> None:
     erasure = erase(index.parts, account=VICTIM)
     # What the thief has as well is not the victim's alone: the shared picture, and the name of its file.
@@ -445,6 +453,7 @@ def test_what_is_left_is_told_by_file_and_kind_until_it_is_gone_and_the_page_on_
     assert index.status().unfinished_erasures == 0
 
 
+@pytest.mark.sqlite
 def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(index: Index, tmp_path: Path) -> None:
     file = tmp_path / "photos" / VICTIM / "own.jpg"
     for account, name in (

@@ -110,6 +110,7 @@ def chain(index: Index, links: int, step: int) -> None:
             )
 
 
+@pytest.mark.sqlite
 def test_a_chain_of_near_pictures_is_not_one_group(planter: Planter) -> None:
     for number in range(9):
         planter.plant(f"a{number}", shot(number), number)
@@ -122,6 +123,7 @@ def test_a_chain_of_near_pictures_is_not_one_group(planter: Planter) -> None:
     assert max(len(ring.accounts) for ring in report.rings) == 3
 
 
+@pytest.mark.sqlite
 def test_near_fingerprints_tie_nobody_once_the_pictures_were_laid_over_each_other(planter: Planter) -> None:
     """Pictures that have nothing in common, with fingerprints 20 bits apart."""
     for number in range(3):

@@ -79,6 +79,7 @@ def test_a_program_spells_accounts_as_a_scan_does(world: Path) -> None:
         assert index.counts()["skipped"] == 0
 
 
+@pytest.mark.sqlite
 def test_an_older_index_has_one_account_for_all_spellings_and_a_scan_doubles_none_of_its_photos(
     old: Index, world: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_an_older_index_has_one_account_for_all_spellings_and_a_scan_doubles_non
     assert owners(old) == kept
 
 
+@pytest.mark.sqlite
 def test_decisions_and_the_report_of_an_older_index_hold_for_the_one_spelling(old: Index, world: Path) -> None:
     whole = find_rings(old.parts, search=False)
     old.scan([world / "m.csv"])
@@ -106,6 +108,7 @@ def test_decisions_and_the_report_of_an_older_index_hold_for_the_one_spelling(ol
     assert not any(ring.new for ring in report.rings)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("named", ["u1-account ", "u1-account", "\u200bu1-account"])
 def test_an_account_of_an_older_index_is_erased_by_any_of_its_spellings(old: Index, named: str) -> None:
     erasure = old.erase(account=named)

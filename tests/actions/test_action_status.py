@@ -91,6 +91,7 @@ def test_a_file_of_another_size_than_the_header_says_is_damaged(index: Index, *,
     assert (found.snapshot, found.features_snapshot) == ("damaged", "damaged")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("which", "change"),
     [

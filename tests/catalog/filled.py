@@ -14,26 +14,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import delete, select
 
+from imgmatch import registry
 from imgmatch.catalog import photos as photo_rows
 from imgmatch.catalog import scans as scan_rows
 from imgmatch.catalog import schema
 from imgmatch.catalog.rows import FileState, PhotoRecord, PictureRecord
-from imgmatch.catalog.sqlite import SqliteCatalog
 from imgmatch.catalog.times import to_microseconds
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.rows import ScanKey
     from imgmatch.catalog.session import Session
 
 DAY_ONE = datetime(2026, 1, 4, tzinfo=UTC)
 
 
-def opened(folder: Path) -> Iterator[SqliteCatalog]:
+def opened(folder: Path) -> Iterator[Any]:
     """A new catalog that waits a twentieth of a second for other writers."""
-    catalog = SqliteCatalog(folder, patience=0.05)
+    catalog: Catalog = registry.load(registry.CATALOGS["file"])(folder, patience=0.05)
     catalog.migrate()
     yield catalog
     catalog.close()
@@ -90,7 +91,7 @@ def begin(session: Session, source: str = "s") -> ScanKey:
     return scan_rows.begin_scan(session, source)
 
 
-def store(catalog: SqliteCatalog, records: Iterable[PhotoRecord], source: str = "s") -> ScanKey:
+def store(catalog: Catalog, records: Iterable[PhotoRecord], source: str = "s") -> ScanKey:
     """Write photos as one scan writes one batch."""
     with catalog.write() as session:
         scan = begin(session, source)

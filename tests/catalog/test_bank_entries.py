@@ -120,6 +120,7 @@ def test_values_are_read_above_a_row_in_order_and_of_bare_entries_alone(catalog:
         assert list(entries.read_hashes(session, 4)) == []
 
 
+@pytest.mark.sqlite
 def test_a_damaged_value_is_left_out(catalog: SqliteCatalog) -> None:
     with catalog.write() as session:
         entries.insert_entries(session, bank(session), [bare(1), bare(2), bare(3)])

@@ -90,6 +90,7 @@ def test_a_damaged_digest_is_equal_to_nothing() -> None:
     assert len(digest.stand_in("x") or b"") == 32
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("value", ["x", b"", b"short", bytes(31), bytes(33), bytes(20_000_000), 5, 0.5])
 def test_a_damaged_fingerprint_costs_itself_alone(catalog: SqliteCatalog, tmp_path: Path, value: Value) -> None:
     values = [bits(number) for number in range(5)]
@@ -108,6 +109,7 @@ def test_a_damaged_fingerprint_costs_itself_alone(catalog: SqliteCatalog, tmp_pa
     assert damage.count("fingerprints.bits") == 3
 
 
+@pytest.mark.sqlite
 def test_a_mixture_of_lengths_that_adds_up_is_noticed(catalog: SqliteCatalog, tmp_path: Path) -> None:
     with catalog.write() as session:
         intern_fingerprints(session, "phash", [bits(1), bits(2)])
@@ -118,6 +120,7 @@ def test_a_mixture_of_lengths_that_adds_up_is_noticed(catalog: SqliteCatalog, tm
     assert damage.count("fingerprints.bits") == 2
 
 
+@pytest.mark.sqlite
 def test_damaged_rows_are_named_and_sound_ones_are_not(catalog: SqliteCatalog, tmp_path: Path) -> None:
     store(catalog, [photo(number, f"a{number}") for number in range(3)])
     with catalog.read() as session:
@@ -139,6 +142,7 @@ def test_damaged_rows_are_named_and_sound_ones_are_not(catalog: SqliteCatalog, t
 CALIBRATIONS = ["'a', 0, 0.5", "9e999, 0, 0.5", "1, -9e999, 0.5", "1, 0, 'x'", "1, 0, 1.5", "1, 0, -1", "-1, 0, 0.5"]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("values", [*CALIBRATIONS, "0, 0, 0.5", "1e5, 0, 0.5", "1, 1e5, 0.5", "x'00', 0, 0.5"])
 def test_a_calibration_that_cannot_be_one_is_not_used(catalog: SqliteCatalog, tmp_path: Path, values: str) -> None:
     with catalog.write() as session:
@@ -150,6 +154,7 @@ def test_a_calibration_that_cannot_be_one_is_not_used(catalog: SqliteCatalog, tm
     assert damage.count("calibrations") == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("owner", "expires"),
     [("{}", 0), ("[]", 0), ("x", 0), ('{"pid": 1}', 0), ("[" * 9_000, 0), (None, LEASE_LONGEST), (None, 2**50)],

@@ -55,6 +55,7 @@ def test_of_a_large_set_a_few_are_named(catalog: SqliteCatalog) -> None:
         assert [len(some) for some in some_lookalikes(session, 9)] == [5]
 
 
+@pytest.mark.sqlite
 def test_accounts_whose_looks_have_one_hash_by_chance_are_not_named(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1, "anna"), photo(2, "Anna")])
     with catalog.write() as session:

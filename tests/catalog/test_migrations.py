@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.sqlite
+
 
 VERSION_1 = """
 CREATE TABLE versions (version INTEGER NOT NULL, PRIMARY KEY (version));

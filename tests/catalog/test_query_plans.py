@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.sqlite import SqliteCatalog
 
+pytestmark = pytest.mark.sqlite
+
 LARGE = (
     "photos|accounts|fingerprints|features|photo_fingerprints|photo_pictures|pair_scores|near_pairs|group_photos|group_fingerprints"
     "|ring_accounts|decision_photos|report_members|bank_entries|bank_hits"

@@ -37,6 +37,7 @@ def accounts(catalog: SqliteCatalog) -> dict[str, list[str] | None]:
         return {account: former for account, former in session.sql.execute(select(table.account, table.former))}  # noqa: C416 -- rows are not pairs
 
 
+@pytest.mark.sqlite
 def test_accounts_of_an_older_catalog_that_are_one_become_one_with_all_their_photos(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1, "u1", days=5), photo(2, "x", name="Ann", days=1, attributes={"a": "b"}), photo(3, "y")])
     store(catalog, [photo(4, "José"), photo(5, "U1"), photo(6, "z")])
@@ -61,6 +62,7 @@ def test_accounts_of_an_older_catalog_that_are_one_become_one_with_all_their_pho
     assert catalog.faults() == []
 
 
+@pytest.mark.sqlite
 def test_all_that_names_an_account_of_an_older_catalog_names_it_by_its_one_spelling(catalog: SqliteCatalog) -> None:
     store(catalog, [photo(1, "u1"), photo(2, "x"), photo(3, "y")])
     with catalog.write() as session:
@@ -89,6 +91,7 @@ def test_all_that_names_an_account_of_an_older_catalog_names_it_by_its_one_spell
         assert set(stale_fingerprints(session)) == set(get(linked.where(schema.photos.c.photo_id != "p1")))
 
 
+@pytest.mark.sqlite
 def test_a_damaged_account_of_an_older_catalog_stays_as_it_is(catalog: SqliteCatalog, tmp_path: Path) -> None:
     store(catalog, [photo(1, "u1"), photo(2, "x")])
     make_old(catalog, {"x": "x "})
@@ -102,6 +105,7 @@ def test_a_damaged_account_of_an_older_catalog_stays_as_it_is(catalog: SqliteCat
     assert catalog.version() == migrations.VERSION
 
 
+@pytest.mark.sqlite
 def test_a_photo_of_a_respelt_account_is_known_by_its_path_and_keeps_the_id_it_has(catalog: SqliteCatalog) -> None:
     before = {number: f"{number:020x}" for number in range(1, 4)}
     store(catalog, [photo(1, "x"), photo(2, "x"), photo(3, "y")])

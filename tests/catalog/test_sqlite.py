@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.rows import PhotoRecord
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:

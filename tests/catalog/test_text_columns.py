@@ -54,6 +54,7 @@ def test_a_name_is_in_use_as_an_id_a_name_a_path_a_label_or_a_file_name(catalog:
         assert names_in_use(session, set()) == set()
 
 
+@pytest.mark.sqlite
 def test_the_words_of_the_format_are_those_of_tables_and_triggers(catalog: SqliteCatalog) -> None:
     with catalog.read() as session:
         words = format_texts(session)

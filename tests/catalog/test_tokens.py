@@ -33,6 +33,7 @@ def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
     yield from opened(tmp_path)
 
 
+@pytest.mark.sqlite
 def test_a_new_catalog_has_a_token_that_stays(catalog: SqliteCatalog, tmp_path: Path) -> None:
     with catalog.read() as session:
         token = own_token(session)
@@ -46,6 +47,7 @@ def test_a_new_catalog_has_a_token_that_stays(catalog: SqliteCatalog, tmp_path: 
             assert own_token(session) not in {None, token}
 
 
+@pytest.mark.sqlite
 def test_a_catalog_whose_token_is_lost_or_none_gets_another_one(catalog: SqliteCatalog) -> None:
     with catalog.write() as session:
         before = own_token(session)

@@ -13,6 +13,7 @@ ALLOWED = (
     "imgmatch.cores",
     "imgmatch.errors",
     "imgmatch.formats",
+    "imgmatch.homes",
     "imgmatch.interrupts",
     "imgmatch.model",
     "imgmatch.progress",
@@ -20,7 +21,7 @@ ALLOWED = (
 )
 NAMES = {
     "imgmatch": set(imgmatch.__all__) | {"damage", "own_files", "registry"},
-    "imgmatch.registry": {"DEFAULT_HASHERS", "HASHERS"},
+    "imgmatch.registry": {"CODEBOOKS", "DEFAULT_CODEBOOK", "DEFAULT_HASHERS", "HASHERS"},
 }
 
 

@@ -24,7 +24,9 @@ from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.errors import IndexLockedError, IndexTooNewError, LeaseLostError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from postgresql_server import Server
 
     from imgmatch.catalog.leases import Lease
 
@@ -32,11 +34,12 @@ UNIX = pytest.mark.skipif(sys.platform == "win32", reason="takes signals of Unix
 
 
 class Place:
-    """A catalog of one kind, and processes that write to it."""
+    """A catalog of one kind, and processes that write to it; ``content`` is all that it holds, as it is kept."""
 
-    def __init__(self, scheme: str, home: Path) -> None:
+    def __init__(self, scheme: str, home: Path | str, content: Callable[[], bytes]) -> None:
         self.scheme = scheme
         self.home = home
+        self.content = content
         self.catalog = open_here(scheme, home)
 
     def start(self, task: str, argument: str = "-", number: int = 0) -> subprocess.Popen[str]:
@@ -67,11 +70,23 @@ class Place:
             learn(session, "shared", word)
 
 
+def in_a_file(_: pytest.FixtureRequest, folder: Path) -> Place:
+    return Place("file", folder, lambda: b"".join(file.read_bytes() for file in folder.iterdir()))
+
+
+def in_postgresql(request: pytest.FixtureRequest, _: Path) -> Place:
+    server: Server = request.getfixturevalue("postgresql")
+    url = server.database()
+    return Place("postgresql", url, lambda: server.dump(url))
+
+
+_PLACES = {"file": in_a_file, "postgresql": in_postgresql}
+
+
 @pytest.fixture(params=sorted(registry.CATALOGS))
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Where nothing is yet."""
-    assert request.param == "file", "say here where a catalog of this kind is kept while it is tested"
-    place = Place(request.param, tmp_path)
+    place = _PLACES[request.param](request, tmp_path)
     yield place
     place.catalog.close()
 
@@ -314,10 +329,6 @@ def test_a_write_under_a_lease_that_is_over_is_refused(place: Place) -> None:
 # -- erasing ----------------------------------------------------------------------------------------------------
 
 
-def bytes_in(home: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in home.iterdir())
-
-
 def removed(place: Place, *values: bytes) -> None:
     """Fingerprints that were there and that nothing uses any more."""
     with place.catalog.write() as session:
@@ -332,7 +343,7 @@ def test_what_was_removed_is_nowhere_once_it_is_compacted(place: Place) -> None:
     values = [value(number) for number in range(500)]
     removed(place, *values)
     assert place.catalog.compact()
-    content = bytes_in(place.home)
+    content = place.content()
     assert not [one for one in values if one in content]
 
 
@@ -347,7 +358,7 @@ def test_it_says_so_where_a_reader_keeps_it_from_clearing_what_was_removed(place
         assert not impatient.compact()
         assert session.sql.scalar(select(schema.fingerprints.c.bits)) == gone
     assert impatient.compact()
-    assert gone not in bytes_in(place.home)
+    assert gone not in place.content()
     impatient.close()
 
 

@@ -52,7 +52,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
     return raw
 
 
-@pytest.mark.parametrize("field", [field for field in WHOLE if field not in {"snapshot", "features"}])
+@pytest.mark.parametrize("field", [field for field in WHOLE if field not in {"snapshot", "features", "place"}])
 def test_a_header_without_a_field_is_refused(field: str) -> None:
     with pytest.raises(NotAnIndexError, match=HEADER):
         read({name: value for name, value in WHOLE.items() if name != field})

@@ -1,0 +1,143 @@
+"""Copy an index into another home: from a folder to a database, back, or to its like.
+
+What is copied is one state of it. A copy that was cut off goes on where it stopped; at the end every row of both is
+compared, and only then is the copy an index.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgmatch import own_files, registry
+from imgmatch.actions import database
+from imgmatch.catalog.copying import (
+    begin_copy,
+    count_rows,
+    end_copy,
+    first_difference,
+    last_key,
+    pass_on_numbers,
+    rows_after,
+    source_token,
+    store_rows,
+    tables,
+)
+from imgmatch.engines.folder import Layout
+from imgmatch.errors import ConflictError, ImgmatchError, IndexUnusableError
+from imgmatch.homes import naming, without_password
+from imgmatch.model import Copied
+from imgmatch.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.session import Session
+    from imgmatch.engines.parts import Parts
+    from imgmatch.homes import Home
+    from imgmatch.progress import Progress
+
+
+def copy(parts: Parts, home: Home, progress: Progress = SILENT) -> Copied:
+    """Copy an index to a new or empty home.
+
+    Args:
+        parts: of the index.
+        home: where to; a copy into it that was cut off goes on.
+        progress: hears how many rows are copied, then compared, of how many.
+
+    Raises:
+        ConflictError: there is an index already.
+        ImgmatchError: there is something else, a row cannot be stored there, or the rows of both are not the same.
+        IndexUnusableError: it cannot be made there.
+    """
+    name = without_password(home)
+    if database.is_index(home) if isinstance(home, str) else Layout(home).exists():
+        raise ConflictError(f"there is an index in {name} already")
+    with parts.catalog.read() as source, _target(home) as target:
+        copying = _Copying(source, target, progress)
+        with _saying(name):
+            copying.fill()
+            copying.compare()
+            copying.end()
+        header = replace(parts.header, generation=0, snapshot=None, features=None, catalog=None, place=None)
+        if isinstance(home, str):
+            database.make(home, header)
+        else:
+            Layout(home).create(header)
+    return Copied(name, len(copying.tables), copying.total, copying.kept)
+
+
+@contextmanager
+def _target(home: Home) -> Iterator[Catalog]:
+    """The catalog that is filled; it is made if it is not there."""
+    if isinstance(home, Path) and not home.exists():
+        own_files.make_folder(home, shared=False)
+    catalog = registry.open_catalog(home)
+    try:
+        with naming(without_password(home)):
+            catalog.refuse_another()
+            catalog.migrate()
+        yield catalog
+    finally:
+        catalog.close()
+
+
+@contextmanager
+def _saying(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IndexUnusableError:
+        raise
+    except ImgmatchError as error:
+        raise ImgmatchError(f"copy to {name}: {error}") from None
+
+
+class _Copying:
+    """From one state of a catalog into another catalog."""
+
+    def __init__(self, source: Session, target: Catalog, progress: Progress) -> None:
+        self._source, self._target, self._progress = source, target, progress
+        self.tables = tables()
+        self.total = sum(count_rows(source, table) for table in self.tables)
+        self.kept = 0
+        """Rows that an earlier try had brought over."""
+
+    def fill(self) -> None:
+        """Bring over what is not there yet, some rows in each transaction."""
+        with self._target.write() as session:
+            begin_copy(session, source_token(self._source))
+        done = 0
+        for table in self.tables:
+            with self._target.read() as session:
+                last, there = last_key(session, table), count_rows(session, table)
+            self.kept, done = self.kept + there, done + there
+            for rows in rows_after(self._source, table, last):
+                with self._target.write() as session:
+                    store_rows(session, table, rows)
+                done += len(rows)
+                self._progress.step("rows copied", done, max(self.total, done))
+
+    def compare(self) -> None:
+        """See that every row is the same.
+
+        Raises:
+            ImgmatchError: it names the first difference: the source was changed between two tries, or a disk errs.
+        """
+        with self._target.read() as session:
+            for number, table in enumerate(self.tables):
+                self._progress.step("tables compared", number, len(self.tables))
+                if (row := first_difference(self._source, session, table)) is not None:
+                    raise ImgmatchError(
+                        f"{table.name} {row} is not the same in both; empty the target and copy again"
+                        " while nobody writes to the source"
+                    )
+
+    def end(self) -> None:
+        """Make it a catalog like any other."""
+        with self._target.write() as session:
+            pass_on_numbers(self._source, session)
+            end_copy(session)

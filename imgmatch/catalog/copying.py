@@ -1,0 +1,204 @@
+"""All rows of a catalog, brought into another one: from SQLite to PostgreSQL, back, or to its like.
+
+Values are handed on as the drivers give them, so that what arrives is what was there, bit for bit. While it is filled a
+catalog has no triggers: what these note is copied as well.
+"""
+
+# ruff: noqa: S608 -- all names in these statements are ours
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import delete, func, insert, select, text
+
+from imgmatch.catalog import row_counts, schema, stale
+from imgmatch.catalog.dialects import is_postgresql
+from imgmatch.catalog.tokens import is_token, own_token
+from imgmatch.errors import ImgmatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Table
+
+    from imgmatch.catalog.session import Session
+
+    Row = tuple[Any, ...]
+
+AT_ONCE = 2_000
+"""Rows in one transaction."""
+
+COPYING = "copy"
+"""The kind of the token that a catalog has while it is filled: that of the catalog it is filled from."""
+
+_OF_ITS_OWN = {"versions", "tokens", "tombstones", "leases"}
+"""Tables that are not copied: they are about engine files, and processes, of the one catalog."""
+
+
+def tables() -> list[Table]:
+    """What is copied, so that each row comes after those that it leads to."""
+    return [table for table in schema.metadata.sorted_tables if table.name not in _OF_ITS_OWN]
+
+
+def begin_copy(session: Session, source: str) -> None:
+    """Make an empty catalog ready to be filled, or go on with one that was being filled from the same.
+
+    Args:
+        session: of the catalog that is filled; may write.
+        source: the token of the other one.
+
+    Raises:
+        ImgmatchError: it has rows already, or was being filled from another one.
+    """
+    table = schema.tokens
+    begun = session.sql.scalar(select(table.c.token).where(table.c.kind == COPYING))
+    if begun is not None:
+        if begun != source:
+            raise ImgmatchError("it holds half a copy of another index: give an empty one")
+        return
+    for each in tables():
+        if session.sql.execute(select(each).limit(1)).first() is not None:
+            raise ImgmatchError(f"it has rows already, in {each.name}: give an empty one")
+    session.sql.execute(insert(table).values(kind=COPYING, token=source))
+    _without_triggers(session)
+
+
+def end_copy(session: Session) -> None:
+    """Have it note again what comes and goes, and no more be half a copy."""
+    session.sql.execute(delete(schema.tokens).where(schema.tokens.c.kind == COPYING))
+    if is_postgresql(session.sql):
+        for table in tables():
+            session.sql.exec_driver_sql(f'ALTER TABLE "{table.name}" ENABLE TRIGGER USER')
+    else:
+        row_counts.create_triggers(session)
+        stale.create_stale_triggers(session)
+
+
+def is_half_a_copy(session: Session) -> bool:
+    """Whether it is being filled, or was when that was cut off."""
+    return is_token(session.sql.scalar(select(schema.tokens.c.token).where(schema.tokens.c.kind == COPYING)))
+
+
+def source_token(session: Session) -> str:
+    """What half a copy knows this catalog by.
+
+    Raises:
+        ImgmatchError: it has lost its token.
+    """
+    token = own_token(session)
+    if token is None:
+        raise ImgmatchError("it has lost its token: open it once where it can be written")
+    return token
+
+
+def _without_triggers(session: Session) -> None:
+    if not is_postgresql(session.sql):
+        row_counts.drop_triggers(session)
+        return
+    for table in tables():
+        session.sql.exec_driver_sql(f'ALTER TABLE "{table.name}" DISABLE TRIGGER USER')
+
+
+def count_rows(session: Session, table: Table) -> int:
+    """How many rows a table has; reads it."""
+    return session.sql.scalar(select(func.count()).select_from(table)) or 0
+
+
+def last_key(session: Session, table: Table) -> Row | None:
+    """The key of the last row that a table has, in order of its keys; ``None`` of an empty one."""
+    keys = _keys(table)
+    last = ", ".join(f"{key} DESC" for key in keys)
+    found = session.sql.exec_driver_sql(
+        f"SELECT {', '.join(keys)} FROM {_quoted(table)} ORDER BY {last} LIMIT 1"
+    ).first()
+    return None if found is None else tuple(found)
+
+
+def rows_after(session: Session, table: Table, key: Row | None = None) -> Iterator[list[Row]]:
+    """All rows of a table behind a key, in order of their keys, so many at once; values as the driver gives them."""
+    keys = _keys(table)
+    mark = "%s" if is_postgresql(session.sql) else "?"
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    places = [list(table.columns).index(column) for column in table.primary_key.columns]
+    select_all, ordered = f"SELECT {columns} FROM {_quoted(table)}", f"ORDER BY {', '.join(keys)} LIMIT {AT_ONCE}"
+    behind = f"({', '.join(keys)}) > ({', '.join(mark for _ in keys)})"
+    while True:
+        statement = f"{select_all} {ordered}" if key is None else f"{select_all} WHERE {behind} {ordered}"
+        found = [tuple(row) for row in session.sql.exec_driver_sql(statement, key or ())]
+        if found:
+            yield found
+        if len(found) < AT_ONCE:
+            return
+        key = tuple(found[-1][place] for place in places)
+
+
+def store_rows(session: Session, table: Table, rows: list[Row]) -> None:
+    """Write rows as they were read.
+
+    Raises:
+        ImgmatchError: a value is none that this database takes, such as a damaged one.
+    """
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    if not is_postgresql(session.sql):
+        marks = ", ".join("?" for _ in table.columns)
+        session.sql.exec_driver_sql(f"INSERT INTO {_quoted(table)} ({columns}) VALUES ({marks})", rows)
+        return
+    driver = cast("Any", session.sql.connection.driver_connection)
+    with closing(driver.cursor()) as cursor:
+        try:
+            with cursor.copy(f"COPY {_quoted(table)} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except driver.DataError as error:
+            said = " ".join(str(error).split())
+            raise ImgmatchError(
+                f"the table {table.name} has a value that PostgreSQL does not take ({said}); "
+                "imgmatch status --verify names what is damaged"
+            ) from None
+
+
+def pass_on_numbers(source: Session, target: Session) -> None:
+    """Have the target give no row id that the source has given."""
+    for table in tables():
+        if "id" not in table.columns or len(table.primary_key.columns) > 1:
+            continue
+        last = _last_number(source, table)
+        if last and is_postgresql(target.sql):
+            target.sql.execute(text("SELECT setval(:name, :last)"), {"name": f"{table.name}_id_seq", "last": last})
+        elif last and table.dialect_options["sqlite"]["autoincrement"]:
+            target.sql.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": table.name})
+            target.sql.execute(
+                text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :last)"),
+                {"name": table.name, "last": last},
+            )
+
+
+def _last_number(session: Session, table: Table) -> int:
+    highest = session.sql.exec_driver_sql(f"SELECT max(id) FROM {_quoted(table)}").scalar() or 0
+    if is_postgresql(session.sql) or table.dialect_options["sqlite"]["autoincrement"]:
+        highest = max(highest, row_counts.last_given(session, table.name))
+    return int(highest)
+
+
+def first_difference(one: Session, other: Session, table: Table) -> str | None:
+    """Where the rows of a table are not the same in two catalogs: its key; ``None`` where they are."""
+    places = [list(table.columns).index(column) for column in table.primary_key.columns]
+    empty: list[Row] = []
+    for mine, theirs in zip_longest(rows_after(one, table), rows_after(other, table), fillvalue=empty):
+        if mine != theirs:
+            for here, there in zip_longest(mine, theirs):
+                if here != there:
+                    row = here or there
+                    return " ".join(repr(row[place]) for place in places)
+    return None
+
+
+def _keys(table: Table) -> list[str]:
+    return [f'"{column.name}"' for column in table.primary_key.columns]
+
+
+def _quoted(table: Table) -> str:
+    return f'"{table.name}"'

@@ -1,0 +1,97 @@
+"""What an index in a database is made of, and the folders of engine files that belong to it: for PostgreSQL alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from imgmatch.catalog import schema
+from imgmatch.catalog.postgresql_schema import places, settings
+from imgmatch.catalog.times import from_microseconds
+from imgmatch.errors import IndexDamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from imgmatch.catalog.session import Session
+
+_DAY_US = 24 * 60 * 60 * 1_000_000
+
+
+def has_settings(session: Session) -> bool:
+    """Whether it is said what the index is made of, which makes tables an index."""
+    return session.sql.execute(select(settings.c.name).limit(1)).first() is not None
+
+
+def write_settings(session: Session, hashers: Sequence[str], engine: str, codebook: str) -> None:
+    """Say what the index is made of, for good."""
+    values = {"hashers": list(hashers), "engine": engine, "codebook": codebook}
+    rows = [{"name": name, "value": json.dumps(value)} for name, value in values.items()]
+    session.sql.execute(insert(settings), rows)
+
+
+def read_settings(session: Session) -> tuple[tuple[str, ...], str, str]:
+    """The names of the hashers, of the engine of fingerprints and of the codebook.
+
+    Raises:
+        IndexDamagedError: it does not say so.
+    """
+    rows = session.sql.execute(select(settings.c.name, settings.c.value)).all()
+    try:
+        said = {name: json.loads(value) for name, value in rows}
+    except (ValueError, RecursionError):
+        said = {}
+    match said:
+        case {"hashers": [str(), *_] as hashers, "engine": str(engine), "codebook": str(codebook)} if all(
+            isinstance(name, str) for name in hashers
+        ):
+            return tuple(hashers), engine, codebook
+    raise IndexDamagedError("its catalog does not say what the index is made of")
+
+
+def note_place(session: Session, place: str, machine: str) -> None:
+    """Note that this folder of engine files is in use: what is removed is kept in mind for it from now on."""
+    at = session.now()
+    row = session.sql.execute(select(places.c.opened_at).where(places.c.place == place)).first()
+    if row is None:
+        session.sql.execute(insert(places).values(place=place, machine=machine, opened_at=at))
+    else:
+        changed = update(places).where(places.c.place == place)
+        session.sql.execute(changed.values(machine=machine, opened_at=at))
+
+
+def is_noted(session: Session, place: str) -> bool:
+    """Whether it was noted within the last day."""
+    opened = session.sql.scalar(select(places.c.opened_at).where(places.c.place == place))
+    return opened is not None and session.now() - opened < _DAY_US
+
+
+def all_places(session: Session) -> list[tuple[str, str, datetime]]:
+    """Every one: its name, its machine, and when it was opened last, to a day."""
+    rows = session.sql.execute(select(places.c.place, places.c.machine, places.c.opened_at).order_by(places.c.place))
+    return [(place, machine, from_microseconds(opened)) for place, machine, opened in rows]
+
+
+def places_behind(session: Session, place: str) -> list[str]:
+    """The machines of other places whose engine files may hold rows that are gone."""
+    kept = schema.tombstones.c
+    rows = session.sql.execute(select(places.c.place, places.c.machine).where(places.c.place != place)).all()
+    return sorted(
+        {
+            machine
+            for name, machine in rows
+            if session.sql.execute(select(kept.row).where(kept.kind.endswith(f"/{name}")).limit(1)).first() is not None
+        }
+    )
+
+
+def drop_old_places(session: Session, days: int) -> None:
+    """Forget those that nobody opened for so long: one that comes back makes its engine files anew."""
+    old = places.c.opened_at < session.now() - days * _DAY_US
+    for place in list(session.sql.scalars(select(places.c.place).where(old))):
+        session.sql.execute(delete(schema.tombstones).where(schema.tombstones.c.kind.endswith(f"/{place}")))
+        session.sql.execute(delete(schema.tokens).where(schema.tokens.c.kind.endswith(f"/{place}")))
+        session.sql.execute(delete(places).where(places.c.place == place))

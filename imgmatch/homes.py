@@ -1,0 +1,46 @@
+"""Where an index is: a folder, or a database that a URL names."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from imgmatch.errors import IndexDamagedError, IndexTooNewError, NotAnIndexError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Home: TypeAlias = Path | str
+"""A folder is a ``Path``, a database the text of its URL."""
+
+Homelike: TypeAlias = str | os.PathLike[str]
+"""What callers may name one by."""
+
+
+def as_home(home: Homelike) -> Home:
+    """The home that is meant."""
+    text = os.fspath(home)
+    return text if "://" in text else Path(text)
+
+
+def without_password(home: Homelike) -> str:
+    """For messages: of a URL neither the password, nor the options, which may hold one."""
+    scheme, separator, rest = os.fspath(home).partition("://")
+    if not separator:
+        return scheme
+    where, slash, tail = rest.partition("/")
+    user, at, host = where.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{tail.partition('?')[0]}"
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Have what a catalog complains of name the index."""
+    try:
+        yield
+    except (IndexTooNewError, NotAnIndexError, IndexDamagedError) as error:
+        if name in str(error):
+            raise
+        raise type(error)(f"index {name}: {error}") from None
