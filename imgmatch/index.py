@@ -954,7 +954,7 @@ class Index:
 
         publish(self._parts)
 
-    def copy(self, home: str | os.PathLike[str], *, progress: Progress = SILENT) -> Copied:
+    def copy(self, home: str | os.PathLike[str], *, codebook: str | None = None, progress: Progress = SILENT) -> Copied:
         """Copy it, decisions and all, to a new or empty home, such as from a folder to a database; it stays as it is.
 
         What is copied is its state of now. A copy that was cut off goes on when it is asked for again; all rows of
@@ -962,17 +962,19 @@ class Index:
 
         Args:
             home: a folder, or the URL of a database whose schema is empty.
+            codebook: write the local features of the copy for this codebook, without the photos; as they are.
             progress: hears how many ``rows copied``, then ``tables compared``, of how many.
 
         Raises:
             ConflictError: there is an index already.
+            UnknownNameError: there is no such codebook.
             ImgmatchError: there is something else, a row cannot be stored there, or the source was changed between
                 two tries.
             IndexUnusableError: it cannot be made there.
         """
         from imgmatch.actions.copy import copy
 
-        return copy(self._parts, as_home(home), progress)
+        return copy(self._parts, as_home(home), progress, codebook=codebook)
 
     def close(self) -> None:
         """End the workers and close the catalog."""

@@ -20,6 +20,7 @@ from imgmatch.catalog.copying import (
     first_difference,
     last_key,
     pass_on_numbers,
+    recount_features,
     rows_after,
     source_token,
     store_rows,
@@ -27,6 +28,7 @@ from imgmatch.catalog.copying import (
 )
 from imgmatch.engines.folder import Layout
 from imgmatch.errors import ConflictError, ImgmatchError, IndexUnusableError
+from imgmatch.features.recoding import can_recode, recoded
 from imgmatch.homes import naming, without_password
 from imgmatch.model import Copied
 from imgmatch.progress import SILENT
@@ -34,36 +36,43 @@ from imgmatch.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import Table
+
     from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.copying import Row
     from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
     from imgmatch.homes import Home
     from imgmatch.progress import Progress
 
 
-def copy(parts: Parts, home: Home, progress: Progress = SILENT) -> Copied:
+def copy(parts: Parts, home: Home, progress: Progress = SILENT, *, codebook: str | None = None) -> Copied:
     """Copy an index to a new or empty home.
 
     Args:
         parts: of the index.
         home: where to; a copy into it that was cut off goes on.
+        codebook: write its local features for this codebook, without the photos.
         progress: hears how many rows are copied, then compared, of how many.
 
     Raises:
         ConflictError: there is an index already.
-        ImgmatchError: there is something else, a row cannot be stored there, or the rows of both are not the same.
+        UnknownNameError: there is no such codebook.
+        ImgmatchError: there is no way to that codebook without the photos, there is something else at ``home``, a row
+            cannot be stored there, or the rows of both are not the same.
         IndexUnusableError: it cannot be made there.
     """
-    name = without_password(home)
+    name, recoding = without_password(home), _Recoding(parts.codebook, codebook or parts.codebook)
     if database.is_index(home) if isinstance(home, str) else Layout(home).exists():
         raise ConflictError(f"there is an index in {name} already")
     with parts.catalog.read() as source, _target(home) as target:
-        copying = _Copying(source, target, progress)
+        copying = _Copying(source, target, recoding, progress)
         with _saying(name):
             copying.fill()
             copying.compare()
             copying.end()
-        header = replace(parts.header, generation=0, snapshot=None, features=None, catalog=None, place=None)
+        made_of = replace(parts.header, codebook=recoding.new)
+        header = replace(made_of, generation=0, snapshot=None, features=None, catalog=None, place=None)
         if isinstance(home, str):
             database.make(home, header)
         else:
@@ -96,11 +105,56 @@ def _saying(name: str) -> Iterator[None]:
         raise ImgmatchError(f"copy to {name}: {error}") from None
 
 
+class _Recoding:
+    """Local features coded by one codebook, and what was searched with it, written for another."""
+
+    def __init__(self, old: str, new: str) -> None:
+        """Both by name.
+
+        Raises:
+            UnknownNameError: there is no such codebook.
+            ImgmatchError: there is no way from one to the other without the photos.
+        """
+        self.old, self.new = old, new
+        self._from, self._to = registry.codebook(old), registry.codebook(new)
+        if not can_recode(self._from, self._to):
+            raise ImgmatchError(
+                f"what is coded by {old} cannot be written for {new} without the photos: scan them anew"
+            )
+
+    def changed(self, table: Table, rows: list[Row]) -> list[Row]:
+        """The rows of a table as they are with the new codebook."""
+        if self.old == self.new or table.name not in {"features", "feature_searches"}:
+            return rows
+        places = {column.name: place for place, column in enumerate(table.columns)}
+        if table.name == "feature_searches":  # what codes stand for is the same, and so is what was found
+            return [_with(row, places, model=str(row[places["model"]]).replace(self.old, self.new, 1)) for row in rows]
+        return [
+            _with(row, places, codebook=self.new, record=self._recoded(row[places["record"]]))
+            if row[places["codebook"]] == self.old
+            else row
+            for row in rows
+        ]
+
+    def _recoded(self, record: bytes) -> bytes:
+        try:
+            return recoded(record, self._from, self._to)
+        except (ValueError, TypeError):  # a damaged one stays what it is
+            return record
+
+
+def _with(row: Row, places: dict[str, int], **values: object) -> Row:
+    changed = list(row)
+    for name, value in values.items():
+        changed[places[name]] = value
+    return tuple(changed)
+
+
 class _Copying:
     """From one state of a catalog into another catalog."""
 
-    def __init__(self, source: Session, target: Catalog, progress: Progress) -> None:
-        self._source, self._target, self._progress = source, target, progress
+    def __init__(self, source: Session, target: Catalog, recoding: _Recoding, progress: Progress) -> None:
+        self._source, self._target, self._recoding, self._progress = source, target, recoding, progress
         self.tables = tables()
         self.total = sum(count_rows(source, table) for table in self.tables)
         self.kept = 0
@@ -115,7 +169,7 @@ class _Copying:
             with self._target.read() as session:
                 last, there = last_key(session, table), count_rows(session, table)
             self.kept, done = self.kept + there, done + there
-            for rows in rows_after(self._source, table, last):
+            for rows in rows_after(self._source, table, last, self._recoding.changed):
                 with self._target.write() as session:
                     store_rows(session, table, rows)
                 done += len(rows)
@@ -130,7 +184,7 @@ class _Copying:
         with self._target.read() as session:
             for number, table in enumerate(self.tables):
                 self._progress.step("tables compared", number, len(self.tables))
-                if (row := first_difference(self._source, session, table)) is not None:
+                if (row := first_difference(self._source, session, table, self._recoding.changed)) is not None:
                     raise ImgmatchError(
                         f"{table.name} {row} is not the same in both; empty the target and copy again"
                         " while nobody writes to the source"
@@ -140,4 +194,5 @@ class _Copying:
         """Make it a catalog like any other."""
         with self._target.write() as session:
             pass_on_numbers(self._source, session)
+            recount_features(session, self._recoding.old, self._recoding.new)
             end_copy(session)

@@ -12,7 +12,7 @@ from contextlib import closing
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text, update
 
 from imgmatch.catalog import row_counts, schema, stale
 from imgmatch.catalog.dialects import is_postgresql
@@ -20,13 +20,15 @@ from imgmatch.catalog.tokens import is_token, own_token
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
     from imgmatch.catalog.session import Session
 
     Row = tuple[Any, ...]
+    Change = Callable[[Table, list[Row]], list[Row]]
+    """What becomes of rows of a table on their way; their keys stay."""
 
 AT_ONCE = 2_000
 """Rows in one transaction."""
@@ -77,6 +79,13 @@ def end_copy(session: Session) -> None:
         stale.create_stale_triggers(session)
 
 
+def recount_features(session: Session, codebook: str, new: str) -> None:
+    """What was counted as coded by one codebook is coded by another one."""
+    table = schema.row_counts
+    counted = update(table).where(table.c.kind == "features", table.c.part == codebook)
+    session.sql.execute(counted.values(part=new))
+
+
 def is_half_a_copy(session: Session) -> bool:
     """Whether it is being filled, or was when that was cut off."""
     return is_token(session.sql.scalar(select(schema.tokens.c.token).where(schema.tokens.c.kind == COPYING)))
@@ -117,7 +126,9 @@ def last_key(session: Session, table: Table) -> Row | None:
     return None if found is None else tuple(found)
 
 
-def rows_after(session: Session, table: Table, key: Row | None = None) -> Iterator[list[Row]]:
+def rows_after(
+    session: Session, table: Table, key: Row | None = None, change: Change | None = None
+) -> Iterator[list[Row]]:
     """All rows of a table behind a key, in order of their keys, so many at once; values as the driver gives them."""
     keys = _keys(table)
     mark = "%s" if is_postgresql(session.sql) else "?"
@@ -129,7 +140,7 @@ def rows_after(session: Session, table: Table, key: Row | None = None) -> Iterat
         statement = f"{select_all} {ordered}" if key is None else f"{select_all} WHERE {behind} {ordered}"
         found = [tuple(row) for row in session.sql.exec_driver_sql(statement, key or ())]
         if found:
-            yield found
+            yield found if change is None else change(table, found)
         if len(found) < AT_ONCE:
             return
         key = tuple(found[-1][place] for place in places)
@@ -183,11 +194,11 @@ def _last_number(session: Session, table: Table) -> int:
     return int(highest)
 
 
-def first_difference(one: Session, other: Session, table: Table) -> str | None:
-    """Where the rows of a table are not the same in two catalogs: its key; ``None`` where they are."""
+def first_difference(one: Session, other: Session, table: Table, change: Change | None = None) -> str | None:
+    """Where the rows of a table, those of ``one`` changed, are not the same in two catalogs: its key; or ``None``."""
     places = [list(table.columns).index(column) for column in table.primary_key.columns]
     empty: list[Row] = []
-    for mine, theirs in zip_longest(rows_after(one, table), rows_after(other, table), fillvalue=empty):
+    for mine, theirs in zip_longest(rows_after(one, table, change=change), rows_after(other, table), fillvalue=empty):
         if mine != theirs:
             for here, there in zip_longest(mine, theirs):
                 if here != there:

@@ -8,6 +8,7 @@ import click
 
 from imgmatch.cli import options
 from imgmatch.cli.progress import bars
+from imgmatch.registry import CODEBOOKS
 
 if TYPE_CHECKING:
     from imgmatch.homes import Home
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
 @click.command(short_help="Copy the index to a database, or back.")
 @click.argument("target", metavar="HOME", type=options.HOME)
 @options.index_option
+@click.option(
+    "--codebook",
+    type=click.Choice(sorted(CODEBOOKS)),
+    show_default="that of the index",
+    help="Write the local features of the copy for this codebook; the photos are not needed.",
+)
 @options.format_option
 @options.quiet_option
-def copy(target: Home, *, index_path: Home, form: str, quiet: bool) -> int:
+def copy(target: Home, *, index_path: Home, codebook: str | None, form: str, quiet: bool) -> int:
     """Copy the index to HOME: a new or empty folder, or the URL of a database with an empty schema.
 
     All of it goes along: photos, decisions, banks, users, groups and rings. The index itself stays as it is. A copy
@@ -29,7 +36,7 @@ def copy(target: Home, *, index_path: Home, form: str, quiet: bool) -> int:
     from imgmatch.formats.records import copied_record
 
     with Index.open(index_path) as index, bars(quiet=quiet) as progress:
-        done = index.copy(target, progress=progress)
+        done = index.copy(target, codebook=codebook, progress=progress)
         with Index.open(target) as copied:
             copied.rebuild(progress=progress)
     options.write_record(copied_record(done), form)

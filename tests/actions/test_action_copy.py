@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +15,14 @@ from imgmatch.catalog import copying, schema
 from imgmatch.catalog.row_counts import last_given
 from imgmatch.errors import ConflictError, ImgmatchError, IndexNotFoundError, NotAnIndexError
 from imgmatch.index import Index
+from imgmatch.model import Searched
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from postgresql_server import Server
+
+LARGE = "sift-4096x16-32x4-v1"
 
 pytestmark = pytest.mark.sqlite
 
@@ -78,14 +82,38 @@ def test_there_and_back_it_has_every_row_and_says_the_same(world: Path, url: str
     assert numbers(world) == numbers(url) == numbers(back)
 
 
-def test_a_check_of_a_copy_answers_as_the_index_does(world: Path, url: str) -> None:
-    photos = sorted((world.parent.parent / "photos").glob("*.jpg")) or sorted(world.parent.glob("**/*.jpg"))
+def test_a_check_of_a_copy_answers_as_the_index_does(drawn: Path, world: Path, url: str) -> None:
+    photos = sorted((drawn.parent / "photos").glob("*.jpg"))
     with Index.open(world) as index:
         index.copy(url)
         expected = list(index.check_many(photos))
     with Index.open(url) as copied:
         copied.rebuild()
         assert list(copied.check_many(photos)) == expected
+
+
+@pytest.mark.parametrize("there", ["folder", "database"])
+def test_a_copy_by_another_codebook_has_the_rows_a_scan_by_it_would_have_and_goes_back_without_loss(
+    drawn: Path, world: Path, url: str, tmp_path: Path, there: str
+) -> None:
+    home, before = url if there == "database" else tmp_path / "large", rows(world)
+    with Index.open(world) as index:
+        index.copy(home, codebook=LARGE)
+        expected = replace(index.rings(), searched=Searched())
+    with Index.open(home) as index:
+        assert index.status(verify=True).codebook == LARGE
+        assert index.status(verify=True).damaged == 0
+        index.copy(tmp_path / "back", codebook="sift-4096-32x4-v1")
+        assert (
+            replace(index.rings(), searched=Searched()) == expected
+        )  # nothing is searched again, and nothing is found otherwise
+        large = {row[1]: row[2:] for row in rows(home)["features"]}
+    with Index.create(tmp_path / "anew", codebook=LARGE) as anew:
+        anew.scan([drawn.parent / "photos"])
+    scanned = {row[1]: row[2:] for row in rows(tmp_path / "anew")["features"]}
+    assert large.keys() <= scanned.keys()
+    assert large == {pixels: scanned[pixels] for pixels in large}
+    assert rows(tmp_path / "back") == before
 
 
 class Cut(Exception):  # noqa: N818 -- it is none
