@@ -22,7 +22,10 @@ Homelike: TypeAlias = str | os.PathLike[str]
 def as_home(home: Homelike) -> Home:
     """The home that is meant."""
     text = os.fspath(home)
-    return text if "://" in text else Path(text)
+    if "://" not in text:
+        return Path(text)
+    scheme, _, rest = text.partition("://")
+    return f"postgresql://{rest}" if scheme == "postgres" else text  # libpq takes both
 
 
 def without_password(home: Homelike) -> str:

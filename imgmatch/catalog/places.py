@@ -9,12 +9,10 @@ from sqlalchemy import delete, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.postgresql_schema import places, settings
-from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import IndexDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from imgmatch.catalog.session import Session
 
@@ -67,12 +65,6 @@ def is_noted(session: Session, place: str) -> bool:
     """Whether it was noted within the last day."""
     opened = session.sql.scalar(select(places.c.opened_at).where(places.c.place == place))
     return opened is not None and session.now() - opened < _DAY_US
-
-
-def all_places(session: Session) -> list[tuple[str, str, datetime]]:
-    """Every one: its name, its machine, and when it was opened last, to a day."""
-    rows = session.sql.execute(select(places.c.place, places.c.machine, places.c.opened_at).order_by(places.c.place))
-    return [(place, machine, from_microseconds(opened)) for place, machine, opened in rows]
 
 
 def places_behind(session: Session, place: str) -> list[str]:
