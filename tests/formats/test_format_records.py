@@ -280,5 +280,6 @@ def test_a_comparison_a_hash_a_status_and_an_erasure_are_plain_records() -> None
             "came_back": 1,
             "finished": False,
             "compacted": True,
+            "elsewhere": [],
         },
     )
