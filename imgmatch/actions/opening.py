@@ -104,15 +104,11 @@ def open_parts(
         NotAnIndexError: there is something else.
         IndexTooNewError: a newer imgmatch wrote it.
         IndexDamagedError: its catalog is gone or cannot be read.
+        UnknownNameError: there is no such runner.
     """
     use_one_thread()
     name = without_password(home)
     folder, header, catalog = database.opened(home) if isinstance(home, str) else _opened(home)
-    try:
-        _refuse_unknown_names(name, header)
-    except BaseException:
-        catalog.close()
-        raise
     settings = Settings(
         header.hashers,
         limits or Limits(),
@@ -120,6 +116,12 @@ def open_parts(
         thumbnails=thumbnails,
         codebook=header.codebook,
     )
+    try:
+        _refuse_unknown_names(name, header)
+        describing = open_runner(runner or registry.DEFAULT_RUNNER, workers, settings)
+    except BaseException:
+        catalog.close()
+        raise
     parts = Parts(
         name,
         folder,
@@ -128,7 +130,7 @@ def open_parts(
         FingerprintSearcher(folder, catalog),
         FeatureSearcher(folder, catalog),
         BankHashes(catalog),
-        open_runner(runner or registry.DEFAULT_RUNNER, workers, settings),
+        describing,
         settings,
     )
     try:
