@@ -34,9 +34,7 @@ from imgmatch.model import Copied
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Table
+    from collections.abc import Iterator, Sequence
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.copying import Row
@@ -122,12 +120,12 @@ class _Recoding:
                 f"what is coded by {old} cannot be written for {new} without the photos: scan them anew"
             )
 
-    def changed(self, table: Table, rows: list[Row]) -> list[Row]:
+    def changed(self, table: str, columns: Sequence[str], rows: list[Row]) -> list[Row]:
         """The rows of a table as they are with the new codebook."""
-        if self.old == self.new or table.name not in {"features", "feature_searches"}:
+        if self.old == self.new or table not in {"features", "feature_searches"}:
             return rows
-        places = {column.name: place for place, column in enumerate(table.columns)}
-        if table.name == "feature_searches":  # what codes stand for is the same, and so is what was found
+        places = {column: place for place, column in enumerate(columns)}
+        if table == "feature_searches":  # what codes stand for is the same, and so is what was found
             return [_with(row, places, model=str(row[places["model"]]).replace(self.old, self.new, 1)) for row in rows]
         return [
             _with(row, places, codebook=self.new, record=self._recoded(row[places["record"]]))

@@ -20,15 +20,15 @@ from imgmatch.catalog.tokens import is_token, own_token
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Table
 
     from imgmatch.catalog.session import Session
 
     Row = tuple[Any, ...]
-    Change = Callable[[Table, list[Row]], list[Row]]
-    """What becomes of rows of a table on their way; their keys stay."""
+    Change = Callable[[str, Sequence[str], list[Row]], list[Row]]
+    """What becomes of rows of a table, which is named and whose columns are, on their way; their keys stay."""
 
 AT_ONCE = 2_000
 """Rows in one transaction."""
@@ -140,7 +140,7 @@ def rows_after(
         statement = f"{select_all} {ordered}" if key is None else f"{select_all} WHERE {behind} {ordered}"
         found = [tuple(row) for row in session.sql.exec_driver_sql(statement, key or ())]
         if found:
-            yield found if change is None else change(table, found)
+            yield found if change is None else change(table.name, table.columns.keys(), found)
         if len(found) < AT_ONCE:
             return
         key = tuple(found[-1][place] for place in places)
