@@ -14,7 +14,6 @@ pytest_plugins = [
     "browsing",
     "planting",
     "serving",
-    "forked",
     "hma_client",
     "once",
     "postgresql_server",
