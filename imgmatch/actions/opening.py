@@ -118,6 +118,7 @@ def open_parts(
     )
     try:
         _refuse_unknown_names(name, header)
+        searchers = FingerprintSearcher(folder, catalog), FeatureSearcher(folder, catalog)
         describing = open_runner(runner or registry.DEFAULT_RUNNER, workers, settings)
     except BaseException:
         catalog.close()
@@ -127,8 +128,7 @@ def open_parts(
         folder,
         header,
         catalog,
-        FingerprintSearcher(folder, catalog),
-        FeatureSearcher(folder, catalog),
+        *searchers,
         BankHashes(catalog),
         describing,
         settings,
