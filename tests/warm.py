@@ -10,16 +10,14 @@ from described import describe_once
 from imgmatch import registry
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.process import CLOSED
+from imgmatch.describing.runner import Runner
 from imgmatch.errors import ImgmatchError
 from imgmatch.imaging.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from imgmatch.describing.messages import Job, Reply
-    from imgmatch.describing.runner import Runner
     from imgmatch.describing.settings import Settings
     from imgmatch.model import Failure
 
@@ -28,7 +26,7 @@ Item = TypeVar("Item")
 _pools: dict[tuple[int, Settings], WorkerPool] = {}
 
 
-class _Borrowed:
+class _Borrowed(Runner):
     """A runner whose processes go on when it is closed."""
 
     def __init__(self, pool: WorkerPool, settings: Settings) -> None:
@@ -48,14 +46,6 @@ class _Borrowed:
 
     def close(self) -> None:
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_warm(workers: int, settings: Settings) -> Runner:

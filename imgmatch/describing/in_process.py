@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Job
+from imgmatch.describing.runner import Runner
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from imgmatch.describing.messages import Reply
     from imgmatch.describing.runner import Item
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from imgmatch.model import Failure
 
 
-class InProcessRunner:
+class InProcessRunner(Runner):
     """Describes photos one after another, in the process and thread that asks.
 
     There is no isolation: a photo that crashes its decoder ends the process, one that hangs is waited for, and the
@@ -59,11 +58,3 @@ class InProcessRunner:
     def close(self) -> None:
         """Refuse more work."""
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

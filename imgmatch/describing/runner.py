@@ -49,11 +49,13 @@ class Runner(Protocol):
         """End it; what is still waiting is given up. May be called again."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def open_runner(name: str, workers: int, settings: Settings) -> Runner:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from imgmatch.describing.messages import Job, job_message, reply_message
 from imgmatch.describing.on_ray.build import differences, own_build
-from imgmatch.describing.on_ray.chunks import packed, unpacked
 from imgmatch.describing.on_ray.link import Link
+from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.on_ray.slot import UNSEEN, Slot
 from imgmatch.describing.on_ray.slots import SlotLostError, parsed
 from imgmatch.describing.settings import Settings

@@ -17,8 +17,9 @@ import photos
 import pytest
 from watching import own_workers, wait_until, workers_of
 
+from imgmatch.describing.chunks import CHUNK
 from imgmatch.describing.messages import Description, Job, Reply
-from imgmatch.describing.pool import CHUNK, WorkerPool
+from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError
 from imgmatch.imaging.limits import Limits
@@ -449,7 +450,7 @@ def test_no_reason_is_lost_when_many_photos_fail(pool: WorkerPool) -> None:
 
 
 def test_large_photos_are_read_fewer_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imgmatch.describing.pool.HELD_BYTES", 3 * len(PHOTOS[0]))
+    monkeypatch.setattr("imgmatch.describing.chunks.HELD_BYTES", 3 * len(PHOTOS[0]))
     endless = count()
     with WorkerPool(2, Settings(features=False)) as pool:
         begun = pool.describe(endless, lambda _: Job(PHOTOS[0]))

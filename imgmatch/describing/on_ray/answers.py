@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgmatch.describing.chunks import HELD_BYTES
 from imgmatch.describing.messages import reply_message
-from imgmatch.describing.on_ray.chunks import PART_BYTES, Message
+from imgmatch.describing.on_ray.packing import PART_BYTES, Message
 from imgmatch.describing.on_ray.slots import SlotLostError
-from imgmatch.describing.pool import HELD_BYTES
 from imgmatch.errors import ImgmatchError, PhotoError
 from imgmatch.imaging.files import read_photo
 from imgmatch.model import Failure

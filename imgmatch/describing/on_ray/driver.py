@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from imgmatch.children import private_streams
 from imgmatch.describing.messages import read_message, write_message
 from imgmatch.describing.on_ray.answers import Answerer
-from imgmatch.describing.on_ray.chunks import packed, unpacked
 from imgmatch.describing.on_ray.cluster import joined, last_line, prepare, refuse_strange_nodes
+from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.on_ray.slots import Slots
 from imgmatch.describing.worker import parse_settings
 from imgmatch.errors import ImgmatchError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO, NoReturn
 
-    from imgmatch.describing.on_ray.chunks import Message
+    from imgmatch.describing.on_ray.packing import Message
 
 LEAVE_SECONDS = 20.0
 """When its input has ended, a process that is still joining a cluster, or leaving one, is given so long."""

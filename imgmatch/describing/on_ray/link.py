@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from imgmatch.describing.messages import Job, Reply, job_message, parse_reply, read_message, write_message
-from imgmatch.describing.on_ray.chunks import NO_REPLIES, packed, unpacked
+from imgmatch.describing.on_ray.packing import NO_REPLIES, packed, unpacked
 from imgmatch.describing.process import START_SECONDS
 from imgmatch.errors import ImgmatchError, MissingExtraError
 

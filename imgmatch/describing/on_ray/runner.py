@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgmatch.describing.on_ray.chunks import in_order
+from imgmatch.describing.chunks import CHUNK, in_order
 from imgmatch.describing.on_ray.link import Link
-from imgmatch.describing.pool import CHUNK
+from imgmatch.describing.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from imgmatch.describing.messages import Job, Reply
     from imgmatch.describing.runner import Item
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from imgmatch.model import Failure
 
 
-class RayRunner:
+class RayRunner(Runner):
     """Describes photos in ``workers`` task slots of a Ray cluster, each with a decode process that may crash alone.
 
     The connection is made with the first photos. Before any of them is described, every node says what it describes
@@ -71,14 +69,6 @@ class RayRunner:
     def close(self) -> None:
         """Leave the cluster; what is still waiting is given up."""
         self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_at(address: str, workers: int, settings: Settings) -> RayRunner:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgmatch.describing.messages import Job, reply_message
 from imgmatch.describing.on_ray.build import own_build
-from imgmatch.describing.on_ray.chunks import packed, unpacked
+from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.worker import parse_job, parse_settings
 from imgmatch.errors import ImgmatchError, PhotoError
@@ -18,7 +18,7 @@ from imgmatch.rooted import open_to_read
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imgmatch.describing.on_ray.chunks import Message
+    from imgmatch.describing.on_ray.packing import Message
 
 UNSEEN: Message = ({"unseen": True}, b"")
 """The reply to a photo whose file is not to be had on the node."""

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
 
-from imgmatch.describing.messages import Job, read_message, write_message
-from imgmatch.describing.pool import CHUNK, HELD_BYTES
+from imgmatch.describing.messages import Job
+from imgmatch.describing.process import CLOSED
+from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from imgmatch.describing.messages import Reply
     from imgmatch.describing.runner import Item
     from imgmatch.model import Failure
 
-Message = tuple["Mapping[str, Any]", bytes]
-"""Head and body, as of :mod:`imgmatch.describing.messages`."""
+CHUNK = 16
+"""Jobs handed over at once."""
 
-PART_BYTES = HELD_BYTES // CHUNK
-"""A chunk ends with the photo that brings it to so many bytes."""
-
-NO_REPLIES = (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError)
-"""What reading raises of bytes that are no replies."""
+HELD_BYTES = 96 << 20
+"""While photos that are read ahead as bytes hold so many, no more are read."""
 
 
 def in_order(
@@ -41,6 +39,9 @@ def in_order(
         submit: answers jobs, not at once.
         ahead: so many chunks are handed over before the reply to the first one is there, and fewer where the photos
             among them hold ``HELD_BYTES``.
+
+    Raises:
+        ImgmatchError: what was handed over was taken back, as by closing the runner.
     """
     chunks = _chunks(items, job_of)
     running: deque[tuple[list[Item], list[Job | Failure], int, Future[list[Reply]]]] = deque()
@@ -55,7 +56,7 @@ def in_order(
             if not running:
                 return
             done, jobs, size, future = running.popleft()
-            replies = iter(future.result())
+            replies = iter(_result(future))
             yield from zip(done, (next(replies) if isinstance(job, Job) else job for job in jobs), strict=True)
             held -= size
     finally:
@@ -74,7 +75,7 @@ def _chunks(
         chunk.append(item)
         jobs.append(job_of(item))
         size += _held(jobs[-1])
-        if len(chunk) == CHUNK or size >= PART_BYTES:
+        if len(chunk) == CHUNK or size >= HELD_BYTES // CHUNK:
             yield chunk, jobs
             chunk, jobs, size = [], [], 0
     if chunk:
@@ -86,23 +87,8 @@ def _held(job: Job | Failure) -> int:
     return len(job.photo) if isinstance(job, Job) and isinstance(job.photo, bytes) else 0
 
 
-def packed(messages: Iterable[Message]) -> bytes:
-    """Messages one behind the other: what crosses the network is plain bytes."""
-    stream = BytesIO()
-    for head, body in messages:
-        write_message(stream, head, body)
-    return stream.getvalue()
-
-
-def unpacked(data: bytes) -> list[Message]:
-    """The messages in ``data``.
-
-    Raises:
-        EOFError: it is cut off.
-        ValueError: it is something else.
-    """
-    stream = BytesIO(data)
-    messages: list[Message] = []
-    while stream.tell() < len(data):
-        messages.append(read_message(stream))
-    return messages
+def _result(future: Future[list[Reply]]) -> list[Reply]:
+    try:
+        return future.result()
+    except CancelledError:
+        raise ImgmatchError(CLOSED) from None

@@ -1,0 +1,43 @@
+"""Messages as they cross the network: one behind the other, plain bytes."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from imgmatch.describing.chunks import CHUNK, HELD_BYTES
+from imgmatch.describing.messages import read_message, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Message = tuple["Mapping[str, Any]", bytes]
+"""Head and body, as of :mod:`imgmatch.describing.messages`."""
+
+PART_BYTES = HELD_BYTES // CHUNK
+"""What is read here ends a part with the photo that brings it to so many bytes."""
+
+NO_REPLIES = (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError)
+"""What reading raises of bytes that are no replies."""
+
+
+def packed(messages: Iterable[Message]) -> bytes:
+    """Messages one behind the other: what crosses the network is plain bytes."""
+    stream = BytesIO()
+    for head, body in messages:
+        write_message(stream, head, body)
+    return stream.getvalue()
+
+
+def unpacked(data: bytes) -> list[Message]:
+    """The messages in ``data``.
+
+    Raises:
+        EOFError: it is cut off.
+        ValueError: it is something else.
+    """
+    stream = BytesIO(data)
+    messages: list[Message] = []
+    while stream.tell() < len(data):
+        messages.append(read_message(stream))
+    return messages
