@@ -10,7 +10,7 @@ from importlib import import_module
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
 
-from imgmatch.errors import UnknownNameError
+from imgmatch.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -192,9 +192,14 @@ def open_catalog(home: str | PathLike[str]) -> Catalog:
 
     Raises:
         UnknownNameError: no catalog is kept under such a URL.
+        MissingExtraError: it needs a package that is not installed.
     """
     scheme, separator, _ = fspath(home).partition("://")
-    return cast("Catalog", _load("catalog", CATALOGS, scheme if separator else "file")(home))
+    try:
+        return cast("Catalog", _load("catalog", CATALOGS, scheme if separator else "file")(home))
+    except ModuleNotFoundError as error:  # the extra of a database is called as its URLs begin
+        missing = f'an index in {scheme} needs {error.name}: pip install "imgmatch[{scheme}]"'
+        raise MissingExtraError(missing) from None
 
 
 def _load(what: str, table: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the same

@@ -6,13 +6,12 @@ compared, and only then is the copy an index.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgmatch import own_files, registry
-from imgmatch.actions import database
+from imgmatch import registry
+from imgmatch.actions.opening import is_index, make_index
 from imgmatch.catalog.copying import (
     begin_copy,
     count_rows,
@@ -61,7 +60,7 @@ def copy(parts: Parts, home: Home, progress: Progress = SILENT, *, codebook: str
         IndexUnusableError: it cannot be made there.
     """
     name, recoding = without_password(home), _Recoding(parts.codebook, codebook or parts.codebook)
-    if database.is_index(home) if isinstance(home, str) else Layout(home).exists():
+    if is_index(home):
         raise ConflictError(f"there is an index in {name} already")
     with parts.catalog.read() as source, _target(home) as target:
         copying = _Copying(source, target, recoding, progress)
@@ -69,28 +68,20 @@ def copy(parts: Parts, home: Home, progress: Progress = SILENT, *, codebook: str
             copying.fill()
             copying.compare()
             copying.end()
-        made_of = replace(parts.header, codebook=recoding.new)
-        header = replace(made_of, generation=0, snapshot=None, features=None, catalog=None, place=None)
-        if isinstance(home, str):
-            database.make(home, header)
-        else:
-            Layout(home).create(header)
+    make_index(home, parts.header.hashers, parts.header.engine, recoding.new)
     return Copied(name, len(copying.tables), copying.total, copying.kept)
 
 
 @contextmanager
 def _target(home: Home) -> Iterator[Catalog]:
     """The catalog that is filled; it is made if it is not there."""
-    if isinstance(home, Path) and not home.exists():
-        own_files.make_folder(home, shared=False)
-    catalog = registry.open_catalog(home)
-    try:
+    if isinstance(home, Path):
+        Layout(home).prepare()
+    with closing(registry.open_catalog(home)) as catalog:
         with naming(without_password(home)):
             catalog.refuse_another()
             catalog.migrate()
         yield catalog
-    finally:
-        catalog.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +26,11 @@ from imgmatch.catalog.places import (
 )
 from imgmatch.catalog.tokens import make_own_token, new_token, own_token
 from imgmatch.engines.folder import Layout
-from imgmatch.engines.header import FORMAT_VERSION, Header
+from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
 from imgmatch.errors import ConflictError, IndexNotFoundError, IndexReadOnlyError, MissingExtraError, NotAnIndexError
 from imgmatch.homes import naming, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from imgmatch.catalog.base import Catalog
 
 ENGINES = "IMGMATCH_ENGINES"
@@ -48,7 +46,7 @@ def is_index(home: str) -> bool:
     Raises:
         IndexUnusableError: it cannot be reached.
     """
-    with _catalog(home) as catalog:
+    with closing(registry.open_catalog(home)) as catalog:
         if not catalog.exists():
             return False
         with catalog.read() as session:
@@ -66,7 +64,7 @@ def make(home: str, header: Header) -> None:
         NotAnIndexError: there are tables of something else.
         IndexUnusableError: the database is not there, or cannot be written.
     """
-    with _catalog(home) as catalog, naming(without_password(home)):
+    with closing(registry.open_catalog(home)) as catalog, naming(without_password(home)):
         catalog.refuse_another()
         catalog.migrate()
         with catalog.write() as session:
@@ -85,7 +83,7 @@ def opened(home: str) -> tuple[Layout, Header, Catalog]:
         IndexNotFoundError: there is no index in the database, or no database.
         IndexUnusableError: it cannot be reached, or used.
     """
-    catalog = _open(home)
+    catalog = registry.open_catalog(home)
     try:
         with naming(without_password(home)):
             layout, header = _placed(home, catalog)
@@ -110,8 +108,10 @@ def _placed(home: str, catalog: Catalog) -> tuple[Layout, Header]:
     if token is None:
         with catalog.write() as session:
             token = make_own_token(session)
+    new = Header(FORMAT_VERSION, hashers, engine, codebook, catalog=token)
+    refuse_unknown_names(without_password(home), new)
     root = _engines() / token
-    header = _header(root, Header(FORMAT_VERSION, hashers, engine, codebook, catalog=token))
+    header = _header(root, new)
     layout = Layout(root, header.place)
     assert header.place is not None  # noqa: S101 -- see _header
     _note(catalog, header.place)
@@ -129,7 +129,8 @@ def _engines() -> Path:
     try:
         from platformdirs import user_cache_path  # noqa: PLC0415 -- only who has a database needs it
     except ModuleNotFoundError:
-        raise _missing("platformdirs") from None
+        missing = 'engine files of a database need platformdirs: pip install "imgmatch[postgresql]"'
+        raise MissingExtraError(missing) from None
     return user_cache_path("imgmatch") / "engines"
 
 
@@ -163,23 +164,3 @@ def _note(catalog: Catalog, place: str) -> None:
             drop_old_places(session, PLACE_DAYS)
     except IndexReadOnlyError:  # who only reads publishes nothing, and needs nothing kept in mind
         return
-
-
-@contextmanager
-def _catalog(home: str) -> Iterator[Catalog]:
-    catalog = _open(home)
-    try:
-        yield catalog
-    finally:
-        catalog.close()
-
-
-def _open(home: str) -> Catalog:
-    try:
-        return registry.open_catalog(home)
-    except ModuleNotFoundError as error:
-        raise _missing(error.name) from None
-
-
-def _missing(package: str | None) -> MissingExtraError:
-    return MissingExtraError(f'an index in PostgreSQL needs {package}: pip install "imgmatch[postgresql]"')

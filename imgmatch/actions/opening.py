@@ -16,11 +16,11 @@ from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
-from imgmatch.engines.header import FORMAT_VERSION, Header
+from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
 from imgmatch.engines.lineage import adopt, ensure_own
 from imgmatch.engines.parts import Parts
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
-from imgmatch.errors import IndexDamagedError, IndexReadOnlyError, IndexTooNewError
+from imgmatch.errors import IndexDamagedError, IndexReadOnlyError
 from imgmatch.homes import naming, without_password
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import Depth
@@ -117,7 +117,6 @@ def open_parts(
         codebook=header.codebook,
     )
     try:
-        _refuse_unknown_names(name, header)
         searchers = FingerprintSearcher(folder, catalog), FeatureSearcher(folder, catalog)
         describing = open_runner(runner or registry.DEFAULT_RUNNER, workers, settings)
     except BaseException:
@@ -148,7 +147,7 @@ def _opened(path: Path) -> tuple[Layout, Header, Catalog]:
     for snapshot in (header.snapshot, header.features):
         if snapshot is not None:
             folder.snapshot_path(snapshot)
-    _refuse_unknown_names(str(path), header)
+    refuse_unknown_names(str(path), header)
     catalog = registry.open_catalog(path)
     try:
         return folder, _up_to_date(folder, header, catalog), catalog
@@ -176,11 +175,3 @@ def _up_to_date(folder: Layout, header: Header, catalog: Catalog) -> Header:
     with naming(str(folder.root)):
         catalog.migrate()
     return adopt(folder, catalog)
-
-
-def _refuse_unknown_names(name: str, header: Header) -> None:
-    unknown = [hasher for hasher in header.hashers if hasher not in registry.HASHERS]
-    unknown += [header.engine] if header.engine not in registry.ENGINES else []
-    unknown += [header.codebook] if header.codebook not in registry.CODEBOOKS else []
-    if unknown:
-        raise IndexTooNewError(f"index {name} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")

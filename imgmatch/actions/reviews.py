@@ -21,7 +21,7 @@ from imgmatch.catalog.decisions import (
 )
 from imgmatch.catalog.kept_rings import ring_row, rings_by_account, rings_of_group
 from imgmatch.catalog.ring_summaries import read_ring_rows
-from imgmatch.catalog.times import from_microseconds, now
+from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.report import kept_ring
 from imgmatch.errors import NotFoundError
 from imgmatch.matching.stored_hits import stored_hits, with_hits
@@ -89,7 +89,7 @@ class Reviews:
         with self._parts.catalog.write() as session:
             _refuse_unknown(session, self._parts, name)
             rows.unskip_rings(session, reviewer, name)
-            return rows.open_review(session, name, reviewer, now() + REVIEW_MINUTES * _MINUTE_US)
+            return rows.open_review(session, name, reviewer, session.now() + REVIEW_MINUTES * _MINUTE_US)
 
     def close_review(self, name: str, reviewer: str) -> None:
         """He or she has it open no more."""
@@ -105,7 +105,7 @@ class Reviews:
         with self._parts.catalog.write() as session:
             _refuse_unknown(session, self._parts, name)
             rows.close_review(session, name, reviewer)
-            rows.skip_ring(session, name, reviewer, now() + SKIP_HOURS * 60 * _MINUTE_US)
+            rows.skip_ring(session, name, reviewer, session.now() + SKIP_HOURS * 60 * _MINUTE_US)
 
     def take_up(self, reviewer: str, name: str | None = None) -> None:
         """Take up again a ring that this reviewer has put aside, or all."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import delete, func, insert, select, text, update
 
-from imgmatch.catalog import row_counts, schema, stale
+from imgmatch.catalog import schema
 from imgmatch.catalog.dialects import is_postgresql
-from imgmatch.catalog.tokens import is_token, own_token
+from imgmatch.catalog.migrations import create_triggers, drop_triggers
+from imgmatch.catalog.row_counts import last_given
+from imgmatch.catalog.tokens import own_token
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
@@ -55,28 +57,21 @@ def begin_copy(session: Session, source: str) -> None:
     Raises:
         ImgmatchError: it has rows already, or was being filled from another one.
     """
-    table = schema.tokens
-    begun = session.sql.scalar(select(table.c.token).where(table.c.kind == COPYING))
-    if begun is not None:
+    if (begun := _filled_from(session)) is not None:
         if begun != source:
             raise ImgmatchError("it holds half a copy of another index: give an empty one")
         return
     for each in tables():
         if session.sql.execute(select(each).limit(1)).first() is not None:
             raise ImgmatchError(f"it has rows already, in {each.name}: give an empty one")
-    session.sql.execute(insert(table).values(kind=COPYING, token=source))
-    _without_triggers(session)
+    session.sql.execute(insert(schema.tokens).values(kind=COPYING, token=source))
+    drop_triggers(session)
 
 
 def end_copy(session: Session) -> None:
     """Have it note again what comes and goes, and no more be half a copy."""
     session.sql.execute(delete(schema.tokens).where(schema.tokens.c.kind == COPYING))
-    if is_postgresql(session.sql):
-        for table in tables():
-            session.sql.exec_driver_sql(f'ALTER TABLE "{table.name}" ENABLE TRIGGER USER')
-    else:
-        row_counts.create_triggers(session)
-        stale.create_stale_triggers(session)
+    create_triggers(session)
 
 
 def recount_features(session: Session, codebook: str, new: str) -> None:
@@ -88,7 +83,11 @@ def recount_features(session: Session, codebook: str, new: str) -> None:
 
 def is_half_a_copy(session: Session) -> bool:
     """Whether it is being filled, or was when that was cut off."""
-    return is_token(session.sql.scalar(select(schema.tokens.c.token).where(schema.tokens.c.kind == COPYING)))
+    return _filled_from(session) is not None
+
+
+def _filled_from(session: Session) -> str | None:
+    return session.sql.scalar(select(schema.tokens.c.token).where(schema.tokens.c.kind == COPYING))
 
 
 def source_token(session: Session) -> str:
@@ -101,14 +100,6 @@ def source_token(session: Session) -> str:
     if token is None:
         raise ImgmatchError("it has lost its token: open it once where it can be written")
     return token
-
-
-def _without_triggers(session: Session) -> None:
-    if not is_postgresql(session.sql):
-        row_counts.drop_triggers(session)
-        return
-    for table in tables():
-        session.sql.exec_driver_sql(f'ALTER TABLE "{table.name}" DISABLE TRIGGER USER')
 
 
 def count_rows(session: Session, table: Table) -> int:
@@ -132,9 +123,11 @@ def rows_after(
     """All rows of a table behind a key, in order of their keys, so many at once; values as the driver gives them."""
     keys = _keys(table)
     mark = "%s" if is_postgresql(session.sql) else "?"
-    columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    places = [list(table.columns).index(column) for column in table.primary_key.columns]
-    select_all, ordered = f"SELECT {columns} FROM {_quoted(table)}", f"ORDER BY {', '.join(keys)} LIMIT {AT_ONCE}"
+    places = _key_places(table)
+    select_all, ordered = (
+        f"SELECT {_columns(table)} FROM {_quoted(table)}",
+        f"ORDER BY {', '.join(keys)} LIMIT {AT_ONCE}",
+    )
     behind = f"({', '.join(keys)}) > ({', '.join(mark for _ in keys)})"
     while True:
         statement = f"{select_all} {ordered}" if key is None else f"{select_all} WHERE {behind} {ordered}"
@@ -152,7 +145,7 @@ def store_rows(session: Session, table: Table, rows: list[Row]) -> None:
     Raises:
         ImgmatchError: a value is none that this database takes, such as a damaged one.
     """
-    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    columns = _columns(table)
     if not is_postgresql(session.sql):
         marks = ", ".join("?" for _ in table.columns)
         session.sql.exec_driver_sql(f"INSERT INTO {_quoted(table)} ({columns}) VALUES ({marks})", rows)
@@ -189,14 +182,12 @@ def pass_on_numbers(source: Session, target: Session) -> None:
 
 def _last_number(session: Session, table: Table) -> int:
     highest = session.sql.exec_driver_sql(f"SELECT max(id) FROM {_quoted(table)}").scalar() or 0
-    if is_postgresql(session.sql) or table.dialect_options["sqlite"]["autoincrement"]:
-        highest = max(highest, row_counts.last_given(session, table.name))
-    return int(highest)
+    return max(int(highest), last_given(session, table.name))
 
 
 def first_difference(one: Session, other: Session, table: Table, change: Change | None = None) -> str | None:
     """Where the rows of a table, those of ``one`` changed, are not the same in two catalogs: its key; or ``None``."""
-    places = [list(table.columns).index(column) for column in table.primary_key.columns]
+    places = _key_places(table)
     empty: list[Row] = []
     for mine, theirs in zip_longest(rows_after(one, table, change=change), rows_after(other, table), fillvalue=empty):
         if mine != theirs:
@@ -209,6 +200,15 @@ def first_difference(one: Session, other: Session, table: Table, change: Change 
 
 def _keys(table: Table) -> list[str]:
     return [f'"{column.name}"' for column in table.primary_key.columns]
+
+
+def _key_places(table: Table) -> list[int]:
+    """Which columns of a row are its key."""
+    return [list(table.columns).index(column) for column in table.primary_key.columns]
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
 def _quoted(table: Table) -> str:

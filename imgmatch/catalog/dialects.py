@@ -1,13 +1,12 @@
-"""What the databases say in different words, each as one expression that every one of them understands."""
+"""What the databases say in different words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import func, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
-from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType
 
 if TYPE_CHECKING:
@@ -41,37 +40,11 @@ def _nothing(element: TooLong, compiler: SQLCompiler, **keywords: Any) -> str:  
     return "''::bytea"  # a column of bytes has bytes in every row
 
 
-class IsBytes(GenericFunction[int]):
-    """1 where a column of bytes has bytes: SQLite lets text into it."""
-
-    inherit_cache = True
-    name = "imgmatch_is_bytes"
-    type = Integer()
+def is_bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a column of bytes has bytes: SQLite lets text into it."""
+    return true() if is_postgresql(connection) else func.typeof(column) == "blob"
 
 
-@compiles(IsBytes)
-def _typeof(element: IsBytes, compiler: SQLCompiler, **keywords: Any) -> str:  # noqa: ANN401 -- SQLAlchemy's own
-    return f"(typeof({compiler.process(element.clauses, **keywords)}) = 'blob')"
-
-
-@compiles(IsBytes, POSTGRESQL)
-def _always(element: IsBytes, compiler: SQLCompiler, **keywords: Any) -> str:  # noqa: ANN401 -- SQLAlchemy's own
-    return f"(CASE WHEN {compiler.process(element.clauses, **keywords)} IS NULL THEN 0 ELSE 1 END)"
-
-
-class PlaceOf(GenericFunction[int]):
-    """Where a text stands within another one, the first place being 1; 0 where it does not."""
-
-    inherit_cache = True
-    name = "imgmatch_place_of"
-    type = BigInteger()
-
-
-@compiles(PlaceOf)
-def _instr(element: PlaceOf, compiler: SQLCompiler, **keywords: Any) -> str:  # noqa: ANN401 -- SQLAlchemy's own
-    return f"instr({compiler.process(element.clauses, **keywords)})"
-
-
-@compiles(PlaceOf, POSTGRESQL)
-def _strpos(element: PlaceOf, compiler: SQLCompiler, **keywords: Any) -> str:  # noqa: ANN401 -- SQLAlchemy's own
-    return f"strpos({compiler.process(element.clauses, **keywords)})"
+def place_of(connection: Connection, column: ColumnElement[str], sought: str) -> ColumnElement[int]:
+    """Where a text stands within a column of texts, the first place being 1; 0 where it does not."""
+    return func.strpos(column, sought) if is_postgresql(connection) else func.instr(column, sought)

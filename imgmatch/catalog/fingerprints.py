@@ -10,7 +10,7 @@ from sqlalchemy import LargeBinary, func, insert, select, type_coerce
 from imgmatch.catalog import schema
 from imgmatch.catalog.checked import within
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.dialects import IsBytes
+from imgmatch.catalog.dialects import is_bytes
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.model import FINGERPRINT_BYTES
 
@@ -91,7 +91,7 @@ def read_fingerprints(
 def damaged_fingerprints(session: Session, hasher: str) -> list[int]:
     """Row ids of those whose bits are none: each look at one gives another stand-in."""
     table = schema.fingerprints.c
-    sound = (IsBytes(table.bits) == 1) & (func.length(table.bits) == FINGERPRINT_BYTES)
+    sound = is_bytes(session.sql, table.bits) & (func.length(table.bits) == FINGERPRINT_BYTES)
     return list(session.sql.scalars(select(table.id).where(~sound, by_hasher(hasher)).order_by(table.id)))
 
 

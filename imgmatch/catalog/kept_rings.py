@@ -10,7 +10,7 @@ from sqlalchemy import String, cast, delete, insert, or_, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.dialects import PlaceOf
+from imgmatch.catalog.dialects import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -146,5 +146,5 @@ def rings_naming(session: Session, account: str) -> set[int]:
     """Row ids of the rings of which it is said that this account joined or left them."""
     table = schema.rings.c
     written = json.dumps(account)
-    naming = (PlaceOf(cast(column, String), written) > 0 for column in (table.joined, table.left))
+    naming = (place_of(session.sql, cast(column, String), written) > 0 for column in (table.joined, table.left))
     return set(session.sql.scalars(select(table.id).where(or_(*naming))))

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import create_mock_engine, insert, inspect
 
-from imgmatch.catalog import postgresql_schema, schema, structure
+from imgmatch.catalog import postgresql_schema, row_counts, schema, structure
 from imgmatch.catalog.dialects import is_postgresql
-from imgmatch.catalog.row_counts import create_triggers, drop_triggers
 from imgmatch.catalog.sqlite_files import OF_ANOTHER
 from imgmatch.catalog.stale import create_stale_triggers
 from imgmatch.catalog.steps import STEPS
@@ -72,9 +71,8 @@ def migrate(session: Session) -> bool:
     if version == VERSION:
         return False
     if is_postgresql(session.sql):
-        postgresql_schema.migrate(session, version, VERSION)
-        return True
-    if version == 0:
+        postgresql_schema.make(session, VERSION) if version == 0 else postgresql_schema.take_steps(session, version)
+    elif version == 0:
         for statement in _tables():
             session.sql.exec_driver_sql(statement)
         session.sql.execute(insert(schema.versions).values(version=VERSION))
@@ -84,9 +82,22 @@ def migrate(session: Session) -> bool:
         for number in range(version + 1, VERSION + 1):
             take_step(session, number)
     create_triggers(session)
-    create_stale_triggers(session)
     refuse_strange(session)
     return True
+
+
+def create_triggers(session: Session) -> None:
+    """Have the database note of itself what comes and goes."""
+    if is_postgresql(session.sql):
+        postgresql_schema.create_triggers(session)
+    else:
+        row_counts.create_triggers(session)
+        create_stale_triggers(session)
+
+
+def drop_triggers(session: Session) -> None:
+    """Have it note nothing until :func:`create_triggers`, such as while tables are being changed or filled."""
+    (postgresql_schema if is_postgresql(session.sql) else row_counts).drop_triggers(session)
 
 
 def refuse_strange(session: Session) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,8 +22,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from imgmatch.catalog import migrations, postgresql_schema
 from imgmatch.catalog.leases import TTL, Leases, ensure_held
 from imgmatch.catalog.session import Session
-from imgmatch.catalog.sqlite import PATIENCE
 from imgmatch.catalog.tokens import own_token
+from imgmatch.catalog.waiting import PATIENCE, came_true
 from imgmatch.errors import (
     ImgmatchError,
     IndexDamagedError,
@@ -34,7 +33,7 @@ from imgmatch.errors import (
     IndexReadOnlyError,
     IndexUnusableError,
 )
-from imgmatch.homes import naming, without_password
+from imgmatch.homes import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +63,8 @@ _SEEING = (
 )
 """Transactions that see a state from before."""
 
-_READERS_GONE = 60.0
 _LOOK_AGAIN = 0.2
-"""Seconds in which those who read a state from before a removal are expected to end, and between two looks."""
+"""Seconds between two looks whether these have ended."""
 
 _CURRENT_SCHEMA = "SELECT current_schema()"
 _MOST_FAULTS = 20
@@ -139,7 +137,7 @@ class PostgresqlCatalog:
 
     def refuse_another(self) -> None:
         """See the contract."""
-        with naming(self.name), self.read() as session:
+        with self.read() as session:
             postgresql_schema.version_of(session)
 
     @contextmanager
@@ -189,19 +187,10 @@ class PostgresqlCatalog:
         """
         with self._explained(), self._alone() as cursor:
             begun = cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text").fetchone()
-            cleared = self._unseen(cursor, begun, patience)
+            cleared = came_true(lambda: not _seeing(cursor, begun), min(patience, self._patience), _LOOK_AGAIN)
             for (name,) in cursor.execute(postgresql_schema.TABLES).fetchall():
                 cursor.execute(SQL("VACUUM {}").format(Identifier(name)))
         return cleared
-
-    def _unseen(self, cursor: Cursor[Any], begun: Any, patience: float) -> bool:  # noqa: ANN401 -- a row
-        """Whether nobody sees a state from before any more; those who do are waited for."""
-        until = time.monotonic() + min(patience, self._patience, _READERS_GONE)
-        while (seeing := cursor.execute(_SEEING, begun).fetchone()) is not None and seeing[0]:
-            if time.monotonic() >= until:
-                return False
-            time.sleep(_LOOK_AGAIN)
-        return True
 
     @contextmanager
     def _alone(self) -> Iterator[Cursor[Any]]:
@@ -235,6 +224,12 @@ class PostgresqlCatalog:
             raise IndexLockedError(f"index {self.name}: no connection became free") from error
         except Error as error:
             raise explain(error, self.name) from error
+
+
+def _seeing(cursor: Cursor[Any], begun: Any) -> int:  # noqa: ANN401 -- a row
+    """How many transactions see a state from before."""
+    seeing = cursor.execute(_SEEING, begun).fetchone()
+    return 0 if seeing is None else int(seeing[0])
 
 
 def parsed(home: str | os.PathLike[str]) -> URL:

@@ -86,22 +86,33 @@ def tables_of(session: Session) -> set[str]:
     return set(session.sql.scalars(text(TABLES)))
 
 
-def migrate(session: Session, version: int, wanted: int) -> None:
-    """Bring the tables of a version, 0 where there are none, to those of the version that is wanted."""
-    if version == 0:
-        for tables in (schema.metadata, own):
-            tables.create_all(session.sql, checkfirst=False)
-        session.sql.execute(insert(schema.versions).values(version=wanted))
-        make_own_token(session)
-    for number in range(version + 1, wanted + 1) if version else ():
+def make(session: Session, version: int) -> None:
+    """Make all tables, without triggers, in a schema that has none."""
+    for tables in (schema.metadata, own):
+        tables.create_all(session.sql, checkfirst=False)
+    session.sql.execute(insert(schema.versions).values(version=version))
+    make_own_token(session)
+
+
+def take_steps(session: Session, version: int) -> None:
+    """Bring tables of an older version up to date; they have no triggers then."""
+    drop_triggers(session)
+    for number in range(version + 1, max(STEPS, default=FIRST) + 1):
         for statement in STEPS[number]:
             session.sql.exec_driver_sql(statement)
         session.sql.execute(insert(schema.versions).values(version=number))
-    for table, name in [(table, name) for table, name, *_ in session.sql.execute(text(_TRIGGERS))]:
-        session.sql.exec_driver_sql(f'DROP TRIGGER "{name}" ON "{table}"')
+
+
+def create_triggers(session: Session) -> None:
+    """Have the database note of itself what comes and goes."""
     for statement in statements():
         session.sql.exec_driver_sql(statement)
-    refuse_strange(session)
+
+
+def drop_triggers(session: Session) -> None:
+    """Have it note nothing until :func:`create_triggers`."""
+    for table, name, *_ in session.sql.execute(text(_TRIGGERS)).all():
+        session.sql.exec_driver_sql(f'DROP TRIGGER "{name}" ON "{table}"')
 
 
 def refuse_strange(session: Session) -> None:
@@ -128,13 +139,9 @@ def _strange_columns(session: Session) -> Iterator[str]:
 def _strange_triggers(session: Session) -> Iterator[str]:
     expected = {(table, name): body for name, table, _, body in triggers()}
     for table, name, body, enabled in session.sql.execute(text(_TRIGGERS)):
-        if table in _expected_columns() and (expected.pop((table, name), None) != body or _text(enabled) != "O"):
+        if table in _expected_columns() and (expected.pop((table, name), None) != body or enabled != "O"):
             yield f"the trigger {name!r}"
     yield from (f"no trigger {name!r}" for _, name in expected)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, true, update
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.times import from_microseconds, now
+from imgmatch.catalog.times import from_microseconds
 from imgmatch.model import Review
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def open_review(session: Session, ring: str, reviewer: str, expires_at: int) -> 
     if held is not None:
         session.sql.execute(update(table).where(table.c.ring == ring).values(expires_at=expires_at))
         return Review(ring, reviewer, held.opened_at, from_microseconds(expires_at))
-    opened = now()
+    opened = session.now()
     session.sql.execute(delete(table).where(table.c.ring == ring))
     session.sql.execute(insert(table).values(ring=ring, reviewer=reviewer, opened_at=opened, expires_at=expires_at))
     return Review(ring, reviewer, from_microseconds(opened), from_microseconds(expires_at))
@@ -49,7 +49,7 @@ def reviews(session: Session) -> dict[str, Review]:
 def _read(session: Session, wanted: ColumnElement[bool]) -> Iterator[Review]:
     table = schema.ring_reviews.c
     query = select(table.ring, table.reviewer, table.opened_at, table.expires_at)
-    for ring, reviewer, opened, expires in session.sql.execute(query.where(wanted, table.expires_at > now())):
+    for ring, reviewer, opened, expires in session.sql.execute(query.where(wanted, table.expires_at > session.now())):
         yield Review(ring, reviewer, from_microseconds(opened), from_microseconds(expires))
 
 
@@ -58,7 +58,7 @@ def close_review(session: Session, ring: str, reviewer: str) -> int | None:
     table = schema.ring_reviews
     mine = (table.c.ring == ring) & (table.c.reviewer == reviewer)
     opened = session.sql.scalar(select(table.c.opened_at).where(mine))
-    session.sql.execute(delete(table).where(mine | (table.c.expires_at <= now())))
+    session.sql.execute(delete(table).where(mine | (table.c.expires_at <= session.now())))
     return opened
 
 
@@ -66,7 +66,7 @@ def skip_ring(session: Session, ring: str, reviewer: str, expires_at: int) -> No
     """Put a ring aside for one reviewer until then, in microseconds."""
     table = schema.skipped_rings
     named = (table.c.ring == ring) & (table.c.reviewer == reviewer)
-    session.sql.execute(delete(table).where(named | (table.c.expires_at <= now())))
+    session.sql.execute(delete(table).where(named | (table.c.expires_at <= session.now())))
     session.sql.execute(insert(table).values(ring=ring, reviewer=reviewer, expires_at=expires_at))
 
 
@@ -80,5 +80,5 @@ def unskip_rings(session: Session, reviewer: str, ring: str | None = None) -> No
 def skipped_by(session: Session, reviewer: str) -> set[str]:
     """The rings that this reviewer has put aside for now."""
     table = schema.skipped_rings.c
-    query = select(table.ring).where(table.reviewer == reviewer, table.expires_at > now())
+    query = select(table.ring).where(table.reviewer == reviewer, table.expires_at > session.now())
     return set(session.sql.scalars(query))

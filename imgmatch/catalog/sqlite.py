@@ -27,6 +27,7 @@ from imgmatch.catalog.spellings import teach_spelling
 from imgmatch.catalog.sqlite_files import FILE, make, refuse_another, refuse_links
 from imgmatch.catalog.structure import refuse_strange
 from imgmatch.catalog.turns import Turns
+from imgmatch.catalog.waiting import PATIENCE, came_true
 from imgmatch.errors import (
     ImgmatchError,
     IndexDamagedError,
@@ -42,12 +43,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from imgmatch.catalog.leases import Lease
-
-PATIENCE = 300.0
-"""Seconds that a write waits for its turn: longer than compacting a catalog of ten million photos takes."""
-
-_READERS_GONE = 60.0
-"""Seconds in which those who read a state from before a removal are expected to end."""
 
 _EMPTYING_MS = 500
 """Writers have to wait while the log is being emptied: it is tried for so long, and again after a pause."""
@@ -172,8 +167,10 @@ class SqliteCatalog:
                 cursor.execute(f"PRAGMA busy_timeout={_milliseconds(self._patience)}")
                 cursor.execute("VACUUM")
                 cursor.execute(f"PRAGMA busy_timeout={_EMPTYING_MS}")
-                emptied = self._emptied(
-                    lambda: not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], patience
+                emptied = came_true(
+                    lambda: not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0],
+                    min(patience, self._patience),
+                    _EMPTYING_MS / 1_000,
                 )
                 cursor.execute("PRAGMA busy_timeout=0")
                 cursor.execute("PRAGMA temp_store=MEMORY")
@@ -181,14 +178,6 @@ class SqliteCatalog:
             finally:
                 pooled.close()
         return emptied
-
-    def _emptied(self, empty: Callable[[], bool], patience: float) -> bool:
-        until = time.monotonic() + min(patience, self._patience, _READERS_GONE)
-        while not empty():
-            if time.monotonic() >= until:
-                return False
-            time.sleep(_EMPTYING_MS / 1_000)
-        return True
 
     def faults(self) -> list[str]:
         """See the contract."""

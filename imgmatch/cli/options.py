@@ -39,8 +39,6 @@ _MOST_WORKERS = 256
 class _Home(click.Path):
     """The folder of an index, or the URL of a database that holds one."""
 
-    name = "folder or url"
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
         if isinstance(value, str) and isinstance(as_home(value), str):
             return value

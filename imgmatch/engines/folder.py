@@ -108,13 +108,19 @@ class Layout:
             IndexLockedError: another process has been making it for too long.
             IndexReadOnlyError: it cannot be written.
         """
-        self._prepare(share_with_group=share_with_group)
+        self.prepare(share_with_group=share_with_group)
         with self._exclusive():
             if not self.exists():
                 make_catalog()
                 self.write_header(header)
 
-    def _prepare(self, *, share_with_group: bool) -> None:
+    def prepare(self, *, share_with_group: bool = False) -> None:
+        """Make the folder of an index that is to be made, or see that it may become one.
+
+        Raises:
+            NotAnIndexError: the path is a file, or a folder of something else.
+            IndexReadOnlyError: it cannot be written.
+        """
         with self._explained():
             if not self.root.exists():
                 with contextlib.suppress(FileExistsError):  # another process makes it, too

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from imgmatch.catalog.tokens import is_token
 from imgmatch.errors import IndexTooNewError, NotAnIndexError
-from imgmatch.registry import DEFAULT_CODEBOOK
+from imgmatch.registry import CODEBOOKS, DEFAULT_CODEBOOK, ENGINES, HASHERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +105,19 @@ def parse_header(text: str, path: Path) -> Header:
         return _header(version, raw)
     except ValueError:
         raise NotAnIndexError(f"{path} is not a whole header") from None
+
+
+def refuse_unknown_names(index: str, header: Header) -> None:
+    """Refuse an index that is made of something that this imgmatch does not know.
+
+    Raises:
+        IndexTooNewError: it names what.
+    """
+    unknown = [hasher for hasher in header.hashers if hasher not in HASHERS]
+    unknown += [header.engine] if header.engine not in ENGINES else []
+    unknown += [header.codebook] if header.codebook not in CODEBOOKS else []
+    if unknown:
+        raise IndexTooNewError(f"index {index} uses {', '.join(unknown)}, unknown to this imgmatch: upgrade it")
 
 
 def _header(version: int, raw: dict[str, Any]) -> Header:

@@ -121,7 +121,7 @@ def _swept(service: Service, over: threading.Event) -> None:
     sweeps = 0
     while not over.wait(_SWEEP_SECONDS):
         sweeps += 1
-        if sweeps % _CATCH_UP_SWEEPS == 0 and service.index.parts.folder.place is not None:
+        if sweeps % _CATCH_UP_SWEEPS == 0:
             _caught_up(service)
         service.hma.remembered.forget()
         try:
@@ -131,6 +131,9 @@ def _swept(service: Service, over: threading.Event) -> None:
 
 
 def _caught_up(service: Service) -> None:
+    """Of an index in a database: who writes to a folder publishes there himself."""
+    if service.index.parts.folder.place is None:
+        return
     try:
         service.index.catch_up()
     except ImgmatchError as error:
@@ -139,8 +142,7 @@ def _caught_up(service: Service) -> None:
 
 def _warmed(service: Service) -> None:
     try:
-        if service.index.parts.folder.place is not None:
-            _caught_up(service)
+        _caught_up(service)
         service.index.warm_up()
     except ImgmatchError as error:
         _LOGGER.warning("the server could not warm up: %s", error)

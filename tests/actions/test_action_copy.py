@@ -185,6 +185,15 @@ def test_neither_an_index_nor_half_a_copy_of_another_one_is_filled(world: Path, 
         index.copy(url)
 
 
+def test_a_folder_of_something_else_is_refused_before_a_byte_is_copied(world: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("dear")
+    with Index.open(world) as index, pytest.raises(NotAnIndexError, match="holds other things"):
+        index.copy(other)
+    assert [entry.name for entry in other.iterdir()] == ["letter.txt"]
+
+
 def test_a_value_that_postgresql_does_not_take_names_its_table_and_nothing_is_an_index(world: Path, url: str) -> None:
     with Index.open(world) as index:
         with index.parts.catalog.write() as session:

@@ -12,6 +12,7 @@ from postgresql_server import database_of
 
 from imgmatch import registry
 from imgmatch.actions import database
+from imgmatch.catalog import times
 from imgmatch.errors import (
     IndexNotFoundError,
     IndexReadOnlyError,
@@ -188,6 +189,21 @@ def test_who_may_only_read_checks_and_writes_nothing(postgresql: Server, machine
         assert matched(index, planter.file("p000")) == ["a", "b", "c"]
         with pytest.raises(IndexReadOnlyError):
             index.add([NewPhoto.at(planter.file("p003"), account="z", seen_at=DAY_ONE)])
+
+
+def test_who_has_a_ring_open_goes_by_the_clock_of_the_server(
+    machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with machines.open("one", create=True) as one, machines.open("two") as two:
+        plant(one, tmp_path / "photos").scan()
+        [ring] = one.rings().rings
+        one.reviews.open_review(ring.ring, "ana")
+        # The clock of the other machine is a day ahead: by it, nobody would have the ring open any more.
+        ahead = times.now() + 24 * 3_600_000_000
+        for module in ("times", "session"):
+            monkeypatch.setattr(f"imgmatch.catalog.{module}.now", lambda: ahead)
+        assert two.reviews.open_review(ring.ring, "bob").reviewer == "ana"
+        assert two.reviews.next_ring("bob") is None
 
 
 def test_who_shares_it_with_whom_is_said_in_the_database(machines: Machines) -> None:

@@ -22,7 +22,7 @@ from imgmatch.actions.proof import points_in_engine as in_engine
 from imgmatch.actions.proof import prove
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.actions.sought import pieces_of
-from imgmatch.catalog import schema, sqlite
+from imgmatch.catalog import schema
 from imgmatch.catalog.decisions import read_reasons
 from imgmatch.catalog.lookups import every_photo_id
 from imgmatch.catalog.scans import DUPLICATE_DETAIL, skip_texts
@@ -473,7 +473,7 @@ def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(ind
 def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_the_next_rebuild(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_READERS_GONE", 0.6)
+    monkeypatch.setattr("imgmatch.catalog.waiting._READERS_GONE", 0.6)
     with Index.open(index.path) as reader:
         with reader.parts.catalog.read() as session:
             assert every_photo_id(session)

@@ -233,7 +233,7 @@ def test_what_was_found_where_is_said_in_words_and_the_erasure_is_not_finished(w
 def test_where_somebody_reads_an_older_state_that_is_given_as_the_cause(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgmatch.catalog.sqlite._READERS_GONE", 0.6)
+    monkeypatch.setattr("imgmatch.catalog.waiting._READERS_GONE", 0.6)
     (world.home / "index" / "notes.tmp").write_text(EVIL)
     with Index.open(world.home / "index") as reader, reader.parts.catalog.read() as session:
         assert every_photo_id(session)

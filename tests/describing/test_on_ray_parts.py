@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgmatch import registry
 from imgmatch.describing.messages import Job, job_message, reply_message
 from imgmatch.describing.on_ray.build import differences, own_build
 from imgmatch.describing.on_ray.link import Link
@@ -18,6 +20,8 @@ from imgmatch.describing.on_ray.slot import UNSEEN, Slot
 from imgmatch.describing.on_ray.slots import SlotLostError, parsed
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError
+from imgmatch.features import codebook
+from imgmatch.features.refined import RefinedCodebook
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
@@ -83,6 +87,18 @@ def test_machines_that_differ_are_told_by_what_they_differ_in() -> None:
     assert differences(here, there) == (
         "imgmatch 1.1 (here 1.0); codebook a unknown (here 12); codebook b 12 (here unknown)"
     )
+
+
+def test_a_codebook_of_which_any_number_differs_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = own_build()
+    known = registry.codebook("sift-4096x16-32x4-v1")
+    assert isinstance(known, RefinedCodebook)
+    other = replace(known, refinements=known.refinements + np.int16(1))
+    monkeypatch.setattr(registry, "codebook", lambda name: other if name == known.name else codebook.shipped())
+    own_build.cache_clear()
+    there = own_build()
+    own_build.cache_clear()
+    assert {name for name in here if here[name] != there[name]} == {f"codebook {known.name}"}
 
 
 def test_a_machine_says_what_it_describes_with() -> None:

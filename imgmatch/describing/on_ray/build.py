@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +74,7 @@ def _source_digest() -> str:
 def _codebook_digest(name: str) -> str:
     codebook = registry.codebook(name)
     digest = hashlib.sha256(codebook.name.encode())
-    for numbers in (codebook.centroids, codebook.parts, codebook.shelves):
-        digest.update(np.ascontiguousarray(numbers).tobytes())
+    for field in fields(codebook):
+        if isinstance(numbers := getattr(codebook, field.name), np.ndarray):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:_DIGITS]
