@@ -26,15 +26,13 @@ _NOTE = ".gitignore"
 """A file that may lie in any folder of an index."""
 
 
-def _name(url: str) -> str:
-    return url.partition("@/")[2].partition("?")[0]
-
-
 class Databases:
     """Which database is the catalog of which folder."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        from postgresql_server import database_of  # noqa: PLC0415 -- pytest loads it later, as a plugin
+
+        self._server, self._name = server, database_of
         self._made: dict[str, str] = {}
         self._template = server.database()
         catalog = PostgresqlCatalog(self._template)
@@ -48,7 +46,7 @@ class Databases:
         place, note = str(folder.resolve()), folder / _NOTE
         where, _, name = (note.read_text() if note.is_file() else "").partition("\n")
         if where != place:
-            original = name or _name(self._template)
+            original = name or self._name(self._template)
             if name:  # it is copied only while nobody is connected
                 gone = "pid <> pg_backend_pid()"
                 self._server.say(
@@ -57,7 +55,7 @@ class Databases:
             if name or place not in self._made:
                 self._made[place] = self._server.database(original)
             if folder.is_dir():
-                note.write_text(f"{place}\n{_name(self._made[place])}")
+                note.write_text(f"{place}\n{self._name(self._made[place])}")
             return self._made[place]
         return self._server.url(name)
 

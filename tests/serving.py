@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +21,7 @@ from imgmatch.index import Index
 from imgmatch.model import NewPhoto, QueueState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from socket import socket
 
@@ -126,6 +130,25 @@ def served(index: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401 --
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive()
+
+
+@contextmanager
+def serving_process(
+    home: Path | str, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The server as its own process, which keeps what it is asked about in a folder, and its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imgmatch", "--log-json", "serve", "--index", str(home), "--port", "0",
+         "--workers", "1", "--uploads", str(folder / "kept"), *arguments],
+        stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(environment or {}),
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        port = next(json.loads(line)["port"] for line in process.stderr if "port" in json.loads(line))
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

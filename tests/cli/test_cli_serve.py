@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from serving import picture
+from serving import picture, serving_process
 
 from imgmatch.cli.main import run
 from imgmatch.cli.serve import _is_local, listening
@@ -20,26 +16,7 @@ from imgmatch.index import Index
 from imgmatch.model import Role, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@contextmanager
-def serving(index: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The server as its own process, and its URL."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "imgmatch", "--log-json", "serve", "--index", str(index), "--port", "0",
-         "--workers", "1", "--uploads", str(index.parent / "kept"), *arguments],
-        stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    try:
-        assert process.stderr is not None
-        port = next(json.loads(line)["port"] for line in process.stderr if "port" in json.loads(line))
-        yield process, f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def answered(url: str) -> httpx.Response:
@@ -55,7 +32,7 @@ def answered(url: str) -> httpx.Response:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_server_answers_logs_without_names_and_ends_in_peace(world: Path, processes: int) -> None:
-    with serving(world, "--processes", str(processes)) as (process, url):
+    with serving_process(world, world.parent, "--processes", str(processes)) as (process, url):
         assert answered(f"{url}/readyz").json() == {"status": "ok"}
         found = httpx.post(f"{url}/api/v1/check", files={"photo": ("x.jpg", picture(1, 50))}, timeout=60).json()
         assert found["results"][0]["accounts"] == 4
@@ -94,7 +71,7 @@ def test_a_server_that_others_reach_is_begun_once_somebody_is_named(world: Path)
     with Index.open(world) as index:
         secret = index.people.add_token("bot", [Scope.READ]).secret
         index.people.add_user("ana", Role.VIEWER, None)
-    with serving(world, "--host", "0.0.0.0") as (_, url):  # noqa: S104 -- of the test
+    with serving_process(world, world.parent, "--host", "0.0.0.0") as (_, url):  # noqa: S104 -- of the test
         assert answered(f"{url}/api/v1/rings").status_code == 401
         headers = {"Authorization": f"Bearer {secret}"}
         assert httpx.get(f"{url}/api/v1/rings", headers=headers, timeout=60).json()["total"] == 3

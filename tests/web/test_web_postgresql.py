@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from serving import picture
+from serving import picture, serving_process
 
 from imgmatch.index import Index
 from imgmatch.model import NewPhoto
@@ -27,24 +23,11 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(home: str, folder: Path) -> Iterator[str]:
     """A server process of a machine of its own; its URL, once it is ready."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "IMGMATCH_ENGINES": str(folder / "engines")}
-    command = [sys.executable, "-m", "imgmatch", "--log-json", "serve", "--index", home, "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--workers", "1", "--uploads", str(folder / "kept")],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            assert process.stderr is not None
-            port = next(json.loads(line)["port"] for line in process.stderr if "port" in json.loads(line))
-            url = f"http://127.0.0.1:{port}"
-            with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
-                while client.get(f"{url}/readyz", timeout=60).status_code != 200:
-                    pass
-            yield url
-        finally:
-            process.kill()
+    with serving_process(home, folder, environment={"IMGMATCH_ENGINES": str(folder / "engines")}) as (_, url):
+        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+            while client.get(f"{url}/readyz", timeout=60).status_code != 200:
+                pass
+        yield url
 
 
 def said(url: str, path: str, **options: Any) -> Any:  # noqa: ANN401 -- whatever the API answers
