@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from common import say
 from edited_copies import PLAIN, Asked, drawn, drawn_with_fillers
-from edits import EDITS, TEMPLATES, WORDS_ONLY
+from edits import EDITS, TEMPLATES, WORDS_ONLY, edit_of
 from numpy.typing import NDArray
 from pairs import HASHER, LEAST_VOTES, in_processes, split
-from train_rule import NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
+from train_rule import DRAWN_TWICE, EDITS_DRAWN, NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
 
 from imgmatch import registry
 from imgmatch.describing.describe import Describer
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from imgmatch.features.extract import Features
 
 SEED = 47
-COPIED, COPIES = 900, 6
+COPIED, COPIES = 1_000, 6
 """Photos that are copied, and how often."""
 
 STRIDE = 13
-"""So far apart are the edits of one photo in the list of all. No two are of one family: copies of one photo on one
-interface would be laid interface on interface, and teach that this makes a copy."""
+"""So far apart are the edits of one photo in the list of all. No two show one interface, which would be laid upon
+itself, and teach that this makes a copy."""
 
 ORIGINALS = 2_000
 """Photos that are asked about as they are."""
@@ -103,12 +103,11 @@ class Way:
 def asked_of(kept: Sequence[Path]) -> list[Asked]:
     """All photos as they are, then the copies, every edit as often as any other."""
     rng = random.Random(SEED)
-    names = list(EDITS)
     copies = [
-        Asked(path, name, rng.choice(EDITS[name].strengths), rng.randrange(10**6))
+        Asked(path, name, rng.choice(edit_of(name).strengths), rng.randrange(10**6))
         for number, path in enumerate(rng.sample(list(kept), COPIED))
         for copy in range(COPIES)
-        for name in (names[(number * COPIES + copy) * STRIDE % len(names)],)
+        for name in (EDITS_DRAWN[(number * COPIES + copy) * STRIDE % len(EDITS_DRAWN)],)
     ]
     templated = [
         Asked(path, name, rng.choice(edit.strengths), rng.randrange(10**6))
@@ -237,10 +236,15 @@ def collected() -> Ties:
 
 
 def weights_of(ties: Ties) -> NDArray[np.float64]:
-    """Strangers that share an interface or a frame look most like copies: they weigh more."""
+    """Strangers that share an interface or a frame look most like copies: they weigh more.
+
+    Edits that are drawn twice weigh half.
+    """
     points, share = ties.figures[:, NAMES.index("points")], ties.figures[:, NAMES.index("share")]
     hard = (points >= LEAST_HARD) | (share >= LEAST_SHARE)
-    return np.where(ties.copy, 1.0, np.where(hard, HARD, 1.0) * np.where(ties.templated[ties.tie], TEMPLATED_WEIGHS, 1))
+    twice = np.array([one.asked.edit in DRAWN_TWICE for one in ties.every])[ties.pictures].any(1)
+    strange = np.where(hard, HARD, 1.0) * np.where(ties.templated[ties.tie], TEMPLATED_WEIGHS, 1)
+    return np.where(ties.copy, np.where(twice, 0.5, 1.0), strange)
 
 
 def out_of_sample(ties: Ties, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,7 +36,8 @@ from edits import (
     warped,
 )
 from edits.base import Edit, Scene
-from edits.templates import TEMPLATES, WORDS_ONLY
+from edits.sheets import SHEETS
+from edits.templates import DESIGNS, WORDS_ONLY
 from edits.tools import longest, scaled
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ _ROOMS = (
 
 EDITS: dict[str, Edit] = {edit.name: edit for room in _ROOMS for edit in room.EDITS}
 """All edits by name, in a fixed order, family after family."""
+
+TEMPLATES: dict[str, Edit] = DESIGNS | SHEETS
+"""What many people put their photos into, or wear on them; rules are fitted on these."""
 
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(edit.family for edit in EDITS.values()))
 

@@ -21,6 +21,13 @@ def _scattered(picture: Image.Image, strength: int, scene: Scene) -> Image.Image
     return stickered(picture, (14, 24, 40)[strength], (0.15, 0.28, 0.42)[strength], scene)
 
 
+def _strewn(picture: Image.Image, strength: int, scene: Scene) -> Image.Image:
+    """Many small stickers of one kind, wherever they fall."""
+    rng = scene.rng
+    count = round((15, 28, 45)[strength] * rng.uniform(0.8, 1.2))
+    return stickered(picture, count, (0.15, 0.28, 0.42)[strength], scene, alike=True, tries=1)
+
+
 def _double(picture: Image.Image, strength: int, scene: Scene) -> Image.Image:
     """Another photo showing through, as of a film exposed twice."""
     other = cover(scene.rng.choice(scene.others), *picture.size)
@@ -65,6 +72,7 @@ def _torn(picture: Image.Image, strength: int, scene: Scene) -> Image.Image:
 
 EDITS = (
     Edit("scattered", "overlaid", _scattered),
+    Edit("strewn", "overlaid", _strewn),
     Edit("double-exposure", "overlaid", _double),
     Edit("light-spots", "overlaid", _light),
     Edit("old-print", "overlaid", _torn),

@@ -82,28 +82,34 @@ FILLED = 0.55
 """The part of its square that a sticker covers, on average."""
 
 
-def _sticker(side: int, rng: random.Random) -> Image.Image:
+def _sticker(side: int, kinds: tuple[Sticker, ...], rng: random.Random) -> Image.Image:
     """One sticker with its transparency, turned a little."""
     sheet = Image.new("RGBA", (SHEET, SHEET))
-    rng.choice(STICKERS)(ImageDraw.Draw(sheet), SHEET, rng)
+    rng.choice(kinds)(ImageDraw.Draw(sheet), SHEET, rng)
     return sheet.rotate(rng.uniform(-25, 25), Image.Resampling.BILINEAR).resize((side, side), Image.Resampling.LANCZOS)
 
 
-def stickered(picture: Image.Image, count: int, share: float, scene: Scene) -> Image.Image:
-    """So many stickers that cover about this share of the area; they keep clear of each other where they can."""
+def stickered(
+    picture: Image.Image, count: int, share: float, scene: Scene, *, alike: bool = False, tries: int = 6
+) -> Image.Image:
+    """So many stickers that cover about this share of the area.
+
+    They keep clear of each other where they can, the more the more places are tried for each. `alike`: all of one kind.
+    """
     canvas, rng = picture.copy(), scene.rng
+    kinds = (rng.choice(STICKERS),) if alike else STICKERS
     placed: list[tuple[float, float]] = []
     for _ in range(count):
         side = max(
             8, round(math.sqrt(share / count / FILLED * picture.width * picture.height) * rng.uniform(0.85, 1.15))
         )
-        tries = [
+        spots = [
             (rng.uniform(-0.1, 1.1) * (canvas.width - side), rng.uniform(-0.1, 1.1) * (canvas.height - side))
-            for _ in range(6)
+            for _ in range(tries)
         ]
-        place = max(tries, key=lambda spot: min((math.dist(spot, other) for other in placed), default=0))
+        place = max(spots, key=lambda spot: min((math.dist(spot, other) for other in placed), default=0))
         placed.append(place)
-        drawn = _sticker(side, rng)
+        drawn = _sticker(side, kinds, rng)
         canvas.paste(drawn, (round(place[0]), round(place[1])), drawn)
     return canvas
 

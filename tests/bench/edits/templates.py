@@ -231,8 +231,8 @@ def is_words_only(number: int) -> bool:
     return KINDS[number % len(KINDS)] in {"words", "pattern"}
 
 
-TEMPLATES: dict[str, Edit] = {template(number).name: template(number) for number in range(COUNT)}
+DESIGNS: dict[str, Edit] = {template(number).name: template(number) for number in range(COUNT)}
 """Those that rules are fitted on."""
 
-WORDS_ONLY: frozenset[str] = frozenset(name for number, name in enumerate(TEMPLATES) if is_words_only(number))
+WORDS_ONLY: frozenset[str] = frozenset(name for number, name in enumerate(DESIGNS) if is_words_only(number))
 """Those of them that show nothing of the picture they are given."""
