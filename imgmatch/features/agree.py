@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imgmatch.features.equal import equality
 from imgmatch.features.refine import correction
 from imgmatch.features.scalespace import F32, U8
 
@@ -29,6 +30,7 @@ AGREES_WELL = 0.85
 DIFFERS = 0.4  # correlation below which it does not
 SMALL_WINDOW = 5
 AGREES_FULLY = 0.9
+AGREES_SMALL = 0.8
 HASH_SIDE = 16
 WORTH_CORRECTING = 0.1  # share below which no correction is tried
 LEAST_WINDOWS = 12
@@ -46,8 +48,10 @@ class Agreement:
     where a template holds another photo. photo: share of what the frames have in common that agrees and is drawn in
     neither. photo_share: of the windows that are drawn in neither those that agree; NaN without any. best_half:
     mean correlation of the better half of the windows, -1..1. fine_third: correlation from which the best third of the
-    small windows is. windows: windows with texture as a share of the thumbnail's area. bits: differing signs of 255 low
-    frequencies of the shared part, as a share. matrix: (2, 3) float64, the alignment after correction.
+    small windows is. small: of the small windows with texture in both those above AGREES_SMALL. small_photo: the same
+    of those that are drawn in neither; both NaN without any. equal to tone_error: see `Equality`. windows: windows with
+    texture as a share of the thumbnail's area. bits: differing signs of 255 low frequencies of the shared part, as a
+    share. matrix: (2, 3) float64, the alignment after correction.
     """
 
     share: float
@@ -62,23 +66,15 @@ class Agreement:
     photo_share: float
     best_half: float
     fine_third: float
+    small: float
+    small_photo: float
+    equal: float
+    equal_detail: float
+    unequal: float
+    tone_error: float
     windows: float
     bits: float
     matrix: F64
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The part that both frames share.
-
-    query, stored: (k, 2) float64 corners in longest sides of each picture, in the same order. overlap_query,
-    overlap_stored: share of each picture that it is, 0..1.
-    """
-
-    query: F64
-    stored: F64
-    overlap_query: float
-    overlap_stored: float
 
 
 class Layers:
@@ -205,7 +201,7 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
     """What two pictures laid over each other come to; see the fields."""
     windows, size = laid.windows, max(int(laid.windows.inside.sum()), 1)
     either, differs = windows.stored | windows.drawn, windows.correlation < DIFFERS
-    fine, fine_third = _fine(laid)
+    fine, equal = _fine(laid, drawn_there), equality(laid.stored, laid.drawn, laid.mask)
     another, photo, photo_share = (float("nan"),) * 3
     if drawn_there is not None:
         another, photo, photo_share = _photographed(windows, drawn_there, size)
@@ -213,7 +209,7 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
         share=laid.share,
         share_well=float((laid.values > AGREES_WELL).mean()),
         mean=float(laid.values.mean()),
-        fine=fine,
+        fine=fine.share,
         both=float((windows.correlation[either] > AGREES).mean()),
         hole=_largest(either & differs) / size,
         clash=_largest(windows.stored & windows.drawn & differs) / size,
@@ -221,7 +217,13 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
         photo=photo,
         photo_share=photo_share,
         best_half=float(np.sort(laid.values)[len(laid.values) // 2 :].mean()),
-        fine_third=fine_third,
+        fine_third=fine.third,
+        small=fine.small,
+        small_photo=fine.small_photo,
+        equal=equal.share,
+        equal_detail=equal.detail,
+        unequal=equal.unequal,
+        tone_error=equal.error,
         windows=len(laid.values) / laid.stored.size,
         bits=_bits(laid.stored, laid.drawn, laid.mask),
         matrix=matrix,
@@ -242,14 +244,37 @@ def _largest(places: Bool) -> int:
     return int(regions[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
 
 
-def _fine(laid: _Laid) -> tuple[float, float]:
-    """Of textured 5x5 windows: share whose correlation exceeds AGREES_FULLY, and from where the best third is."""
+@dataclass(frozen=True, slots=True)
+class _Fine:
+    """See `Agreement.fine`, `fine_third`, `small` and `small_photo`."""
+
+    share: float
+    third: float
+    small: float
+    small_photo: float
+
+
+def _fine(laid: _Laid, drawn_there: Bool | None) -> _Fine:
+    """How alike small windows are, which fit between what is strewn over a picture."""
+    nan = float("nan")
     windows = correlate(laid.stored, laid.drawn, laid.mask, SMALL_WINDOW)
     if windows is None or not windows.stored.any():
-        return 0.0, 0.0
+        return _Fine(0.0, 0.0, nan, nan)
     values = windows.correlation[windows.stored]
     third = len(values) * 2 // 3
-    return float((values > AGREES_FULLY).mean()), float(np.partition(values, third)[third])
+    both, alike = windows.stored & windows.drawn, windows.correlation > AGREES_SMALL
+    return _Fine(
+        float((values > AGREES_FULLY).mean()),
+        float(np.partition(values, third)[third]),
+        _share(alike, both),
+        nan if drawn_there is None else _share(alike, both & ~drawn_there),
+    )
+
+
+def _share(alike: Bool, of: Bool) -> float:
+    """The share of the windows `of` that are alike, NaN of fewer than a dozen."""
+    count = int(of.sum())
+    return int((alike & of).sum()) / count if count >= LEAST_WINDOWS else float("nan")
 
 
 def _after(moved: F64, to_pixels: F64) -> F64:
@@ -274,48 +299,6 @@ def correlate(first: F32, second: F32, mask: U8, window: int = WINDOW) -> _Windo
     both = mean(first * second) - m1 * m2
     correlation = both / np.sqrt(np.maximum(v1, 0.25) * np.maximum(v2, 0.25))
     return _Windows(correlation, inside, inside & (v1 > TEXTURE**2), inside & (v2 > TEXTURE**2))
-
-
-def shape_of(matrix: F64, query: tuple[float, float], stored: tuple[float, float]) -> Shape | None:
-    """The part both frames share; None where there is none.
-
-    matrix: (2, 3), query -> stored. query, stored: width and height. All in longest sides.
-    """
-    corners = np.array([[0, 0], [query[0], 0], [query[0], query[1]], [0, query[1]]], np.float64)
-    outline = _clipped(corners @ matrix[:, :2].T + matrix[:, 2], stored)
-    area = _area(outline)
-    if area <= 0:
-        return None
-    back = (outline - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    size = abs(float(np.linalg.det(matrix[:, :2])))
-    of_stored, of_query = area / (stored[0] * stored[1]), area / (size * query[0] * query[1])
-    return Shape(back, outline, min(1.0, of_query), min(1.0, of_stored))
-
-
-def _clipped(corners: F64, frame: tuple[float, float]) -> F64:
-    """A convex polygon (k, 2) cut to the frame 0..width, 0..height, side after side (Sutherland and Hodgman, 1974).
-
-    OpenCV's own intersection gives the whole frame where two edges all but coincide.
-    """
-    for axis in (0, 1):
-        for sign, limit in ((1.0, 0.0), (-1.0, -frame[axis])):
-            depth = sign * corners[:, axis] - limit
-            kept: list[F64] = []
-            for here in range(len(corners)):
-                before = here - 1
-                if (depth[here] >= 0) != (depth[before] >= 0):
-                    part = depth[before] / (depth[before] - depth[here])
-                    kept.append(corners[before] + part * (corners[here] - corners[before]))
-                if depth[here] >= 0:
-                    kept.append(corners[here])
-            corners = np.array(kept).reshape(-1, 2)
-    return corners
-
-
-def _area(corners: F64) -> float:
-    """Of a polygon (k, 2); 0 for fewer than three corners."""
-    x, y = corners.T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def _bits(first: F32, second: F32, mask: U8) -> float:

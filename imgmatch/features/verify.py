@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from imgmatch.features.agree import Agreement, Layers, Shape, compare, shape_of
+from imgmatch.features.agree import Agreement, Layers, compare
 from imgmatch.features.align import Alignment, Pairs, align, frame_on_frame, pair, supported
 from imgmatch.features.codebook import F32, Codebook, floats
 from imgmatch.features.record import Stored
 from imgmatch.features.scalespace import U8
+from imgmatch.features.shape import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +76,12 @@ class PairFeatures:
     photo_share: float
     best_half: float
     fine_third: float
+    small: float
+    small_photo: float
+    equal: float
+    equal_detail: float
+    unequal: float
+    tone_error: float
     windows: float
     bits: float
     spread: float
@@ -83,7 +90,7 @@ class PairFeatures:
     apart: float
 
     def row(self) -> F32:
-        """(24,) float32 in the order of the fields."""
+        """(30,) float32 in the order of the fields."""
         return np.array([getattr(self, field.name) for field in fields(self)], np.float32)
 
 

@@ -39,10 +39,10 @@ LEAST_VOTES = 1.5
 """Votes from which a picture is verified that was found by features alone. Among 4,200 photos nine in ten candidates of
 a photo that is not there have less; of 1,059 edited copies whose original was a candidate one, a sketch, had less."""
 
-LEAST_BARE = -6.0
+LEAST_BARE = -6.5
 """Log odds by points and fingerprints alone from which two pictures are laid over each other. Of the pairs that the
-model was fitted to three in four strangers have less, and none of 15,657 copies that it accepts (``train_rule.py``
-tells the least)."""
+model was fitted to more than half of the strangers have less, and one of 16,350 copies that it accepts
+(``train_rule.py`` tells the least)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch import features
-from imgmatch.features.agree import Layers, compare, shape_of
+from imgmatch.features.agree import Layers, compare
 from imgmatch.features.align import Pairs, align, pair
 from imgmatch.features.codebook import Codebook, floats
 from imgmatch.features.extract import STORED, Features, extract, extract_query
 from imgmatch.features.record import open_thumbnail, pack, thumbnail, unpack
+from imgmatch.features.shape import shape_of
 from imgmatch.features.verify import Query, StoredPicture
 from imgmatch.model import ORIENTATIONS, Orientation
 
