@@ -92,9 +92,13 @@ class Search:
             return Found(self._fingerprints.search(queries, max_distance))
         return Found(Hits.merged(parts), missing)
 
-    def alike(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> Found[list[list[Candidate]]]:
-        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
-        missing: tuple[str, ...] = ()
+    def alike(
+        self, queries: Sequence[Features], limit: int, least: float = 0.0, *, missing: tuple[str, ...] = ()
+    ) -> Found[list[list[Candidate]]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
+
+        Shards that are ``missing`` already from an answer are not waited for once more.
+        """
 
         def nearest(probes: Probes) -> Neighbours:
             nonlocal missing

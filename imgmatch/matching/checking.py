@@ -67,7 +67,8 @@ class Checker:
     ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
-        prints, pictured = self._near(pictures, wanted.max_distance), self._candidates(pictures)
+        prints = self._near(pictures, wanted.max_distance)
+        pictured = self._candidates(pictures, prints.missing)
         near, candidates = iter(prints.what), iter(pictured.what)
         missing = tuple(dict.fromkeys((*prints.missing, *pictured.missing)))
         bare = iter(search_banks(self._banks, usable))
@@ -100,9 +101,11 @@ class Checker:
         found = iter(nearest(hits.what, number * len(ORIENTATIONS)) for number in range(len(searched)))
         return Found([next(found) if query.flat is None else {} for query in queries], hits.missing)
 
-    def _candidates(self, queries: Sequence[DescribedPicture]) -> Found[list[list[Candidate]]]:
+    def _candidates(
+        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...]
+    ) -> Found[list[list[Candidate]]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES) if asked else Found([])
+        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES, missing=missing) if asked else Found([])
         found = iter(likely.what)
         return Found([next(found) if query.asked is not None else [] for query in queries], likely.missing)
 

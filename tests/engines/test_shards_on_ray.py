@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import photos
 import pytest
 from comparing import as_json, rings_as_json
 from ray_nodes import need_ray, processes_of, started
+from serving import serving_process
 from watching import wait_until
 
-from imgmatch import ConflictError, ImgmatchError, Index, NewPhoto, UnknownNameError
+from imgmatch import ConflictError, ImgmatchError, Index, NewPhoto, ShardsMissingError, UnknownNameError
 from imgmatch.catalog.row_counts import tombstones
+from imgmatch.cli.main import run
+from imgmatch.engines import searching
+from imgmatch.engines.shards import tending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,13 +98,12 @@ def answers(index: Index) -> list[str]:
     return [as_json(result) for result in index.check_many(QUERIES)]
 
 
-@pytest.mark.parametrize(("count", "replicas"), [(1, 1), (4, 2)])
 def test_answers_through_shards_are_those_of_an_engine_on_this_machine_byte_for_byte(
-    index: Index, at: str, url: str, expected: list[str], count: int, replicas: int
+    index: Index, at: str, url: str, expected: list[str]
 ) -> None:
-    """Also of a process that was there before, and after shards were added or taken away."""
-    health = index.start_shards(count, at=at, replicas=replicas, deadline=DEADLINE)
-    assert [(one.answering, one.behind, one.problem) for one in health] == [(replicas, 0, None)] * count
+    """Also of a process that was there before."""
+    health = index.start_shards(4, at=at, replicas=2, deadline=DEADLINE)
+    assert [(one.answering, one.behind, one.problem) for one in health] == [(2, 0, None)] * 4
     assert sum(one.features for one in health) == 2 * PICTURES
     assert answers(index) == expected
     with Index.open(url) as other:
@@ -109,7 +114,8 @@ def test_answers_through_shards_are_those_of_an_engine_on_this_machine_byte_for_
 def test_what_is_added_is_found_at_once_and_what_is_erased_never_again(
     index: Index, at: str, expected: list[str], tmp_path: Path
 ) -> None:
-    index.start_shards(3, at=at, deadline=DEADLINE)
+    index.start_shards(1, at=at, deadline=DEADLINE)
+    assert answers(index) == expected
     new = list(drawn(tmp_path, range(90, 91)))
     asked = photos.jpeg(photos.picture(90, SIDE))
     assert len(index.check(asked)) == 0
@@ -139,27 +145,80 @@ def test_rings_through_shards_are_those_of_an_engine_on_this_machine(index: Inde
         assert rings_as_json(alone.rings()) == through
 
 
-def test_a_shard_whose_actor_was_killed_is_named_or_its_replica_answers_and_then_all_is_whole_again(
-    index: Index, nodes: Nodes, at: str, expected: list[str]
-) -> None:
-    index.start_shards(2, at=at, replicas=2, deadline=DEADLINE)
-    first = actors(nodes)
-    assert len(first) == 4
-    os.kill(first[0], signal.SIGKILL)
-    assert answers(index) == expected
-    wait_until("it is there again", lambda: all(one.answering == 2 for one in index.shards()), 120)
-    index.start_shards(2, at=at, replicas=1, deadline=0.5)
-    for pid in actors(nodes):
-        os.kill(pid, signal.SIGSTOP)
+def held(index: Index) -> int:
+    """How many pictures the shards hold between them."""
+    return sum(health.features for health in index.shards())
+
+
+@contextmanager
+def hanging(pid: int) -> Iterator[None]:
+    """Have it hang, and then be killed."""
+    os.kill(pid, signal.SIGSTOP)
     try:
-        results = list(index.check_many(QUERIES))
-        assert {result.incomplete for result in results} == {("shard 1 of 2", "shard 2 of 2")}
-        assert [len(result) for result in results] == [0, 0, 0, 0]
+        yield
     finally:
-        for pid in actors(nodes):
-            os.kill(pid, signal.SIGCONT)
-    index.start_shards(2, at=at, replicas=1, deadline=DEADLINE)
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_what_a_shard_that_hangs_may_have_is_said_to_be_missing_and_nothing_is_kept_without_it(  # noqa: PLR0913, PLR0917 -- fixtures
+    index: Index,
+    nodes: Nodes,
+    at: str,
+    url: str,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In the library, at the command line, on two servers and their pages, by rings and by erasing."""
+    monkeypatch.setattr(searching, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(tending, "FORGET_SECONDS", 1.0)
+    monkeypatch.setattr(tending, "LOOK_SECONDS", 1.0)
+    index.start_shards(2, at=at, deadline=1.0)
+    index.rings()
+    index.add(list(drawn(tmp_path, range(91, 92))))
+    asked = tmp_path / "asked.jpg"
+    asked.write_bytes(QUERIES[0])
+    with serving(url, tmp_path / "one") as one, serving(url, tmp_path / "two") as two:
+        with hanging(actors(nodes)[0]):
+            results = list(index.check_many(QUERIES))
+            [named] = {result.incomplete for result in results}
+            assert named in {("shard 1 of 2",), ("shard 2 of 2",)}
+            for server in (one, two):
+                found = httpx.post(f"{server}/api/v1/check", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()
+                assert [found["complete"], found["results"][0]["incomplete"]] == [True, list(named)]
+                page = httpx.post(f"{server}/checks", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()["url"]
+                text = httpx.get(f"{server}{page}", timeout=60).text
+                assert f"This answer is incomplete: no answer from {named[0]}" in text
+            metrics = httpx.get(f"{one}/metrics", timeout=60).text
+            assert metrics.count("imgmatch_shard_answering{") == 2
+            assert 'imgmatch_shard_replies{outcome="late"}' in metrics
+            assert run(["check", str(asked), "--index", url, "--workers", "1"]) == 6
+            assert f"incomplete: no answer from {named[0]}" in capfd.readouterr().out
+            assert [health.answering for health in index.shards()].count(0) == 1
+            with pytest.raises(ShardsMissingError, match=named[0]):
+                index.rings()
+            erasure = index.erase(account="a91")
+            assert (erasure.elsewhere[-1], erasure.traces) == (named[0], 0)
+        wait_until("Ray has started it anew, and it has read its rows", lambda: held(index) >= 2 * PICTURES, 120)
+        assert "shard" not in "".join(index.erase(account="b91").elsewhere)
+        assert held(index) == 2 * PICTURES
+        assert len(index.rings().rings) == PICTURES
+        found = httpx.post(f"{two}/api/v1/check", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()
+        assert found["results"][0]["incomplete"] == []
+    index.start_shards(2, at=at, deadline=DEADLINE)
     assert answers(index) == expected
+
+
+@contextmanager
+def serving(home: str, folder: Path) -> Iterator[str]:
+    """A server process of a machine of its own; its URL, once it is ready."""
+    folder.mkdir()
+    with serving_process(home, folder, environment={"IMGMATCH_ENGINES": str(folder / "engines")}) as (_, url):
+        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+            while client.get(f"{url}/readyz", timeout=60).status_code != 200:
+                pass
+        yield url
 
 
 def actors(nodes: Nodes) -> list[int]:
