@@ -48,7 +48,7 @@ _ASKED_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class SearchResult(Generic[T]):
     """What a search has found.
 
     Attributes:
@@ -82,19 +82,19 @@ class Search:
         with self._catalog.read() as session:
             return read_shards(session)
 
-    def near(self, queries: Codes, max_distance: int) -> Found[Hits]:
+    def near(self, queries: Codes, max_distance: int) -> SearchResult[Hits]:
         """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
         if not len(queries):
-            return Found(Hits.none())
+            return SearchResult(Hits.none())
         try:
             parts, missing = self._asked(FingerprintRows(), NearFingerprints(queries, max_distance), ())
         except _NoShardsError:
-            return Found(self._fingerprints.search(queries, max_distance))
-        return Found(Hits.merged(parts), missing)
+            return SearchResult(self._fingerprints.search(queries, max_distance))
+        return SearchResult(Hits.merged(parts), missing)
 
     def alike(
         self, queries: Sequence[Features], limit: int, least: float = 0.0, *, missing: tuple[str, ...] = ()
-    ) -> Found[list[list[Candidate]]]:
+    ) -> SearchResult[list[list[Candidate]]]:
         """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
 
         Shards that are ``missing`` already from an answer are not waited for once more.
@@ -113,8 +113,8 @@ class Search:
         try:
             what = candidates(registry.codebook(self._header.codebook), nearest, queries, limit, least)
         except _NoShardsError:
-            return Found(self._features.search(queries, limit, least))
-        return Found(what, missing)
+            return SearchResult(self._features.search(queries, limit, least))
+        return SearchResult(what, missing)
 
     def all_alike(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
         """The same for what is to be kept: asked again for a while until every shard has answered.

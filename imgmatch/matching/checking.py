@@ -12,7 +12,7 @@ from imgmatch import registry
 from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.cores import usable_cores
 from imgmatch.describing.messages import Description
-from imgmatch.engines.searching import Found
+from imgmatch.engines.searching import SearchResult
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
 from imgmatch.matching.bank_hits import nearest, search_banks
@@ -88,7 +88,9 @@ class Checker:
                 answers.append(replace(answer, incomplete=missing) if missing else answer)
         return answers
 
-    def _near(self, queries: Sequence[DescribedPicture], max_distance: int | None) -> Found[list[dict[int, Near]]]:
+    def _near(
+        self, queries: Sequence[DescribedPicture], max_distance: int | None
+    ) -> SearchResult[list[dict[int, Near]]]:
         """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
         hasher = self._header.hashers[0]
         if max_distance is None:
@@ -99,15 +101,15 @@ class Checker:
         rows = b"".join(query.orientations[hasher] for query in searched)
         hits = self._search.near(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
         found = iter(nearest(hits.what, number * len(ORIENTATIONS)) for number in range(len(searched)))
-        return Found([next(found) if query.flat is None else {} for query in queries], hits.missing)
+        return SearchResult([next(found) if query.flat is None else {} for query in queries], hits.missing)
 
     def _candidates(
         self, queries: Sequence[DescribedPicture], missing: tuple[str, ...]
-    ) -> Found[list[list[Candidate]]]:
+    ) -> SearchResult[list[list[Candidate]]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES, missing=missing) if asked else Found([])
+        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES, missing=missing) if asked else SearchResult([])
         found = iter(likely.what)
-        return Found([next(found) if query.asked is not None else [] for query in queries], likely.missing)
+        return SearchResult([next(found) if query.asked is not None else [] for query in queries], likely.missing)
 
     def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:
         if rule is None:
