@@ -283,7 +283,17 @@ def test_a_check_prints_the_object_of_the_design(terminal: Terminal) -> None:
     said = terminal("check", "q.jpg", "--format", "jsonl")
     assert (said.code, said.err) == (0, "")
     [line] = said.lines
-    assert list(line) == ["photo", "status", "reason", "accounts", "truncated", "damaged", "matches", "banks"]
+    assert list(line) == [
+        "photo",
+        "status",
+        "reason",
+        "accounts",
+        "truncated",
+        "damaged",
+        "matches",
+        "banks",
+        "incomplete",
+    ]
     assert (line["photo"], line["status"], line["accounts"], line["truncated"]) == ("q.jpg", "match", 2, False)
     match = line["matches"][0]
     assert list(match) == [

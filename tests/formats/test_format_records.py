@@ -75,6 +75,7 @@ def test_a_check_has_the_fields_of_the_design_in_their_order() -> None:
             "damaged": None,
             "matches": [MATCHED],
             "banks": [],
+            "incomplete": [],
         },
     )
     assert list(records.check_record(result)["matches"][0]) == list(MATCHED)
@@ -91,13 +92,14 @@ def test_a_check_without_a_match_keeps_its_shape() -> None:
         "damaged": None,
         "matches": [],
         "banks": [],
+        "incomplete": [],
     }
 
 
 def test_a_spreadsheet_gets_a_row_a_match_and_one_for_a_photo_without() -> None:
     two = CheckResult("q.jpg", Status.MATCH, accounts=1, matches=(Match(LENA, NEAR), Match(LENA, NEAR)))
     rows = records.check_rows(two)
-    head = {"query": "q.jpg", "reason": None, "query_damaged": None}
+    head = {"query": "q.jpg", "reason": None, "query_damaged": None, "incomplete": None}
     assert rows == [head | {"status": "match"} | MATCHED] * 2
     none = records.check_rows(CheckResult("q.jpg", Status.NO_MATCH))
     assert none == [head | {"status": "no_match"}]

@@ -1,0 +1,275 @@
+"""Shards on a real cluster of three nodes, which come to grief."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import photos
+import pytest
+from comparing import as_json, rings_as_json
+from ray_nodes import need_ray, processes_of, started
+from serving import serving_process
+from watching import wait_until
+
+from imgmatch import ConflictError, ImgmatchError, Index, NewPhoto, ShardsMissingError, UnknownNameError
+from imgmatch.catalog.row_counts import tombstones
+from imgmatch.cli.main import run
+from imgmatch.engines import searching
+from imgmatch.engines.shards import tending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from postgresql_server import Server
+    from ray_nodes import Nodes
+
+    from imgmatch.catalog.shards import ShardRecord
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.serial,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
+]
+
+SIDE = (240, 320)
+PICTURES = 16
+QUERIES = [photos.jpeg(photos.picture(seed, SIDE).crop((10, 10, 300, 230))) for seed in (1, 7, 14, 99)]
+DEADLINE = 60.0
+"""Seconds: a busy machine takes some of them."""
+
+
+def drawn(folder: Path, seeds: range) -> Iterator[NewPhoto]:
+    """Each picture on two accounts, once cropped."""
+    for seed in seeds:
+        whole = photos.picture(seed, SIDE)
+        for account, picture in (("a", whole), ("b", whole.crop((30, 20, 300, 220)))):
+            path = folder / f"{account}{seed}.jpg"
+            path.write_bytes(photos.jpeg(picture))
+            yield NewPhoto.at(path, account=f"{account}{seed}")
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    need_ray()
+    with pytest.MonkeyPatch.context() as patch, started(patch, 3) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def at(nodes: Nodes) -> str:
+    return f"ray:{nodes.address}"
+
+
+@pytest.fixture(scope="module")
+def url(nodes: Nodes, postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An index of some pictures, which the nodes reach."""
+    del nodes  # without Ray there is no need of a server
+    folder, home = tmp_path_factory.mktemp("photos"), postgresql.database()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMGMATCH_ENGINES", str(tmp_path_factory.mktemp("engines")))
+        with Index.create(home, workers=2) as index:
+            index.add(list(drawn(folder, range(PICTURES))))
+        yield home
+
+
+@pytest.fixture
+def index(url: str) -> Iterator[Index]:
+    with Index.open(url, workers=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def expected(url: str) -> list[str]:
+    """What a machine with an engine of its own answers."""
+    with Index.open(url) as opened:
+        assert opened.shards() == ()
+        found = answers(opened)
+    assert [text.count('"account"') for text in found] == [2, 2, 2, 0]
+    return found
+
+
+def answers(index: Index) -> list[str]:
+    return [as_json(result) for result in index.check_many(QUERIES)]
+
+
+def test_answers_through_shards_are_those_of_an_engine_on_this_machine_byte_for_byte(
+    index: Index, at: str, url: str, expected: list[str]
+) -> None:
+    """Also of a process that was there before."""
+    health = index.start_shards(4, at=at, replicas=2, deadline=DEADLINE)
+    assert [(one.answering, one.behind, one.problem) for one in health] == [(2, 0, None)] * 4
+    assert sum(one.features for one in health) == 2 * PICTURES
+    assert answers(index) == expected
+    with Index.open(url) as other:
+        assert answers(other) == expected
+        assert other.status().shards_at == at
+
+
+def test_what_is_added_is_found_at_once_and_what_is_erased_never_again(
+    index: Index, at: str, expected: list[str], tmp_path: Path
+) -> None:
+    index.start_shards(1, at=at, deadline=DEADLINE)
+    assert answers(index) == expected
+    new = list(drawn(tmp_path, range(90, 91)))
+    asked = photos.jpeg(photos.picture(90, SIDE))
+    assert len(index.check(asked)) == 0
+    index.add(new)
+    assert {match.photo.account for match in index.check(asked)} == {"a90", "b90"}
+    for account in ("a90", "b90"):
+        erasure = index.erase(account=account)
+        assert (erasure.traces, erasure.finished, erasure.elsewhere) == (0, True, ())
+    assert sum(one.features for one in index.shards()) == 2 * PICTURES
+    assert sum(one.fingerprints for one in index.shards()) <= 2 * PICTURES
+    assert answers(index) == expected
+    with index.parts.catalog.read() as session:
+        assert tombstones(session, f"features/{_record(index).place}", None, 1 << 62) == []
+
+
+def _record(index: Index) -> ShardRecord:
+    record = index.parts.search.record()
+    assert record is not None
+    return record
+
+
+def test_rings_through_shards_are_those_of_an_engine_on_this_machine(index: Index, at: str, tmp_path: Path) -> None:
+    index.start_shards(4, at=at, deadline=DEADLINE)
+    through = rings_as_json(index.rings())
+    index.copy(tmp_path / "alone")
+    with Index.open(tmp_path / "alone", workers=2) as alone:
+        assert rings_as_json(alone.rings()) == through
+
+
+def held(index: Index) -> int:
+    """How many pictures the shards hold between them."""
+    return sum(health.features for health in index.shards())
+
+
+@contextmanager
+def hanging(pid: int) -> Iterator[None]:
+    """Have it hang, and then be killed."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_what_a_shard_that_hangs_may_have_is_said_to_be_missing_and_nothing_is_kept_without_it(  # noqa: PLR0913, PLR0917 -- fixtures
+    index: Index,
+    nodes: Nodes,
+    at: str,
+    url: str,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In the library, at the command line, on two servers and their pages, by rings and by erasing."""
+    monkeypatch.setattr(searching, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(tending, "FORGET_SECONDS", 1.0)
+    monkeypatch.setattr(tending, "LOOK_SECONDS", 1.0)
+    index.start_shards(2, at=at, deadline=1.0)
+    index.rings()
+    index.add(list(drawn(tmp_path, range(91, 92))))
+    asked = tmp_path / "asked.jpg"
+    asked.write_bytes(QUERIES[0])
+    with serving(url, tmp_path / "one") as one, serving(url, tmp_path / "two") as two:
+        with hanging(actors(nodes)[0]):
+            results = list(index.check_many(QUERIES))
+            [named] = {result.incomplete for result in results}
+            assert named in {("shard 1 of 2",), ("shard 2 of 2",)}
+            for server in (one, two):
+                found = httpx.post(f"{server}/api/v1/check", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()
+                assert [found["complete"], found["results"][0]["incomplete"]] == [True, list(named)]
+                page = httpx.post(f"{server}/checks", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()["url"]
+                text = httpx.get(f"{server}{page}", timeout=60).text
+                assert f"This answer is incomplete: no answer from {named[0]}" in text
+            metrics = httpx.get(f"{one}/metrics", timeout=60).text
+            assert metrics.count("imgmatch_shard_answering{") == 2
+            assert 'imgmatch_shard_replies{outcome="late"}' in metrics
+            assert run(["check", str(asked), "--index", url, "--workers", "1"]) == 6
+            assert f"incomplete: no answer from {named[0]}" in capfd.readouterr().out
+            assert [health.answering for health in index.shards()].count(0) == 1
+            with pytest.raises(ShardsMissingError, match=named[0]):
+                index.rings()
+            erasure = index.erase(account="a91")
+            assert (erasure.elsewhere[-1], erasure.traces) == (named[0], 0)
+        wait_until("Ray has started it anew, and it has read its rows", lambda: held(index) >= 2 * PICTURES, 120)
+        assert "shard" not in "".join(index.erase(account="b91").elsewhere)
+        assert held(index) == 2 * PICTURES
+        assert len(index.rings().rings) == PICTURES
+        found = httpx.post(f"{two}/api/v1/check", files={"photo": ("x.jpg", QUERIES[0])}, timeout=60).json()
+        assert found["results"][0]["incomplete"] == []
+    index.start_shards(2, at=at, deadline=DEADLINE)
+    assert answers(index) == expected
+
+
+@contextmanager
+def serving(home: str, folder: Path) -> Iterator[str]:
+    """A server process of a machine of its own; its URL, once it is ready."""
+    folder.mkdir()
+    with serving_process(home, folder, environment={"IMGMATCH_ENGINES": str(folder / "engines")}) as (_, url):
+        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+            while client.get(f"{url}/readyz", timeout=60).status_code != 200:
+                pass
+        yield url
+
+
+def actors(nodes: Nodes) -> list[int]:
+    return processes_of(nodes, b"ray::ShardActor")
+
+
+def test_a_node_that_is_lost_in_the_middle_costs_no_answer(
+    index: Index, nodes: Nodes, at: str, expected: list[str]
+) -> None:
+    number = nodes.add()
+    index.start_shards(4, at=at, replicas=2, deadline=DEADLINE)
+    nodes.remove(number)
+    assert answers(index) == expected
+    wait_until("Ray has placed all again", lambda: all(one.answering == 2 for one in index.shards()), 180)
+    assert answers(index) == expected
+
+
+def test_a_node_with_another_imgmatch_is_refused_by_name(
+    index: Index, nodes: Nodes, at: str, expected: list[str], tmp_path: Path
+) -> None:
+    index.start_shards(1, at=at, deadline=DEADLINE)
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib import metadata\nusual = metadata.version\n"
+        "metadata.version = lambda name: '9.9' if name == 'imgmatch' else usual(name)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    number = nodes.add({"PYTHONPATH": path})
+    try:
+        with pytest.raises(ImgmatchError, match=r"^node .* has imgmatch 9\.9 \(here .*install the same"):
+            index.start_shards(2, at=at, deadline=DEADLINE)
+        assert [one.answering for one in index.shards()] == [1]
+        assert answers(index) == expected
+    finally:
+        nodes.remove(number)
+
+
+def test_what_is_asked_for_wrongly_is_refused(index: Index, at: str, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no Ray cluster"):
+        index.start_shards(2, at="redis://head")
+    for shards, replicas in ((0, 1), (1_000, 1), (1, 0)):
+        with pytest.raises(ValueError, match="from 1 to"):
+            index.start_shards(shards, at=at, replicas=replicas)
+    with Index.create(tmp_path / "folder") as alone, pytest.raises(ConflictError, match="is in a folder"):
+        alone.start_shards(2, at=at)
+
+
+def test_when_shards_are_stopped_each_machine_answers_by_itself(
+    index: Index, nodes: Nodes, expected: list[str]
+) -> None:
+    index.stop_shards()
+    assert index.shards() == ()
+    assert answers(index) == expected
+    wait_until("no actor is left", lambda: not actors(nodes), 60)
+    index.stop_shards()
