@@ -52,6 +52,7 @@ CLUSTERS: Mapping[str, str] = {"ray": "imgmatch.describing.on_ray.runner:open_at
 
 UNITS: Mapping[str, str] = {
     "join": "imgmatch.joins.answering:answer",
+    "verify": "imgmatch.matching.pair_units:answer",
 }
 """What answers units of work, by their kind: see ``imgmatch.tasks``."""
 

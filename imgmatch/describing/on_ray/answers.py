@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgmatch.describing.chunks import HELD_BYTES
 from imgmatch.describing.messages import reply_message
-from imgmatch.describing.on_ray.packing import PART_BYTES, Message
+from imgmatch.describing.on_ray.packing import PART_BYTES, Message, packed, unpacked
 from imgmatch.describing.on_ray.slots import SlotLostError
 from imgmatch.errors import ImgmatchError, PhotoError
 from imgmatch.imaging.files import read_photo
@@ -38,6 +38,10 @@ class Answerer:
         self._slots, self._limits, self._patience, self._say = slots, limits, patience, say
         self._room = _Room(HELD_BYTES)
         self._said = False
+
+    def packed(self, chunk: bytes) -> bytes:
+        """As :meth:`answer`, of jobs that were packed; so are the replies."""
+        return packed(self.answer(unpacked(chunk)))
 
     def answer(self, jobs: Sequence[Message]) -> list[Message]:
         """The replies to jobs, in order.

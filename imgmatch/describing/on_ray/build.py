@@ -1,4 +1,4 @@
-"""What a machine describes photos with: two machines that differ in it may give different replies."""
+"""What a machine works with: two machines that differ in it may give different replies."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 
 from imgmatch import registry
+from imgmatch.features.pair_model import PAIR_MODEL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DESCRIBES = ("describing", "features", "hashers", "imaging", "model")
-"""Packages that take part in describing a photo, beside the modules of imgmatch itself."""
+_WORKS = ("describing", "features", "hashers", "imaging", "joins", "matching", "model")
+"""Packages that take part in describing a photo or in other work of a node, beside the modules of imgmatch itself."""
 
 _LIBRARIES = ("faiss-cpu", "ImageHash", "Pillow", "pillow-heif", "scipy")
 
@@ -36,6 +37,7 @@ def own_build() -> Mapping[str, str]:
         "NumPy": np.__version__,
         "OpenCV": cv2.__version__,
         "hashers": ", ".join(sorted(registry.HASHERS)),
+        "pair model": hashlib.sha256(PAIR_MODEL_FILE.read_bytes()).hexdigest()[:_DIGITS],
     }
     return (
         found
@@ -61,9 +63,9 @@ def _version(distribution: str) -> str:
 
 
 def _source_digest() -> str:
-    """Of the code that describes: a version says nothing of a checkout that somebody works in."""
+    """Of the code that does the work: a version says nothing of a checkout that somebody works in."""
     home = Path(registry.__file__).parent
-    files = [*home.glob("*.py"), *(file for name in _DESCRIBES for file in (home / name).rglob("*.py"))]
+    files = [*home.glob("*.py"), *(file for name in _WORKS for file in (home / name).rglob("*.py"))]
     digest = hashlib.sha256()
     for file in sorted(files):
         text = file.read_bytes().replace(b"\r\n", b"\n")

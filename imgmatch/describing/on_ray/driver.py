@@ -1,4 +1,4 @@
-"""The process that speaks to Ray: reads chunks of jobs from standard input, answers on standard output.
+"""The process that speaks to Ray: reads chunks of jobs, and units of other work, and answers on standard output.
 
 Started by :mod:`imgmatch.describing.on_ray.link` as ``python -m imgmatch.describing.on_ray.driver ORDER``. Ray lives in
 a process of its own, because one that has joined a cluster ends when the cluster does, whatever else it was doing;
@@ -16,19 +16,20 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgmatch.children import private_streams
 from imgmatch.describing.messages import read_message, write_message
 from imgmatch.describing.on_ray.answers import Answerer
 from imgmatch.describing.on_ray.cluster import joined, last_line, prepare, refuse_strange_nodes
-from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.on_ray.slots import Slots
+from imgmatch.describing.on_ray.units import KeptBytes, answered
 from imgmatch.describing.worker import parse_settings
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO, NoReturn
 
     from imgmatch.describing.on_ray.packing import Message
@@ -78,6 +79,7 @@ def _serve(order: Mapping[str, Any], asked: queue.SimpleQueue[Message | None], o
         slots = Slots(workers, settings, patience)
         answerer = Answerer(slots, parse_settings(settings).limits, patience, out.say)
         threads = ThreadPoolExecutor(workers, "imgmatch-chunk")
+        kept = KeptBytes()
         running: dict[int, Future[None]] = {}
         while (message := asked.get()) is not None:
             head, body = message
@@ -85,16 +87,19 @@ def _serve(order: Mapping[str, Any], asked: queue.SimpleQueue[Message | None], o
                 if (future := running.pop(head["dropped"], None)) is not None:
                     future.cancel()
                 continue
-            number = head["chunk"]
-            running[number] = threads.submit(_answer, answerer, number, body, out)
+            if "kept" in head or "forgotten" in head:
+                kept.note(head, body)
+                continue
+            answer = partial(answered, slots, kept.unit(head), patience) if "unit" in head else answerer.packed
+            running[head["chunk"]] = threads.submit(_answer, answer, head["chunk"], body, out)
             running = {each: future for each, future in running.items() if not future.done()}
         slots.close()
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _answer(answerer: Answerer, number: int, body: bytes, out: _Out) -> None:
+def _answer(answer: Callable[[bytes], bytes], number: int, body: bytes, out: _Out) -> None:
     try:
-        out.write({"chunk": number}, packed(answerer.answer(unpacked(body))))
+        out.write({"chunk": number}, answer(body))
     except ImgmatchError as error:
         out.write({"chunk": number, "error": str(error)})
     except Exception as error:  # noqa: BLE001 -- whoever waits for the chunk must hear of it

@@ -13,9 +13,10 @@ import threading
 from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import asdict
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from imgmatch.describing.messages import Job, Reply, job_message, parse_reply, read_message, write_message
 from imgmatch.describing.on_ray.packing import NO_REPLIES, packed, unpacked
@@ -23,10 +24,17 @@ from imgmatch.describing.process import START_SECONDS
 from imgmatch.errors import ImgmatchError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgmatch.describing.settings import Settings
+
+    _Waiting = tuple[Callable[[bytes], Any], Future[Any]]
+
+Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = START_SECONDS
 """So long a cluster may have nobody for us, and a node may take to answer beside what its photos may take."""
@@ -57,7 +65,7 @@ class Link:
         self._folder: str | None = None
         self._threads: list[threading.Thread] = []
         self._numbers = count()
-        self._waiting: dict[int, tuple[int, Future[list[Reply]]]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._last_words: deque[str] = deque(maxlen=1)
         self._error: ImgmatchError | None = None
 
@@ -104,17 +112,50 @@ class Link:
         Raises:
             ImgmatchError: the connection is closed, or was lost.
         """
-        self.start()
-        future: Future[list[Reply]] = Future()
         if not jobs:
-            future.set_result([])
-            return future
+            self.start()
+            nothing: Future[list[Reply]] = Future()
+            nothing.set_result([])
+            return nothing
+        return self._asked({}, packed(map(job_message, jobs)), partial(_replies, len(jobs)))
+
+    @property
+    def slots(self) -> int:
+        """How many chunks or units are answered at once, at most."""
+        return self._workers
+
+    def keep(self, data: NDArray[np.uint8]) -> int:
+        """Put bytes, shape (n,), where every node can have them, for units that need them; returns what to call them.
+
+        Raises:
+            ImgmatchError: the connection is closed, or was lost.
+        """
+        self.start()
+        number = next(self._numbers)
+        self._write({"kept": number}, data.tobytes())
+        return number
+
+    def forget(self, number: int) -> None:
+        """Keep them no longer."""
+        self._write({"forgotten": number})
+
+    def submit(self, kind: str, unit: bytes, kept: Sequence[int] = ()) -> Future[bytes]:
+        """Have a unit of work answered, as of :class:`imgmatch.tasks.Tasks`.
+
+        Raises:
+            ImgmatchError: the connection is closed, or was lost.
+        """
+        return self._asked({"unit": kind, "needs": list(kept)}, unit, bytes)
+
+    def _asked(self, head: Mapping[str, Any], body: bytes, parse: Callable[[bytes], Answer]) -> Future[Answer]:
+        self.start()
+        future: Future[Answer] = Future()
         number = next(self._numbers)
         with self._guard:
             if self._error is not None:
                 raise _again(self._error)
-            self._waiting[number] = len(jobs), future
-        self._write({"chunk": number}, packed(map(job_message, jobs)))
+            self._waiting[number] = parse, future
+        self._write({"chunk": number, **head}, body)
         future.add_done_callback(lambda done: self._drop(number) if done.cancelled() else None)
         return future
 
@@ -153,19 +194,15 @@ class Link:
         if "failed" in head:
             return ImgmatchError(head["failed"])
         with self._guard:
-            size, future = self._waiting.pop(head["chunk"], (0, None))
+            parse, future = self._waiting.pop(head["chunk"], (bytes, None))
         if future is None or not future.set_running_or_notify_cancel():
             return None
         if "error" in head:
             future.set_exception(ImgmatchError(head["error"]))
             return None
         try:
-            replies = [parse_reply(*message) for message in unpacked(body)]
+            future.set_result(parse(body))
         except NO_REPLIES:
-            replies = []
-        if len(replies) == size:
-            future.set_result(replies)
-        else:
             future.set_exception(ImgmatchError("the Ray cluster answered what is no reply"))
         return None
 
@@ -216,6 +253,14 @@ class Link:
             pass
         finally:
             self._writing.release()
+
+
+def _replies(count: int, body: bytes) -> list[Reply]:
+    """The replies to so many jobs; raises one of ``NO_REPLIES`` where these are none."""
+    replies = [parse_reply(*message) for message in unpacked(body)]
+    if len(replies) != count:
+        raise ValueError("another number of replies")
+    return replies
 
 
 def _again(error: ImgmatchError) -> ImgmatchError:
