@@ -188,14 +188,14 @@ def _score(  # noqa: PLR0913, PLR0917 -- as they are listed
 ) -> PairScore:
     if not (type(low) is int and type(high) is int and type(rotation) is int and type(mirrored) is bool):
         raise ValueError("no pair")
+    shares = [None if share is None else _number(share) for share in (overlap_low, overlap_high, agreement)]
     return PairScore(
-        low,
-        high,
-        _number(log_odds),
-        mirrored,
-        rotation,
-        *(None if share is None else _number(share) for share in (overlap_low, overlap_high, agreement)),
-        *(None if outline is None else _outline(outline) for outline in (outline_low, outline_high)),
+        *(low, high, _number(log_odds), mirrored, rotation),
+        overlap_low=shares[0],
+        overlap_high=shares[1],
+        agreement=shares[2],
+        outline_low=None if outline_low is None else _outline(outline_low),
+        outline_high=None if outline_high is None else _outline(outline_high),
     )
 
 
