@@ -82,42 +82,41 @@ class SentUnit(Generic[Answer]):
                 self._future = self._tasks.submit(self._kind, self._unit, self._kept)
         raise ImgmatchError(f"the answer to a {self._kind} unit is none, {TRIES} times over: {wrong}")
 
+    @property
+    def is_done(self) -> bool:
+        """Whether somebody has answered it."""
+        return self._future.done()
+
     def cancel(self) -> None:
         """Take it back."""
         self._future.cancel()
 
 
 def in_turn(
-    given: Iterable[tuple[Subject, Sequence[SentUnit[Answer]]]], ahead: int
-) -> Iterator[tuple[Subject, list[Answer]]]:
-    """Yield each subject with the answers to its units, in order.
+    given: Iterable[tuple[Subject, SentUnit[Answer] | None]], ahead: int
+) -> Iterator[tuple[Subject, Answer | None]]:
+    """Yield each subject with the answer to its unit, in order; one that has no unit has no answer.
 
     Args:
-        given: subjects, each with its units, which are given out as they are read.
-        ahead: while so many units are out, or more, no further subject is read.
+        given: subjects, each with its unit, which is given out as the subject is read.
+        ahead: so many subjects are read, at most, before the answer of the first of them is there.
     """
-    waiting: deque[tuple[Subject, Sequence[SentUnit[Answer]]]] = deque()
+    waiting: deque[tuple[Subject, SentUnit[Answer] | None]] = deque()
     reading = iter(given)
-    out, ended = 0, False
+    ended = False
     try:
-        while True:
-            while not ended and (out < ahead or not waiting):
-                if (one := next(reading, None)) is None:
-                    ended = True
-                else:
-                    waiting.append(one)
-                    out += len(one[1])
-            if not waiting:
-                return
-            subject, sent = waiting.popleft()
-            try:
-                answers = [each.result() for each in sent]
-            except BaseException:
-                waiting.append((subject, sent))
-                raise
-            out -= len(sent)
-            yield subject, answers
+        while not ended or waiting:
+            is_there = bool(waiting) and ((unit := waiting[0][1]) is None or unit.is_done)
+            if ended or is_there or len(waiting) >= ahead:
+                subject, unit = waiting[0]
+                answer = None if unit is None else unit.result()
+                waiting.popleft()
+                yield subject, answer
+            elif (one := next(reading, None)) is None:
+                ended = True
+            else:
+                waiting.append(one)
     finally:
-        for _, sent in waiting:
-            for each in sent:
-                each.cancel()
+        for _, unit in waiting:
+            if unit is not None:
+                unit.cancel()

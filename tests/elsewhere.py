@@ -34,7 +34,7 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sending, "BLOCK_ROWS", 40)
     patch.setattr(run, "JOINED_AT_ONCE", 9)
     patch.setattr(search, "SEARCHED_AT_ONCE", 6)
-    patch.setattr(pair_units, "PICTURES_A_UNIT", 1)
+    patch.setattr(pair_units, "CANDIDATES_A_UNIT", 2)
 
 
 class World:

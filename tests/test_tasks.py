@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as drawn
+from watching import wait_until
 
 from imgmatch.arrays import check_arrays, pack_arrays, unpack_arrays
 from imgmatch.errors import ImgmatchError
@@ -39,32 +41,46 @@ class Waiting:
         return self.futures[-1]
 
 
-def test_subjects_are_read_a_few_units_ahead_and_come_back_in_order() -> None:
+def test_subjects_are_read_a_few_ahead_and_come_back_in_order() -> None:
     tasks = Waiting()
 
-    def given_out() -> Iterator[tuple[int, list[SentUnit[bytes]]]]:
+    def given_out() -> Iterator[tuple[int, SentUnit[bytes] | None]]:
         for number in range(100):
-            yield number, [SentUnit(tasks, "a", b"", bytes) for _ in range(number % 3)]
+            yield number, SentUnit(tasks, "a", b"", bytes) if number % 3 else None
 
-    answers = in_turn(given_out(), 4)
-    assert next(answers) == (0, [])
-    assert len(tasks.futures) == 4  # of the subjects 1, 2 and 4
+    answers = in_turn(given_out(), 5)
+    assert next(answers) == (0, None)
+    assert len(tasks.futures) == 0  # what is there is not held back for what might be read
+    answered = Thread(target=answer_when_asked, args=(tasks, 4))
+    answered.start()
+    assert next(answers) == (1, b"\0")
+    answered.join()
+    assert len(tasks.futures) == 4  # of the subjects 1, 2, 4 and 5
+    assert [next(answers) for _ in range(4)] == [(2, b"\1"), (3, None), (4, b"\2"), (5, b"\3")]
+    assert next(answers) == (6, None)
+    answers.close()  # type: ignore[attr-defined]  # what a for loop does that is broken out of
+
+
+def answer_when_asked(tasks: Waiting, count: int) -> None:
+    """Answer so many units, the last one first, once they are all out."""
+    wait_until("the units are out", lambda: len(tasks.futures) == count)
     for number, future in reversed(list(enumerate(tasks.futures))):
         future.set_result(bytes([number]))
-    assert next(answers) == (1, [b"\0"])
-    assert next(answers) == (2, [b"\1", b"\2"])
-    assert next(answers) == (3, [])
-    answers.close()  # type: ignore[attr-defined]  # what a for loop does that is broken out of
-    assert all(future.cancelled() for future in tasks.futures[4:])
 
 
 def test_a_unit_whose_answer_is_an_error_ends_it_and_takes_the_others_back() -> None:
     tasks = Waiting()
-    sent = [(0, [SentUnit(tasks, "a", b"", bytes), SentUnit(tasks, "a", b"", bytes)])]
-    tasks.futures[0].set_exception(ImgmatchError("gone"))
+
+    def fail_the_first() -> None:
+        wait_until("two units are out", lambda: len(tasks.futures) == 2)
+        tasks.futures[0].set_exception(ImgmatchError("gone"))
+
+    failing = Thread(target=fail_the_first)
+    failing.start()
     with pytest.raises(ImgmatchError, match="gone"):
-        list(in_turn(sent, 4))
-    assert tasks.futures[1].cancelled()
+        list(in_turn(((number, SentUnit(tasks, "a", b"", bytes)) for number in range(9)), 2))
+    failing.join()
+    assert [future.cancelled() for future in tasks.futures] == [False, True]
 
 
 def test_a_unit_that_was_taken_back_says_so_to_whoever_waits_for_it() -> None:

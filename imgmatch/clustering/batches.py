@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
-from imgmatch.matching.pair_units import PICTURES_A_UNIT, send
+from imgmatch.matching.pair_units import send
 from imgmatch.matching.stored_pairs import PairJudge
 from imgmatch.tasks import in_turn
 
@@ -14,12 +13,13 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.pair_scores import PairScore
     from imgmatch.engines.parts import Parts
-    from imgmatch.matching.stored_pairs import PairCandidate, StoredQuery
+    from imgmatch.matching.pair_units import Claimed
+    from imgmatch.tasks import SentUnit, Tasks
 
 Batch = TypeVar("Batch")
 
-_BATCH = 128
-"""Pictures in most batches."""
+AHEAD = 16
+"""Units that are out beside those that are worked on: as many as a batch has, while the next one is searched."""
 
 
 class BatchJudge:
@@ -30,9 +30,7 @@ class BatchJudge:
         self._judge = PairJudge(parts.codebook)
         self._tasks = parts.runner.tasks
 
-    def judged(
-        self, batches: Iterable[tuple[Batch, Sequence[tuple[StoredQuery, Sequence[PairCandidate]]]]]
-    ) -> Iterator[tuple[Batch, list[PairScore]]]:
+    def judged(self, batches: Iterable[tuple[Batch, Sequence[Claimed]]]) -> Iterator[tuple[Batch, list[PairScore]]]:
         """Yield what names each batch, with one score for each candidate, in order; elsewhere, reads some ahead.
 
         Raises:
@@ -42,7 +40,18 @@ class BatchJudge:
             for batch, pairs in batches:
                 yield batch, self._judge.judge(pairs)
             return
-        tasks = self._tasks
-        given = ((batch, send(tasks, self._codebook, pairs)) for batch, pairs in batches)
-        for batch, answers in in_turn(given, _BATCH // PICTURES_A_UNIT + 2 * tasks.slots):
-            yield batch, list(chain.from_iterable(answers))
+        judged: list[PairScore] = []
+        for batch, scores in in_turn(self._sent(self._tasks, batches), AHEAD + 2 * self._tasks.slots):
+            judged += scores or ()
+            if batch is not None:
+                yield batch[0], judged
+                judged = []
+
+    def _sent(
+        self, tasks: Tasks, batches: Iterable[tuple[Batch, Sequence[Claimed]]]
+    ) -> Iterator[tuple[tuple[Batch] | None, SentUnit[list[PairScore]] | None]]:
+        """The units of each batch, and then what names it."""
+        for batch, pairs in batches:
+            for unit in send(tasks, self._codebook, pairs):
+                yield None, unit
+            yield (batch,), None

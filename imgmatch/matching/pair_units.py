@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgmatch.arrays import check_arrays, pack_arrays, unpack_arrays
+from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.features import FeatureRow
 from imgmatch.catalog.pair_scores import PairScore
 from imgmatch.features.extract import Features
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 KIND = "verify"
 
-PICTURES_A_UNIT = 8
-"""Pictures with their candidates: a quarter of a second of work."""
+CANDIDATES_A_UNIT = 48
+"""Half a second of work, or of eight pictures that were searched; what is near to one picture may be thousands."""
 
 UNIT_BYTES = 4 << 20
 """A unit ends with the picture that brings it to so many: one that was read again may have 3 MB."""
@@ -53,28 +54,29 @@ _BROKEN = (ValueError, TypeError, KeyError, AttributeError)
 """What reading raises of a head that is none."""
 
 
-def send(tasks: Tasks, codebook: str, pairs: Iterable[Claimed]) -> list[SentUnit[list[PairScore]]]:
-    """Have pairs judged; the scores of all units, one after the other, are those that a judge of them all gives.
+def send(tasks: Tasks, codebook: str, pairs: Iterable[Claimed]) -> Iterator[SentUnit[list[PairScore]]]:
+    """Have pairs judged, unit by unit, each given out when it is asked for here.
+
+    The scores of all units, one after the other, are those that a judge of all pairs gives.
 
     Raises:
         ImgmatchError: nobody answers.
     """
-    return [
-        SentUnit(tasks, KIND, pack_pairs(codebook, some), partial(parse_scores, pairs=some)) for some in _units(pairs)
-    ]
+    for some in _units(pairs):
+        yield SentUnit(tasks, KIND, pack_pairs(codebook, some), partial(parse_scores, pairs=some))
 
 
 def _units(pairs: Iterable[Claimed]) -> Iterator[list[Claimed]]:
     unit: list[Claimed] = []
-    size = 0
-    for asked, candidates in pairs:
-        if not candidates:
-            continue
-        unit.append((asked, candidates))
-        size += asked.picture.nbytes + asked.features.descriptors.nbytes
-        if len(unit) == PICTURES_A_UNIT or size >= UNIT_BYTES:
-            yield unit
-            unit, size = [], 0
+    candidates = size = 0
+    for asked, claims in pairs:
+        for some in chunks(claims, CANDIDATES_A_UNIT):
+            unit.append((asked, some))
+            candidates += len(some)
+            size += asked.picture.nbytes + asked.features.descriptors.nbytes
+            if candidates >= CANDIDATES_A_UNIT or size >= UNIT_BYTES:
+                yield unit
+                unit, candidates, size = [], 0, 0
     if unit:
         yield unit
 

@@ -90,28 +90,28 @@ def test_pairs_arrive_as_they_were_packed_without_what_judging_does_not_need(pai
         assert claims == [replace(claim, known=replace(claim.known, **spare)) for claim in candidates]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 8])
+@pytest.mark.parametrize(("at_once", "count"), [(1, 10), (3, 3), (48, 1)])
 def test_the_scores_of_units_are_those_of_all_pairs_judged_together(
-    pairs: list[Claimed], at_once: int, monkeypatch: pytest.MonkeyPatch
+    pairs: list[Claimed], at_once: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair_units, "PICTURES_A_UNIT", at_once)
+    monkeypatch.setattr(pair_units, "CANDIDATES_A_UNIT", at_once)
     expected = PairJudge(registry.DEFAULT_CODEBOOK).judge(pairs)
     assert max(score.log_odds for score in expected) > 0
     assert min(score.log_odds for score in expected) == NOWHERE
-    units = send(TasksHere(), registry.DEFAULT_CODEBOOK, pairs)
-    assert len(units) == -(-4 // at_once)
+    units = list(send(TasksHere(), registry.DEFAULT_CODEBOOK, pairs))
+    assert len(units) == count
     assert [score for unit in units for score in unit.result()] == expected
     assert repr([score for unit in units for score in unit.result()]) == repr(expected)
 
 
 def test_a_unit_ends_where_it_grows_large(pairs: list[Claimed], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pair_units, "UNIT_BYTES", 1)
-    assert len(send(TasksHere(), registry.DEFAULT_CODEBOOK, pairs)) == 4
+    assert len(list(send(TasksHere(), registry.DEFAULT_CODEBOOK, pairs))) == 4
 
 
 def test_no_pairs_are_no_units(pairs: list[Claimed]) -> None:
-    assert send(TasksHere(), registry.DEFAULT_CODEBOOK, []) == []
-    assert send(TasksHere(), registry.DEFAULT_CODEBOOK, [(pairs[0][0], [])]) == []
+    assert list(send(TasksHere(), registry.DEFAULT_CODEBOOK, [])) == []
+    assert list(send(TasksHere(), registry.DEFAULT_CODEBOOK, [(pairs[0][0], [])])) == []
 
 
 def test_bytes_that_are_no_pairs_are_refused(pairs: list[Claimed]) -> None:
