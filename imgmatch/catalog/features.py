@@ -12,6 +12,7 @@ from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import row_count
+from imgmatch.catalog.slots import within_slots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -86,11 +87,17 @@ def feature_ids_after(session: Session, codebook: str, row: int) -> list[int]:
     return list(session.sql.scalars(query.order_by(table.id)))
 
 
-def read_records(session: Session, codebook: str, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
-    """Row ids above ``after`` with their records, in order, in blocks."""
+def read_records(
+    session: Session, codebook: str, after: int = 0, slots: Collection[int] | None = None
+) -> Iterator[list[tuple[int, bytes]]]:
+    """Row ids above ``after`` with their records, in order, in blocks.
+
+    Only those in some ``slots`` of :mod:`imgmatch.catalog.slots`, if these are given.
+    """
     table = schema.features.c
     while True:
         query = select(table.id, table.record).where(table.codebook == codebook, table.id > after)
+        query = within_slots(query, table.id, slots)
         rows = session.sql.execute(query.order_by(table.id).limit(_READ_AT_ONCE)).all()
         if not rows:
             return

@@ -12,6 +12,7 @@ from imgmatch.catalog.checked import within
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.dialects import is_bytes
 from imgmatch.catalog.row_counts import row_count
+from imgmatch.catalog.slots import within_slots
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -76,10 +77,13 @@ def count_fingerprints_after(session: Session, hasher: str, row: int) -> int:
 
 
 def read_fingerprints(
-    session: Session, hasher: str, after: int = 0
+    session: Session, hasher: str, after: int = 0, slots: Collection[int] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
-    query = _id_and_bits(hasher)
+    """Fingerprints with a row id above ``after``, in order: blocks of ids, shape (n,), and bits, shape (n, 32).
+
+    Only those in some ``slots`` of :mod:`imgmatch.catalog.slots`, if these are given.
+    """
+    query = within_slots(_id_and_bits(hasher), schema.fingerprints.c.id, slots)
     while True:
         found = session.sql.execute(query.where(schema.fingerprints.c.id > after).limit(_READ_AT_ONCE)).all()
         if not found:

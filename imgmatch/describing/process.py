@@ -16,12 +16,10 @@ from imgmatch.describing.messages import (
     Job,
     Reply,
     job_message,
-    message_bytes,
     parse_reply,
-    read_message,
-    write_message,
 )
 from imgmatch.errors import ImgmatchError
+from imgmatch.framing import message_bytes, read_message, write_message
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ import numpy as np
 
 from imgmatch.children import confine, private_streams
 from imgmatch.describing.describe import Describer
-from imgmatch.describing.messages import Job, read_message, reply_message, write_message
+from imgmatch.describing.messages import Job, reply_message
 from imgmatch.describing.settings import Settings
+from imgmatch.framing import read_message, write_message
 from imgmatch.imaging.limits import Limits
 from imgmatch.numeric import use_one_thread
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from imgmatch.engines.neighbours import Neighbours
+    from imgmatch.engines.voting import Probes
     from imgmatch.features.codebook import Codebook
     from imgmatch.features.extract import Features
 
@@ -54,6 +56,14 @@ class Hits:
         """Hits in their one order, from hits in any order."""
         order = np.lexsort((ids, distances, queries))
         return cls(queries[order], ids[order], distances[order])
+
+    @classmethod
+    def merged(cls, parts: Sequence[Hits]) -> Self:
+        """What was found in different parts of one set, as a search of the whole would give it."""
+        columns = (np.int64, "queries"), (np.int64, "ids"), (np.int32, "distances")
+        return cls.sorted(
+            *(np.concatenate([np.empty(0, kind), *(getattr(part, name) for part in parts)]) for kind, name in columns)
+        )
 
     @classmethod
     def none(cls) -> Self:
@@ -99,6 +109,10 @@ class Engine(Protocol[RowsT_contra]):
 
     def removed(self, ids: Ids) -> Self:
         """Without these rows, of which it holds each: they are found no more, and not saved."""
+        ...
+
+    def cleared(self) -> Self:
+        """The same, held in memory alone, without a byte of what was removed."""
         ...
 
     def contents(self) -> Iterator[tuple[Ids, Words]]:
@@ -168,6 +182,14 @@ class FeatureEngine(Engine[Sequence[tuple[int, Stored]]], Protocol):
 
         Those with less than ``least`` votes are left out. A function of the query and the set of records alone, however
         they came in.
+        """
+        ...
+
+    def nearest(self, probes: Probes) -> Neighbours:
+        """Of each descriptor the ``voting.NEIGHBOURS`` codes nearest to it, of equally near ones the smaller ids.
+
+        Engines that hold the pictures of an index between them are asked for these: merged, they are what one engine of
+        all pictures gives, and :func:`imgmatch.engines.voting.candidates` makes of them what its search would.
         """
         ...
 

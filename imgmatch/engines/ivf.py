@@ -17,7 +17,8 @@ import numpy as np
 from imgmatch.engines.base import Candidate, Words, refuse_lower
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import I64, PIECE, Postings, compacted, piece_of, save_postings
-from imgmatch.engines.votes import GEOMETRY_BITS, Votes
+from imgmatch.engines.voting import AT_ONCE, CUT, NEIGHBOURS, Probes, candidates
+from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.features.codebook import F32, Codebook, floats
 
 if TYPE_CHECKING:
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
-
-NEIGHBOURS = 10
-"""Hits kept for one descriptor."""
-
-AT_ONCE = 16_384
-"""Lists read at once, those of one descriptor after the other: FAISS makes 2 KB of tables for each, 32 MB in all."""
-
-CUT = 0.55
-"""Largest squared distance of unit descriptors that counts."""
-
 
 class IvfSegment:
     """A set of codes that never changes, so that any number of threads may search it; built when it is first asked."""
@@ -143,6 +134,15 @@ class IvfEngine:
         segments = [IvfSegment(self._codebook, segment.postings.without(ids)) for segment in self._segments]
         return type(self)(self._codebook, tuple(segments), self._watermark, self._removed + len(ids))
 
+    def cleared(self) -> Self:
+        """The same in memory alone, without a byte of what was removed."""
+        parts = [segment.postings for segment in self._segments]
+        if not parts:
+            return type(self)(self._codebook, (), self._watermark)
+        whole = compacted(parts)
+        postings = Postings(tuple(whole.pieces()), len(self), self._codebook.lists)
+        return type(self)(self._codebook, (IvfSegment(self._codebook, postings),), self._watermark)
+
     def contents(self) -> Iterator[tuple[I64, Words]]:
         """All that it holds, in blocks: row ids, shape (n,), and list, place and code of each point, shape (n, 4).
 
@@ -163,56 +163,22 @@ class IvfEngine:
 
     def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
         """For each query, as given and mirrored, the ``limit`` pictures with most votes, ``least`` or more."""
-        answers: list[list[Candidate]] = [[] for _ in queries]
-        asked: dict[int, list[int]] = {}
-        for number, query in enumerate(queries):
-            if len(query) and self._segments:
-                asked.setdefault(self._codebook.probes_for(len(query)), []).append(number)
-        for probes, numbers in asked.items():
-            found = self._searched([queries[number] for number in numbers], probes, limit, least)
-            for number, answer in zip(numbers, found, strict=True):
-                answers[number] = answer
-        return answers
+        if not self._segments:
+            return [[] for _ in queries]
+        return candidates(self._codebook, self.nearest, queries, limit, least)
 
-    def _searched(
-        self, queries: Sequence[Features], probes: int, limit: int, least: float
-    ) -> Iterator[list[Candidate]]:
-        """The same of queries that have points, with so many lists read for each."""
-        sides = [(query, query.mirrored()) for query in queries]
-        found = self._nearest(floats(np.concatenate([side.descriptors for both in sides for side in both])), probes)
-        start = 0
-        for both in sides:
-            end = start + len(both[0]) + len(both[1])
-            yield _candidates(both, _rows_between(found, start, end), limit, least)
-            start = end
-
-    def _nearest(self, vectors: F32, probes: int) -> Neighbours:
-        starts = range(0, len(vectors), AT_ONCE // probes)
-        found = [self._some_nearest(vectors[at : at + starts.step], probes) for at in starts]
+    def nearest(self, probes: Probes) -> Neighbours:
+        """Of each descriptor the codes nearest to it; see :class:`imgmatch.engines.base.FeatureEngine`."""
+        if not self._segments:
+            return Neighbours.merged([], NEIGHBOURS)
+        starts = range(0, len(probes), max(AT_ONCE // max(probes.lists.shape[1], 1), 1))
+        found = [self._some_nearest(probes.between(at, at + starts.step)) for at in starts]
         return Neighbours(
             np.concatenate([some.queries + start for some, start in zip(found, starts, strict=True)]),
             np.concatenate([some.ids for some in found]),
             np.concatenate([some.distances for some in found]),
         )
 
-    def _some_nearest(self, vectors: F32, probes: int) -> Neighbours:
-        far, lists = self._codebook.nearest(vectors, probes)
-        return nearest_codes(self._segments, vectors, far, lists, count=NEIGHBOURS, cut=CUT)
-
-
-def _rows_between(found: Neighbours, start: int, end: int) -> Neighbours:
-    """Those of the descriptors from ``start`` to ``end``, counted from ``start``."""
-    span = slice(*np.searchsorted(found.queries, [start, end]).tolist())
-    return Neighbours(found.queries[span] - start, found.ids[span], found.distances[span])
-
-
-def _candidates(both: tuple[Features, Features], found: Neighbours, limit: int, least: float) -> list[Candidate]:
-    points = np.concatenate([side.points for side in both])
-    mirrored = np.arange(len(points)) >= len(both[0])
-    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked(least)
-    best: dict[int, Candidate] = {}
-    for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
-        if len(best) == limit:
-            break
-        best.setdefault(key // 2, Candidate(key // 2, vote, bool(key % 2)))
-    return list(best.values())
+    def _some_nearest(self, probes: Probes) -> Neighbours:
+        vectors = floats(probes.descriptors)
+        return nearest_codes(self._segments, vectors, probes.far, probes.lists, count=NEIGHBOURS, cut=CUT)

@@ -54,6 +54,19 @@ class Neighbours:
     distances: F32
 
     @classmethod
+    def merged(cls, parts: Sequence[Neighbours], count: int) -> Neighbours:
+        """The first ``count`` codes of each descriptor among those that lie in different parts of one set of codes.
+
+        Each part brings the first ``count`` of its own, or all that it has: what is merged is then what a search of the
+        whole would give.
+        """
+        none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        return cls.first([none, *((part.queries, part.ids, part.distances) for part in parts)], count)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
     def first(cls, hits: Sequence[tuple[I64, I64, F32]], count: int) -> Neighbours:
         """The first ``count`` hits of each query, from hits in any order: queries, ids and distances."""
         queries, ids, distances = (np.concatenate([part[which] for part in hits]) for which in range(3))

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from imgmatch import registry
-from imgmatch.catalog.features import count_features, count_features_after, last_features, read_records
+from imgmatch.catalog.features import (
+    count_features,
+    count_features_after,
+    features_by_id,
+    last_features,
+    read_records,
+)
 from imgmatch.catalog.fingerprints import (
+    bits_by_id,
     count_fingerprints,
     count_fingerprints_after,
     damaged_fingerprints,
@@ -20,7 +27,7 @@ from imgmatch.features.record import unpacked
 from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from imgmatch.catalog.session import Session
@@ -80,11 +87,30 @@ class EngineRows(Protocol[EngineT_co]):
         """How many rows have an id above ``row``."""
         ...
 
-    def after(self, session: Session, part: str, row: int, read: Callable[[int], None]) -> Iterator[tuple[Any, int]]:
+    def after(
+        self,
+        session: Session,
+        part: str,
+        row: int,
+        read: Callable[[int], None],
+        slots: Collection[int] | None = None,
+    ) -> Iterator[tuple[Any, int]]:
         """The rows above ``row`` in order, in portions to be appended, each with the last id in it.
 
-        ``read`` hears how many have been read, as they are.
+        ``read`` hears how many have been read, as they are. With ``slots`` only rows in these are given.
         """
+        ...
+
+    def ids(self, portion: Any) -> Ids:  # noqa: ANN401 -- what the engine takes
+        """The row ids in a portion."""
+        ...
+
+    def until(self, portion: Any, row: int) -> Any:  # noqa: ANN401 -- the same
+        """A portion without the rows above ``row``."""
+        ...
+
+    def known(self, session: Session, rows: Sequence[int]) -> Mapping[int, bytes]:
+        """What stands under those of these row ids that are there, to see whether they are the rows they were."""
         ...
 
     def unreadable(self, session: Session, part: str) -> list[int]:
@@ -132,14 +158,32 @@ class FingerprintRows:
         return count_fingerprints_after(session, part, row)
 
     def after(
-        self, session: Session, part: str, row: int, read: Callable[[int], None]
+        self,
+        session: Session,
+        part: str,
+        row: int,
+        read: Callable[[int], None],
+        slots: Collection[int] | None = None,
     ) -> Iterator[tuple[tuple[Ids, Codes], int]]:
         """Those above ``row``."""
         count = 0
-        for ids, codes in read_fingerprints(session, part, after=row):
+        for ids, codes in read_fingerprints(session, part, row, slots):
             yield (ids, codes), int(ids[-1])
             count += len(ids)
             read(count)
+
+    def ids(self, portion: tuple[Ids, Codes]) -> Ids:
+        """Those of fingerprints."""
+        return portion[0]
+
+    def until(self, portion: tuple[Ids, Codes], row: int) -> tuple[Ids, Codes]:
+        """The fingerprints up to ``row``."""
+        ids, codes = portion
+        return ids[ids <= row], codes[ids <= row]
+
+    def known(self, session: Session, rows: Sequence[int]) -> Mapping[int, bytes]:
+        """Their bits."""
+        return bits_by_id(session, rows)
 
     def unreadable(self, session: Session, part: str) -> list[int]:
         """Those whose bits are none: random ones stand in for them."""
@@ -190,12 +234,17 @@ class FeatureRows:
         return count_features_after(session, part, row)
 
     def after(
-        self, session: Session, part: str, row: int, read: Callable[[int], None]
+        self,
+        session: Session,
+        part: str,
+        row: int,
+        read: Callable[[int], None],
+        slots: Collection[int] | None = None,
     ) -> Iterator[tuple[list[tuple[int, Stored]], int]]:
         """Those above ``row``; a record that is damaged is taken for one without any point."""
         lists = registry.codebook(part).lists
         count, waiting = 0, []
-        for block in read_records(session, part, after=row):
+        for block in read_records(session, part, row, slots):
             waiting += [(one, unpacked(record, lists)) for one, record in block]
             count += len(block)
             read(count)
@@ -204,6 +253,18 @@ class FeatureRows:
                 waiting = []
         if waiting:
             yield waiting, waiting[-1][0]
+
+    def ids(self, portion: Sequence[tuple[int, Stored]]) -> Ids:
+        """Those of pictures."""
+        return np.array([row for row, _ in portion], np.int64)
+
+    def until(self, portion: Sequence[tuple[int, Stored]], row: int) -> Sequence[tuple[int, Stored]]:
+        """The pictures up to ``row``."""
+        return [each for each in portion if each[0] <= row]
+
+    def known(self, session: Session, rows: Sequence[int]) -> Mapping[int, bytes]:
+        """Their records."""
+        return {row: found.record for row, found in features_by_id(session, rows).items()}
 
     def unreadable(self, session: Session, part: str) -> list[int]:
         """None: a damaged record is always taken for one without any point."""

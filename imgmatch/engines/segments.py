@@ -101,6 +101,15 @@ class Segments:
         """Without these rows, of which it holds each."""
         return type(self)(self._segments, self._watermark, np.union1d(self._tombstones, ids))
 
+    def cleared(self) -> Self:
+        """The same in memory alone, without a byte of what was removed."""
+        kept = [~np.isin(segment.arrays()[0], self._tombstones) for segment in self._segments]
+        if not kept:
+            return type(self)((), self._watermark)
+        columns = zip(*(segment.arrays() for segment in self._segments), strict=True)
+        ids, codes = (np.concatenate([some[mask] for some, mask in zip(c, kept, strict=True)]) for c in columns)
+        return type(self)((self.kind(ids, codes),), self._watermark)
+
     def contents(self) -> Iterator[tuple[Ids, Words]]:
         """All that it holds, in blocks: row ids, shape (n,), and fingerprints as words, shape (n, 4)."""
         for ids, codes in (segment.arrays() for segment in self._segments):
@@ -116,15 +125,7 @@ class Segments:
     def search(self, queries: Codes, max_distance: int) -> Hits:
         """Every fingerprint within ``max_distance`` bits (inclusive) of each query, shape (q, 32)."""
         found = [self._present(segment.search(queries, max_distance)) for segment in self._segments]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            return Hits.none()
-        return Hits.sorted(
-            np.concatenate([hits.queries for hits in found]),
-            np.concatenate([hits.ids for hits in found]),
-            np.concatenate([hits.distances for hits in found]),
-        )
+        return found[0] if len(found) == 1 else Hits.merged(found)
 
     def _present(self, hits: Hits) -> Hits:
         if not len(self._tombstones):

@@ -23,12 +23,11 @@ from imgmatch.describing.messages import (
     job_message,
     job_of,
     parse_reply,
-    read_message,
     reply_message,
-    write_message,
 )
 from imgmatch.describing.worker import parse_job
 from imgmatch.features.extract import Features
+from imgmatch.framing import read_message, write_message
 from imgmatch.model import Failure, NamedPhoto, SkipReason
 
 HEADS = st.dictionaries(

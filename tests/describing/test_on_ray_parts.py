@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch import registry
+from imgmatch.cluster.build import differences, own_build
+from imgmatch.cluster.packing import packed, unpacked
 from imgmatch.describing.messages import Job, job_message, reply_message
-from imgmatch.describing.on_ray.build import differences, own_build
 from imgmatch.describing.on_ray.link import Link
-from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.on_ray.slot import UNSEEN, Slot
 from imgmatch.describing.on_ray.slots import SlotLostError, parsed
 from imgmatch.describing.settings import Settings

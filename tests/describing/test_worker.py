@@ -14,9 +14,10 @@ import photos
 import pytest
 from PIL import Image
 
-from imgmatch.describing.messages import Description, Job, Reply, job_message, parse_reply, read_message, write_message
+from imgmatch.describing.messages import Description, Job, Reply, job_message, parse_reply
 from imgmatch.describing.settings import Settings
 from imgmatch.describing.worker import parse_settings
+from imgmatch.framing import read_message, write_message
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import Failure, SkipReason
 

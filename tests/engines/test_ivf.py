@@ -10,7 +10,8 @@ from codes import on_one_core
 from drawn_records import BOOK, PICTURES, asked, drawn, drawn_records, near_the_codes
 
 from imgmatch import registry
-from imgmatch.engines.ivf import CUT, NEIGHBOURS, IvfEngine
+from imgmatch.engines.ivf import IvfEngine
+from imgmatch.engines.voting import CUT, NEIGHBOURS, Probes
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
 from imgmatch.features.codebook import FEW, floats
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from imgmatch.features.codebook import F32, Codebook
+    from imgmatch.features.codebook import U8, Codebook
 
     Hits = list[dict[int, list[float]]]
 
@@ -41,10 +42,10 @@ def whole(book: Codebook) -> IvfEngine:
     return IvfEngine.empty(book).appended(drawn_records(book.name), 400)
 
 
-def hits(engine: IvfEngine, vectors: F32, probes: int) -> Hits:
-    """For each vector the distances of every id that was found; two points of a picture may have one id."""
-    found: Hits = [{} for _ in vectors]
-    near = engine._nearest(vectors, probes)  # noqa: SLF001 -- what candidates are made from
+def hits(engine: IvfEngine, book: Codebook, descriptors: U8, probes: int) -> Hits:
+    """For each descriptor the distances of every id that was found; two points of a picture may have one id."""
+    found: Hits = [{} for _ in descriptors]
+    near = engine.nearest(Probes.of(book, descriptors, probes))
     for query, row_id, distance in zip(near.queries.tolist(), near.ids.tolist(), near.distances.tolist(), strict=True):
         found[query].setdefault(row_id, []).append(distance)
     return found
@@ -63,9 +64,10 @@ def test_hits_are_the_nearest_decoded_codes_of_the_lists_looked_through(
     lists = np.concatenate([stored.lists for _, stored in records])
     decoded = book.decode(lists, np.concatenate([stored.codes for _, stored in records]))
     ids = np.concatenate([(row << GEOMETRY_BITS) + geometry(stored.points) for row, stored in records])
-    vectors = floats(np.concatenate([asked(drawn(7)).descriptors, near_the_codes(records, 1, 200, book).descriptors]))
+    descriptors = np.concatenate([asked(drawn(7)).descriptors, near_the_codes(records, 1, 200, book).descriptors])
+    vectors = floats(descriptors)
     _, looked_through = book.nearest(vectors, probes)
-    found = hits(whole, vectors, probes)
+    found = hits(whole, book, descriptors, probes)
     for vector, numbers, row in zip(vectors, looked_through, found, strict=True):
         inside = np.isin(lists, numbers)
         distances = ((vector - decoded[inside]) ** 2).sum(1)
@@ -91,10 +93,11 @@ def test_hits_are_those_of_faiss_without_registers(book: Codebook, whole: IvfEng
             entry = np.array([place]), np.array(code)
             plain.invlists.add_entries(number, 1, *map(faiss.swig_ptr, entry))
             plain.ntotal += 1
-    vectors = floats(near_the_codes(drawn_records(book.name), 2, 300, book).descriptors)
+    descriptors = near_the_codes(drawn_records(book.name), 2, 300, book).descriptors
+    vectors = floats(descriptors)
     far, lists = book.nearest(vectors, book.probes)
     distances, ids = plain.search_preassigned(vectors, NEIGHBOURS, lists, far)
-    for found, real, real_ids in zip(hits(whole, vectors, book.probes), distances, ids, strict=True):
+    for found, real, real_ids in zip(hits(whole, book, descriptors, book.probes), distances, ids, strict=True):
         kept = (real_ids >= 0) & (real < CUT + ROUNDING)
         ours = np.array([distance for distance, _ in flat(found)])
         assert (kept & (real < CUT - ROUNDING)).sum() <= len(ours) <= kept.sum()

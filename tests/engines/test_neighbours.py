@@ -12,7 +12,8 @@ from codes import on_one_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgmatch.engines.ivf import CUT, NEIGHBOURS, IvfEngine, IvfSegment
+from imgmatch.engines.ivf import IvfEngine, IvfSegment
+from imgmatch.engines.voting import CUT, NEIGHBOURS
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import Postings, piece_of
 from imgmatch.features.codebook import floats, shipped

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgmatch.describing.chunks import HELD_BYTES
+from imgmatch.cluster.packing import packed, unpacked
+from imgmatch.describing.chunks import CHUNK, HELD_BYTES
 from imgmatch.describing.messages import reply_message
-from imgmatch.describing.on_ray.packing import PART_BYTES, Message, packed, unpacked
 from imgmatch.describing.on_ray.slots import SlotLostError
 from imgmatch.errors import ImgmatchError, PhotoError
 from imgmatch.imaging.files import read_photo
@@ -19,9 +19,13 @@ from imgmatch.rooted import look_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from imgmatch.cluster.packing import Message
     from imgmatch.describing.messages import Reply
     from imgmatch.describing.on_ray.slots import Slots
     from imgmatch.imaging.limits import Limits
+
+PART_BYTES = HELD_BYTES // CHUNK
+"""What is read here ends a part with the photo that brings it to so many bytes."""
 
 TRIES = 3
 """So many slots are lost with a chunk before its photos are tried singly, and with a photo before it is to blame."""

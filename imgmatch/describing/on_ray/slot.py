@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgmatch import registry
+from imgmatch.cluster.build import told_build
+from imgmatch.cluster.packing import packed, unpacked
 from imgmatch.describing.messages import Job, reply_message
-from imgmatch.describing.on_ray.build import own_build
-from imgmatch.describing.on_ray.packing import packed, unpacked
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.worker import parse_job, parse_settings
 from imgmatch.errors import ImgmatchError, PhotoError
@@ -23,18 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgmatch.describing.on_ray.packing import Message
+    from imgmatch.cluster.packing import Message
 
 UNSEEN: Message = ({"unseen": True}, b"")
 """The reply to a photo whose file is not to be had on the node."""
 
 _SAME_TIME_NS = 2_000_000_000
 """Some shared folders tell when a file was written to two seconds only."""
-
-
-def told_build() -> bytes:
-    """What the node describes photos with, as JSON."""
-    return json.dumps(dict(own_build())).encode()
 
 
 class Slot:

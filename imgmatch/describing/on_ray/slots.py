@@ -9,10 +9,10 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from imgmatch.cluster.build import differences, own_build
+from imgmatch.cluster.joining import free_room, last_line, ray_api, working_nodes
+from imgmatch.cluster.packing import NO_REPLIES, packed, unpacked
 from imgmatch.describing.messages import Reply, parse_reply
-from imgmatch.describing.on_ray.build import differences, own_build
-from imgmatch.describing.on_ray.cluster import free_room, last_line, ray_api, working_nodes
-from imgmatch.describing.on_ray.packing import NO_REPLIES, packed, unpacked
 from imgmatch.describing.on_ray.slot import UNSEEN, Slot
 from imgmatch.describing.process import START_TRIES
 from imgmatch.errors import ImgmatchError
@@ -21,7 +21,7 @@ from imgmatch.model import SkipReason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgmatch.describing.on_ray.packing import Message
+    from imgmatch.cluster.packing import Message
 
 _WATCH_SECONDS = 0.2
 _PAUSE_SECONDS = 2.0

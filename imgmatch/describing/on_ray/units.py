@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgmatch.describing.on_ray.cluster import last_line, ray_api
+from imgmatch.cluster.joining import last_line, ray_api
 from imgmatch.describing.on_ray.slots import SlotLostError
 from imgmatch.errors import ImgmatchError
 from imgmatch.tasks import TRIES

@@ -1,4 +1,4 @@
-"""Joining a cluster, or starting a private one, and asking its nodes what they describe photos with."""
+"""Joining a cluster, or starting a private one, and asking its nodes what they work with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from imgmatch.describing.on_ray.build import differences, own_build
-from imgmatch.describing.on_ray.slot import told_build
+from imgmatch.cluster.build import differences, own_build, told_build
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
@@ -129,11 +128,12 @@ def _knock(address: str) -> None:
         socket.create_connection((place.hostname or "", place.port), _KNOCK_SECONDS).close()
 
 
-def refuse_strange_nodes(seconds: float) -> None:
-    """See that every node that has processors describes photos as this machine does.
+def refuse_strange_nodes(seconds: float, work: str) -> None:
+    """See that every node that has processors works as this machine does.
 
     Args:
         seconds: in which every node answers.
+        work: what messages call what nodes are for, such as ``describe photos``.
 
     Raises:
         ImgmatchError: a node does not, or does not say; all those are named.
@@ -150,13 +150,13 @@ def refuse_strange_nodes(seconds: float) -> None:
     strange = [
         f"node {name} {why}"
         for ref, (node_id, name) in asked.items()
-        if (why := _strange(ref, seconds, has_answered=ref in done)) and node_id in working_nodes()
+        if (why := _strange(ref, seconds, work, has_answered=ref in done)) and node_id in working_nodes()
     ]
     if strange:
         raise ImgmatchError("; ".join([*strange, "install the same on every node"]))
 
 
-def _strange(ref: Any, seconds: float, *, has_answered: bool) -> str:  # noqa: ANN401 -- Ray's reference
+def _strange(ref: Any, seconds: float, work: str, *, has_answered: bool) -> str:  # noqa: ANN401 -- Ray's reference
     """What is wrong with a node, in words; empty where nothing is."""
     ray = ray_api()
     if not has_answered:
@@ -164,7 +164,7 @@ def _strange(ref: Any, seconds: float, *, has_answered: bool) -> str:  # noqa: A
     try:
         other = differences(own_build(), json.loads(ray.get(ref)))
     except (ray.exceptions.RayError, ValueError, AttributeError) as error:
-        return f"cannot describe photos: {last_line(error)}"
+        return f"cannot {work}: {last_line(error)}"
     return f"has {other}" if other else ""
 
 

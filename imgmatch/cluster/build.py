@@ -1,8 +1,9 @@
-"""What a machine works with: two machines that differ in it may give different replies."""
+"""What a machine works with: two machines that differ in it may give different answers."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from dataclasses import fields
 from functools import cache
@@ -19,8 +20,19 @@ from imgmatch.features.pair_model import PAIR_MODEL_FILE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WORKS = ("describing", "features", "hashers", "imaging", "joins", "matching", "model")
-"""Packages that take part in describing a photo or in other work of a node, beside the modules of imgmatch itself."""
+_ON_NODES = (
+    "catalog",
+    "cluster",
+    "describing",
+    "engines",
+    "features",
+    "hashers",
+    "imaging",
+    "joins",
+    "matching",
+    "model",
+)
+"""Packages that work on the nodes of a cluster, beside the modules of imgmatch itself."""
 
 _LIBRARIES = ("faiss-cpu", "ImageHash", "Pillow", "pillow-heif", "scipy")
 
@@ -46,6 +58,17 @@ def own_build() -> Mapping[str, str]:
     )
 
 
+def told_build() -> bytes:
+    """What the node works with, as JSON."""
+    return json.dumps(dict(own_build())).encode()
+
+
+@cache
+def build_digest() -> str:
+    """A short text that is the same on two machines where :func:`own_build` is."""
+    return hashlib.sha256(json.dumps(dict(own_build()), sort_keys=True).encode()).hexdigest()[:_DIGITS]
+
+
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
     """How another machine differs from this one, in words; empty where it does not."""
     return "; ".join(
@@ -63,9 +86,9 @@ def _version(distribution: str) -> str:
 
 
 def _source_digest() -> str:
-    """Of the code that does the work: a version says nothing of a checkout that somebody works in."""
+    """Of the code that works on nodes: a version says nothing of a checkout that somebody works in."""
     home = Path(registry.__file__).parent
-    files = [*home.glob("*.py"), *(file for name in _WORKS for file in (home / name).rglob("*.py"))]
+    files = [*home.glob("*.py"), *(file for name in _ON_NODES for file in (home / name).rglob("*.py"))]
     digest = hashlib.sha256()
     for file in sorted(files):
         text = file.read_bytes().replace(b"\r\n", b"\n")

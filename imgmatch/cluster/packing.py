@@ -5,17 +5,13 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from imgmatch.describing.chunks import CHUNK, HELD_BYTES
-from imgmatch.describing.messages import read_message, write_message
+from imgmatch.framing import read_message, write_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Message = tuple["Mapping[str, Any]", bytes]
-"""Head and body, as of :mod:`imgmatch.describing.messages`."""
-
-PART_BYTES = HELD_BYTES // CHUNK
-"""What is read here ends a part with the photo that brings it to so many bytes."""
+"""Head and body, as of :mod:`imgmatch.framing`."""
 
 NO_REPLIES = (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError)
 """What reading raises of bytes that are no replies."""

@@ -1,0 +1,70 @@
+"""One shard: its part of the engines of an index, and what it answers."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from imgmatch.engines.rows import FeatureRows, FingerprintRows
+from imgmatch.engines.shards.division import Division
+from imgmatch.engines.shards.held import HeldRows
+from imgmatch.engines.shards.questions import Message, NearestCodes, NearFingerprints, NoReplyError, found_message
+from imgmatch.errors import ImgmatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imgmatch.catalog.base import Catalog
+    from imgmatch.engines.header import Header
+
+
+class Shard:
+    """Answers for the rows that fall to it. It only reads the catalog. Safe to use from several threads."""
+
+    def __init__(self, catalog: Catalog, header: Header, number: int) -> None:
+        """Nothing is read before it is asked.
+
+        Args:
+            catalog: of the index.
+            header: what the index is made of.
+            number: which shard it is, from 0.
+        """
+        self._fingerprints = HeldRows(catalog, header, FingerprintRows(), number)
+        self._features = HeldRows(catalog, header, FeatureRows(), number)
+        self._division = Division(1, -1)
+        self._guard = threading.Lock()
+
+    def answer(self, head: Mapping[str, Any], body: bytes) -> Message:
+        """The answer to one question; what keeps it from answering is an answer, too."""
+        try:
+            return self._answered(head, body)
+        except ImgmatchError as error:
+            return {"error": str(error)}, b""
+        except (NoReplyError, KeyError, TypeError, ValueError, OverflowError) as error:
+            return {"error": f"what it was asked is no question ({type(error).__name__}: {error})"}, b""
+
+    def _answered(self, head: Mapping[str, Any], body: bytes) -> Message:
+        verb = head["verb"]
+        if verb == "held":
+            return {"held": [*self._fingerprints.extent, *self._features.extent]}, b""
+        if verb == "forget":
+            place = str(head["place"])
+            self._fingerprints.forget(place)
+            self._features.forget(place)
+            return {"forgotten": True}, b""
+        division, through = Division(int(head["shards"]), int(head["version"])), int(head["through"])
+        if not self._follows(division):
+            return {"outdated": self._division.version}, b""
+        if verb == NearFingerprints.verb:
+            near = NearFingerprints.of(head, body)
+            prints = self._fingerprints.current(division, through)
+            return found_message(prints.search(near.queries, near.max_distance))
+        codes = NearestCodes.of(head, body)
+        return found_message(self._features.current(division, through).nearest(codes.probes))
+
+    def _follows(self, division: Division) -> bool:
+        """Whether a question is to the division that this shard is of; it follows newer ones."""
+        with self._guard:
+            if division.version > self._division.version:
+                self._division = division
+            return division == self._division
