@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pytest
 
     from imgmatch.index import Index
-    from imgmatch.progress import Progress
 
 
 def cut_small(patch: pytest.MonkeyPatch) -> None:
@@ -60,9 +59,8 @@ class World:
             self._planter.plant(f"n{night}-{number:02}", photos.jpeg(image, quality), 10 * night + number)
         self._planter.scan()
 
-    def rings(self, progress: Progress | None = None) -> str:
-        report = self._index.rings(**({} if progress is None else {"progress": progress}))
-        return as_json([ring_record(ring) for ring in report.rings])
+    def rings(self) -> str:
+        return as_json([ring_record(ring) for ring in self._index.rings().rings])
 
     def kept(self) -> tuple[list[object], list[object]]:
         """Near pairs and pair scores, as they are kept."""

@@ -41,10 +41,10 @@ class BatchJudge:
                 yield batch, self._judge.judge(pairs)
             return
         judged: list[PairScore] = []
-        for batch, scores in in_turn(self._sent(self._tasks, batches), AHEAD + 2 * self._tasks.slots):
+        for ended, scores in in_turn(self._sent(self._tasks, batches), AHEAD + 2 * self._tasks.slots):
             judged += scores or ()
-            if batch is not None:
-                yield batch[0], judged
+            if ended is not None:
+                yield ended[0], judged
                 judged = []
 
     def _sent(

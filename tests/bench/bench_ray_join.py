@@ -50,7 +50,7 @@ def run() -> dict[str, Any]:
         "rows": rows,
         "workers": WORKERS,
         "same_pairs": found["local"] == found["ray"] and len(found["ray"]) == 1,
-        "seconds": {name: spread(took) for name, took in seconds.items()},
+        "took": {name: spread(took) for name, took in seconds.items()},
         "ray_to_local": round(statistics.median(seconds["ray"]) / statistics.median(seconds["local"]), 2),
     }
 
