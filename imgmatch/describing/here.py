@@ -39,6 +39,9 @@ class TasksHere:
     def submit(self, kind: str, unit: bytes, kept: Sequence[int] = ()) -> Future[bytes]:
         """Answer a unit."""
         future: Future[bytes] = Future()
+        if not self._kept.keys() >= set(kept):
+            future.set_exception(ImgmatchError("a unit needs what is not kept"))
+            return future
         try:
             held = [np.frombuffer(self._kept[number], np.uint8) for number in kept]
             future.set_result(registry.answerer(kind)(unit, held))
