@@ -16,6 +16,7 @@
         ├── NotAnIndexError       4  503  a folder of something else
         ├── IndexTooNewError      4  503  written by a newer imgmatch
         ├── IndexLockedError      4  423  somebody else does what only one may do at a time
+        ├── ShardsMissingError    4  503  shards that hold a part of the engines do not answer
         ├── LeaseLostError        4  409  somebody else has taken over what this process was doing
         ├── IndexReadOnlyError    4  503  asked to write where writing is not possible
         ├── IndexDamagedError     4  503  the catalog cannot be read
@@ -174,6 +175,10 @@ class LeaseLostError(IndexUnusableError):
     """Somebody else has taken over what this process was doing, because it gave no sign of life for too long."""
 
     http_status = 409
+
+
+class ShardsMissingError(IndexUnusableError):
+    """Shards that hold a part of the engines do not answer, and what is asked for must be complete."""
 
 
 class IndexReadOnlyError(IndexUnusableError):

@@ -18,6 +18,9 @@ Home: TypeAlias = Path | str
 Homelike: TypeAlias = str | os.PathLike[str]
 """What callers may name one by."""
 
+_SECRETS = {"password", "sslpassword", "passfile"}
+"""Options of a URL that stay on the machine that has them."""
+
 
 def as_home(home: Homelike) -> Home:
     """The home that is meant."""
@@ -36,6 +39,16 @@ def without_password(home: Homelike) -> str:
     where, slash, tail = rest.partition("/")
     user, at, host = where.rpartition("@")
     return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{tail.partition('?')[0]}"
+
+
+def without_secrets(url: str) -> str:
+    """The URL of a database as another machine may be told it, which knows the password itself."""
+    where, question, options = url.partition("?")
+    scheme, _, rest = where.partition("://")
+    place, slash, tail = rest.partition("/")
+    user, at, host = place.rpartition("@")
+    kept = [option for option in options.split("&") if option.partition("=")[0] not in _SECRETS]
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{tail}{question if any(kept) else ''}{'&'.join(kept)}"
 
 
 @contextmanager

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         RingQueue,
         RingsReport,
         ScanResult,
+        ShardHealth,
         Skipped,
         SourceChange,
         Verdict,
@@ -955,6 +956,55 @@ class Index:
         from imgmatch.engines.publishing import publish
 
         publish(self._parts)
+
+    def start_shards(
+        self, shards: int, *, at: str, replicas: int = 1, deadline: float = 5.0
+    ) -> tuple[ShardHealth, ...]:
+        """Have shards on a Ray cluster hold what is searched, for every machine that opens the index.
+
+        They are waited for until they have read the index. Shards that are there already go on: one more takes over
+        its share of each.
+
+        Args:
+            shards: how many share the index.
+            at: the cluster, ``ray://head:10001``, ``ray:head:6379`` or ``ray:auto``.
+            replicas: how many actors hold each shard.
+            deadline: seconds in which a check has the answers of shards; what has not answered by then is missing, and
+                named in ``CheckResult.incomplete``.
+
+        Returns:
+            how each shard is; :meth:`status` says so later.
+
+        Raises:
+            ConflictError: the index is in a folder: only a database is reached by every node.
+            UnknownNameError: ``at`` is no cluster.
+            IndexLockedError: somebody else starts or stops shards.
+            ImgmatchError: the cluster cannot be reached, a node is refused, or a shard does not answer.
+            ValueError: a number is out of its range.
+        """
+        from imgmatch.actions.shards import start_shards
+
+        return start_shards(self._parts, shards, at=at, replicas=replicas, deadline=deadline)
+
+    def shards(self) -> tuple[ShardHealth, ...]:
+        """How each shard is; none where there are no shards."""
+        from imgmatch.engines.shards.tending import healths
+
+        search = self._parts.search
+        record = search.record()
+        return () if record is None else healths(self._parts.catalog, search.holders, record)
+
+    def stop_shards(self) -> None:
+        """End all shards: from now on each machine that opens the index has engine files of its own.
+
+        Raises:
+            ConflictError: the index is in a folder.
+            IndexLockedError: somebody else starts or stops shards.
+            ImgmatchError: the cluster cannot be reached: nobody asks its shards any more, but they may be there still.
+        """
+        from imgmatch.actions.shards import stop_shards
+
+        stop_shards(self._parts)
 
     def copy(self, home: str | os.PathLike[str], *, codebook: str | None = None, progress: Progress = SILENT) -> Copied:
         """Copy it, decisions and all, to a new or empty home, such as from a folder to a database; it stays as it is.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgmatch.describing.runner import Runner
     from imgmatch.describing.settings import Settings
     from imgmatch.engines.base import FeatureEngine, FingerprintEngine
+    from imgmatch.engines.shards.seats import ShardLink
     from imgmatch.features.codebook import Codebook
     from imgmatch.hashers.base import Hasher
     from imgmatch.sources.base import Source
@@ -55,6 +56,9 @@ UNITS: Mapping[str, str] = {
     "verify": "imgmatch.matching.pair_units:answer",
 }
 """What answers units of work, by their kind: see ``imgmatch.tasks``."""
+
+SHARD_LINKS: Mapping[str, str] = {"ray": "imgmatch.engines.shards.on_ray.link:open_at"}
+"""Ways to those who hold shards, by what stands before the first colon of where they are."""
 
 SOURCES: Mapping[str, str] = {
     "folder": "imgmatch.sources.folder:FolderSource",
@@ -160,6 +164,16 @@ def answerer(kind: str) -> Callable[[bytes, Sequence[NDArray[np.uint8]]], bytes]
         UnknownNameError: there is no such kind.
     """
     return cast("Callable[[bytes, Sequence[NDArray[np.uint8]]], bytes]", _load("unit", UNITS, kind))
+
+
+def shard_link(address: str, token: str) -> ShardLink:
+    """The way to the shards of the index whose catalog has this token, at an address such as ``ray://head:10001``.
+
+    Raises:
+        UnknownNameError: shards are held nowhere of that kind.
+    """
+    kind, _, where = address.partition(":")
+    return cast("ShardLink", _load("holder of shards", SHARD_LINKS, kind)(where, token))
 
 
 def source(kind: str) -> Callable[[Place], Source]:

@@ -122,6 +122,12 @@ def children_of(pid: int, word: bytes) -> list[int]:
     return [child for child, command in commands.items() if word in command and parents[child] == pid]
 
 
+def processes_of(nodes: Nodes, word: bytes) -> list[int]:
+    """The processes on all nodes whose command line has a word."""
+    parents, commands = _processes()
+    return sorted(pid for pid, command in commands.items() if word in command and nodes.pid in _ancestors(pid, parents))
+
+
 def _processes() -> tuple[dict[int, int], dict[int, bytes]]:
     """The parent of each process of this machine, and its command line."""
     parents: dict[int, int] = {}

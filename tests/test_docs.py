@@ -92,7 +92,15 @@ def exit_codes() -> set[int]:
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
     raised = {each.exit_code for each in classes if issubclass(each, errors.ImgmatchError)}
     usage = click.UsageError.exit_code
-    return raised | {0, usage, EXIT_BUG, EXIT_INTERRUPTED, options.EXIT_SOME_SKIPPED, options.EXIT_MATCH}
+    return raised | {
+        0,
+        usage,
+        EXIT_BUG,
+        EXIT_INTERRUPTED,
+        options.EXIT_SOME_SKIPPED,
+        options.EXIT_INCOMPLETE,
+        options.EXIT_MATCH,
+    }
 
 
 def parse(line: str) -> None:

@@ -66,7 +66,17 @@ def test_the_fields_of_a_check_are_documented(index: str, photo: str) -> None:
     assert sorted(result["matches"][0]) == sorted(match + evidence + frames)
     header = next(csv.reader(io.StringIO(printed("check", photo, "--index", index, "--format", "csv"))))
     of_banks = {"bank", "purpose", "entry", "ref"}
-    assert set(header) == {"query", "status", "reason", "query_damaged", *match, *evidence, *frames, *of_banks}
+    assert set(header) == {
+        "query",
+        "status",
+        "reason",
+        "query_damaged",
+        "incomplete",
+        *match,
+        *evidence,
+        *frames,
+        *of_banks,
+    }
 
 
 def test_the_fields_of_a_comparison_are_documented(photo: str) -> None:

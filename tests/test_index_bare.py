@@ -61,7 +61,7 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
 ) -> None:
     wanted = CheckOptions(max_distance=max_distance)
     parts = bare.parts
-    checker = Checker(parts.catalog, parts.fingerprints, parts.features, parts.banks, parts.folder.header())
+    checker = Checker(parts.catalog, parts.search, parts.banks, parts.folder.header())
     named = [named_photo(query) for query in queries()]
     described = list(bare.parts.runner.describe(named, lambda photo: job_of(photo, query=True)))
     assert any(isinstance(reply, Description) and reply.first.asked is not None for _, reply in described)

@@ -39,7 +39,7 @@ def check(
         rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
     """
     parts.runner.warm_up()
-    checker = Checker(parts.catalog, parts.fingerprints, parts.features, parts.banks, parts.header)
+    checker = Checker(parts.catalog, parts.search, parts.banks, parts.header)
     with parts.catalog.read() as session:
         features = row_count(session, "features") > 0  # where no photo has any, the query needs none
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
@@ -65,7 +65,7 @@ def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> C
     turned = np.resize(turned, (len(ORIENTATIONS), FINGERPRINT_BYTES))  # one that cannot be turned is asked as it is
     picture = DescribedPicture(b"", {name: bits}, {name: np.ascontiguousarray(turned).tobytes()})
     asked = Description(b"", 0, 0, "", 0, (picture,))
-    checker = Checker(parts.catalog, parts.fingerprints, parts.features, parts.banks, parts.header)
+    checker = Checker(parts.catalog, parts.search, parts.banks, parts.header)
     [result] = checker.answers([(NamedPhoto(fingerprint, b""), asked)], wanted, None)
     return result
 

@@ -24,6 +24,7 @@ from imgmatch.catalog.places import (
     read_settings,
     write_settings,
 )
+from imgmatch.catalog.shards import note_shards, read_shards
 from imgmatch.catalog.tokens import make_own_token, new_token, own_token
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
@@ -161,6 +162,8 @@ def _note(catalog: Catalog, place: str) -> None:
     try:
         with catalog.write() as session:
             note_place(session, place, platform.node())
+            if (shards := read_shards(session)) is not None:
+                note_shards(session, shards.place)
             drop_old_places(session, PLACE_DAYS)
     except IndexReadOnlyError:  # who only reads publishes nothing, and needs nothing kept in mind
         return

@@ -222,10 +222,17 @@ def _removed(parts: Parts, lease: Lease, erased: Erased, *, masking: bool) -> Be
 
 @dataclass(frozen=True, slots=True)
 class _Clearing:
-    """What clearing came to: whether the catalog is compacted, and the decisions whose reason spoke of what is gone."""
+    """What clearing came to.
+
+    Attributes:
+        compacted: the catalog is compacted.
+        reasons: the decisions whose reason spoke of what is gone.
+        shards: names of those that may hold it still.
+    """
 
     compacted: bool
     reasons: tuple[int, ...]
+    shards: tuple[str, ...]
 
 
 def _gone(parts: Parts, begun: BegunErasure) -> Sought:
@@ -241,8 +248,8 @@ def _cleared(parts: Parts, lease: Lease, begun: BegunErasure, gone: Sought, pati
     """Clear texts and files of what was removed."""
     _mask_skips(parts, lease, gone)
     reasons = _reasons(parts, lease, gone, masking=begun.masking)
-    publish(parts, leave_nothing=True)
-    return _Clearing(parts.catalog.compact(patience=patience), reasons)
+    shards = publish(parts, leave_nothing=True)
+    return _Clearing(parts.catalog.compact(patience=patience), reasons, shards)
 
 
 def _mask_skips(parts: Parts, lease: Lease, gone: Sought) -> None:
@@ -284,7 +291,7 @@ def _proven(parts: Parts, lease: Lease, begun: BegunErasure, *, patience: float 
     try:
         gone = _gone(parts, begun)
         cleared = _cleared(parts, lease, begun, gone, patience)
-        erasure = _result(parts, begun, gone, prove(parts, gone))
+        erasure = _result(parts, begun, gone, prove(parts, gone), cleared.shards)
     except (IndexUnusableError, OSError, ValueError) as error:
         kind = type(error) if isinstance(error, IndexUnusableError) else IndexUnusableError
         raise kind(f"{begun.erased} is not erased to the end: {error}") from error
@@ -298,14 +305,14 @@ def _proven(parts: Parts, lease: Lease, begun: BegunErasure, *, patience: float 
     return replace(erasure, reasons=still, masked_reasons=masked, finished=done, compacted=cleared.compacted)
 
 
-def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof) -> Erasure:
+def _result(parts: Parts, begun: BegunErasure, gone: Sought, proof: Proof, shards: tuple[str, ...]) -> Erasure:
     erased = begun.erased
     with parts.catalog.read() as session:
         again = came_back(session, erased)
         naming = 0 if again else mentions(session, erased)
         used = accounts_in_use(session, gone.accounts)
         place = parts.folder.place
-        elsewhere = () if place is None else tuple(places_behind(session, place))
+        elsewhere = () if place is None else (*places_behind(session, place), *shards)
     found = dict(proof.found) | ({"catalog": {"rows": naming}} if naming else {})
     return Erasure(
         account=erased.account,

@@ -19,9 +19,10 @@ from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
 from imgmatch.engines.lineage import adopt, ensure_own
 from imgmatch.engines.parts import Parts
+from imgmatch.engines.searching import Search
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 from imgmatch.errors import IndexDamagedError, IndexReadOnlyError
-from imgmatch.homes import naming, without_password
+from imgmatch.homes import naming, without_password, without_secrets
 from imgmatch.imaging.limits import Limits
 from imgmatch.model import Depth
 from imgmatch.numeric import use_one_thread
@@ -124,10 +125,12 @@ def open_parts(
         raise
     parts = Parts(
         name,
+        without_secrets(home) if isinstance(home, str) else None,
         folder,
         header,
         catalog,
         *searchers,
+        Search(catalog, header, *searchers),
         BankHashes(catalog),
         describing,
         settings,
@@ -159,6 +162,7 @@ def _opened(path: Path) -> tuple[Layout, Header, Catalog]:
 def close_parts(parts: Parts) -> None:
     """End the workers and close the catalog."""
     parts.runner.close()
+    parts.search.close()
     parts.catalog.close()
 
 

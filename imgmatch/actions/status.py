@@ -12,6 +12,7 @@ from imgmatch.catalog.erasures import count_begun
 from imgmatch.catalog.lookups import counts, unfinished_scans
 from imgmatch.engines.comparing import differing_buckets
 from imgmatch.engines.rows import ENGINES
+from imgmatch.engines.shards import tending
 from imgmatch.engines.sync import load_engine
 from imgmatch.features.record import check_thumbnail, unpack
 from imgmatch.model import IndexStatus
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.header import Header
     from imgmatch.engines.parts import Parts
     from imgmatch.engines.rows import EngineRows
+    from imgmatch.model import ShardHealth
 
 MOST_NAMED = 20
 """Damaged rows that are named; the others are counted."""
@@ -38,6 +40,8 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
 
     Without it, only whether the engine files are complete.
     """
+    record = parts.search.record()
+    shards = () if record is None else tending.healths(parts.catalog, parts.search.holders, record)
     header, healths = _healths(parts, verify=verify)
     damage = _Damage()
     if verify:
@@ -52,12 +56,19 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
             engine=header.engine,
             codebook=header.codebook,
             generation=header.generation,
-            snapshot=healths[0],
-            features_snapshot=healths[1],
+            snapshot=_of_shards(healths[0], shards),
+            features_snapshot=_of_shards(healths[1], shards),
             access=None if parts.folder.place else _access(parts.folder.root),
             damaged=damage.count if verify else None,
             damage=tuple(damage.named),
+            shards=shards,
+            shards_at=None if record is None else record.address,
         )
+
+
+def _of_shards(health: str, shards: tuple[ShardHealth, ...]) -> str:
+    """Where shards hold the engines, no file is missed."""
+    return "shards" if shards and health == "missing" else health
 
 
 class _Damage:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
+SHARDS = "shards"
+"""What stands in place of a machine where what is noted are the shards of the index, wherever they are."""
+
 _DAY_US = 24 * 60 * 60 * 1_000_000
 
 
@@ -68,9 +71,10 @@ def is_noted(session: Session, place: str) -> bool:
 
 
 def places_behind(session: Session, place: str) -> list[str]:
-    """The machines of other places whose engine files may hold rows that are gone."""
+    """The machines of other places whose engine files may hold rows that are gone; shards are asked themselves."""
     kept = schema.tombstones.c
-    rows = session.sql.execute(select(places.c.place, places.c.machine).where(places.c.place != place)).all()
+    others = (places.c.place != place) & (places.c.machine != SHARDS)
+    rows = session.sql.execute(select(places.c.place, places.c.machine).where(others)).all()
     return sorted(
         {
             machine
@@ -84,6 +88,11 @@ def drop_old_places(session: Session, days: int) -> None:
     """Forget those that nobody opened for so long: one that comes back makes its engine files anew."""
     old = places.c.opened_at < session.now() - days * _DAY_US
     for place in list(session.sql.scalars(select(places.c.place).where(old))):
-        session.sql.execute(delete(schema.tombstones).where(schema.tombstones.c.kind.endswith(f"/{place}")))
-        session.sql.execute(delete(schema.tokens).where(schema.tokens.c.kind.endswith(f"/{place}")))
-        session.sql.execute(delete(places).where(places.c.place == place))
+        drop_place(session, place)
+
+
+def drop_place(session: Session, place: str) -> None:
+    """Forget one, and what was kept in mind for it."""
+    session.sql.execute(delete(schema.tombstones).where(schema.tombstones.c.kind.endswith(f"/{place}")))
+    session.sql.execute(delete(schema.tokens).where(schema.tokens.c.kind.endswith(f"/{place}")))
+    session.sql.execute(delete(places).where(places.c.place == place))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from imgmatch.model import CheckResult
 
 CHECK_COLUMNS = (
-    "query", "status", "reason", "query_damaged", "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
+    "query", "status", "reason", "query_damaged", "incomplete",
+    "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
     "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
     "frame", "query_frame", "purpose", "entry", "ref",
 )  # fmt: skip
@@ -89,6 +90,9 @@ def check(
             )
     if seen.unreadable:
         options.note(f"{seen.unreadable:,} of {seen.photos:,} photos could not be read", quiet=quiet)
+    if seen.incomplete:
+        said = f"{seen.incomplete:,} of {seen.photos:,} answers are incomplete: not all shards answered in time"
+        options.note(said, quiet=quiet)
     if seen.bugs:
         log.ask_for_report()
     return seen.exit_code(fail_on_match=fail_on_match)
@@ -98,7 +102,7 @@ class _Seen:
     """What the exit code depends on."""
 
     def __init__(self) -> None:
-        self.photos = self.unreadable = self.matching = self.bugs = 0
+        self.photos = self.unreadable = self.matching = self.bugs = self.incomplete = 0
 
     def watched(self, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
         """Pass results on, counting them."""
@@ -106,13 +110,16 @@ class _Seen:
             self.photos += 1
             self.unreadable += result.status == "unreadable"
             self.matching += result.status == "match"
+            self.incomplete += bool(result.incomplete)
             self.bugs += options.is_bug(result.reason)
             yield result
 
     def exit_code(self, *, fail_on_match: bool) -> int:
-        """A match comes first; a run in which nothing could be read has failed."""
+        """A match comes first, then that there may be more; a run in which nothing could be read has failed."""
         if fail_on_match and self.matching:
             return options.EXIT_MATCH
+        if self.incomplete:
+            return options.EXIT_INCOMPLETE
         if self.unreadable:
             return options.EXIT_SOME_SKIPPED if self.unreadable < self.photos else 1
         return 0

@@ -37,6 +37,7 @@ COMMANDS = {
     "rings": "imgmatch.cli.rings:rings",
     "scan": "imgmatch.cli.scan:scan",
     "serve": "imgmatch.cli.serve:serve",
+    "shards": "imgmatch.cli.shards:shards",
     "source": "imgmatch.cli.source:source",
     "status": "imgmatch.cli.status:status",
     "user": "imgmatch.cli.user:user",

@@ -30,6 +30,7 @@ FORMATS = ("table", "json", "jsonl", "csv")
 PAGES = (*FORMATS, "html")
 STANDARD_INPUT = "-"
 EXIT_SOME_SKIPPED = 5
+EXIT_INCOMPLETE = 6
 EXIT_MATCH = 10
 _PIPE_WIDTH = 160
 _AUTO = "auto"

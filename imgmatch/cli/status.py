@@ -37,6 +37,9 @@ def status(*, index_path: Home, verify: bool, form: str) -> int:
             options.note(
                 f"the engine file of {what} {_TO_REBUILD[health]}; imgmatch rebuild makes it anew", quiet=False
             )
+    for shard in found.shards:
+        if shard.problem is not None:
+            options.note(f"{shard.shard}: {shard.answering} of {shard.replicas} answer ({shard.problem})", quiet=False)
     if found.access == "everyone":
         options.note(
             f"everyone on this machine may look into {index_path}: chmod -R go= it,"

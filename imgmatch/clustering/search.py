@@ -120,7 +120,7 @@ class _FeatureSearch:
         rows = [row for row in batch if row in shown]
         self._counted.pictures += len(rows)
         asked = self._asker.ask(rows, [bits[shown[row]] for row in rows])
-        likely = self._parts.features.search([one.features for one in asked], MOST_CANDIDATES, LEAST_VOTES)
+        likely = self._parts.search.all_alike([one.features for one in asked], MOST_CANDIDATES, LEAST_VOTES)
         return self._to_judge(asked, likely, shown)
 
     def _to_judge(

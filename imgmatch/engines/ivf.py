@@ -17,8 +17,8 @@ import numpy as np
 from imgmatch.engines.base import Candidate, Words, refuse_lower
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import I64, PIECE, Postings, compacted, piece_of, save_postings
-from imgmatch.engines.voting import AT_ONCE, CUT, NEIGHBOURS, Probes, candidates
 from imgmatch.engines.votes import GEOMETRY_BITS
+from imgmatch.engines.voting import AT_ONCE, CUT, NEIGHBOURS, Probes, candidates
 from imgmatch.features.codebook import F32, Codebook, floats
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
+
 
 class IvfSegment:
     """A set of codes that never changes, so that any number of threads may search it; built when it is first asked."""

@@ -12,6 +12,7 @@ from imgmatch.describing.settings import Settings
 from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header
+from imgmatch.engines.searching import Search
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 
 if TYPE_CHECKING:
@@ -24,22 +25,26 @@ class Parts:
 
     Attributes:
         name: what messages call the index: its folder, or its URL without a password.
+        url: of an index in a database its URL, without a password; ``None`` for one in a folder.
         folder: where the engine files lie.
         header: what the index is made of, as it was when it was opened: of it only the engine files ever change.
         catalog: the truth.
         fingerprints: the engine of the first hasher's fingerprints.
         features: the engine of local features.
+        search: asks both, or the shards that hold them.
         banks: the PDQ values on banks.
         runner: describes photos.
         settings: what is computed of a photo.
     """
 
     name: str
+    url: str | None
     folder: Layout
     header: Header
     catalog: Catalog
     fingerprints: FingerprintSearcher
     features: FeatureSearcher
+    search: Search
     banks: BankHashes
     runner: Runner
     settings: Settings

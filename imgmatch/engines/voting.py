@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from imgmatch.engines.base import Candidate
 from imgmatch.engines.neighbours import I64, Neighbours
 from imgmatch.engines.votes import Votes
 from imgmatch.features.codebook import F32, U8, Codebook, floats
-from imgmatch.features.extract import Features
+
+if TYPE_CHECKING:
+    from imgmatch.features.extract import Features
 
 NEIGHBOURS = 10
 """Codes kept for one descriptor."""

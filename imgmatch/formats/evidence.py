@@ -8,6 +8,8 @@ from imgmatch.formats.text import clean
 from imgmatch.model import FINGERPRINT_BITS, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imgmatch.model import BankHit, Evidence, Photo
 
 KINDS = {
@@ -38,6 +40,11 @@ def there(damaged: float | None) -> str:
     if damaged is None:
         return ""
     return f", damaged: {'all' if damaged == 1 else percent(damaged)} of its rows are there"
+
+
+def unsearched(incomplete: Sequence[str]) -> str:
+    """What is said of parts of an index that did not answer; nothing where all of it was searched."""
+    return f"incomplete: no answer from {', '.join(incomplete)}; there may be more matches" if incomplete else ""
 
 
 def position(evidence: Evidence) -> str:

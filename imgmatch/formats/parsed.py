@@ -29,6 +29,7 @@ from imgmatch.model import (
     RingAccount,
     RingQueue,
     RingSummary,
+    ShardHealth,
     SharedPhoto,
     Status,
     Verdict,
@@ -76,6 +77,7 @@ def parsed_check(record: Record) -> CheckResult:
         matches=tuple(matches),
         damaged=record["damaged"],
         banks=tuple(map(parsed_bank_hit, record["banks"])),
+        incomplete=tuple(record["incomplete"]),
     )
 
 
@@ -221,12 +223,14 @@ def _share(record: Record, name: str | None) -> SharedPhoto:
 
 def parsed_status(record: Record) -> IndexStatus:
     """Counts and health."""
-    return IndexStatus(**{**record, "hashers": tuple(record["hashers"]), "damage": tuple(record["damage"])})
+    lists = {name: tuple(record[name]) for name in ("hashers", "damage")}
+    return IndexStatus(**{**record, **lists, "shards": tuple(ShardHealth(**shard) for shard in record["shards"])})
 
 
 def parsed_erasure(record: Record) -> Erasure:
     """What was erased, and the proof; which photos and accounts are gone is not told."""
-    return Erasure(**{**record, "reasons": tuple(record["reasons"]), "masked_reasons": tuple(record["masked_reasons"])})
+    lists = {name: tuple(record[name]) for name in ("reasons", "masked_reasons", "elsewhere")}
+    return Erasure(**{**record, **lists})
 
 
 def _moment(text: str) -> datetime:

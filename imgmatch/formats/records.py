@@ -145,6 +145,7 @@ def check_record(result: CheckResult) -> Record:
         "damaged": share(result.damaged),
         "matches": [match_record(match) for match in result.matches],
         "banks": [bank_hit_record(hit) for hit in result.banks],
+        "incomplete": list(result.incomplete),
     }
 
 
@@ -152,6 +153,7 @@ def check_rows(result: CheckResult) -> list[Record]:
     """The same for a spreadsheet: one row a match or a hit on a bank, and one for a photo without any."""
     head: Record = {"query": result.photo, "status": str(result.status), "reason": result.reason}
     head["query_damaged"] = share(result.damaged)
+    head["incomplete"] = "; ".join(result.incomplete) or None
     rows = [head | match_record(match) for match in result.matches]
     return [*rows, *(head | bank_hit_record(hit) for hit in result.banks)] or [head]
 
@@ -410,7 +412,8 @@ def ring_rows(ring: Ring) -> list[Record]:
 
 def status_record(status: IndexStatus) -> Record:
     """Counts and health."""
-    return {**asdict(status), "hashers": list(status.hashers), "damage": list(status.damage)}
+    record = asdict(status) | {"hashers": list(status.hashers), "damage": list(status.damage)}
+    return record | {"shards": list(record["shards"])}
 
 
 def forecast_record(forecast: Forecast) -> Record:

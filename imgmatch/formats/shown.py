@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgmatch.formats.evidence import KINDS, bank_hit_line, facts, of_frame, percent, there
+from imgmatch.formats.evidence import KINDS, bank_hit_line, facts, of_frame, percent, there, unsearched
 from imgmatch.formats.overlay import affine
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Outline, Photo, Status
 
@@ -143,7 +143,7 @@ def section_of(number: int, check: ShownCheck, album: Album, *, named: bool = Tr
     lone = None if cards else _pane("This photo", result.photo, check.query, None, album)
     tone = {Status.MATCH: "match", Status.NO_MATCH: "none"}.get(result.status, "trouble")
     banks = tuple(map(bank_hit_line, result.banks))
-    return Section(here, result.photo, _verdict(result), tone, cards, lone, album.take_fresh(), named, banks)
+    return Section(here, result.photo, _said(result), tone, cards, lone, album.take_fresh(), named, banks)
 
 
 def _earliest(photos: Sequence[Photo]) -> datetime | None:
@@ -202,6 +202,11 @@ def _outlines(evidence: Evidence) -> tuple[Outline, Outline] | None:
 def _pane(caption: str, name: str, shown: Shown, outline: Outline | None, album: Album) -> Pane:
     points = " ".join(f"{x * shown.width:.2f},{y * shown.height:.2f}" for x, y in outline or ())
     return Pane(caption + of_frame(shown.frame), name, shown, album.embed(shown), points)
+
+
+def _said(result: CheckResult) -> str:
+    """The verdict, and whether there may be more."""
+    return _verdict(result) + (f"; {unsearched(result.incomplete)}" if result.incomplete else "")
 
 
 def _verdict(result: CheckResult) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from imgmatch.formats.evidence import bank_hit_line, named, there
+from imgmatch.formats.evidence import bank_hit_line, named, there, unsearched
 from imgmatch.formats.text import clean
 from imgmatch.model import Change, Kind, Status
 
@@ -65,6 +65,7 @@ def check_table(result: CheckResult, width: int) -> str:
     """What a check of one photo found."""
     head = f"{clean(result.photo)}: {_verdict(result)}\n"
     head += "".join(f"  {bank_hit_line(hit)}\n" for hit in result.banks)
+    head += f"  {unsearched(result.incomplete)}\n" if result.incomplete else ""
     if not result.matches:
         return head
     columns = ("  account", "name", "photo", "first seen", "kind", "score", "bits", "made by")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from imgmatch import registry
 from imgmatch.catalog.calibrations import latest_calibration
 from imgmatch.cores import usable_cores
 from imgmatch.describing.messages import Description
+from imgmatch.engines.searching import Found
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
 from imgmatch.matching.bank_hits import nearest, search_banks
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.bank_hashes import BankHashes
     from imgmatch.engines.base import Candidate
     from imgmatch.engines.header import Header
-    from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
+    from imgmatch.engines.searching import Search
     from imgmatch.features.pair_model import PairModel
     from imgmatch.matching.evidence import Near
     from imgmatch.matching.verification import CheckOptions
@@ -44,15 +46,13 @@ class Checker:
     def __init__(
         self,
         catalog: Catalog,
-        fingerprints: FingerprintSearcher,
-        features: FeatureSearcher,
+        search: Search,
         banks: BankHashes,
         header: Header,
     ) -> None:
         self._catalog = catalog
         self._banks = banks
-        self._fingerprints = fingerprints
-        self._features = features
+        self._search = search
         self._header = header
 
     def answers(
@@ -67,8 +67,9 @@ class Checker:
     ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
-        near = iter(self._near(pictures, wanted.max_distance))
-        candidates = iter(self._candidates(pictures))
+        prints, pictured = self._near(pictures, wanted.max_distance), self._candidates(pictures)
+        near, candidates = iter(prints.what), iter(pictured.what)
+        missing = tuple(dict.fromkeys((*prints.missing, *pictured.missing)))
         bare = iter(search_banks(self._banks, usable))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
@@ -82,10 +83,11 @@ class Checker:
                     verifier.judge(connection, picture, next(near), next(candidates), wanted)
                     for picture in reply.pictures
                 ]
-                answers.append(matching.answer(connection, photo.name, reply, judged, next(bare), wanted))
+                answer = matching.answer(connection, photo.name, reply, judged, next(bare), wanted)
+                answers.append(replace(answer, incomplete=missing) if missing else answer)
         return answers
 
-    def _near(self, queries: Sequence[DescribedPicture], max_distance: int | None) -> list[dict[int, Near]]:
+    def _near(self, queries: Sequence[DescribedPicture], max_distance: int | None) -> Found[list[dict[int, Near]]]:
         """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
         hasher = self._header.hashers[0]
         if max_distance is None:
@@ -94,14 +96,15 @@ class Checker:
             max_distance = profile.reach if verifiable else profile.max_distance
         searched = [query for query in queries if query.flat is None]
         rows = b"".join(query.orientations[hasher] for query in searched)
-        hits = self._fingerprints.search(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
-        found = iter(nearest(hits, number * len(ORIENTATIONS)) for number in range(len(searched)))
-        return [next(found) if query.flat is None else {} for query in queries]
+        hits = self._search.near(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
+        found = iter(nearest(hits.what, number * len(ORIENTATIONS)) for number in range(len(searched)))
+        return Found([next(found) if query.flat is None else {} for query in queries], hits.missing)
 
-    def _candidates(self, queries: Sequence[DescribedPicture]) -> list[list[Candidate]]:
+    def _candidates(self, queries: Sequence[DescribedPicture]) -> Found[list[list[Candidate]]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        found = iter(self._features.search(asked, MOST_CANDIDATES, LEAST_VOTES) if asked else ())
-        return [next(found) if query.asked is not None else [] for query in queries]
+        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES) if asked else Found([])
+        found = iter(likely.what)
+        return Found([next(found) if query.asked is not None else [] for query in queries], likely.missing)
 
     def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:
         if rule is None:

@@ -18,7 +18,7 @@ from imgmatch.model.banks import (
     Purpose,
 )
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, HashedFrame, Status
-from imgmatch.model.contents import Copied, Erasure, IndexStatus, ReportSearch, ScanResult
+from imgmatch.model.contents import Copied, Erasure, IndexStatus, ReportSearch, ScanResult, ShardHealth
 from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
 from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
@@ -132,6 +132,7 @@ __all__ = [
     "ScanResult",
     "Scope",
     "Searched",
+    "ShardHealth",
     "SharedPhoto",
     "SkipReason",
     "Skipped",

@@ -34,6 +34,8 @@ class CheckResult:
             searched with that part.
         banks: entries of banks that it hits, the likeliest first. A hit on a bank of stolen pictures is a match,
             with or without an account; others are told and no more.
+        incomplete: parts of the index that did not answer in time, such as ``shard 2 of 4``: there may be more matches.
+            Empty where all of it was searched.
     """
 
     photo: str
@@ -44,6 +46,7 @@ class CheckResult:
     matches: tuple[Match, ...] = ()
     damaged: float | None = None
     banks: tuple[BankHit, ...] = ()
+    incomplete: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self.matches)

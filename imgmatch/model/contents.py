@@ -95,7 +95,9 @@ class Erasure:
         compacted: the catalog is compacted. If not, somebody read an older state of it meanwhile, and what was erased
             may stand in old pages of its files until nobody does.
         elsewhere: of an index in a database the other machines whose engine files may hold it still, until they are
-            written anew there: by the next ``scan``, ``rings`` or ``rebuild``, or by ``serve`` within the hour.
+            written anew there: by the next ``scan``, ``rings`` or ``rebuild``, or by ``serve`` within the hour; and
+            shards, such as ``shard 2 of 4``, that did not say that they have let go of it: the same commands ask them
+            again.
     """
 
     account: str | None
@@ -115,6 +117,29 @@ class Erasure:
     finished: bool = True
     compacted: bool = True
     elsewhere: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShardHealth:
+    """One shard of an index whose engines are held in shards.
+
+    Attributes:
+        shard: its name, such as ``shard 2 of 4``.
+        replicas: how many are to hold it.
+        answering: how many of them answer.
+        fingerprints: how many it holds, by the one that holds most.
+        features: of how many pictures it holds the local features, likewise.
+        behind: row ids that the one furthest behind has not looked at yet; it does so before it answers.
+        problem: why one that holds it does not answer; ``None`` where all do.
+    """
+
+    shard: str
+    replicas: int
+    answering: int
+    fingerprints: int
+    features: int
+    behind: int
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +167,16 @@ class IndexStatus:
         generation: of the engine files.
         snapshot: of the fingerprints, ``ok``, ``missing``, ``damaged`` or, where the engine file was compared with the
             catalog, ``different``: it holds other rows. What is missing or damaged costs time at every start until
-            ``rebuild``; what is different gives wrong answers until then.
+            ``rebuild``; what is different gives wrong answers until then. ``shards`` where these hold what the file
+            would, and there is none.
         features_snapshot: the same of the local features.
         access: who may look into the folder, by its mode: ``owner``, ``group`` or ``everyone``; ``None`` where the
             system keeps no modes.
         damaged: how many values and rows are damaged; ``None`` where it was not looked for.
         damage: which these are, a sentence each, the first of many.
         bank_entries: what stands on banks: known pictures, and bare hashes.
+        shards: of an index whose engines are held in shards each of these.
+        shards_at: the Ray cluster where they are; ``None`` where this machine has engines of its own.
     """
 
     photos: int
@@ -174,6 +202,8 @@ class IndexStatus:
     damaged: int | None = None
     damage: tuple[str, ...] = ()
     bank_entries: int = 0
+    shards: tuple[ShardHealth, ...] = ()
+    shards_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,19 @@ class Metrics:
         self._checks = Gauge("imgmatch_checks_under_way", "Checks under way or waiting.", registry=self._registry)
         self._waiting = Gauge("imgmatch_rings_waiting", "Rings that nobody has decided on.", registry=self._registry)
         self._photos = Gauge("imgmatch_photos", "Photos in the index.", registry=self._registry)
+        said = {
+            "answering": "Of those that hold the shard, how many answer.",
+            "replicas": "How many are to hold the shard.",
+            "features": "Pictures that the shard holds.",
+            "behind": "Row ids that the shard has not looked at yet.",
+        }
+        self._shards = {
+            name: Gauge(f"imgmatch_shard_{name}", text, ("shard",), registry=self._registry)
+            for name, text in said.items()
+        }
+        self._replies = Gauge(
+            "imgmatch_shard_replies", "What became of replies of shards.", ("outcome",), registry=self._registry
+        )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request; ``route`` is its pattern, never an id."""
@@ -40,4 +53,14 @@ class Metrics:
         self._checks.set(checks)
         self._waiting.set(index.queue(limit=1).waiting)
         self._photos.set(len(index))
+        self._set_shards(index)
         return generate_latest(self._registry)
+
+    def _set_shards(self, index: Index) -> None:
+        shards = index.shards()
+        for name, gauge in self._shards.items():
+            gauge.clear()
+            for shard in shards:
+                gauge.labels(shard.shard.split()[1]).set(getattr(shard, name))
+        for outcome, count in index.parts.search.holders.counts.items():
+            self._replies.labels(outcome).set(count)

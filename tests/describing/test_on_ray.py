@@ -337,7 +337,7 @@ from imgmatch.describing.settings import Settings
 
 with open_runner("ray", 1, Settings(("pdq",), features=False)) as runner:
     print([type(reply).__name__ for _, reply in runner.describe([sys.stdin.buffer.read()], Job)], flush=True)
-    print(runner._link._folder, flush=True)
+    print(runner._link._cluster._folder, flush=True)
     time.sleep(100_000)
 """
 

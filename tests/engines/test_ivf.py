@@ -11,8 +11,8 @@ from drawn_records import BOOK, PICTURES, asked, drawn, drawn_records, near_the_
 
 from imgmatch import registry
 from imgmatch.engines.ivf import IvfEngine
-from imgmatch.engines.voting import CUT, NEIGHBOURS, Probes
 from imgmatch.engines.votes import GEOMETRY_BITS, geometry
+from imgmatch.engines.voting import CUT, NEIGHBOURS, Probes
 from imgmatch.features.codebook import FEW, floats
 
 if TYPE_CHECKING:

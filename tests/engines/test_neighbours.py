@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgmatch.engines.ivf import IvfEngine, IvfSegment
-from imgmatch.engines.voting import CUT, NEIGHBOURS
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
 from imgmatch.engines.postings import Postings, piece_of
+from imgmatch.engines.voting import CUT, NEIGHBOURS
 from imgmatch.features.codebook import floats, shipped
 from imgmatch.features.describe import LENGTH
 from imgmatch.features.extract import Features

@@ -53,8 +53,8 @@ def shared_out(rows: Sequence[Record], count: int, appends: int, gone: Sequence[
             own = [row for row in rows[start::appends] if division.holds(shard, np.array([row[0]]))[0]]
             engines[shard] = engine.appended(own, start)
     for shard, engine in enumerate(engines):
-        own = np.array(gone, np.int64)
-        engines[shard] = engine.removed(own[division.holds(shard, own)])
+        left = np.array(gone, np.int64)
+        engines[shard] = engine.removed(left[division.holds(shard, left)])
     return engines
 
 
@@ -136,12 +136,16 @@ def test_hits_that_a_shard_cannot_have_are_no_reply(queries: list[int], ids: lis
         question.parse(*found_message(Hits(np.array(queries), np.array(ids), np.array(distances, np.int32))), 1)
 
 
-@given(head=st.dictionaries(st.text(max_size=5) | st.just("found"), st.integers() | st.text() | st.none()), body=st.binary())
+@given(
+    head=st.dictionaries(st.text(max_size=5) | st.just("found"), st.integers() | st.text() | st.none()),
+    body=st.binary(),
+)
 def test_garbage_is_no_reply(head: dict[str, object], body: bytes) -> None:
     probes = Probes(np.zeros((3, 128), np.uint8), np.zeros((3, 8), np.float32), np.zeros((3, 8), np.int64))
-    for question in (NearFingerprints(QUERIES, 10), NearestCodes(probes)):
+    questions: list[NearFingerprints | NearestCodes] = [NearFingerprints(QUERIES, 10), NearestCodes(probes)]
+    for question in questions:
         try:
-            found = Asked(question, Division(1, 0), 0).parse(head, body, 0)
+            found: Hits | Neighbours = question.parse(head, body, Division(1, 0), 0)
         except NoReplyError:
             continue
-        assert len(found) == head["found"] == len(body) / 20  # type: ignore[arg-type] -- any protocol of found things
+        assert len(found) == head["found"] == len(body) / 20

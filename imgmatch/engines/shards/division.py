@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgmatch.catalog.slots import SLOTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MOST_SHARDS = 256
 

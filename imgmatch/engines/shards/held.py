@@ -68,6 +68,11 @@ class HeldRows(Generic[EngineT]):
         engine = self._engine
         return len(engine), engine.watermark
 
+    def clear(self) -> None:
+        """Hold nothing: the next question reads all anew."""
+        with self._guard:
+            self._forget_all()
+
     def forget(self, place: str) -> None:
         """Let go of what the catalog has lost, as it has noted for the place of the shards."""
         with self._guard, self._catalog.read() as session:

@@ -129,7 +129,11 @@ class NearestCodes:
     def of(cls, head: Mapping[str, Any], body: bytes) -> NearestCodes:
         """It, as it arrives."""
         count, probes = _count(head, "descriptors"), _count(head, "probes")
-        columns: list[_Column] = [(np.uint8, (count, LENGTH)), (np.float32, (count, probes)), (np.int32, (count, probes))]
+        columns: list[_Column] = [
+            (np.uint8, (count, LENGTH)),
+            (np.float32, (count, probes)),
+            (np.int32, (count, probes)),
+        ]
         descriptors, far, lists = cut(body, columns)
         return cls(Probes(descriptors, far, lists.astype(np.int64)))
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imgmatch.engines.rows import FeatureRows, FingerprintRows
 from imgmatch.engines.shards.division import Division
 from imgmatch.engines.shards.held import HeldRows
 from imgmatch.engines.shards.questions import Message, NearestCodes, NearFingerprints, NoReplyError, found_message
+from imgmatch.engines.voting import Probes
 from imgmatch.errors import ImgmatchError
+from imgmatch.features.describe import LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +56,8 @@ class Shard:
             self._fingerprints.forget(place)
             self._features.forget(place)
             return {"forgotten": True}, b""
+        if verb == "ready":
+            return self._ready(head)
         division, through = Division(int(head["shards"]), int(head["version"])), int(head["through"])
         if not self._follows(division):
             return {"outdated": self._division.version}, b""
@@ -61,6 +67,20 @@ class Shard:
             return found_message(prints.search(near.queries, near.max_distance))
         codes = NearestCodes.of(head, body)
         return found_message(self._features.current(division, through).nearest(codes.probes))
+
+    def _ready(self, head: Mapping[str, Any]) -> Message:
+        """Read what is there and build what is searched, so that the first question takes no longer than others."""
+        division = Division(int(head["shards"]), int(head["version"]))
+        if not self._follows(division):
+            return {"outdated": self._division.version}, b""
+        if head.get("anew"):
+            self._fingerprints.clear()
+            self._features.clear()
+        prints, features = (int(last) for last in head["through"])
+        self._fingerprints.current(division, prints)
+        probes = Probes(np.zeros((1, LENGTH), np.uint8), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64))
+        self._features.current(division, features).nearest(probes)
+        return {"ready": True}, b""
 
     def _follows(self, division: Division) -> bool:
         """Whether a question is to the division that this shard is of; it follows newer ones."""

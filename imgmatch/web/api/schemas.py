@@ -79,6 +79,7 @@ class CheckResultShape(Got):
     damaged: float | None
     matches: list[MatchShape]
     banks: list[BankHitShape]
+    incomplete: list[str]
 
 
 class ProfileMatchShape(Got):

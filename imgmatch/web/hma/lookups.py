@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from imgmatch.errors import ImgmatchError
+from imgmatch.errors import ImgmatchError, ShardsMissingError
 from imgmatch.matching.bank_hits import silenced
 from imgmatch.model import NamedPhoto, Opinion, Purpose
 from imgmatch.web.hma.names import hma_name
@@ -86,6 +86,8 @@ def looked_up(service: Service, asked: Lookup) -> list[FoundContent]:
         _note(service, asked.pdq, near)
     if asked.photo is not None:
         result = service.index.check(NamedPhoto(PHOTO, asked.photo))
+        if result.incomplete:  # HMA's form of an answer has no room to say so
+            raise ShardsMissingError(f"no answer from {', '.join(result.incomplete)}: ask again in a minute")
         hits = {hit.entry: hit for hit in result.banks} | hits
     by_bits = {hit.entry for hit in near}
     heeded = [hit for hit in silenced(list(hits.values())) if hit.purpose is not Purpose.COMMON and asked.wants(hit)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from imgmatch.errors import NotFoundError, PhotoError, SkipReason
-from imgmatch.formats.evidence import there
+from imgmatch.formats.evidence import there, unsearched
 from imgmatch.model import CheckResult, Match, Status, profile_matches
 from imgmatch.web.access import Asker
 from imgmatch.web.api.checks import bytes_of, read_photos
@@ -106,6 +106,7 @@ def _answer(check: str, place: int, result: CheckResult) -> dict[str, Any]:
         "result": result,
         "name": result.photo,
         "verdict": _verdict(result),
+        "unsearched": unsearched(result.incomplete),
         "tone": {Status.MATCH: "match", Status.NO_MATCH: "none"}.get(result.status, "trouble"),
         "picture": None if result.status is Status.UNREADABLE else _own_url(check, place, None, _SMALL),
         "matches": [_shown(check, place, result, match, match.photo.seen_at == first) for match in result],
