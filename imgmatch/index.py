@@ -116,7 +116,8 @@ class Index:
             engine: which engine searches.
             codebook: what local features are coded by; for tens of millions of photos ``sift-4096x16-32x4-v1``.
             workers: how many photos are described at once.
-            runner: where: ``processes`` of this machine, as by default, or a Ray cluster, ``ray://head:10001``.
+            runner: where that is done, and what :meth:`rings` does: ``processes`` of this machine, as by default, or a
+                Ray cluster, ``ray://head:10001``.
             limits: what a photo may cost.
             depth: what to compute for each photo.
             thumbnails: keep a small grey picture of each photo, to verify matches with.
@@ -155,7 +156,8 @@ class Index:
             create: see above.
             codebook: of an index that is made now; see :meth:`create`.
             workers: how many photos are described at once, by processes that start with the first photo.
-            runner: where: ``processes`` of this machine, as by default, or a Ray cluster, ``ray://head:10001``.
+            runner: where that is done, and what :meth:`rings` does: ``processes`` of this machine, as by default, or a
+                Ray cluster, ``ray://head:10001``.
             limits: what a photo may cost.
             depth: what to compute for each photo, stored or asked about.
             thumbnails: keep a small grey picture of each photo that is added, to verify matches with.

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from imgmatch.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.describing.runner import Runner
@@ -47,6 +50,12 @@ RUNNERS: Mapping[str, str] = {
 
 CLUSTERS: Mapping[str, str] = {"ray": "imgmatch.describing.on_ray.runner:open_at"}
 """Runners that work elsewhere, by what stands before the first colon of where that is: ``ray://head:10001``."""
+
+UNITS: Mapping[str, str] = {
+    "join": "imgmatch.joins.answering:answer",
+    "verify": "imgmatch.matching.pair_units:answer",
+}
+"""What answers units of work, by their kind: see ``imgmatch.tasks``."""
 
 SHARD_LINKS: Mapping[str, str] = {"ray": "imgmatch.engines.shards.on_ray.link:open_at"}
 """Ways to those who hold shards, by what stands before the first colon of where they are."""
@@ -146,6 +155,15 @@ def cluster(kind: str) -> Callable[[str, int, Settings], Runner]:
         UnknownNameError: there is no such kind.
     """
     return cast("Callable[[str, int, Settings], Runner]", _load("runner elsewhere", CLUSTERS, kind))
+
+
+def answerer(kind: str) -> Callable[[bytes, Sequence[NDArray[np.uint8]]], bytes]:
+    """What answers units of work of a kind, given one and what is kept for it.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    return cast("Callable[[bytes, Sequence[NDArray[np.uint8]]], bytes]", _load("unit", UNITS, kind))
 
 
 def shard_link(address: str, token: str) -> ShardLink:

@@ -63,6 +63,7 @@ def test_nothing_else_imports_by_string() -> None:
         registry.HASHERS,
         registry.ENGINES,
         registry.RUNNERS,
+        registry.UNITS,
         registry.SOURCES,
         registry.STORES,
         registry.CODEBOOKS,

@@ -113,6 +113,16 @@ def workers_option(command: Command) -> Command:
     )(command)
 
 
+def runner_option(command: Command) -> Command:
+    """``--runner``: processes of this machine unless said otherwise."""
+    return click.option(
+        "--runner",
+        show_default="processes",
+        metavar="NAME|ray://HOST:PORT",
+        help="Where the work is done: by processes of this machine, or on a Ray cluster.",
+    )(command)
+
+
 def check_folder(file: Path) -> None:
     """See before the work that a file can be made where it is to be written after it.
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option
+@options.runner_option
 @click.option("--out", type=options.NewFile(), default="-", help="Write here instead.")
 @options.share_option
 @metrics_option
@@ -58,6 +59,7 @@ def rings(
     min_score: float | None,
     no_search: bool,
     workers: int,
+    runner: str | None,
     out: TextIO,
     share_with_group: bool,
     metrics_file: Path | None,
@@ -74,7 +76,7 @@ def rings(
     if new and no_search:
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
     check_metrics(metrics_file)
-    with Index.open(index_path, workers=workers) as index:
+    with Index.open(index_path, workers=workers, runner=runner) as index:
         tell_erasures(index, quiet=quiet)
         with bars(quiet=quiet) as progress:
             report = index.rings(

@@ -31,12 +31,7 @@ _SHOWN_SETS = 3
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @options.index_option
 @options.workers_option
-@click.option(
-    "--runner",
-    show_default="processes",
-    metavar="NAME|ray://HOST:PORT",
-    help="Where photos are described: by processes of this machine, or on a Ray cluster.",
-)
+@options.runner_option
 @click.option(
     "--codebook",
     type=click.Choice(sorted(CODEBOOKS)),

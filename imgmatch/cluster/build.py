@@ -15,11 +15,23 @@ import cv2
 import numpy as np
 
 from imgmatch import registry
+from imgmatch.features.pair_model import PAIR_MODEL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ON_NODES = ("catalog", "cluster", "describing", "engines", "features", "hashers", "imaging", "model")
+_ON_NODES = (
+    "catalog",
+    "cluster",
+    "describing",
+    "engines",
+    "features",
+    "hashers",
+    "imaging",
+    "joins",
+    "matching",
+    "model",
+)
 """Packages that work on the nodes of a cluster, beside the modules of imgmatch itself."""
 
 _LIBRARIES = ("faiss-cpu", "ImageHash", "Pillow", "pillow-heif", "scipy")
@@ -37,6 +49,7 @@ def own_build() -> Mapping[str, str]:
         "NumPy": np.__version__,
         "OpenCV": cv2.__version__,
         "hashers": ", ".join(sorted(registry.HASHERS)),
+        "pair model": hashlib.sha256(PAIR_MODEL_FILE.read_bytes()).hexdigest()[:_DIGITS],
     }
     return (
         found

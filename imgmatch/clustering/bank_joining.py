@@ -15,7 +15,6 @@ from imgmatch.catalog.fingerprints import last_fingerprint, read_fingerprints
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.times import now
 from imgmatch.clustering.nodes import in_orientations
-from imgmatch.joins.blocks import JoinOptions
 from imgmatch.joins.hamming import cross_join
 from imgmatch.joins.near import BACK
 from imgmatch.model import FINGERPRINT_BYTES, PDQ, PDQ_DISTANCE
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from imgmatch.catalog.leases import Lease
     from imgmatch.catalog.session import Session
     from imgmatch.engines.parts import Parts
+    from imgmatch.joins.blocks import JoinOptions
     from imgmatch.progress import Progress
 
 FLOOD_ACCOUNTS, FLOOD_SHARE = 100, 0.01
@@ -49,10 +49,16 @@ def banks_are_compared(session: Session, hashers: Iterable[str]) -> bool:
     return entries == last and (last == 0 or prints == last_fingerprint(session))
 
 
-def join_banks(parts: Parts, lease: Lease, progress: Progress) -> None:
+def join_banks(parts: Parts, lease: Lease, how: JoinOptions, progress: Progress) -> None:
     """Keep which photos hit which entries; entries that suddenly hit very many are put in quarantine.
 
     One that is cut off is made again: what it has kept is kept once.
+
+    Args:
+        parts: of the index.
+        lease: that lets this process alone do so.
+        how: to run the joins.
+        progress: hears of it.
     """
     with parts.catalog.write(lease) as session:
         end_mutes(session)
@@ -68,8 +74,8 @@ def join_banks(parts: Parts, lease: Lease, progress: Progress) -> None:
         prints = _together(read_fingerprints(session, PDQ, 0 if new.any() else compared))
     later = prints[0] > compared
     hits = [
-        _near(_those(prints, later), entries, turned_back=False),
-        _near(_those(entries, new), _those(prints, ~later), turned_back=True),
+        _near(_those(prints, later), entries, how, turned_back=False),
+        _near(_those(entries, new), _those(prints, ~later), how, turned_back=True),
     ]
     for number, found in enumerate(hits):
         while some := list(islice(found, _WRITTEN_AT_ONCE)):
@@ -98,7 +104,7 @@ def _those(rows: _Rows, wanted: NDArray[np.bool_]) -> _Rows:
     return rows[0][wanted], rows[1][wanted]
 
 
-def _near(turning: _Rows, others: _Rows, *, turned_back: bool) -> Iterator[Hit]:
+def _near(turning: _Rows, others: _Rows, how: JoinOptions, *, turned_back: bool) -> Iterator[Hit]:
     """Near pairs of some that are turned and others that are not; ``turned_back``: entries are turned."""
     hasher = registry.hasher(PDQ)
     if not len(others[0]):
@@ -109,7 +115,7 @@ def _near(turning: _Rows, others: _Rows, *, turned_back: bool) -> Iterator[Hit]:
         turned = in_orientations(hasher, bits)
         every = np.ascontiguousarray(turned.reshape(-1, FINGERPRINT_BYTES))
         best: dict[tuple[int, int], tuple[int, int]] = {}
-        for block in cross_join(every, others[1], PDQ_DISTANCE, JoinOptions()):
+        for block in cross_join(every, others[1], PDQ_DISTANCE, how):
             ways, rows = np.divmod(block.left, len(ids))
             distances = np.bitwise_count(every[block.left] ^ others[1][block.right]).sum(axis=1)
             found = zip(ids[rows].tolist(), others[0][block.right].tolist(), distances.tolist(), ways, strict=True)

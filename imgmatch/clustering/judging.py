@@ -14,6 +14,7 @@ from imgmatch.catalog.features import features_by_id
 from imgmatch.catalog.fingerprints import bits_by_id
 from imgmatch.catalog.pair_scores import store_pair_scores
 from imgmatch.clustering.asking import PictureAsker
+from imgmatch.clustering.batches import BatchJudge
 from imgmatch.clustering.search import SEARCHED_AT_ONCE
 from imgmatch.matching.stored_pairs import PairCandidate, PairJudge
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from imgmatch.clustering.asking import SearchCounts
     from imgmatch.clustering.verdicts import Unjudged
     from imgmatch.engines.parts import Parts
+    from imgmatch.matching.stored_pairs import StoredQuery
     from imgmatch.progress import Progress
 
 _WORK = "pairs judged"
@@ -49,13 +51,15 @@ class Judging:
         self._counted = counted
         self._progress = progress
         self._asker, self._model = PictureAsker(parts, counted), PairJudge(parts.codebook)
+        self._batches = BatchJudge(parts)
         self._waiting: list[PairScore] = []
         self._done = 0
 
     def judge(self, pairs: Sequence[Unjudged]) -> None:
         """Judge many pairs, and keep what comes of it as it comes."""
         done = 0
-        for some in self._scores(pairs):
+        for _, some in self._batches.judged((None, batch) for batch in self._asked(pairs)):
+            self._counted.judged += len(some)
             with self._parts.catalog.write(self._lease) as session:
                 store_pair_scores(session, some)
             done += len(some)
@@ -68,7 +72,9 @@ class Judging:
             by row ids of both features, the smaller one first; without pairs of which a picture is gone.
         """
         answers: dict[tuple[int, int], float] = {}
-        for some in self._scores(pairs):
+        for batch in self._asked(pairs):  # few, and the next ones depend on them: never sent anywhere
+            some = self._model.judge(batch)
+            self._counted.judged += len(some)
             self._waiting += some
             for score in some:
                 answers[score.low, score.high] = max(
@@ -87,7 +93,8 @@ class Judging:
             with self._parts.catalog.write(self._lease) as session:
                 store_pair_scores(session, some)
 
-    def _scores(self, pairs: Sequence[Unjudged]) -> Iterator[list[PairScore]]:
+    def _asked(self, pairs: Sequence[Unjudged]) -> Iterator[list[tuple[StoredQuery, list[PairCandidate]]]]:
+        """The pictures of these pairs as they are judged, some at a time."""
         waiting: dict[int, list[Unjudged]] = {}
         for pair in sorted(pairs, key=lambda pair: (pair.row, pair.other)):
             waiting.setdefault(pair.row, []).append(pair)
@@ -97,9 +104,7 @@ class Judging:
                 bits = bits_by_id(session, {one for row in rows for pair in waiting[row] for one in pair.fingerprints})
             there = [row for row in rows if waiting[row][0].fingerprints[0] in bits]
             asked = self._asker.ask(there, [bits[waiting[row][0].fingerprints[0]] for row in there])
-            scores = self._model.judge((one, _claims(waiting[one.row], known, bits)) for one in asked)
-            self._counted.judged += len(scores)
-            yield scores
+            yield [(one, _claims(waiting[one.row], known, bits)) for one in asked]
 
 
 def _claims(

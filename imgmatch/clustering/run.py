@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from imgmatch.clustering.keeping import refresh
 from imgmatch.clustering.nodes import read_bits
 from imgmatch.clustering.search import is_searched, search_new
 from imgmatch.joins.blocks import JoinOptions
+from imgmatch.joins.sending import JoinSender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,8 +76,9 @@ def run(parts: Parts, options: ClusteringOptions, progress: Progress) -> Searche
     with parts.catalog.lease(LEASE) as lease:
         with parts.catalog.write(lease) as session:
             _begin(session, parts.hasher_name, options)
-        join_banks(parts, lease, progress)
-        _join(parts, lease, progress)
+        with _joining(parts) as how:
+            join_banks(parts, lease, how, progress)
+            _join(parts, lease, how, progress)
         search_new(parts, lease, options, counted, progress)
         _settle(parts, lease, options, Judging(parts, lease, counted, progress), progress)
         with parts.catalog.write(lease) as session:
@@ -93,7 +96,21 @@ def _begin(session: Session, hasher: str, options: ClusteringOptions) -> None:
         note_all(session, hasher, state.joined_watermark)
 
 
-def _join(parts: Parts, lease: Lease, progress: Progress) -> None:
+@contextmanager
+def _joining(parts: Parts) -> Iterator[JoinOptions]:
+    """How fingerprints are joined: here, or where the runner works."""
+    tasks = parts.runner.tasks
+    if tasks is None:
+        yield JoinOptions()
+        return
+    sender = JoinSender(tasks)
+    try:
+        yield JoinOptions(sender=sender)
+    finally:
+        sender.close()
+
+
+def _join(parts: Parts, lease: Lease, how: JoinOptions, progress: Progress) -> None:
     """Find the near pairs of new fingerprints, some at a time."""
     with parts.catalog.read() as session:
         state = read_clustering(session)
@@ -105,7 +122,7 @@ def _join(parts: Parts, lease: Lease, progress: Progress) -> None:
         int(np.searchsorted(ids, joined, "right")) + JOINED_AT_ONCE, len(ids) + JOINED_AT_ONCE, JOINED_AT_ONCE
     ):
         some, first = slice(min(end, len(ids))), int(np.searchsorted(ids, joined, "right"))
-        found = join_new(parts.hasher, ids[some], bits[some], first, state.joined_distance, JoinOptions())
+        found = join_new(parts.hasher, ids[some], bits[some], first, state.joined_distance, how)
         for block in _gathered(found):
             with parts.catalog.write(lease) as session:
                 store_near_pairs(session, block)

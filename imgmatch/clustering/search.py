@@ -23,7 +23,8 @@ from imgmatch.catalog.pair_scores import (
 from imgmatch.catalog.pictures import fingerprints_of_pictures
 from imgmatch.catalog.stale import note_stale
 from imgmatch.clustering.asking import PictureAsker
-from imgmatch.matching.stored_pairs import PairCandidate, PairJudge, pair_model_name
+from imgmatch.clustering.batches import BatchJudge
+from imgmatch.matching.stored_pairs import PairCandidate, pair_model_name
 from imgmatch.matching.verification import LEAST_VOTES, MOST_CANDIDATES
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.features import FeatureRow
     from imgmatch.catalog.leases import Lease
+    from imgmatch.catalog.pair_scores import PairScore
     from imgmatch.clustering.asking import SearchCounts
     from imgmatch.clustering.options import ClusteringOptions
     from imgmatch.engines.base import Candidate
@@ -74,8 +76,7 @@ def search_new(
         new = feature_ids_after(session, parts.codebook, through)
     work = _FeatureSearch(parts, options.max_distance, counted)
     done = 0
-    for batch, asked in work.ahead(chunks(new, SEARCHED_AT_ONCE)):
-        pairs = work.judge.judge(asked)
+    for batch, pairs in work.judged(chunks(new, SEARCHED_AT_ONCE)):
         counted.judged += len(pairs)
         with parts.catalog.write(lease) as session:
             store_pair_scores(session, pairs)
@@ -89,14 +90,18 @@ def search_new(
 
 class _FeatureSearch:
     def __init__(self, parts: Parts, max_distance: int, counted: SearchCounts) -> None:
-        self.judge = PairJudge(parts.codebook)
+        self._judge = BatchJudge(parts)
         self._parts = parts
         self._max_distance = max_distance
         self._counted = counted
         self._asker = PictureAsker(parts, counted)
         self._chosen: set[tuple[int, int]] = set()
 
-    def ahead(self, batches: Iterable[list[int]]) -> Iterator[_Batch]:
+    def judged(self, batches: Iterable[list[int]]) -> Iterator[tuple[list[int], list[PairScore]]]:
+        """Each batch with the scores of what it was found to share features with."""
+        return self._judge.judged(self._ahead(batches))
+
+    def _ahead(self, batches: Iterable[list[int]]) -> Iterator[_Batch]:
         """Each batch with what is to be judged; the next one is searched meanwhile."""
         waiting = iter(batches)
         with ThreadPoolExecutor(1, "imgmatch-search") as thread:

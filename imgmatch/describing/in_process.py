@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from imgmatch.describing.describe import Describer
+from imgmatch.describing.here import TasksHere
 from imgmatch.describing.messages import Job
 from imgmatch.describing.runner import Runner
 from imgmatch.errors import ImgmatchError
@@ -33,6 +34,12 @@ class InProcessRunner(Runner):
         self._describer = Describer(settings)
         self._one_at_a_time = threading.Lock()
         self._closed = False
+        self._tasks = TasksHere()
+
+    @property
+    def tasks(self) -> TasksHere:
+        """Units of work, answered where they are given out."""
+        return self._tasks
 
     def describe(
         self, items: Iterable[Item], job_of: Callable[[Item], Job | Failure], *, spare: int = 0

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imgmatch.describing.messages import Job, Reply
     from imgmatch.describing.settings import Settings
     from imgmatch.model import Failure
+    from imgmatch.tasks import Tasks
 
 Item = TypeVar("Item")
 
@@ -40,6 +41,11 @@ class Runner(Protocol):
             ImgmatchError: the runner is closed, or was while photos were waiting.
         """
         ...
+
+    @property
+    def tasks(self) -> Tasks | None:
+        """What answers units of other work where photos are described; ``None`` where it pays to do that work here."""
+        return None
 
     def warm_up(self) -> None:
         """Begin to get ready, without waiting for it: the caller does other work meanwhile."""

@@ -62,8 +62,12 @@ def banded_join(
     if not len(one.words) or not len(other.words):
         return
     chosen = bands or choose(one.words, other.words, max_distance)
-    join = _Join(one.words, other.words, max_distance, tuple(chosen), options, itself=right is None)
-    for block in join.blocks():
+    if right is not None and options.sender is not None and options.sender.takes(len(one.words) * len(other.words)):
+        blocks = options.sender.join(one.words, other.words, max_distance, chosen, options)
+    else:
+        join = _Join(one.words, other.words, max_distance, tuple(chosen), options, itself=right is None)
+        blocks = join.blocks()
+    for block in blocks:
         yield from written_out(one, other, block, options.pairs_at_once)
 
 

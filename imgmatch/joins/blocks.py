@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from imgmatch.cores import usable_cores
 from imgmatch.model import FINGERPRINT_BITS, FINGERPRINT_BYTES
 from imgmatch.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from imgmatch.joins.plan import Band
 
 Codes = NDArray[np.uint8]
 """Fingerprints, shape (n, 32), dtype uint8."""
@@ -69,6 +75,20 @@ class JoinCounts:
         self.found += found
 
 
+class JoinElsewhere(Protocol):
+    """Has joins of two sets done elsewhere; see :class:`imgmatch.joins.sending.JoinSender`."""
+
+    def takes(self, comparisons: int) -> bool:
+        """Whether a join of so many comparisons is worth sending."""
+        ...
+
+    def join(
+        self, left: Words, right: Words, radius: int, bands: Sequence[Band], options: JoinOptions
+    ) -> Iterator[PairBlock]:
+        """Pairs of distinct fingerprints within ``radius`` bits, each once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class JoinOptions:
     """How a join is run; none of it changes which pairs are found.
@@ -78,12 +98,14 @@ class JoinOptions:
         threads: how many compute; the processors this process may use, unless said.
         progress: hears now and then which share of it is done, in the thread that asks for the blocks.
         counts: where what is done is counted.
+        sender: has large joins of two sets done elsewhere; ``None`` does them here.
     """
 
     pairs_at_once: int = PAIRS_AT_ONCE
     threads: int = field(default_factory=usable_cores)
     progress: Progress = SILENT
     counts: JoinCounts = field(default_factory=JoinCounts)
+    sender: JoinElsewhere | None = None
 
     def __post_init__(self) -> None:
         if self.pairs_at_once < LEAST_PAIRS or self.threads < 1:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_FLIPS = 4
-_WIDEST = 24
+WIDEST = 24
 """A band's key has a table of four bytes a value: 64 MB."""
 
 _SPARE_BITS = 2
@@ -80,7 +80,7 @@ class Sizes:
     @property
     def widest(self) -> int:
         """Bits beyond which a band is of no more use."""
-        return min(_WIDEST, self.right.bit_length() + _SPARE_BITS)
+        return min(WIDEST, self.right.bit_length() + _SPARE_BITS)
 
     @property
     def halves(self) -> float:

@@ -44,7 +44,8 @@ NOWHERE = -40.0
 LEAST_OUTLINED = 0.0
 """Log odds from which the outlines of the shared part are kept: most judged pairs are strangers, that share none."""
 
-_NO_PICTURE = np.zeros((1, 1), np.uint8)
+NO_PICTURE = np.zeros((1, 1), np.uint8)
+"""Stands for that of a stored picture of which none is kept: this very array, not one like it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def stored_query(
         return StoredQuery(row, asked.features, asked.picture, turned, again=True)
     picture = opened_thumbnail(known.thumbnail)
     features = stored_features(known.record, known.codebook)
-    return StoredQuery(row, features, _NO_PICTURE if picture is None else picture, turned)
+    return StoredQuery(row, features, NO_PICTURE if picture is None else picture, turned)
 
 
 class PairJudge:
@@ -130,7 +131,7 @@ class PairJudge:
         return [_pair_score(*pair, best.get(place)) for place, pair in enumerate(judged)]
 
     def _ways(self, asked: StoredQuery, candidate: PairCandidate) -> list[Verified]:
-        bare = asked.picture is _NO_PICTURE  # then there is nothing to compare the other with
+        bare = asked.picture is NO_PICTURE  # then there is nothing to compare the other with
         known = known_picture(candidate.known.record, None if bare else candidate.known.thumbnail, self._codebook)
         bits = apart(asked.turned, candidate.bits)
         ways = asked.query.placed(

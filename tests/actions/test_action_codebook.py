@@ -67,3 +67,14 @@ def test_a_runner_that_is_not_known_is_named(tmp_path: Path, capsys: pytest.Capt
     scan = ["scan", str(tmp_path / "photos"), "--index", str(tmp_path / "index"), "--quiet"]
     assert run([*scan, "--runner", "smoke://signals"]) == 2
     assert "smoke" in capsys.readouterr().err
+
+
+def test_rings_work_where_the_runner_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos.write_accounts(tmp_path / "photos", {account: {"1.jpg": shot(1)} for account in "ab"})
+    index = ["--index", str(tmp_path / "index"), "--quiet"]
+    assert run(["scan", str(tmp_path / "photos"), "--workers", "1", *index]) == 0
+    capsys.readouterr()
+    assert run(["rings", *index, "--format", "jsonl", "--runner", "in-process"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    assert run(["rings", *index, "--runner", "smoke://signals"]) == 2
+    assert "smoke" in capsys.readouterr().err

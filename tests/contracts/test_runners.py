@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import photos
 import pytest
+from joining import clustered
 from ray_nodes import need_ray
 
 from imgmatch import registry
+from imgmatch.arrays import pack_arrays
+from imgmatch.describing.here import TasksHere
 from imgmatch.describing.messages import Description, Job, Reply, Unchanged, Viewed, reply_message
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError, UnknownNameError
+from imgmatch.joins.plan import Band
+from imgmatch.joins.unit_messages import JoinUnit
+from imgmatch.matching.pair_units import pack_pairs
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
@@ -170,6 +176,33 @@ def test_what_the_items_raise_reaches_who_asks_and_the_runner_goes_on(runner: Ru
     with pytest.raises(KeyError, match="source"):
         list(runner.describe(broken(), lambda data: Job(data, features=False)))
     assert len(replies(runner, [Job(FILES[0], features=False)])) == 1
+
+
+def test_units_of_work_are_answered_as_in_this_process_to_the_byte(runner: Runner) -> None:
+    tasks, here = runner.tasks, TasksHere()
+    if tasks is None:
+        pytest.skip("this runner has other work done where it is asked for")
+    codes = clustered(1, 400, copies=0.9)
+    unit = JoinUnit(("a", "b"), (10, 150), (0, 250), 31, (Band(0, 9, 1), Band(9, 0, 0)), 1, 64, (0, 3, 0)).packed()
+    answers = []
+    for each in (tasks, here):
+        kept = [each.keep(side.reshape(-1)) for side in (codes[:150], codes[150:])]
+        answers.append([each.submit("join", unit, kept).result() for _ in range(3)])
+        for number in kept:
+            each.forget(number)
+        with pytest.raises(ImgmatchError, match="kept"):
+            each.submit("join", unit, kept).result()
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("join", b"no unit"), ("verify", b"no unit"), ("dance", b"")])
+def test_a_unit_that_cannot_be_answered_is_an_error_and_the_next_one_is(runner: Runner, kind: str, unit: bytes) -> None:
+    tasks = runner.tasks
+    if tasks is None:
+        pytest.skip("this runner has other work done where it is asked for")
+    with pytest.raises(ImgmatchError, match=r"these are no arrays|no unit is called 'dance'; there are: join, verify"):
+        tasks.submit(kind, unit).result()
+    assert tasks.submit("verify", pack_pairs(registry.DEFAULT_CODEBOOK, [])).result() == pack_arrays({"scores": []})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -214,7 +214,7 @@ def test_a_photo_that_crashes_hangs_or_kills_its_node_costs_itself_alone(cluster
         SkipReason.TIMED_OUT,
         SkipReason.CRASHED,
     ]
-    assert failed[0] == Failure(SkipReason.CRASHED, "the Ray worker or node that described it ended, 3 times over")
+    assert failed[0] == Failure(SkipReason.CRASHED, "the Ray worker or node that worked on it ended, 3 times over")
 
 
 def test_a_node_that_hangs_is_given_up_and_costs_no_photo(

@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch import registry
+from imgmatch.arrays import pack_arrays
 from imgmatch.cluster.build import differences, own_build
 from imgmatch.cluster.packing import packed, unpacked
 from imgmatch.describing.messages import Job, job_message, reply_message
 from imgmatch.describing.on_ray.link import Link
 from imgmatch.describing.on_ray.slot import UNSEEN, Slot
-from imgmatch.describing.on_ray.slots import SlotLostError, parsed
+from imgmatch.describing.on_ray.slots import SlotLostError, answer_in, parsed
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import ImgmatchError
 from imgmatch.features import codebook
 from imgmatch.features.refined import RefinedCodebook
+from imgmatch.matching.pair_units import pack_pairs
 from imgmatch.model import Failure, SkipReason
 
 if TYPE_CHECKING:
@@ -74,6 +76,28 @@ def test_a_node_that_answers_what_is_no_reply_is_lost_and_no_photo_is_to_blame(a
     with pytest.raises(SlotLostError, match="a node answered") as raised:
         parsed(answer, 1)
     assert raised.value.reason is None
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"what is no message", packed([]), packed([({}, b"1"), ({}, b"2")]), packed([({}, b"1")])[:-1]]
+)
+def test_a_node_that_answers_a_unit_with_what_is_no_message_is_lost(answer: object) -> None:
+    with pytest.raises(SlotLostError, match="a node answered what is no reply"):
+        answer_in(answer)
+
+
+def test_a_slot_answers_a_unit_or_says_why_it_has_no_answer() -> None:
+    slot = Slot(json.dumps(asdict(Settings(("dhash",), features=False))))
+    try:
+        assert answer_in(slot.answer("verify", pack_pairs(registry.DEFAULT_CODEBOOK, []))) == pack_arrays(
+            {"scores": []}
+        )
+        for kind, said in (("verify", "these are no arrays"), ("dance", "no unit is called 'dance'")):
+            refused = answer_in(slot.answer(kind, b""))
+            assert isinstance(refused, ImgmatchError)
+            assert said in str(refused)
+    finally:
+        slot.end()
 
 
 def test_what_a_node_does_not_see_is_told_from_what_it_cannot_use() -> None:

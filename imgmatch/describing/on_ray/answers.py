@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgmatch.cluster.packing import packed, unpacked
 from imgmatch.describing.chunks import CHUNK, HELD_BYTES
 from imgmatch.describing.messages import reply_message
 from imgmatch.describing.on_ray.slots import SlotLostError
@@ -41,6 +42,10 @@ class Answerer:
         self._slots, self._limits, self._patience, self._say = slots, limits, patience, say
         self._room = _Room(HELD_BYTES)
         self._said = False
+
+    def packed(self, chunk: bytes) -> bytes:
+        """As :meth:`answer`, of jobs that were packed; so are the replies."""
+        return packed(self.answer(unpacked(chunk)))
 
     def answer(self, jobs: Sequence[Message]) -> list[Message]:
         """The replies to jobs, in order.

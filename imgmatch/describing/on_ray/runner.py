@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imgmatch.describing.runner import Item
     from imgmatch.describing.settings import Settings
     from imgmatch.model import Failure
+    from imgmatch.tasks import Tasks
 
 
 class RayRunner(Runner):
@@ -61,6 +62,11 @@ class RayRunner(Runner):
             MissingExtraError: Ray is not installed.
         """
         return in_order(items, job_of, self._link.send, 2 * self._workers + 1 + spare // CHUNK)
+
+    @property
+    def tasks(self) -> Tasks:
+        """Units of other work, answered in the same slots."""
+        return self._link
 
     def warm_up(self) -> None:
         """Begin to connect and to start actors, without waiting for it."""

@@ -1,4 +1,4 @@
-"""What runs on a node of the cluster: one decode process, and whoever hands it photos."""
+"""What runs on a node of the cluster: one decode process, whoever hands it photos, and what answers other work."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgmatch import registry
 from imgmatch.cluster.build import told_build
 from imgmatch.cluster.packing import packed, unpacked
 from imgmatch.describing.messages import Job, reply_message
 from imgmatch.describing.pool import WorkerPool
 from imgmatch.describing.worker import parse_job, parse_settings
 from imgmatch.errors import ImgmatchError, PhotoError
+from imgmatch.numeric import use_one_thread
 from imgmatch.rooted import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from imgmatch.cluster.packing import Message
 
@@ -30,6 +35,7 @@ class Slot:
     """An actor of Ray. It keeps the one supervised process that the photos of strangers may kill."""
 
     def __init__(self, settings: str) -> None:
+        use_one_thread()  # so that what it computes itself is what every process computes
         self._pool = WorkerPool(1, parse_settings(settings))
 
     def begin(self) -> tuple[str, bytes]:
@@ -47,6 +53,19 @@ class Slot:
             answers = (reply_message(reply) for _, reply in replies)
             return packed([UNSEEN if job is None else next(answers) for job in jobs])
         except ImgmatchError as error:
+            return packed([({"error": str(error)}, b"")])
+
+    def answer(self, kind: str, unit: bytes, *kept: NDArray[np.uint8]) -> bytes:
+        """The answer to a unit of other work, or the error that says why it has none.
+
+        Args:
+            kind: which function answers; see ``registry.UNITS``.
+            unit: what it is given.
+            kept: what else it needs; Ray hands it over from the memory that the processes of a node share.
+        """
+        try:
+            return packed([({}, registry.answerer(kind)(unit, kept))])
+        except (ImgmatchError, ValueError) as error:
             return packed([({"error": str(error)}, b"")])
 
     def end(self) -> None:

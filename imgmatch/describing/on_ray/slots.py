@@ -56,19 +56,35 @@ class PlacedSlot:
         Raises:
             SlotLostError: there are none, nor will there be.
         """
-        ray = ray_api()
         self.is_lost = True  # unless all goes well
+        replies = parsed(self._got(self._actor.describe.remote(packed(chunk)), seconds), len(chunk))
+        self.is_lost = False
+        return replies
+
+    def answer(self, kind: str, unit: bytes, kept: Sequence[Any], seconds: float) -> bytes:
+        """The answer to a unit of other work, which needs what stands behind some references of Ray's.
+
+        Raises:
+            SlotLostError: there is none, nor will there be.
+            ImgmatchError: the unit cannot be answered, by nobody.
+        """
+        self.is_lost = True
+        answer = answer_in(self._got(self._actor.answer.remote(kind, unit, *kept), seconds))
+        self.is_lost = False
+        if isinstance(answer, ImgmatchError):
+            raise answer
+        return answer
+
+    def _got(self, reference: Any, seconds: float) -> object:  # noqa: ANN401 -- Ray's reference
+        ray = ray_api()
         try:
-            data = ray.get(self._actor.describe.remote(packed(chunk)), timeout=seconds)
+            return ray.get(reference, timeout=seconds)
         except ray.exceptions.GetTimeoutError:
             raise SlotLostError(f"its node did not answer within {seconds:g} seconds", SkipReason.TIMED_OUT) from None
         except ray.exceptions.RayTaskError as error:
-            raise SlotLostError(f"a node could not describe photos: {last_line(error)}", None) from None
+            raise SlotLostError(f"a node could not do its work: {last_line(error)}", None) from None
         except ray.exceptions.RayError:
-            raise SlotLostError("the Ray worker or node that described it ended", SkipReason.CRASHED) from None
-        replies = parsed(data, len(chunk))
-        self.is_lost = False
-        return replies
+            raise SlotLostError("the Ray worker or node that worked on it ended", SkipReason.CRASHED) from None
 
     def end(self) -> None:
         """Kill the actor; its process ends with it."""
@@ -93,6 +109,21 @@ def parsed(data: object, count: int) -> list[Reply | None]:
     if len(replies) != count:
         raise SlotLostError("a node answered another number of photos than it was asked", None)
     return replies
+
+
+def answer_in(data: object) -> bytes | ImgmatchError:
+    """The answer to a unit of work in what a node said, or why the unit has none.
+
+    Raises:
+        SlotLostError: it is something else.
+    """
+    try:
+        if not isinstance(data, bytes):
+            raise TypeError
+        ((head, body),) = unpacked(data)
+        return ImgmatchError(f"a node of the Ray cluster says: {head['error']}") if "error" in head else body
+    except NO_REPLIES:
+        raise SlotLostError("a node answered what is no reply", None) from None
 
 
 class Slots:
