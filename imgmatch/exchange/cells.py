@@ -123,7 +123,7 @@ def seconds_of(text: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS:
         return int(text)
     try:
-        return int(seen_moment(text, _LATEST).timestamp())
+        return int(seen_moment(text, _LATEST, counted=True).timestamp())
     except PhotoError:
         raise ValueError(f"A time is in seconds since 1970 or in ISO 8601, not {started(text)}") from None
 

@@ -15,7 +15,7 @@ from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
 from imgmatch.rooted import look_at, open_regular
 from imgmatch.sources.base import CONTROL, MAX_ID_CHARS, account_problem, lexical, shown
 from imgmatch.sources.guard import photo_error
-from imgmatch.sources.moments import AHEAD, seen_moment
+from imgmatch.sources.moments import AHEAD, seen_moment, with_counts
 from imgmatch.sources.remote import LostFile
 from imgmatch.sources.remote_source import RemoteCopy
 from imgmatch.sources.urls import checked, is_url, joined, shown_url, url_path
@@ -65,12 +65,12 @@ class ManifestSource:
 
     def __iter__(self) -> Iterator[NewPhoto | Skipped]:
         self._latest = datetime.now(UTC) + AHEAD
-        for row in self._rows():
+        for row, counted in with_counts(self._rows(), _seen_at):
             if isinstance(row, Skipped):
                 yield row
                 continue
             try:
-                item: NewPhoto | Skipped = self._photo(row)
+                item: NewPhoto | Skipped = self._photo(row, counted=counted)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it costs this line
                 item = _skipped(row, photo_error(error, f"{self.key}:{row.line}"))
             yield item
@@ -86,8 +86,8 @@ class ManifestSource:
         except OSError as error:
             raise SourceError(f"{shown(shown_url(self.key))} cannot be read: {error.strerror or error}") from error
 
-    def _photo(self, row: Row) -> NewPhoto:
-        """Judge a row.
+    def _photo(self, row: Row, *, counted: bool) -> NewPhoto:
+        """Judge a row; ``counted`` as of ``with_counts``.
 
         Raises:
             PhotoError: something in the row cannot be used.
@@ -108,7 +108,7 @@ class ManifestSource:
             _bad(f"The name is longer than {MAX_ID_CHARS} characters.")
         if attributes and sum(map(len, (*attributes, *attributes.values()))) > MOST_ATTRIBUTES_CHARS:
             _bad(f"The attributes are longer than {MOST_ATTRIBUTES_CHARS} characters in all.")
-        moment = seen_moment(seen_at, self._latest) if seen_at else None
+        moment = seen_moment(seen_at, self._latest, counted=counted) if seen_at else None
         if self._copy is not None or (":" in photo and is_url(photo)):
             url = self._url(photo)
             photo_id = photo_id or derived_photo_id(account, url)
@@ -145,6 +145,10 @@ class ManifestSource:
             return self._remote.file(url)
         except MissingExtraError as error:  # one line of another kind must not end the scan of the others
             return LostFile(url, PhotoError(SkipReason.UNREADABLE, str(error)))
+
+
+def _seen_at(row: Row | Skipped) -> str | datetime | None:
+    return None if isinstance(row, Skipped) else row.seen_at
 
 
 def _skipped(row: Row, error: PhotoError) -> Skipped:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.sources.base import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this nobody put photos on accounts: such a time is an empty field that a program has filled in."""
@@ -31,22 +38,70 @@ _COUNTED = (946_684_800, 4_102_444_800)
 _SERIALS = (20_000, 80_000)
 """Days since 1900, from 1954 to 2119: what spreadsheets hold in place of a date."""
 
+_LONG = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\d{4,5}|\d{7,8})", re.ASCII)
+"""Milliseconds (12 or 13 digits) or microseconds (15 or 16), some of which begin as a date without punctuation does."""
+
+_LOOKED_AHEAD = 100
+"""Rows that are read to see what numbers of a column are; of so many milliseconds nearly all can be no date."""
+
 _WRITTEN = "such as 2026-01-31T12:00:00Z"
 
 
-def seen_moment(written: str | datetime, latest: datetime) -> datetime:
+def with_counts(rows: Iterable[Item], seen_at: Callable[[Item], str | datetime | None]) -> Iterator[tuple[Item, bool]]:
+    """Each row with whether numbers of its column are known to count from 1970, though they also read as dates.
+
+    They are where another number of the column is no date. Where the first ones may be either, up to a hundred rows are
+    read ahead.
+
+    Args:
+        rows: of one column.
+        seen_at: what stands in it.
+    """
+    known, waiting = False, deque[Item]()
+    for row in rows:
+        if known:
+            yield row, True
+            continue
+        long = _long_number(seen_at(row))
+        known = long is not None and not _is_day(long)
+        if not known and len(waiting) < _LOOKED_AHEAD and (waiting or long is not None):
+            waiting.append(row)
+            continue
+        while waiting:
+            yield waiting.popleft(), known
+        yield row, known
+    while waiting:
+        yield waiting.popleft(), known
+
+
+def _long_number(written: str | datetime | None) -> re.Match[str] | None:
+    return _LONG.fullmatch(written.strip()) if isinstance(written, str) else None
+
+
+def _is_day(long: re.Match[str]) -> bool:
+    """Whether a long number may begin with year, month and day."""
+    try:
+        date(*map(int, long.groups()))
+    except ValueError:
+        return False
+    return True
+
+
+def seen_moment(written: str | datetime, latest: datetime, *, counted: bool) -> datetime:
     """A time in UTC; a time without a zone is taken as UTC.
 
     Args:
         written: a date, or date and time, in ISO 8601 (``2026-01-31``, ``2026-01-31T12:00:00+01:00``, a blank in place
             of the T); or seconds, milliseconds or microseconds since 1970, of a time from 2000 on.
         latest: what is later is wrong.
+        counted: whether a number that also reads as a date without punctuation is known to count from 1970, as of
+            :func:`with_counts`; else it is refused.
 
     Raises:
         PhotoError: it is none of these, or not between 1990 and ``latest``.
     """
     try:
-        moment = written if isinstance(written, datetime) else _read(written.strip())
+        moment = written if isinstance(written, datetime) else _read(written.strip(), counted=counted)
         if moment.tzinfo is not UTC:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
@@ -56,14 +111,17 @@ def seen_moment(written: str | datetime, latest: datetime) -> datetime:
     raise _error("lies in the future" if moment > latest else f"lies before {EARLIEST.year}", str(written))
 
 
-def _read(text: str) -> datetime:
+def _read(text: str, *, counted: bool) -> datetime:
     if text[4:17:3] in _PUNCTUATION or _ISO.fullmatch(text):
         try:
             return datetime.fromisoformat(text)
         except ValueError:
             raise _error(f"is not a date in ISO 8601 ({_WRITTEN})", text) from None
     if _NUMBER.fullmatch(text):
-        return _counted(text)
+        moment, long = _counted(text), None if counted else _LONG.fullmatch(text)
+        if long is not None and _is_day(long):
+            raise _error(f"may count from 1970 or be a date without punctuation; write it {_WRITTEN}", text)
+        return moment
     if _DAY_AND_MONTH.fullmatch(text):
         raise _error(f"may begin with the day or the month; write it {_WRITTEN}", text)
     raise _error(f"is not a date in ISO 8601 ({_WRITTEN})", text)

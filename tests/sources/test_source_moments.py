@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imgmatch.errors import PhotoError, SkipReason
-from imgmatch.sources.moments import EARLIEST, seen_moment
+from imgmatch.sources.moments import EARLIEST, seen_moment, with_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LATEST = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -32,7 +36,7 @@ LATEST = datetime(2026, 6, 1, tzinfo=UTC)
     ],
 )
 def test_a_documented_time_is_read_as_utc(written: str | datetime, moment: datetime) -> None:
-    found = seen_moment(written, LATEST)
+    found = seen_moment(written, LATEST, counted=True)
     assert found == moment
     assert found.tzinfo is UTC
 
@@ -70,7 +74,7 @@ def test_a_documented_time_is_read_as_utc(written: str | datetime, moment: datet
 )
 def test_any_other_time_is_refused_by_name(written: str, why: str) -> None:
     with pytest.raises(PhotoError, match=why) as refused:
-        seen_moment(written, LATEST)
+        seen_moment(written, LATEST, counted=True)
     assert refused.value.reason is SkipReason.BAD_LINE
     assert written in refused.value.detail
 
@@ -78,4 +82,62 @@ def test_any_other_time_is_refused_by_name(written: str, why: str) -> None:
 @given(st.text(max_size=30) | st.from_regex(r"[0-9T:.Z+-]{1,25}", fullmatch=True))
 def test_whatever_is_written_is_a_time_within_the_bounds_or_a_bad_line(written: str) -> None:
     with contextlib.suppress(PhotoError):
-        assert EARLIEST <= seen_moment(written, LATEST) <= LATEST
+        assert EARLIEST <= seen_moment(written, LATEST, counted=True) <= LATEST
+
+
+def readings(*column: str) -> list[bool]:
+    """Which numbers of a column are read."""
+    return [
+        not isinstance(found, PhotoError) for found in (reading(text, counted=known) for text, known in told(*column))
+    ]
+
+
+def told(*column: str) -> list[tuple[str, bool]]:
+    return list(with_counts(column, lambda text: text))
+
+
+def reading(text: str, *, counted: bool) -> datetime | PhotoError:
+    try:
+        return seen_moment(text, LATEST, counted=counted)
+    except PhotoError as error:
+        return error
+
+
+def test_a_count_that_reads_as_a_date_too_is_refused_where_nothing_tells_which_it_is() -> None:
+    """1611010512345 are milliseconds of 2021, or the fifth of January 1611: it would name a first holder."""
+    with pytest.raises(PhotoError, match="or be a date without punctuation") as refused:
+        seen_moment("1611010512345", LATEST, counted=False)
+    assert refused.value.reason is SkipReason.BAD_LINE
+    assert readings("1611010512345", "", "1611020512345") == [False, False, False]
+
+
+def test_it_is_read_where_another_number_of_its_column_can_be_no_date() -> None:
+    """Before or after it; seconds, which are shorter, and dates with punctuation tell nothing."""
+    assert readings("1611010512345", "2026-01-31", "1767484800000") == [True, True, True]
+    assert readings("1767484800000", "1611010512345") == [True, True]
+    assert readings("1767484800", "2026-01-31", "1611010512345") == [True, True, False]
+
+
+def test_no_more_than_a_hundred_rows_are_read_ahead_and_none_is_lost() -> None:
+    """Whoever comes after the one that tells is read; order and number stay."""
+    column = ["1611010512345"] * 300 + ["1767484800000"] + ["1611010512345"] * 2
+    taken = 0
+
+    def rows() -> Iterator[str]:
+        nonlocal taken
+        for text in column:
+            taken += 1
+            yield text
+
+    first = next(found := with_counts(rows(), lambda text: text))
+    assert taken == 101
+    rest = list(found)
+    assert [text for text, _ in (first, *rest)] == column
+    assert [known for _, known in rest[-3:]] == [True] * 3
+
+
+@given(st.lists(st.sampled_from(["", "2026-01-31", "1611010512345", "1767484800000", "1767484800"]), max_size=40))
+def test_whether_numbers_count_is_a_matter_of_the_column_and_not_of_the_order(column: list[str]) -> None:
+    """Of a short column all are known to count as soon as one that can be no date is in it."""
+    known = {counted for text, counted in told(*column) if text == "1611010512345"}
+    assert known <= {"1767484800000" in column}
