@@ -48,34 +48,43 @@ _WRITTEN = "such as 2026-01-31T12:00:00Z"
 
 
 def with_counts(rows: Iterable[Item], seen_at: Callable[[Item], str | datetime | None]) -> Iterator[tuple[Item, bool]]:
-    """Each row with whether numbers of its column are known to count from 1970, though they also read as dates.
+    """Each row with whether numbers of its column are known to count from 1970, though some of them also read as dates.
 
-    They are where another number of the column is no date. Where the first ones may be either, up to a hundred rows are
-    read ahead.
+    The first time that tells decides: one that is no number says that dates are written here, a long number that can be
+    no date that they are counted. While nothing has told, up to a hundred rows are read ahead.
 
     Args:
         rows: of one column.
         seen_at: what stands in it.
     """
-    known, waiting = False, deque[Item]()
-    for row in rows:
-        if known:
-            yield row, True
-            continue
-        long = _long_number(seen_at(row))
-        known = long is not None and not _is_day(long)
-        if not known and len(waiting) < _LOOKED_AHEAD and (waiting or long is not None):
+    known: bool | None = None
+    waiting = deque[Item]()
+    try:
+        for row in rows:
+            if known is None:
+                known = _tells(seen_at(row))
             waiting.append(row)
-            continue
+            if known is None and len(waiting) <= _LOOKED_AHEAD:
+                continue
+            while waiting:
+                yield waiting.popleft(), known is True
+    except Exception:  # what was read before it broke off counts
         while waiting:
-            yield waiting.popleft(), known
-        yield row, known
+            yield waiting.popleft(), known is True
+        raise
     while waiting:
-        yield waiting.popleft(), known
+        yield waiting.popleft(), known is True
 
 
-def _long_number(written: str | datetime | None) -> re.Match[str] | None:
-    return _LONG.fullmatch(written.strip()) if isinstance(written, str) else None
+def _tells(written: str | datetime | None) -> bool | None:
+    """Whether times are counted in the column of this one; ``None`` where it does not tell."""
+    if not isinstance(written, str):
+        return None
+    text = written.strip()
+    if not _NUMBER.fullmatch(text):
+        return False if text else None
+    long = _LONG.fullmatch(text)
+    return None if long is None or _is_day(long) else True
 
 
 def _is_day(long: re.Match[str]) -> bool:

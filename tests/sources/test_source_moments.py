@@ -112,10 +112,14 @@ def test_a_count_that_reads_as_a_date_too_is_refused_where_nothing_tells_which_i
 
 
 def test_it_is_read_where_another_number_of_its_column_can_be_no_date() -> None:
-    """Before or after it; seconds, which are shorter, and dates with punctuation tell nothing."""
-    assert readings("1611010512345", "2026-01-31", "1767484800000") == [True, True, True]
-    assert readings("1767484800000", "1611010512345") == [True, True]
-    assert readings("1767484800", "2026-01-31", "1611010512345") == [True, True, False]
+    """Before or after it; seconds, which are shorter, tell nothing."""
+    assert readings("1611010512345", "", "1767484800", "1767484800000") == [True, False, True, True]
+    assert readings("1767484800000", "1611010512345", "2026-01-31") == [True, True, True]
+
+
+def test_it_is_refused_where_dates_are_written_in_its_column() -> None:
+    """Who writes dates may have written this one without punctuation; what can be no date is read all the same."""
+    assert readings("1611010512345", "2021-01-10T00:00:00Z", "1704067200000") == [False, True, True]
 
 
 def test_no_more_than_a_hundred_rows_are_read_ahead_and_none_is_lost() -> None:
@@ -136,8 +140,21 @@ def test_no_more_than_a_hundred_rows_are_read_ahead_and_none_is_lost() -> None:
     assert [known for _, known in rest[-3:]] == [True] * 3
 
 
+def test_rows_that_wait_come_out_before_the_error_that_ends_their_source() -> None:
+    """Nothing that was read is lost."""
+
+    def rows() -> Iterator[str]:
+        yield from ["", "1611010512345"]
+        raise OSError("it broke off")
+
+    found = with_counts(rows(), lambda text: text)
+    assert [next(found), next(found)] == [("", False), ("1611010512345", False)]
+    with pytest.raises(OSError, match="broke off"):
+        next(found)
+
+
 @given(st.lists(st.sampled_from(["", "2026-01-31", "1611010512345", "1767484800000", "1767484800"]), max_size=40))
-def test_whether_numbers_count_is_a_matter_of_the_column_and_not_of_the_order(column: list[str]) -> None:
-    """Of a short column all are known to count as soon as one that can be no date is in it."""
-    known = {counted for text, counted in told(*column) if text == "1611010512345"}
-    assert known <= {"1767484800000" in column}
+def test_the_first_time_that_tells_decides_for_the_whole_of_a_short_column(column: list[str]) -> None:
+    """Which is a date with punctuation, or milliseconds that can be no date."""
+    first = next((text for text in column if text in {"2026-01-31", "1767484800000"}), None)
+    assert told(*column) == [(text, first == "1767484800000") for text in column]
