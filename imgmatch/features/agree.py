@@ -234,8 +234,8 @@ def _photographed(windows: _Windows, drawn_there: Bool, size: int) -> tuple[floa
     """See `Agreement.another`, `photo` and `photo_share`."""
     photo = windows.stored & ~drawn_there
     another = _largest(photo & windows.drawn & (windows.correlation < DIFFERS))
-    agrees, every = int((photo & (windows.correlation > AGREES)).sum()), int(photo.sum())
-    return another / size, agrees / size, agrees / every if every >= LEAST_WINDOWS else float("nan")
+    alike = windows.correlation > AGREES
+    return another / size, int((photo & alike).sum()) / size, _share(alike, photo)
 
 
 def _largest(places: Bool) -> int:

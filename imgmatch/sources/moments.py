@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -57,23 +56,22 @@ def with_counts(rows: Iterable[Item], seen_at: Callable[[Item], str | datetime |
         rows: of one column.
         seen_at: what stands in it.
     """
-    known: bool | None = None
-    waiting = deque[Item]()
+    reading, waiting, known = iter(rows), list[Item](), None
     try:
-        for row in rows:
-            if known is None:
-                known = _tells(seen_at(row))
+        for row in reading:
             waiting.append(row)
+            known = _tells(seen_at(row))
             if known is None and len(waiting) <= _LOOKED_AHEAD:
                 continue
-            while waiting:
-                yield waiting.popleft(), known is True
+            yield from ((one, known is True) for one in waiting)
+            waiting = []
+            if known is not None:
+                break
     except Exception:  # what was read before it broke off counts
-        while waiting:
-            yield waiting.popleft(), known is True
+        yield from ((one, False) for one in waiting)
         raise
-    while waiting:
-        yield waiting.popleft(), known is True
+    yield from ((one, False) for one in waiting)
+    yield from ((row, known is True) for row in reading)
 
 
 def _tells(written: str | datetime | None) -> bool | None:
