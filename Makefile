@@ -37,7 +37,7 @@ test-slow: $(VENV)/developed
 
 # Tests of what stands above the catalog once more, with every catalog in PostgreSQL.
 test-postgresql: $(VENV)/developed
-	$(BIN)/python -m pytest -p over_postgresql -m "not serial and not slow" -n auto --dist worksteal \
+	$(BIN)/python -m pytest -p over_postgresql -m "not serial" -n auto --dist worksteal \
 	  tests/catalog tests/clustering tests/matching tests/actions
 
 # threatexchange builds two of its parts with a C++ compiler: whoever has none runs all the other tests without it.

@@ -393,6 +393,7 @@ with Index.open(sys.argv[1]) as index:
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite  # another process opens it by its folder
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9 on Windows")
 def test_an_import_that_is_killed_goes_on_and_ends_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, path = tmp_path / "index", tmp_path / "list"
