@@ -227,7 +227,7 @@ def test_a_node_that_hangs_is_given_up_and_costs_no_photo(
         stopped = next(iter(nodes.decoders().values()))
         os.kill(stopped, signal.SIGSTOP)
         assert answers(runner, PHOTOS * 4) == expected * 4
-        wait_until("it has been ended", lambda: stopped not in nodes.decoders().values(), 60)
+        wait_until("it has been ended", lambda: stopped not in nodes.decoders().values(), 180)
 
 
 def test_files_that_nodes_do_not_see_or_see_otherwise_are_read_here_and_sent(
@@ -353,7 +353,7 @@ def test_nothing_of_a_private_cluster_is_left_when_its_process_is_killed() -> No
         folder = script.stdout.readline().strip()
         assert _of(folder)
         script.kill()
-    wait_until("all of it has ended", lambda: not _of(folder) and not Path(os.fsdecode(folder)).exists(), 60)
+    wait_until("all of it has ended", lambda: not _of(folder) and not Path(os.fsdecode(folder)).exists(), 180)
 
 
 def _of(folder: bytes) -> list[bytes]:
