@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.row_counts import row_count
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import DescribedPicture, Description, job_of
 from imgmatch.hashers.hexform import from_hex
@@ -40,13 +40,16 @@ def check(
     """
     parts.runner.warm_up()
     checker = Checker(parts.catalog, parts.search, parts.banks, parts.header)
-    with parts.catalog.read() as session:
-        features = row_count(session, "features") > 0  # where no photo has any, the query needs none
+    extent = parts.search.extent()
+    features = extent.last["features"] > 0  # where no photo has any, the query needs none
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
     # A batch goes without the bytes of its photos: what was fetched or unpacked need not be held until it is answered.
     named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
+    # A photo that was not handed in yet is asked of what there is when it is.
+    known = extent if isinstance(photos, Sequence) else None
     for batch in chunks(named, _CHECKED_AT_ONCE):
-        yield from checker.answers(batch, wanted, rule)
+        yield from checker.answers(batch, wanted, rule, known)
+        known = None
 
 
 def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> CheckResult:

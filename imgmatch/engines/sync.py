@@ -54,10 +54,11 @@ class EngineSync(Generic[EngineT]):
         self._engine: EngineT | None = None
         self._snapshot: Snapshot | None = None
 
-    def current(self) -> EngineT:
-        """The engine with everything the catalog holds now."""
-        with self._catalog.read() as session:
-            last = self._rows.last(session)
+    def current(self, last: int | None = None) -> EngineT:
+        """The engine with everything the catalog holds now; up to the row ``last`` at the least, if that is known."""
+        if last is None:
+            with self._catalog.read() as session:
+                last = self._rows.last(session)
         header = self._layout.header()
         with self._appending:
             if self._engine is None or self._rows.snapshot(header) != self._snapshot:
@@ -170,9 +171,12 @@ class FingerprintSearcher(EngineSync[FingerprintEngine]):
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         super().__init__(layout, catalog, FingerprintRows())
 
-    def search(self, queries: Codes, max_distance: int) -> Hits:
-        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
-        return self.current().search(queries, max_distance)
+    def search(self, queries: Codes, max_distance: int, last: int | None = None) -> Hits:
+        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id.
+
+        They are those of :meth:`current`.
+        """
+        return self.current(last).search(queries, max_distance)
 
 
 class FeatureSearcher(EngineSync[FeatureEngine]):
@@ -181,9 +185,14 @@ class FeatureSearcher(EngineSync[FeatureEngine]):
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         super().__init__(layout, catalog, FeatureRows())
 
-    def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
-        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
-        return self.current().search(queries, limit, least)
+    def search(
+        self, queries: Sequence[Features], limit: int, least: float = 0.0, last: int | None = None
+    ) -> list[list[Candidate]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
+
+        They are those of :meth:`current`.
+        """
+        return self.current(last).search(queries, limit, least)
 
 
 def load_engine(rows: EngineRows[EngineT], layout: Layout, header: Header, *, verify: bool = True) -> EngineT | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import photos
 import pytest
 from planting import DAY_ONE, Planter, shot, who
 from postgresql_server import database_of
+from sqlalchemy import Engine, event
 
 from imgmatch import registry
 from imgmatch.actions import database
@@ -23,6 +25,7 @@ from imgmatch.index import Index
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from postgresql_server import Server
@@ -62,6 +65,21 @@ def plant(index: Index, folder: Path) -> Planter:
     return planter
 
 
+@contextmanager
+def counted_transactions() -> Iterator[list[object]]:
+    """One thing for each transaction that is begun meanwhile."""
+    begun: list[object] = []
+
+    def note(connection: object) -> None:
+        begun.append(connection)
+
+    event.listen(Engine, "begin", note)
+    try:
+        yield begun
+    finally:
+        event.remove(Engine, "begin", note)
+
+
 def matched(index: Index, photo: Path) -> list[str]:
     return sorted(match.photo.account for match in index.check(photo).matches)
 
@@ -76,6 +94,22 @@ def test_what_one_machine_scans_another_finds(machines: Machines, tmp_path: Path
         [ring] = two.rings().rings
         assert who(ring) == ["a", "b", "c"]
         assert one.rings().rings == (ring,) or list(one.rings().rings) == [ring]
+
+
+def test_a_question_is_two_transactions_and_a_batch_of_questions_as_many_as_one(
+    machines: Machines, tmp_path: Path
+) -> None:
+    with machines.open("one", create=True) as index:
+        planter = plant(index, tmp_path / "photos")
+        planter.scan()
+        every = [planter.file(f"p00{number}") for number in range(4)]
+        index.check(every[0])
+        with counted_transactions() as begun:
+            assert len(index.check(every[0]).matches) == 3
+        assert len(begun) == 2  # what there is to search; what was found
+        with counted_transactions() as begun:
+            assert [len(result.matches) for result in index.check_many(every)] == [3, 3, 3, 1]
+        assert len(begun) == 3  # whether to compute features at all, before any photo is there
 
 
 def test_what_is_made_of_it_stands_in_the_database(machines: Machines) -> None:
