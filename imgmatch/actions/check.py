@@ -39,6 +39,7 @@ def check(
         rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
     """
     parts.runner.warm_up()
+    parts.listening.asked()
     checker = Checker(parts.catalog, parts.search, parts.banks, parts.header)
     extent = parts.search.extent()
     features = extent.last["features"] > 0  # where no photo has any, the query needs none
@@ -74,8 +75,12 @@ def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> C
 
 
 def warm_up(parts: Parts) -> None:
-    """Check a picture of noise: workers start, engines are read, and the first to ask waits no longer than others."""
+    """Check a picture of noise: workers start, engines are read, and the first to ask waits no longer than others.
+
+    What others write later is read when the catalog tells of it.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (_NOISE_SIDE, _NOISE_SIDE), np.uint8)
     _, png = cv2.imencode(".png", noise)
     for _ in check(parts, [NamedPhoto("noise", png.tobytes())], CheckOptions()):
         pass
+    parts.listening.begin()

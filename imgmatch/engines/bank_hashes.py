@@ -43,6 +43,11 @@ class BankHashes:
             extent = read_extent(session)
         return self._reaching(extent), at
 
+    def advance(self, extent: Extent) -> None:
+        """Read what is new, as the next search would, if anything was read at all."""
+        if self._engine is not None:
+            self._reaching(extent)
+
     def _reaching(self, extent: Extent) -> FingerprintEngine:
         """What is searched, with every entry of this extent at the least."""
         with self._reading:
