@@ -21,7 +21,7 @@ _SEARCHED = (schema.fingerprints, schema.features, schema.bank_entries)
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class SearchExtent:
     """What there is to search, in one state of the catalog.
 
     Attributes:
@@ -36,7 +36,7 @@ class Extent:
     shards: ShardRecord | None
 
 
-def read_extent(session: Session) -> Extent:
+def read_extent(session: Session) -> SearchExtent:
     """Read it, in one statement.
 
     Raises:
@@ -45,7 +45,7 @@ def read_extent(session: Session) -> Extent:
     said = record_query().scalar_subquery() if is_postgresql(session.sql) else literal(None)
     row = session.sql.execute(select(*map(_last, _SEARCHED), _entries(), type_coerce(said, String()))).one()
     last = {table.name: int(number or 0) for table, number in zip(_SEARCHED, row, strict=False)}
-    return Extent(last, int(row[-2] or 0), parsed_record(row[-1]))
+    return SearchExtent(last, int(row[-2] or 0), parsed_record(row[-1]))
 
 
 def _last(table: Table) -> ColumnElement[Any]:

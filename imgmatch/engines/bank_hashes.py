@@ -20,7 +20,7 @@ from imgmatch.engines.base import Hits
 
 if TYPE_CHECKING:
     from imgmatch.catalog.base import Catalog
-    from imgmatch.catalog.extent import Extent
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.engines.base import Codes, FingerprintEngine
 
 _ENGINE = "banded"
@@ -43,12 +43,12 @@ class BankHashes:
             extent = read_extent(session)
         return self._reaching(extent), at
 
-    def advance(self, extent: Extent) -> None:
+    def advance(self, extent: SearchExtent) -> None:
         """Read what is new, as the next search would, if anything was read at all."""
         if self._engine is not None:
             self._reaching(extent)
 
-    def _reaching(self, extent: Extent) -> FingerprintEngine:
+    def _reaching(self, extent: SearchExtent) -> FingerprintEngine:
         """What is searched, with every entry of this extent at the least."""
         with self._reading:
             known = self._engine
@@ -65,7 +65,7 @@ class BankHashes:
             self._engine = known
             return known
 
-    def search(self, queries: Codes, max_distance: int, extent: Extent) -> Hits:
+    def search(self, queries: Codes, max_distance: int, extent: SearchExtent) -> Hits:
         """Values within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by the entry's row id.
 
         All of this extent are searched, and perhaps newer ones.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from imgmatch.catalog.base import Catalog
-    from imgmatch.catalog.extent import Extent
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.shards import ShardRecord
     from imgmatch.engines.base import Candidate, Codes, Engine
     from imgmatch.engines.header import Header
@@ -84,7 +84,7 @@ class Search:
         with self._catalog.read() as session:
             return read_shards(session)
 
-    def extent(self) -> Extent:
+    def extent(self) -> SearchExtent:
         """What there is to search now: whatever was committed before is in it.
 
         All searches of one question go by one of these, so that it is read once.
@@ -92,7 +92,7 @@ class Search:
         with self._catalog.read() as session:
             return read_extent(session)
 
-    def near(self, queries: Codes, max_distance: int, extent: Extent) -> SearchResult[Hits]:
+    def near(self, queries: Codes, max_distance: int, extent: SearchExtent) -> SearchResult[Hits]:
         """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
         if not len(queries):
             return SearchResult(Hits.none())
@@ -109,7 +109,7 @@ class Search:
         self,
         queries: Sequence[Features],
         limit: int,
-        extent: Extent,
+        extent: SearchExtent,
         least: float = 0.0,
         *,
         missing: tuple[str, ...] = (),
@@ -139,7 +139,7 @@ class Search:
         return SearchResult(what, missing)
 
     def all_alike(
-        self, queries: Sequence[Features], limit: int, extent: Extent, least: float = 0.0
+        self, queries: Sequence[Features], limit: int, extent: SearchExtent, least: float = 0.0
     ) -> list[list[Candidate]]:
         """The same for what is to be kept: asked again for a while until every shard has answered.
 
@@ -159,7 +159,7 @@ class Search:
         return found.what
 
     def _asked(
-        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str], extent: Extent
+        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str], extent: SearchExtent
     ) -> tuple[list[FoundT], tuple[str, ...]]:
         """The answers of all shards but for some that are missing already, and the names of those that are missing.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 import numpy as np
 
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.places import note_files
 from imgmatch.catalog.row_counts import forget_tombstones, tombstones
 from imgmatch.catalog.tokens import announce_publication, confirm_publication, new_token
 from imgmatch.engines.base import FeatureEngine, FingerprintEngine
@@ -164,7 +165,9 @@ class EngineSync(Generic[EngineT]):
             engine.save(path)
             write_token(path, token)
 
-        published = self._layout.publish(snapshot, write, lambda: self._counting(header, token, lease))
+        published = self._layout.publish(
+            snapshot, write, lambda: self._counting(header, token, engine.watermark, lease)
+        )
         for rows in chunks(lost, _FORGOTTEN_AT_ONCE):
             with self._catalog.write(lease) as session:
                 forget_tombstones(session, self._filed, rows)
@@ -173,7 +176,7 @@ class EngineSync(Generic[EngineT]):
         return published
 
     @contextmanager
-    def _counting(self, header: Header, token: str, lease: Lease | None) -> Iterator[None]:
+    def _counting(self, header: Header, token: str, watermark: int, lease: Lease | None) -> Iterator[None]:
         """Have the catalog know the file that the header names inside, whenever it is that this is killed."""
         held = self._rows.snapshot(header)
         with self._catalog.write(lease) as session:
@@ -181,6 +184,8 @@ class EngineSync(Generic[EngineT]):
         with self._catalog.write(lease) as session:
             yield
             confirm_publication(session, self._filed, token)
+            if self._layout.place:
+                note_files(session, self._layout.place, {self._rows.table: watermark})
 
 
 class FingerprintSearcher(EngineSync[FingerprintEngine]):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from imgmatch.catalog.banks import BankPicture
-    from imgmatch.catalog.extent import Extent
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import DescribedPicture, Description
     from imgmatch.engines.bank_hashes import BankHashes
@@ -49,7 +49,7 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def search_banks(hashes: BankHashes, replies: Iterable[Description], extent: Extent) -> list[list[BareHits]]:
+def search_banks(hashes: BankHashes, replies: Iterable[Description], extent: SearchExtent) -> list[list[BareHits]]:
     """For each picture of each photo the entries whose value is near in one of eight orientations.
 
     None for a flat picture, or a photo of less quality than PDQ can be trusted with.

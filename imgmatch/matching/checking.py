@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imgmatch.catalog.base import Catalog
-    from imgmatch.catalog.extent import Extent
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import DescribedPicture, Reply
     from imgmatch.engines.bank_hashes import BankHashes
@@ -61,7 +61,7 @@ class Checker:
         batch: Sequence[tuple[NamedPhoto, Reply]],
         wanted: CheckOptions,
         rule: PairModel | None,
-        extent: Extent | None = None,
+        extent: SearchExtent | None = None,
     ) -> list[CheckResult]:
         """The answer for each photo of a batch, described already.
 
@@ -73,7 +73,11 @@ class Checker:
             return self._answers(batch, wanted, rule, extent or self._search.extent())
 
     def _answers(
-        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None, extent: Extent
+        self,
+        batch: Sequence[tuple[NamedPhoto, Reply]],
+        wanted: CheckOptions,
+        rule: PairModel | None,
+        extent: SearchExtent,
     ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
@@ -99,7 +103,7 @@ class Checker:
         return answers
 
     def _near(
-        self, queries: Sequence[DescribedPicture], max_distance: int | None, extent: Extent
+        self, queries: Sequence[DescribedPicture], max_distance: int | None, extent: SearchExtent
     ) -> SearchResult[list[dict[int, Near]]]:
         """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
         hasher = self._header.hashers[0]
@@ -114,7 +118,7 @@ class Checker:
         return SearchResult([next(found) if query.flat is None else {} for query in queries], hits.missing)
 
     def _candidates(
-        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...], extent: Extent
+        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...], extent: SearchExtent
     ) -> SearchResult[list[list[Candidate]]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
         if not asked:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from counting import counted_transactions
 from planting import DAY_ONE, Planter, shot, who
 from postgresql_server import database_of
-from sqlalchemy import Engine, event
 
 from imgmatch import registry
 from imgmatch.actions import database
@@ -25,7 +24,6 @@ from imgmatch.index import Index
 from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from postgresql_server import Server
@@ -63,21 +61,6 @@ def plant(index: Index, folder: Path) -> Planter:
         planter.plant(account, photos.jpeg(shot(1), 60 + 10 * day), day)
     planter.plant("d", shot(2), 5)
     return planter
-
-
-@contextmanager
-def counted_transactions() -> Iterator[list[object]]:
-    """One thing for each transaction that is begun meanwhile."""
-    begun: list[object] = []
-
-    def note(connection: object) -> None:
-        begun.append(connection)
-
-    event.listen(Engine, "begin", note)
-    try:
-        yield begun
-    finally:
-        event.remove(Engine, "begin", note)
 
 
 def matched(index: Index, photo: Path) -> list[str]:
@@ -170,6 +153,33 @@ def test_an_erasure_says_which_machines_have_engine_files_that_are_to_be_written
         two.catch_up()
         assert two.erase(account="c").elsewhere == ("one",)
         assert two.status(verify=True).features_snapshot == "ok"
+
+
+def test_status_says_which_machines_have_engine_files_and_how_far_each_is_behind(
+    machines: Machines, tmp_path: Path
+) -> None:
+    with machines.open("one", create=True) as one, machines.open("two") as two:
+        planter = plant(one, tmp_path / "photos")
+        planter.scan()
+        told = {place.machine: (place.behind, place.gone, place.is_here) for place in one.status().places}
+        assert told == {"one": (0, 0, True), "two": (None, 0, False)}
+        two.rebuild()
+        one.erase(account="d")
+        planter.plant("e", shot(3), 6)
+        planter.scan()
+        told = {place.machine: (place.behind, place.gone, place.is_here) for place in two.status().places}
+        last = two.parts.search.extent().last
+        assert told["one"] == (0, 0, False)
+        behind, gone, is_here = told["two"]
+        assert is_here
+        assert gone == 3  # a fingerprint by each of two hashers, and the features
+        header = two.parts.folder.header()
+        assert header.snapshot is not None
+        assert header.features is not None
+        far = (last["fingerprints"] - header.snapshot.through, last["features"] - header.features.through)
+        assert behind == max(far) > 0
+        two.rebuild()
+        assert {(place.behind, place.gone) for place in two.status().places} == {(0, 0)}
 
 
 def test_what_a_kill_left_in_the_database_is_no_index_until_it_is_made(url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from filled import opened
 from sqlalchemy import event
 
-from imgmatch.catalog.extent import Extent, read_extent
+from imgmatch.catalog.extent import SearchExtent, read_extent
 from imgmatch.catalog.features import FeatureRow, last_features, store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints, last_fingerprint
 from imgmatch.catalog.postgresql import PostgresqlCatalog
@@ -29,13 +29,13 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     yield from opened(tmp_path)
 
 
-def extent_of(catalog: Catalog) -> Extent:
+def extent_of(catalog: Catalog) -> SearchExtent:
     with catalog.read() as session:
         return read_extent(session)
 
 
 def test_an_empty_catalog_reaches_nowhere(catalog: Catalog) -> None:
-    assert extent_of(catalog) == Extent({"fingerprints": 0, "features": 0, "bank_entries": 0}, 0, None)
+    assert extent_of(catalog) == SearchExtent({"fingerprints": 0, "features": 0, "bank_entries": 0}, 0, None)
 
 
 def test_it_is_the_last_row_of_each_table_in_one_statement(catalog: Catalog) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from counting import counted_transactions
 from deaf_pooler import deaf_pooler
 from planting import DAY_ONE
 from postgresql_server import database_of
-from sqlalchemy import Engine, event
 
 from imgmatch.actions import database
 from imgmatch.catalog import notices
@@ -94,16 +94,8 @@ def test_what_another_process_writes_is_read_before_anybody_asks(url: str, index
     write_elsewhere(url, fresh)
     assert index.parts.search.extent().last["features"] > before["features"]
     assert came_true(lambda: has_read_all(index))
-    begun: list[object] = []
-
-    def note(connection: object) -> None:
-        begun.append(connection)
-
-    event.listen(Engine, "begin", note)
-    try:
+    with counted_transactions() as begun:
         [match] = index.check(query(fresh)).matches
-    finally:
-        event.remove(Engine, "begin", note)
     assert match.photo.account == fresh.account
     assert len(begun) == 2  # nothing was left to be read
 
