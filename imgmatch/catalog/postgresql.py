@@ -13,7 +13,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from psycopg import Error, OperationalError, connect
+import psycopg
+from psycopg import Error, OperationalError
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -217,7 +218,7 @@ class PostgresqlCatalog:
         """A connection that is not of the pool, outside of transactions."""
         _, options = self._reading.dialect.create_connect_args(self._url)
         with self._explained():
-            return connect(**options, autocommit=True)
+            return psycopg.connect(**options, autocommit=True)
 
     def _say(self, what: str) -> None:
         with self._explained(), self._alone() as cursor:
@@ -234,6 +235,8 @@ class PostgresqlCatalog:
             yield
         except IntegrityError:
             raise  # a mistake of ours: the server sees to it that no row leads nowhere
+        except psycopg.IntegrityError:
+            raise  # likewise, of rows that were copied in
         except DBAPIError as error:
             raise explain(error.orig, self.name) from error
         except PoolTimeoutError as error:
