@@ -109,6 +109,7 @@ def test_one_seed_gives_one_picture_and_another_seed_another_unless_the_edit_is_
         assert differs is (name not in FIXED), name
 
 
+@pytest.mark.slow
 def test_an_edit_changes_the_picture(edits: ModuleType, others: list[Image.Image]) -> None:
     original = picture(10, PORTRAIT)
     same = [name for name in edits.EDITS if pixels(edits.edited(name, original, 1, 1, others)) == pixels(original)]

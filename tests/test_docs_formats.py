@@ -169,6 +169,7 @@ def became(data: bytes) -> str:
     return "used" if reply.damaged is None else "damaged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "becomes"), rows())
 def test_a_photo_becomes_what_the_table_says(row: str, becomes: str) -> None:
     made = DRAWN[row]()

@@ -118,6 +118,7 @@ def test_a_photo_meets_the_modules_of_a_scan_in_order(scanned: tuple[str, list[s
     check_walk("scan", scanned[1])
 
 
+@pytest.mark.slow
 def test_a_photo_meets_the_modules_of_a_check_in_order(scanned: tuple[str, list[str]], world: Path) -> None:
     check_walk("check", entered_by("check", str(next(world.glob("photos/c/*"))), "--index", scanned[0]))
 

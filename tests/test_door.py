@@ -66,6 +66,7 @@ def run(program: str) -> None:
     subprocess.run([sys.executable, "-c", f"import sys, imgmatch\n{program}"], check=True)
 
 
+@pytest.mark.slow
 def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
     program = (
         "heavy = {'numpy', 'faiss', 'cv2', 'PIL', 'sqlalchemy', 'rich', 'scipy'}\n"
@@ -78,6 +79,7 @@ def test_the_heavy_half_of_the_door_is_loaded_when_it_is_asked_for() -> None:
     run(program)
 
 
+@pytest.mark.slow
 def test_an_index_loads_a_verb_when_it_is_called() -> None:
     program = (
         "imgmatch.Index\n"
@@ -88,6 +90,7 @@ def test_an_index_loads_a_verb_when_it_is_called() -> None:
     run(program)
 
 
+@pytest.mark.slow
 def test_an_index_loads_no_decoder_of_pictures_for_that_is_the_workers_part() -> None:
     program = (
         "imgmatch.Index\n"

@@ -194,6 +194,7 @@ def test_photos_of_one_account_stand_together(index: Index) -> None:
     assert len([1 for i, account in enumerate(accounts) if i == 0 or accounts[i - 1] != account]) == 4
 
 
+@pytest.mark.slow
 def test_the_limit_counts_accounts_and_says_that_it_left_some_out(index: Index) -> None:
     whole = index.check(photos.png(photos.picture(SHARED)))
     assert (whole.accounts, whole.truncated) == (4, False)
@@ -306,6 +307,7 @@ def test_every_engine_answers_as_the_oracle_does(index: Index, home: Path, tmp_p
             assert theirs == [list(index.check_many(queries, max_distance=distance))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(registry.HASHERS))
 def test_every_hasher_can_be_the_one_that_is_searched(tmp_path: Path, name: str) -> None:
     hashers = (name, *(other for other in registry.DEFAULT_HASHERS if other != name))

@@ -55,6 +55,7 @@ def queries() -> list[bytes]:
     return [*whole, photos.png(photos.picture(LONELY)), photos.png(photos.picture(77)), b"no photo"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_distance", [None, 2, 60])
 def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_some(
     bare: Index, max_distance: int | None
@@ -69,6 +70,7 @@ def test_without_features_a_check_gives_the_answers_it_gives_when_the_query_has_
     assert [len(result) > 0 for result in check(bare.parts, named[:2], wanted)] == [True, max_distance != 2]
 
 
+@pytest.mark.slow
 def test_without_features_the_worker_computes_none_for_a_query_and_with_some_it_does(bare: Index, full: Index) -> None:
     asked: list[bool] = []
 

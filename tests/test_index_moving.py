@@ -252,6 +252,7 @@ def test_nothing_is_left_of_a_moving_picture_that_is_erased(index: Index, home: 
     assert not any(digest in file.read_bytes() for file in index.path.iterdir() if file.is_file() for digest in digests)
 
 
+@pytest.mark.slow
 def test_a_moving_picture_that_is_replaced_leaves_nothing_of_its_frames(index: Index, home: Path) -> None:
     index.add([stored(home, "mover", "m.gif", of_three())])
     groups_of(index)
@@ -300,6 +301,7 @@ def answers(index: Index) -> list[object]:
     return [*(index.check(still(seed)) for seed in SOURCES), rings, [index.check(still(STRANGER))]]
 
 
+@pytest.mark.slow
 def test_an_index_of_the_seventh_version_answers_as_before(home: Path) -> None:
     with Index.open(home / "index") as index:
         index.add([stored(home, f"b{seed}", f"{seed}.jpg", photos.jpeg(picture(seed))) for seed in SOURCES])

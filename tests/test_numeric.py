@@ -29,6 +29,7 @@ def reported(code: str, *arguments: str) -> Any:  # noqa: ANN401 -- JSON
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [SET, OPENED], ids=["set", "an index is opened"])
 def test_every_product_keeps_to_one_thread_and_faiss_to_its_own_number_and_to_its_plain_loop(
     code: str, tmp_path: Path

@@ -44,6 +44,7 @@ def test_an_unknown_engine_is_an_error_that_names_those_there_are() -> None:
         registry.engine("hnsw")
 
 
+@pytest.mark.slow
 def test_nothing_else_imports_by_string() -> None:
     """Neither ``import_module`` nor ``__import__`` is named in any other module."""
     package = Path(imgmatch.__file__).parent

@@ -221,6 +221,7 @@ def outcome(read: Callable[[], bytes]) -> bytes | type[Exception]:
         return type(error)
 
 
+@pytest.mark.slow
 @posix
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(ENTRIES, QUERIES)

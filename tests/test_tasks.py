@@ -103,6 +103,7 @@ def test_arrays_arrive_as_they_were_packed(head: dict[str, object], arrays: list
     assert [array.tobytes() for array in there] == [array.tobytes() for array in arrays]
 
 
+@pytest.mark.slow
 @given(st.lists(NUMBERS, min_size=1), st.data())
 def test_arrays_that_are_cut_off_are_refused(arrays: list[NDArray[np.generic]], data: st.DataObject) -> None:
     whole = pack_arrays({}, arrays)

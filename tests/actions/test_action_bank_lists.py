@@ -280,6 +280,7 @@ def words(banks: Banks, name: str = "acme") -> set[tuple[str | None, str | None,
     return {(entry.pdq, entry.ref, entry.tags) for entry in banks.entries(name, limit=None)}
 
 
+@pytest.mark.slow
 @often
 @given(first=ROWS, then=ROWS, at_once=st.integers(1, 6), whole=st.booleans())
 def test_a_list_comes_to_the_same_however_it_is_cut_and_a_dry_run_says_just_that(
@@ -303,6 +304,7 @@ def test_a_list_comes_to_the_same_however_it_is_cut_and_a_dry_run_says_just_that
     clear(banks)
 
 
+@pytest.mark.slow
 @often
 @given(rows=ROWS, at_once=st.integers(1, 4), cut=st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=3))
 def test_an_import_that_is_cut_off_anywhere_goes_on_with_the_same_list_and_ends_equal(
@@ -494,6 +496,7 @@ def test_when_a_list_changed_an_entry_is_sent_on_and_an_export_stands_in_the_log
     assert (last.actor, last.action, last.subject) == ("kim", "export", "acme: 1 entries as stopncii")
 
 
+@pytest.mark.slow
 def test_nothing_of_paths_labels_and_accounts_leaves_but_what_is_asked_for(tmp_path: Path) -> None:
     secret = tmp_path / "secret-folder"
     secret.mkdir()

@@ -115,6 +115,7 @@ def counts(done: ListImport) -> dict[str, int]:
     return {name: getattr(done, name) for name in names if getattr(done, name)}
 
 
+@pytest.mark.slow
 def test_a_crop_on_the_other_site_is_found_by_a_check_and_by_a_run(
     sites: tuple[Index, Index], ours: Banks, theirs: Banks, path: Path, tmp_path: Path
 ) -> None:
@@ -405,6 +406,7 @@ def test_what_cannot_be_shared_is_said_and_leaves_no_file(ours: Banks, path: Pat
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_site_without_features_shares_fingerprints_and_one_without_pdq_takes_pictures_alone(
     tmp_path: Path, path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_an_entry_keeps_what_is_filed_with_it_and_a_number_is_never_given_again(
 # -- what is hit ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_bare_hash_is_hit_within_31_bits_in_any_orientation_and_not_at_32(planter: Planter, banks: Banks) -> None:
     banks.create("acme")
     source = photos.picture(1)
@@ -182,6 +183,7 @@ def test_a_bare_hash_is_hit_within_31_bits_in_any_orientation_and_not_at_32(plan
     assert kept["m", exact].mirrored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", [True, False], ids=["photos first", "bank first"])
 def test_a_picture_on_a_bank_is_hit_by_copies_and_crops_the_same_way_in_a_check_and_in_a_run(
     planter: Planter, banks: Banks, *, later: bool
@@ -250,6 +252,7 @@ def test_a_share_of_traffic_is_kept_by_the_photo_alone() -> None:
     assert all(takes_part(0.7, value) for value in values if takes_part(0.3, value))
 
 
+@pytest.mark.slow
 def test_a_share_of_photos_hits_a_bank_the_same_in_checks_in_runs_and_under_another_name(
     planter: Planter, banks: Banks
 ) -> None:
@@ -279,6 +282,7 @@ def test_a_share_of_photos_hits_a_bank_the_same_in_checks_in_runs_and_under_anot
     assert 0 < len(named_so) < len(shots)
 
 
+@pytest.mark.slow
 def test_an_entry_is_muted_until_a_time_and_groups_follow_when_that_is_over(planter: Planter, banks: Banks) -> None:
     banks.create("ours", purpose=Purpose.STOLEN)
     entry = banks.add_hash("ours", pdq(shot(1))).entry
@@ -478,6 +482,7 @@ def test_what_is_said_and_done_is_in_the_log(planter: Planter, banks: Banks) -> 
 # -- what stays the same ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_banks_that_a_photo_has_nothing_to_do_with_change_no_answer(planter: Planter, banks: Banks) -> None:
     for day, account in enumerate("abc"):
         planter.plant(account, photos.jpeg(shot(day // 2), 90 - 10 * day), day)
@@ -493,6 +498,7 @@ def test_banks_that_a_photo_has_nothing_to_do_with_change_no_answer(planter: Pla
     assert planter.index.rings().rings == report.rings
 
 
+@pytest.mark.slow
 def test_hits_stay_as_they_are_when_an_index_is_built_anew_or_opened_again(planter: Planter, banks: Banks) -> None:
     banks.create("acme")
     banks.add_hash("acme", pdq(shot(1)))
@@ -511,6 +517,7 @@ def test_hits_stay_as_they_are_when_an_index_is_built_anew_or_opened_again(plant
         assert [other.check(one).banks for one in asked] == answers
 
 
+@pytest.mark.slow
 def test_an_erased_account_hits_nothing_any_more_and_what_a_bank_holds_stays(planter: Planter, banks: Banks) -> None:
     banks.create("acme")
     entry = banks.add_hash("acme", pdq(shot(1))).entry

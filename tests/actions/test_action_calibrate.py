@@ -63,11 +63,13 @@ def test_decisions_move_the_scores_and_the_next_check_sees_it(index: Index) -> N
     assert kept.pairs == 2 * COUNT
 
 
+@pytest.mark.slow
 def test_too_few_pairs_of_one_kind_are_refused(index: Index) -> None:
     with pytest.raises(ConflictError, match="at least 10 of each"):
         calibrate(index.parts, labelled(COUNT, LEAST_OF_EACH - 1), sample=1)
 
 
+@pytest.mark.slow
 def test_the_bar_is_set_by_the_false_answers_that_are_wanted(index: Index) -> None:
     forecast = calibrate(index.parts, false_per_1000=0.001)
     assert forecast.false_per_1000_checks <= 0.001

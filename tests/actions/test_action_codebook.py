@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LARGE = "sift-4096x16-32x4-v1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codebook", sorted(registry.CODEBOOKS))
 def test_crops_are_found_and_tie_accounts_by_every_codebook(tmp_path: Path, codebook: str) -> None:
     with Index.create(tmp_path / "index", codebook=codebook) as index:

@@ -68,6 +68,7 @@ def numbers(home: Path | str) -> list[int]:
         return [last_given(session, kind) for kind in ("fingerprints", "features")]
 
 
+@pytest.mark.slow
 def test_there_and_back_it_has_every_row_and_says_the_same(world: Path, url: str, tmp_path: Path) -> None:
     back = tmp_path / "back"
     with Index.open(world) as index:
@@ -82,6 +83,7 @@ def test_there_and_back_it_has_every_row_and_says_the_same(world: Path, url: str
     assert numbers(world) == numbers(url) == numbers(back)
 
 
+@pytest.mark.slow
 def test_a_check_of_a_copy_answers_as_the_index_does(drawn: Path, world: Path, url: str) -> None:
     photos = sorted((drawn.parent / "photos").glob("*.jpg"))
     with Index.open(world) as index:
@@ -92,6 +94,7 @@ def test_a_check_of_a_copy_answers_as_the_index_does(drawn: Path, world: Path, u
         assert list(copied.check_many(photos)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["folder", "database"])
 def test_a_copy_by_another_codebook_has_the_rows_a_scan_by_it_would_have_and_goes_back_without_loss(
     drawn: Path, world: Path, url: str, tmp_path: Path, there: str
@@ -136,6 +139,7 @@ class CutAfter:
         raise AssertionError(skipped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 1, 5, 12, 20, 30, 60])
 def test_a_copy_that_was_cut_off_goes_on_and_ends_equal(
     world: Path, url: str, steps: int, monkeypatch: pytest.MonkeyPatch

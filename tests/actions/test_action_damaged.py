@@ -116,6 +116,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_damaged_row_costs_its_picture_and_its_neighbours_are_found(world: Path, tmp_path: Path, kind: str) -> None:
     copy = copied(world, tmp_path / "copy")
@@ -133,6 +134,7 @@ def test_one_damaged_row_costs_its_picture_and_its_neighbours_are_found(world: P
         assert index.erase(account="own").traces == 0
 
 
+@pytest.mark.slow
 def test_a_sound_index_has_no_damage(world: Path, tmp_path: Path) -> None:
     with Index.open(copied(world, tmp_path / "copy")) as index:
         assert (index.status().damaged, index.status(verify=True).damaged) == (None, 0)

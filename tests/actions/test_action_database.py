@@ -67,6 +67,7 @@ def matched(index: Index, photo: Path) -> list[str]:
     return sorted(match.photo.account for match in index.check(photo).matches)
 
 
+@pytest.mark.slow
 def test_what_one_machine_scans_another_finds(machines: Machines, tmp_path: Path) -> None:
     with machines.open("one", create=True) as one, machines.open("two") as two:
         assert one.name == f"postgresql://imgmatch@/{database_of(machines.home)}"
@@ -103,6 +104,7 @@ def test_what_is_made_of_it_stands_in_the_database(machines: Machines) -> None:
         assert (index.status().hashers, index.status().engine) == (("pdq",), "linear")
 
 
+@pytest.mark.slow
 def test_engine_files_of_a_machine_are_kept_and_found_again(machines: Machines, tmp_path: Path) -> None:
     with machines.open("one", create=True) as index:
         plant(index, tmp_path / "photos").scan()
@@ -117,6 +119,7 @@ def test_engine_files_of_a_machine_are_kept_and_found_again(machines: Machines, 
         assert index.status(verify=True).features_snapshot == "ok"
 
 
+@pytest.mark.slow
 def test_a_database_put_back_from_an_older_copy_is_noticed(
     postgresql: Server, machines: Machines, tmp_path: Path
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_database_put_back_from_an_older_copy_is_noticed(
         assert index.status(verify=True).damaged == 0
 
 
+@pytest.mark.slow
 def test_an_erasure_says_which_machines_have_engine_files_that_are_to_be_written_anew(
     machines: Machines, tmp_path: Path
 ) -> None:
@@ -200,6 +204,7 @@ def test_engine_files_of_something_else_are_not_taken(machines: Machines) -> Non
         machines.open("one")
 
 
+@pytest.mark.slow
 def test_a_place_that_nobody_opens_for_long_is_forgotten_and_makes_its_files_anew(
     machines: Machines, tmp_path: Path
 ) -> None:

@@ -252,6 +252,7 @@ def bank_entries(index: Index) -> set[tuple[str, bytes]]:
         return {(picture.bank, picture.pixels) for picture in read_banks(session)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pair", "group", "ring"])
 @pytest.mark.parametrize("verdict", [CONFIRM, DISMISS, COMMON])
 def test_what_was_undone_does_not_count(planter: Planter, kind: str, verdict: Verdict) -> None:

@@ -193,6 +193,7 @@ def test_a_reader_that_still_has_the_photo_in_hand_finds_it_no_more(index: Index
         assert reader.check(own).accounts == 0
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(index: Index) -> None:
     row, record, thumbnail = features(index, f"{VICTIM}-own")
@@ -210,6 +211,7 @@ def test_nothing_of_the_record_the_thumbnail_and_the_codes_is_left_in_any_file(i
     assert features(index, f"{THIEF}-shared")[:2] == (shared_row, shared_record)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_picture_somebody_else_shows_keeps_its_features_until_that_goes_as_well(index: Index) -> None:
     row, record, _ = features(index, f"{VICTIM}-shared")
@@ -303,6 +305,7 @@ def test_decisions_banks_and_reports_forget_what_is_erased_and_the_picture_stays
     assert VICTIM in {one.account for ring in find_rings(index.parts).rings for one in ring.accounts}
 
 
+@pytest.mark.slow
 def test_an_erased_photo_without_thumbnail_or_features_leaves_nothing_either(tmp_path: Path) -> None:
     photos.write_accounts(tmp_path / "photos", {VICTIM: {"own.jpg": photos.picture(2, SIZE)}})
     file = tmp_path / "photos" / VICTIM / "own.jpg"
@@ -320,6 +323,7 @@ def gone(erasure: Erasure) -> tuple[set[str], set[str]]:
     return set(erasure.gone_photos), set(erasure.gone_accounts)
 
 
+@pytest.mark.slow
 def test_an_erasure_tells_which_photos_and_accounts_are_gone_for_what_lies_outside_the_index(index: Index) -> None:
     one = erase(index.parts, photo_id=f"{VICTIM}-own")
     assert gone(one) == ({f"{VICTIM}-own"}, set())  # of the account one is left
@@ -430,6 +434,7 @@ def test_the_proof_says_what_it_searched_for_by_kind(index: Index) -> None:
     assert (erasure.found, erasure.in_use, erasure.finished, erasure.came_back) == ({}, {}, True, 0)
 
 
+@pytest.mark.slow
 def test_what_is_left_is_told_by_file_and_kind_until_it_is_gone_and_the_page_on_the_folder_is_not_read(
     index: Index,
 ) -> None:
@@ -453,6 +458,7 @@ def test_what_is_left_is_told_by_file_and_kind_until_it_is_gone_and_the_page_on_
     assert index.status().unfinished_erasures == 0
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(index: Index, tmp_path: Path) -> None:
     file = tmp_path / "photos" / VICTIM / "own.jpg"
@@ -470,6 +476,7 @@ def test_a_name_that_others_have_or_that_is_a_word_of_the_format_is_no_trace(ind
     assert (erasure.traces, erasure.in_use["accounts.name"]) == (0, 1)
 
 
+@pytest.mark.slow
 def test_where_somebody_reads_an_older_state_the_erasure_is_not_finished_until_the_next_rebuild(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -509,6 +516,7 @@ def compacted_with(index: Index, monkeypatch: pytest.MonkeyPatch, write: Callabl
 # -- at once ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_of_two_who_erase_the_same_at_once_one_finds_it_gone_and_others_are_erased_as_well(index: Index) -> None:
     def attempt(account: str) -> int | None:
         with Index.open(index.path) as own:
@@ -526,6 +534,7 @@ def test_of_two_who_erase_the_same_at_once_one_finds_it_gone_and_others_are_eras
     assert (index.counts()["photos"], index.status().unfinished_erasures) == (1, 0)
 
 
+@pytest.mark.slow
 def test_photos_that_a_scan_adds_again_meanwhile_are_counted_and_are_no_traces(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

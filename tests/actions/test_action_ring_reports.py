@@ -114,6 +114,7 @@ def test_a_ring_is_found_anew_only_by_another_run_and_told_of_once_it_has_more_a
     assert by_subject(reports)[f"ring:{mia}:2"]["accounts"] == 5
 
 
+@pytest.mark.slow
 def test_a_ring_that_waits_is_told_as_it_is_when_it_is_told(index: Index) -> None:
     reports = reports_of(index, found=True)
     mia = ring(index, "mia")
@@ -138,6 +139,7 @@ def test_a_ring_that_was_dismissed_while_it_waited_is_not_told_and_comes_again_o
     assert told(reports) == [f"ring:{tom}:2"]
 
 
+@pytest.mark.slow
 def test_an_account_that_is_alone_with_its_pictures_is_not_told_of(index: Index) -> None:
     reports = reports_of(index)
     made = index.decide(Verdict.CONFIRM, ring=ring(index, "tom"), by="ana")
@@ -147,6 +149,7 @@ def test_an_account_that_is_alone_with_its_pictures_is_not_told_of(index: Index)
     assert noted["answer"] in {"one account alone", "no ring any more"}
 
 
+@pytest.mark.slow
 def test_a_confirmed_ring_is_found_though_it_goes_by_another_name_by_then(index: Index) -> None:
     reports = reports_of(index)
     before = ring(index, "mia")

@@ -28,6 +28,7 @@ def edits(image: Image.Image) -> list[Image.Image | bytes]:
     return [photos.jpeg(image, 30), ImageOps.mirror(image), brightened, image.resize((80, 100)), turned]
 
 
+@pytest.mark.slow
 def test_a_planted_world_gives_back_exactly_its_rings(planter: Planter) -> None:
     """Two rings, one of them held together by an account that carries two pictures, among people of their own."""
     for day, edit in enumerate(edits(shot(1))):
@@ -223,6 +224,7 @@ def test_an_empty_index_has_no_rings(planter: Planter) -> None:
     assert planter.rings() == RingsReport((), ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(registry.HASHERS))
 def test_rings_are_found_with_every_hasher(tmp_path: Path, name: str) -> None:
     with Index.create(tmp_path / "index", hashers=(name,), engine="linear") as index:

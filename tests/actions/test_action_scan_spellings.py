@@ -68,6 +68,7 @@ def test_all_spellings_are_one_account_and_are_counted(world: Path) -> None:
         assert (result.unchanged, result.removed, result.respelt) == (4, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_program_spells_accounts_as_a_scan_does(world: Path) -> None:
     with Index.open(world / "index", create=True) as index:
         skipped = Skipped("x.jpg", SkipReason.UNREADABLE, "no picture", "b\ufeff")
@@ -108,6 +109,7 @@ def test_decisions_and_the_report_of_an_older_index_hold_for_the_one_spelling(ol
     assert not any(ring.new for ring in report.rings)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.parametrize("named", ["u1-account ", "u1-account", "\u200bu1-account"])
 def test_an_account_of_an_older_index_is_erased_by_any_of_its_spellings(old: Index, named: str) -> None:

@@ -53,6 +53,7 @@ def test_a_piece_too_short_to_prove_anything_is_refused(tmp_path: Path) -> None:
         Pieces({b"12345"})
 
 
+@pytest.mark.slow
 def test_every_file_of_a_folder_that_is_not_empty_is_searched_by_a_process_of_its_own(tmp_path: Path) -> None:
     one, two, none = b"first piece", b"second \n\0 piece", b"in no file"
     (tmp_path / "b").write_bytes(b".." + one + b".." + two)

@@ -175,23 +175,38 @@ def write(raw: sqlite3.Connection, block: Block, phash: NDArray[np.uint8], pdq: 
     raw.executemany(
         "INSERT INTO accounts (id, account, first_seen) VALUES (?, ?, 1)", zip(block.accounts, block.names, strict=True)
     )
-    raw.executemany(
-        "INSERT INTO photos (id, photo_id, account_id, label, path, source_id, scan_id, sha256, seen_at,"
-        " file_bytes, file_mtime_ns, width, height, format, quality)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 50000, 1700000000000000000, 640, 480, 'JPEG', 90)",
-        _photos(block),
-    )
-    raw.executemany(
-        "INSERT INTO photo_pictures (photo_id, place, pixels) VALUES (?, 0, ?)",
-        ((row, block.rng.bytes(_PIXEL_BYTES)) for row in block.photos),
-    )
+    digests = [(block.rng.bytes(_PIXEL_BYTES),) for _ in block.photos]
+    if older(raw):  # one picture a photo
+        _write_photos(raw, block, ", pixels", digests)
+    else:
+        _write_photos(raw, block, "", [()] * block.size)
+        raw.executemany(
+            "INSERT INTO photo_pictures (photo_id, place, pixels) VALUES (?, 0, ?)",
+            ((row, *digest) for row, digest in zip(block.photos, digests, strict=True)),
+        )
+    place = "" if older(raw) else ", 0"
     for hasher, codes, shift in (("phash", phash, 0), ("pdq", pdq, 1)):
         ids = range(block.prints + shift, block.prints + shift + 2 * len(codes), 2)
         raw.executemany(
             f"INSERT INTO fingerprints (id, hasher, bits) VALUES (?, '{hasher}', ?)",
             _codes(ids, codes),
         )
-        raw.executemany("INSERT INTO photo_fingerprints VALUES (?, ?, 0)", zip(ids, block.photos, strict=True))
+        raw.executemany(f"INSERT INTO photo_fingerprints VALUES (?, ?{place})", zip(ids, block.photos, strict=True))
+
+
+def older(raw: sqlite3.Connection) -> bool:
+    """Whether the index is of a version that kept one picture a photo."""
+    return any(name == "pixels" for _, name, *_ in raw.execute("PRAGMA table_info(photos)"))
+
+
+def _write_photos(raw: sqlite3.Connection, block: Block, columns: str, values: Sequence[tuple[bytes, ...]]) -> None:
+    raw.executemany(
+        "INSERT INTO photos (id, photo_id, account_id, label, path, source_id, scan_id, sha256, seen_at,"
+        f" file_bytes, file_mtime_ns, width, height, format, quality{columns})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 50000, 1700000000000000000, 640, 480, 'JPEG', 90"
+        f"{', ?' if columns else ''})",
+        ((*row, *value) for row, value in zip(_photos(block), values, strict=True)),
+    )
 
 
 def _codes(ids: Iterable[int], codes: NDArray[np.uint8]) -> Iterator[tuple[int, bytes]]:

@@ -153,6 +153,7 @@ def test_a_database_that_is_not_there_is_named_without_the_password(postgresql: 
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_said_to_be_wrong_and_not_shown() -> None:
     with running() as server:
         server.say("CREATE ROLE guarded LOGIN PASSWORD 'right'")
@@ -172,6 +173,7 @@ def test_a_server_that_is_not_there_is_said_not_to_answer() -> None:
         catalog.version()
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_loses_nothing_that_was_written_and_is_used_again_when_it_is_back() -> None:
     with running() as server, closing(PostgresqlCatalog(server.database(), patience=5)) as catalog:
         catalog.migrate()

@@ -241,6 +241,7 @@ class Walk:
         self.removed += sum(found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_is_written_rows_are_counted_right_and_just_what_nothing_uses_is_removed(
     catalog: SqliteCatalog, seed: int

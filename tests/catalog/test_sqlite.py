@@ -78,6 +78,7 @@ with SqliteCatalog(Path(sys.argv[1])).write() as session:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_inside_a_write_leaves_nothing_and_locks_nobody_out(catalog: SqliteCatalog, tmp_path: Path) -> None:
     store(catalog, [photo(1, "before")], "earlier")
     here = str(Path(__file__).parent)
@@ -327,6 +328,7 @@ def public() -> Iterator[Path]:
         folder.chmod(stat.S_IRWXU)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_can_be_read(public: Path) -> None:
     with closing(SqliteCatalog(public)) as catalog:
         catalog.migrate()

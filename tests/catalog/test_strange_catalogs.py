@@ -227,6 +227,7 @@ catalog.close()
 """
 
 
+@pytest.mark.slow
 def test_a_second_look_in_one_process_takes_no_lock_away_from_the_first(folder: Path) -> None:
     """Who closes a file of its own loses its locks on it: another process would take away the log that is in use."""
 

@@ -160,6 +160,7 @@ def test_a_manifest_none_of_whose_photos_is_there_ends_with_one(terminal: Termin
     assert "none of its photos is there (2), such as 1.jpg; paths in a manifest are relative to its folder" in said.err
 
 
+@pytest.mark.slow
 def test_accounts_that_look_alike_and_are_spelt_otherwise_are_told(terminal: Terminal, tmp_path: Path) -> None:
     photo = terminal.home / "a.jpg"
     lines = "".join(f"{account},{photo}\n" for account in ("u1", "U1", "Zoe\u0301", "zo\u200be\u0301 "))
@@ -363,6 +364,7 @@ def test_the_exit_code_tells_of_matches_when_asked_and_of_photos_not_read(
     assert terminal("check", *arguments).code == code
 
 
+@pytest.mark.slow
 def test_a_photo_comes_from_standard_input(home: Path) -> None:
     given = (home / "q.jpg").read_bytes()
     done = imgmatch("check", "-", "-", "--format", "jsonl", "--index", home / "index", stdin=given)
@@ -458,6 +460,7 @@ def test_the_default_hashes_are_pdq_and_phash_and_photos_without_any_are_told(te
     assert terminal("hash", "junk.jpg").code == 1
 
 
+@pytest.mark.slow
 def test_a_hash_comes_from_standard_input(home: Path) -> None:
     from_file, from_input = (
         imgmatch("hash", home / "a.jpg", "-q"),
@@ -564,6 +567,7 @@ def test_an_erasure_speaks_every_format(terminal: Terminal, tmp_path: Path, form
     assert terminal("check", "c.jpg", index=index).out == "c.jpg: no match\n"
 
 
+@pytest.mark.slow
 def test_one_photo_is_erased_by_its_id(terminal: Terminal, tmp_path: Path) -> None:
     index = tmp_path / "index"
     terminal("scan", "manifest.csv", index=index)
@@ -608,6 +612,7 @@ def test_pairs_that_cannot_be_read_are_named_and_too_few_are_refused(terminal: T
     assert "at least 10 of each" in said.err
 
 
+@pytest.mark.slow
 def test_a_scan_says_how_deep_it_goes(terminal: Terminal, tmp_path: Path) -> None:
     index = tmp_path / "index"
     terminal("scan", "manifest.csv", "--depth", "fingerprint", index=index)

@@ -126,6 +126,7 @@ def test_without_reports_nothing_is_said_of_any(world: World) -> None:
     assert world.err == ""
 
 
+@pytest.mark.slow
 def test_an_account_that_has_photos_left_may_still_be_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World(tmp_path, capsys)
     world.scan([("a", 1, 3), ("b", 1, 2)])
@@ -139,6 +140,7 @@ def test_an_account_that_has_photos_left_may_still_be_shown(tmp_path: Path, caps
     assert world.erase("--older-than", "100", "--reports", world.reports)["reports_showing"] == []
 
 
+@pytest.mark.slow
 def test_an_account_with_no_photo_left_counts_though_none_of_the_report_was_erased_now(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +176,7 @@ def test_whatever_lies_among_the_reports_the_erasure_is_done_and_told(world: Wor
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_drop_rights(), reason="the modes of files count for nothing here")
 def test_a_report_or_a_folder_that_may_not_be_read_is_named(world: World) -> None:
     shut = world.reports / "shut"
@@ -194,6 +197,7 @@ def test_a_path_that_is_not_there_is_wrong_usage_and_nothing_is_erased(world: Wo
     assert world.erase("--account", "a")["photos"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_named_is_told_in_every_format(world: World) -> None:
     page, sheet = world.reports / "one.html", world.reports / "one.csv"
     given = ("--reports", page, "--reports", sheet)
@@ -206,6 +210,7 @@ def test_what_is_named_is_told_in_every_format(world: World) -> None:
     assert "".join(said.split("reports_showing")[1].split()) == f"{page},{sheet}"  # folded where it is long
 
 
+@pytest.mark.slow
 def test_reasons_that_name_it_are_listed_with_exit_code_1_until_they_are_masked(world: World) -> None:
     reason = ("--by", "ana", "--reason", "account b? or c/2, or 0.JPG")
     world("decide", "dismiss", "--pair", "c/2", "d/2", *reason)
@@ -220,6 +225,7 @@ def test_reasons_that_name_it_are_listed_with_exit_code_1_until_they_are_masked(
     assert "masked_reasons  \n" not in world("erase", "--account", "d", "--mask-reasons")
 
 
+@pytest.mark.slow
 def test_what_was_found_where_is_said_in_words_and_the_erasure_is_not_finished(world: World, drawn: Path) -> None:
     (world.home / "index" / "left.tmp").write_bytes(str(drawn / "0.jpg").encode())
     record = world.erase("--photo-id", "a/1", code=1)
@@ -230,6 +236,7 @@ def test_what_was_found_where_is_said_in_words_and_the_erasure_is_not_finished(w
     assert world.err == ""
 
 
+@pytest.mark.slow
 def test_where_somebody_reads_an_older_state_that_is_given_as_the_cause(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

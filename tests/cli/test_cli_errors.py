@@ -96,6 +96,7 @@ def test_a_damaged_catalog_ends_with_four(tmp_path: Path, capsys: pytest.Capture
     assert str(tmp_path / "index") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_while_another_process_scans_a_source_a_second_scan_ends_with_four_and_a_check_goes_on(home: Path) -> None:
     with (
         open_sources([home / "photos"]) as (source,),
@@ -151,6 +152,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)  # noqa: S607 -- wherever umount lies
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_scan_with_four_and_nothing_that_was_written_is_lost(
     small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_disk_full_from_the_start_ends_with_four(
 # -- 130: interrupted -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.serial
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter on Windows")
 def test_an_interrupted_scan_ends_with_130_at_once_and_the_next_one_goes_on(
@@ -272,6 +275,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(home: Path, arguments: list[s
         assert process.wait() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110 -- a device
 @pytest.mark.parametrize("arguments", [["check", "q.jpg"], ["rings"], ["status"]], ids=lambda a: str(a[0]))
 def test_output_that_cannot_be_written_is_an_error_in_one_line(home: Path, arguments: list[str]) -> None:
@@ -294,6 +298,7 @@ def test_a_file_that_cannot_be_written_is_an_error_in_one_line(
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110 -- a device
 @pytest.mark.parametrize("option", ["--skipped", "--out"])
 def test_a_report_that_does_not_fit_on_its_disk_is_an_error_not_a_loss(home: Path, option: str) -> None:
@@ -342,6 +347,7 @@ def test_whatever_lies_at_a_photos_path_is_told_and_the_rest_is_checked(
     assert done.err == "6 of 7 photos could not be read\n"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_text_is_told_in_every_format(home: Path) -> None:
     name = os.fsdecode(b"\xff\x1b[31m.jpg")
     index = ("--index", home / "index")

@@ -12,6 +12,7 @@ from imgmatch.cli.main import COMMANDS
 HEAVY = ("numpy", "faiss", "cv2", "PIL", "sqlalchemy", "rich", "scipy", "imagehash", "filelock", "numba", "jinja2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_imports_nothing_heavy(command: str) -> None:
     program = (

@@ -82,6 +82,7 @@ def scanned(home: Path, source: str, *options: str, columns: int = 100, code: in
     return on_terminal("scan", home / source, *place, *options, columns=columns, code=code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["photos", "m.csv"])
 def test_a_terminal_shows_what_is_done_of_how_many_and_the_time_left(home: Path, source: str) -> None:
     """The skipped photo is done with, too."""
@@ -89,12 +90,14 @@ def test_a_terminal_shows_what_is_done_of_how_many_and_the_time_left(home: Path,
     assert re.search(r"━+ .*\d:\d\d:\d\d left", last)
 
 
+@pytest.mark.slow
 def test_the_bar_gives_way_where_a_terminal_is_narrow(home: Path) -> None:
     """What it stands for is said in numbers beside it."""
     last = scanned(home, "photos", columns=60).rpartition("4 of 4 photos")[2].splitlines()[0]
     assert re.search(r"━+ .*\d:\d\d:\d\d left", last)
 
 
+@pytest.mark.slow
 def test_no_time_left_is_told_where_nobody_knows_how_many_there_are(home: Path) -> None:
     """A tar file would have to be read for it; done and rate are shown all the same."""
     shown = scanned(home, "set.tar")
@@ -103,16 +106,19 @@ def test_no_time_left_is_told_where_nobody_knows_how_many_there_are(home: Path) 
     assert "left" not in shown
 
 
+@pytest.mark.slow
 def test_photos_passed_over_for_their_age_are_done_with(home: Path) -> None:
     """Or the bar would never come to its end."""
     assert "4 of 4 photos" in scanned(home, "m.csv", "--keep-days", "100")
 
 
+@pytest.mark.slow
 def test_a_quiet_scan_shows_nothing_on_a_terminal(home: Path) -> None:
     """Nor does it say what it has skipped."""
     assert scanned(home, "photos", "--quiet") == ""
 
 
+@pytest.mark.slow
 def test_a_scan_that_logs_in_json_shows_nothing_else_on_a_terminal(home: Path) -> None:
     """A program reads that, wherever it stands."""
     shown = on_terminal("--log-json", "scan", home / "photos", "--index", home / "index", "--workers", "1", code=5)

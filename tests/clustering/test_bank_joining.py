@@ -191,6 +191,7 @@ STEP: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
 quickly = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @quickly
 @given(steps=st.lists(STEP, max_size=30), muted=st.booleans(), disabled=st.booleans())
 def test_what_is_kept_of_nights_is_what_comparing_everything_gives(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from imgmatch.clustering.components import component_labels
 
@@ -20,6 +21,7 @@ def test_no_edges_leave_every_node_alone() -> None:
     assert sorted(component_labels(none, none, 3).tolist()) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_an_index_is_opened_without_what_only_runs_need() -> None:
     program = "import sys, imgmatch.index\nassert not any(name.startswith('scipy.sparse') for name in sys.modules)\n"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def nights(draw: st.DrawFn) -> tuple[int, list[Pair], list[Pair], Told, list[boo
     return count, of.get("near", []), of.get("tie", []), Told(*of.get("apart", [])), said
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(nights())
 def test_of_any_night_groups_are_true_to_their_medoids_keep_apart_and_none_is_part_of_another(

@@ -105,6 +105,7 @@ def beside_medoid(group: Group) -> dict[str, Evidence]:
     return {photo.account: evidence for photo, evidence in found if photo != group.medoid}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("part_comes", [0, 2])
 def test_outlines_lay_a_part_of_a_picture_where_it_truly_lies_whichever_of_the_two_has_the_lower_row(

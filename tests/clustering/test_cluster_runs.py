@@ -81,6 +81,7 @@ def test_a_crop_and_a_mirrored_crop_are_tied_to_the_whole_picture(planter: Plant
         assert one.agreement == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", edits.TURNED_EDITS, ids=lambda turn: turn.name)
 def test_how_a_copy_stands_to_the_medoid_is_what_a_check_says_in_whatever_order_they_came(
     planter: Planter, turn: edits.Edit
@@ -187,6 +188,7 @@ def test_a_run_with_nothing_new_needs_no_lease_and_one_with_something_new_says_t
             find_rings(planter.index.parts)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_half_way_loses_nothing_and_the_next_goes_on_from_there(
     planter: Planter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +255,7 @@ def night(planter: Planter) -> RingsReport:
     return report.changed()
 
 
+@pytest.mark.slow
 def test_three_runs_say_exactly_what_has_changed(planter: Planter) -> None:
     one = [planter.plant(f"a{day}", photos.jpeg(shot(1), 90 - 20 * day), day) for day in range(3)]
     planter.plant("b0", portrait(1), 0)

@@ -4,6 +4,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def slowly(weights: list[int], costs: Costs, cannot_link: set[tuple[int, int]] =
     return sorted(stars)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(parted())
 def test_stars_are_those_of_the_slow_obvious_way(graph: Parted) -> None:
@@ -212,6 +214,7 @@ def loosely_slowly(graph: Loose) -> list[Star]:
     return sorted(stars)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(loosened())
 def test_stars_of_loose_edges_are_those_of_the_slow_obvious_way(graph: Loose) -> None:
@@ -273,6 +276,7 @@ def test_of_many_copies_only_those_of_the_medoid_are_looked_into() -> None:
     assert len(oracle.asked) == 299
 
 
+@pytest.mark.slow
 def test_of_many_near_strangers_a_few_a_node_are_looked_into() -> None:
     graph, oracle = everyone(300, false=True)
     assert len(loosely(graph, oracle)[0]) == 300

@@ -195,6 +195,7 @@ def test_decisions_and_erasures_leave_at_once_what_a_run_over_everything_gives(
             assert made.kept() == made.whole()
 
 
+@pytest.mark.slow
 @quickly
 @given(
     st.lists(st.one_of(ADDING, ADDING, ADDING, CHANGING, ERASING, DECIDING, UNDOING, RUNNING, REPORTING), max_size=40)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_rings_of_a_run_in_units_are_those_of_a_run_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     units: list[str] = []
 
@@ -43,6 +44,7 @@ def test_rings_of_a_run_in_units_are_those_of_a_run_without(tmp_path: Path, monk
     assert units.count("verify") > 8
 
 
+@pytest.mark.slow
 def test_a_run_that_loses_whoever_works_for_it_is_an_error_and_the_next_one_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

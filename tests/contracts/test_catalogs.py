@@ -116,6 +116,7 @@ def test_it_is_not_there_before_it_is_made(empty: Place) -> None:
     assert empty.catalog.version() == migrations.VERSION
 
 
+@pytest.mark.slow
 def test_of_several_that_make_it_at_once_one_does_and_the_others_find_it_made(empty: Place) -> None:
     processes = [empty.start("migrate") for _ in range(4)]
     for process in processes:
@@ -137,6 +138,7 @@ def test_one_that_a_newer_imgmatch_has_made_is_left_alone(place: Place) -> None:
 # -- reading and writing ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_read_sees_one_state_whatever_is_written_meanwhile(place: Place) -> None:
     place.write("before")
     query = select(schema.accounts.c.attributes)
@@ -175,6 +177,7 @@ def test_readers_do_not_wait_for_a_writer(place: Place) -> None:
         assert place.known() == set()
 
 
+@pytest.mark.slow
 def test_writers_of_several_processes_and_threads_lose_nothing_of_one_another(place: Place) -> None:
     processes = [place.start("words", f"p{number}", 20) for number in range(3)]
     with ThreadPoolExecutor(4) as threads:
@@ -188,6 +191,7 @@ def test_writers_of_several_processes_and_threads_lose_nothing_of_one_another(pl
                              for writer in range(several) for number in kept}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_writer_that_waits_too_long_is_told(place: Place) -> None:
     impatient = open_here(place.scheme, place.home, patience=0.05)
     with place.told("half", "half", "half"), pytest.raises(IndexLockedError), impatient.write():
@@ -195,6 +199,7 @@ def test_a_writer_that_waits_too_long_is_told(place: Place) -> None:
     impatient.close()
 
 
+@pytest.mark.slow
 def test_a_watermark_skips_no_row_however_many_write_at_once(place: Place) -> None:
     processes = [place.start("fingerprints", f"p{number}", 60) for number in range(3)]
     writers = [threading.Thread(target=fingerprints, args=(place.catalog, f"t{number}", 60)) for number in range(3)]
@@ -220,6 +225,7 @@ def test_a_watermark_skips_no_row_however_many_write_at_once(place: Place) -> No
 # -- leases -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_lease_is_held_by_one_process_at_a_time(place: Place, tmp_path: Path) -> None:
     file = tmp_path / "count"
     file.write_text("0")
@@ -241,6 +247,7 @@ def test_who_finds_a_lease_held_is_told_by_whom_and_since_when(place: Place) -> 
             pass
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_lease_has_it_when_its_holder_is_done(place: Place) -> None:
     with place.told("hold", "word", "held") as holder, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lambda: place.write("after", enter(place.catalog, LEASE)))
@@ -339,6 +346,7 @@ def removed(place: Place, *values: bytes) -> None:
         assert remove_orphans(session)["fingerprints"] == len(rows)
 
 
+@pytest.mark.slow
 def test_what_was_removed_is_nowhere_once_it_is_compacted(place: Place) -> None:
     values = [value(number) for number in range(500)]
     removed(place, *values)
@@ -347,6 +355,7 @@ def test_what_was_removed_is_nowhere_once_it_is_compacted(place: Place) -> None:
     assert not [one for one in values if one in content]
 
 
+@pytest.mark.slow
 def test_it_says_so_where_a_reader_keeps_it_from_clearing_what_was_removed(place: Place) -> None:
     impatient = open_here(place.scheme, place.home, patience=0.5)
     gone = value("gone")
@@ -362,6 +371,7 @@ def test_it_says_so_where_a_reader_keeps_it_from_clearing_what_was_removed(place
     impatient.close()
 
 
+@pytest.mark.slow
 def test_it_is_compacted_while_others_write(place: Place) -> None:
     processes = [place.start("words", f"p{number}", 30) for number in range(2)]
     for number in range(5):

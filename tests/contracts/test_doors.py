@@ -70,6 +70,7 @@ def door(guarded: Served, request: pytest.FixtureRequest) -> Iterator[Door]:
         yield client
 
 
+@pytest.mark.slow
 def test_a_check_gives_the_accounts_with_the_evidence(door: Door, guarded: Served) -> None:
     found = door.check(MIRRORED)
     assert (found.status, found.accounts) == (Status.MATCH, 4)
@@ -78,6 +79,7 @@ def test_a_check_gives_the_accounts_with_the_evidence(door: Door, guarded: Serve
     assert len({match.photo.account for match in door.check(MIRRORED, limit=2)}) == 2
 
 
+@pytest.mark.slow
 def test_many_photos_are_answered_in_order(door: Door, tmp_path: Path) -> None:
     sent = [picture(seed, 60) for seed in (3, 8, 1)] * 7
     assert [one.accounts for one in door.check_many(iter(sent))] == [2, 0, 4] * 7
@@ -144,6 +146,7 @@ def test_what_is_not_there_is_an_error_of_its_own(door: Door) -> None:
         door.queue(after="x")
 
 
+@pytest.mark.slow
 def test_a_photo_is_added_shown_found_removed_and_erased(door: Door) -> None:
     new = {"photo_id": "x/1", "account": "new", "name": "Nora"}
     assert [door.add_photo(picture(7, 80), **new) for _ in range(2)] == ["added", "unchanged"]
@@ -188,6 +191,7 @@ def test_a_client_whose_server_is_busy_late_or_gone_is_told_so(world: Path, tmp_
         client.status()
 
 
+@pytest.mark.slow
 def test_photos_are_sent_in_parts_that_a_server_takes_and_paths_stay_here(world: Path, tmp_path: Path) -> None:
     import os  # noqa: PLC0415 -- for this alone
 

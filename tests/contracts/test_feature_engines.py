@@ -115,6 +115,7 @@ def test_pictures_with_fewer_votes_are_left_out_and_nothing_else_changes(whole: 
     assert whole.search([query], 20, least)[0] == [one for one in every if one.votes >= least]
 
 
+@pytest.mark.slow
 def test_queries_asked_together_are_answered_each_as_if_alone(whole: FeatureEngine) -> None:
     nothing = Features(np.zeros((0, 4), np.float32), np.zeros((0, LENGTH), np.uint8), 1.0, 1.0)
     queries = [asked(drawn(1)), nothing, asked(drawn(2)), asked(drawn(77)), nothing]
@@ -132,6 +133,7 @@ def test_no_more_candidates_are_given_than_asked_for_and_the_best_first(whole: F
         assert whole.search([query], limit)[0] == every[:limit]
 
 
+@pytest.mark.slow
 def test_an_engine_without_pictures_or_points_finds_nothing(kind: Kind, folder: Path) -> None:
     empty = kind.empty()
     bare = empty.appended([kind.records[5]], 60)
@@ -158,6 +160,7 @@ def test_eight_threads_search_at_once(kind: Kind, whole: FeatureEngine) -> None:
 # -- appending and removing -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KINDS))
 @settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.integers(0, 12), max_size=8), seed=st.integers(0, 2**32 - 1), on_disk=st.integers(0, 9))
@@ -190,6 +193,7 @@ def gang(kind: Kind) -> list[Record]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("portion", [1, 7, GANG])
 def test_which_of_many_near_copies_are_candidates_does_not_depend_on_how_they_came_in(
     kind: Kind, folder: Path, portion: int
@@ -203,6 +207,7 @@ def test_which_of_many_near_copies_are_candidates_does_not_depend_on_how_they_ca
     assert [engine.search([query], 25)[0] for query in queries] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KINDS))
 @settings(max_examples=15, deadline=None)
 @given(

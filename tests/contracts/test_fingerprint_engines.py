@@ -339,6 +339,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_no_damage_ends_the_process(kind: type[FingerprintEngine], tmp_path: Path) -> None:
     name = next(name for name, engine in ENGINES.items() if engine is kind)
     path = snapshot(kind, tmp_path, 50)

@@ -82,6 +82,7 @@ def replies(runner: Runner, jobs: list[Job | Failure]) -> list[Reply]:
     return [reply for _, reply in runner.describe(jobs, lambda job: job)]
 
 
+@pytest.mark.slow
 def test_replies_come_in_the_order_of_the_items_each_with_its_own(runner: Runner) -> None:
     items = [(number, FILES[number % len(FILES)]) for number in range(40)]
     found = list(runner.describe(items, lambda item: Job(item[1], features=False)))

@@ -206,12 +206,14 @@ def test_every_kind_of_source_has_a_layout_here() -> None:
     assert {registry.STORES[kind] for kind in LAYOUTS if kind in registry.STORES} == set(registry.STORES.values())
 
 
+@pytest.mark.slow
 def test_every_source_gives_the_same_accounts_and_photos(layout: Callable[[Files], str], remote: Remote) -> None:
     source = open_source(layout(WORLD), remote=remote)
     assert held(source) == EXPECTED
     assert [item for item in source if isinstance(item, Skipped)] == []
 
 
+@pytest.mark.slow
 def test_a_source_starts_from_the_beginning_each_time(layout: Callable[[Files], str], remote: Remote) -> None:
     where = layout(WORLD)
     source = open_source(where, remote=remote)
@@ -230,6 +232,7 @@ def test_a_key_is_where_the_source_lies_whatever_it_is_called_by(
     assert open_source(where, remote=remote).key.rstrip("/") == where.rstrip("/")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_is_named_and_the_rest_goes_on(layout: Callable[[Files], str], remote: Remote) -> None:
     first, *rest = WORLD
     source = open_source(
@@ -241,6 +244,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(layout: Callable[[Fil
     assert held(source) == EXPECTED
 
 
+@pytest.mark.slow
 def test_a_source_counts_as_many_items_as_it_gives_where_it_counts(
     layout: Callable[[Files], str], remote: Remote
 ) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import imagehash
 import numpy as np
 import photos
+import pytest
 from PIL import Image, ImageStat
 
 from imgmatch.demo.portraits import default_avatar, portrait
@@ -36,6 +37,7 @@ def test_a_portrait_is_an_rgb_picture_of_the_size_of_a_profile_photo() -> None:
         assert all(380 <= side <= 640 for side in image.size)
 
 
+@pytest.mark.slow
 def test_portraits_of_different_people_the_second_photos_and_the_avatar_are_all_far_apart() -> None:
     people = [portrait(seed) for seed in range(60)]
     second = [portrait(seed, 1) for seed in range(20)]

@@ -94,6 +94,7 @@ def test_victims_had_their_photos_before_the_gang_and_the_first_account_before_a
         assert ring.first_account == min(ring.tied, key=lambda account: seen[account])
 
 
+@pytest.mark.slow
 def test_every_photo_of_a_gang_is_a_copy_of_a_photo_of_a_victim_and_they_hang_together(
     world: World, lines: Lines
 ) -> None:

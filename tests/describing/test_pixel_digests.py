@@ -66,6 +66,7 @@ def test_the_digest_of_a_picture_in_colour_outlives_releases(size: tuple[int, in
     assert digest(photos.png(Image.fromarray(picture))) == GOLDEN[size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(500, 400), (900, 700), (2400, 1800)])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_saving_a_photo_without_losses_keeps_its_digest(mode: str, size: tuple[int, int]) -> None:
@@ -85,6 +86,7 @@ def test_the_same_coefficients_in_another_order_keep_the_digest(size: tuple[int,
     assert digest(photos.jpeg(image)) == digest(photos.jpeg(image, optimize=True, comment=b"another"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", range(1, 9))
 @pytest.mark.parametrize("size", [(500, 401), (641, 333)])
 def test_a_photo_that_is_turned_by_its_metadata_or_its_pixels_has_one_digest(tag: int, size: tuple[int, int]) -> None:

@@ -152,6 +152,7 @@ def test_a_pool_needs_a_worker() -> None:
         WorkerPool(0, QUICK)
 
 
+@pytest.mark.slow
 @linux
 def test_a_worker_killed_in_the_middle_costs_one_photo_only(expected: list[Reply], others: set[int]) -> None:
     killed = 0
@@ -203,6 +204,7 @@ def test_a_hung_worker_is_ended_at_the_limit(expected: list[Reply], others: set[
     assert stuck[1:] == expected[1:]
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.serial
 def test_a_hung_worker_is_ended_even_if_the_photo_does_not_fit_in_the_pipe(
@@ -220,6 +222,7 @@ def test_a_hung_worker_is_ended_even_if_the_photo_does_not_fit_in_the_pipe(
         assert rest == expected
 
 
+@pytest.mark.slow
 @linux
 def test_what_is_no_reply_costs_the_photo_and_not_the_run(expected: list[Reply], others: set[int]) -> None:
     with WorkerPool(1, QUICK) as pool:
@@ -239,6 +242,7 @@ def writable_pipe(pid: int, fd: Path) -> bool:
     return str(fd.readlink()).startswith("pipe:") and flags & os.O_ACCMODE == os.O_WRONLY
 
 
+@pytest.mark.slow
 @linux
 def test_a_picture_that_needs_too_much_memory_is_too_large_and_its_worker_lives_on(
     expected: list[Reply], others: set[int]
@@ -255,6 +259,7 @@ def test_a_picture_that_needs_too_much_memory_is_too_large_and_its_worker_lives_
         assert reply.reason is SkipReason.TOO_LARGE
 
 
+@pytest.mark.slow
 @linux
 def test_closing_leaves_no_process_and_no_thread_behind(others: set[int]) -> None:
     threads = threading.active_count()
@@ -266,6 +271,7 @@ def test_closing_leaves_no_process_and_no_thread_behind(others: set[int]) -> Non
         assert threading.active_count() == threads
 
 
+@pytest.mark.slow
 @linux
 def test_killed_workers_are_not_left_as_zombies(others: set[int]) -> None:
     with WorkerPool(1, QUICK) as pool:
@@ -277,6 +283,7 @@ def test_killed_workers_are_not_left_as_zombies(others: set[int]) -> None:
         assert len(own_workers() - others) == 1
 
 
+@pytest.mark.slow
 def test_closing_while_busy_ends_the_run_with_an_error_and_blames_no_photo(expected: list[Reply]) -> None:
     for delay in (0.0, 0.02, 0.1):
         pool = WorkerPool(2, QUICK)
@@ -312,6 +319,7 @@ def test_a_closed_pool_says_so_and_can_be_closed_again() -> None:
         list(pool.describe(PHOTOS, job))
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_an_error_and_no_hang() -> None:
     with WorkerPool(1, Settings(("no such hasher",))) as pool, pytest.raises(ImgmatchError, match="could not start"):
         answers(pool, PHOTOS)
@@ -371,6 +379,7 @@ with WorkerPool(2, Settings(("pdq",))) as pool:
 """
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.serial
 def test_ctrl_c_reaches_the_pool_and_leaves_its_workers_alive() -> None:
@@ -395,6 +404,7 @@ def test_ctrl_c_reaches_the_pool_and_leaves_its_workers_alive() -> None:
     assert not any(Path(f"/proc/{worker}").exists() for worker in warmed)
 
 
+@pytest.mark.slow
 @linux
 def test_workers_end_with_a_pool_that_was_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as script:
@@ -409,6 +419,7 @@ def test_workers_end_with_a_pool_that_was_killed() -> None:
     wait_until("the workers have ended", lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.serial
 def test_time_in_which_the_pool_itself_was_stopped_is_not_held_against_a_photo() -> None:
@@ -449,6 +460,7 @@ def test_no_reason_is_lost_when_many_photos_fail(pool: WorkerPool) -> None:
     assert reasons == {SkipReason.UNREADABLE: 40, SkipReason.TOO_SMALL: 20, SkipReason.FLAT: 20}
 
 
+@pytest.mark.slow
 def test_large_photos_are_read_fewer_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imgmatch.describing.chunks.HELD_BYTES", 3 * len(PHOTOS[0]))
     endless = count()

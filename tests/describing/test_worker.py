@@ -118,6 +118,7 @@ def test_a_worker_lives_through_ctrl_c() -> None:
         assert isinstance(worker.answer(), Description)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     ("limits", "ended_by"),
@@ -134,6 +135,7 @@ def test_a_worker_whose_pool_is_gone_ends_a_photo_that_hangs(limits: Limits, end
         assert worker.process.wait(20) == -signal.Signals[ended_by]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
 def test_a_picture_that_needs_more_than_a_worker_may_use_is_too_large_and_the_worker_lives_on() -> None:
     huge = photos.png(photos.flat((6000, 6000)))
@@ -149,6 +151,7 @@ def test_a_picture_that_needs_more_than_a_worker_may_use_is_too_large_and_the_wo
                 assert "memory" in reply.detail
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
 def test_a_decoder_that_runs_out_of_memory_does_not_pass_for_a_damaged_picture() -> None:
     huge = photos.jpeg(photos.picture(1).resize((5000, 5000)), 30, progressive=True, subsampling=0)

@@ -59,6 +59,7 @@ def skewed(seed: int, count: int) -> Codes:
     return codes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, deadline=None)
 @given(held=stored(), asked=queries(), max_distance=st.sampled_from(DISTANCES) | st.integers(-1, 64))
@@ -174,6 +175,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_without_a_numba_that_works_a_search_warns_once_and_finds_the_same() -> None:
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", SEARCHED], capture_output=True, text=True, check=True, env=env)
@@ -181,6 +183,7 @@ def test_without_a_numba_that_works_a_search_warns_once_and_finds_the_same() -> 
     assert done.stderr.count("RuntimeWarning: numba cannot be used, so look-ups are slow: NUMBA_DISABLE_JIT") == 1
 
 
+@pytest.mark.slow
 def test_a_small_set_is_searched_without_numba() -> None:
     few = SEARCHED.replace("30_000", "10_000") + "import sys; assert 'numba' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", few], capture_output=True, text=True, check=True)

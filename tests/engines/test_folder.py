@@ -319,6 +319,7 @@ def test_who_changes_the_header_waits_for_another_process_and_goes_on_when_that_
         assert changed.result(60).generation == layout.header().generation == 7
 
 
+@pytest.mark.slow
 def test_no_change_of_the_header_is_lost_whoever_makes_it(layout: Layout) -> None:
     processes = [run(COUNT, layout.root) for _ in range(3)]
 

@@ -82,6 +82,7 @@ def hashes_of(index: Index, account: str) -> bytes:
         return bits
 
 
+@pytest.mark.slow
 def test_one_more_photo_in_a_hundred_writes_no_engine_file_and_is_found_nevertheless(
     large: Path, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ except errors.IndexDamagedError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="takes users of Unix")
 def test_files_of_another_index_are_refused_where_nothing_can_be_written(
     two: tuple[Path, Path], tmp_path: Path

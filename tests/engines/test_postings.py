@@ -91,6 +91,7 @@ def test_points_are_sorted_by_list_each_with_its_id_and_code(records: list[Recor
     assert sorted(entries(part(records))) == one_by_one(records)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(records=pictures, sizes=st.lists(st.integers(0, 5), max_size=8), piece=st.integers(1, 40))
 def test_parts_of_any_split_saved_in_pieces_of_any_size_read_back_the_same(
@@ -114,6 +115,7 @@ def test_parts_of_any_split_saved_in_pieces_of_any_size_read_back_the_same(
     assert compacted(parts).pictures == len(records)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(records=pictures, more=pictures, gone=st.sets(st.integers(0, 12)), piece=st.integers(1, 40))
 def test_without_some_pictures_the_lists_are_those_of_the_rest_in_memory_and_from_a_file(
@@ -169,6 +171,7 @@ def test_a_file_of_something_else_is_refused(content: bytes, tmp_path: Path) -> 
         Postings.open(tmp_path / "file", LISTS)
 
 
+@pytest.mark.slow
 def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path)
     whole = path.read_bytes()
@@ -178,6 +181,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
             read(path)
 
 
+@pytest.mark.slow
 def test_a_file_with_a_bit_turned_is_refused_or_reads_the_same(tmp_path: Path) -> None:
     path = saved(tmp_path)
     whole, sound = path.read_bytes(), read(path)
@@ -348,6 +352,7 @@ print("alive", refused > 30)
 """
 
 
+@pytest.mark.slow
 def test_no_damage_ends_the_process(tmp_path: Path) -> None:
     path = saved(tmp_path, 4096)
     done = subprocess.run(

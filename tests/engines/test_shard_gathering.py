@@ -119,12 +119,14 @@ def test_where_one_fails_another_one_that_holds_the_shard_is_asked_at_once(does:
     assert gatherer.counts["garbage"] + gatherer.counts["failed"] >= 1
 
 
+@pytest.mark.slow
 def test_one_that_takes_long_is_not_waited_for_where_another_one_answers() -> None:
     for slow in range(2):
         link = Threads({Seat(1, slow): never})
         assert_whole(Gatherer().gather(link, ASKED, 2, 8.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("does", [*ODD.values(), never], ids=[*ODD, "no answer"])
 def test_a_shard_that_nobody_answers_for_is_missing_at_the_deadline_and_said_to_be(does: Callable[[], Message]) -> None:
     gatherer = Gatherer()

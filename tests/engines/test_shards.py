@@ -66,6 +66,7 @@ def over_the_wire(engines: Sequence[IvfEngine], probes: Probes) -> Neighbours:
     return Neighbours.merged(answers, NEIGHBOURS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", COUNTS)
 @given(
     appends=st.integers(1, 4),

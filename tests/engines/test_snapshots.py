@@ -202,6 +202,7 @@ REGIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_file_with_a_bit_turned_is_refused_or_reads_the_same(region: str, tmp_path: Path) -> None:
     path = saved(tmp_path)
@@ -220,6 +221,7 @@ def test_every_altered_byte_of_an_array_is_noticed(region: str, tmp_path: Path) 
         assert read(path) is None, place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", REGIONS)
 def test_not_verified_a_file_with_a_bit_turned_is_read_or_refused_and_nothing_worse(
     region: str, tmp_path: Path

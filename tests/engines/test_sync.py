@@ -95,6 +95,7 @@ shelf.close()
 """
 
 
+@pytest.mark.slow
 def test_a_search_finds_what_another_process_wrote_and_published(shelf: Shelf, request: pytest.FixtureRequest) -> None:
     name = request.node.callspec.params["shelf"]
     writer = subprocess.Popen(
@@ -266,6 +267,7 @@ def spoil_tombstones(shelf: Shelf, lost: list[int], noted: str) -> None:
             session.sql.execute(insert(table).values(kind=shelf.kind, row=min(lost) - 1, part=part))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searched", [True, False], ids=["searched before", "opened anew"])
 @pytest.mark.parametrize("noted", ["all", "some", "nothing", "too much"])
 def test_publishing_gives_what_rebuilding_gives_also_where_what_is_gone_was_not_noted_right(
@@ -411,6 +413,7 @@ def test_many_readers_search_while_a_writer_adds_publishes_and_rebuilds(shelf: S
     assert other.found() == shelf.found() == shelf.in_catalog()
 
 
+@pytest.mark.slow
 def test_a_reader_that_opens_while_generations_change_always_gets_all(shelf: Shelf) -> None:
     shelf.add(1)
     shelf.publish()

@@ -192,6 +192,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return raw
 
 
+@pytest.mark.slow
 @given(raw=st.binary(max_size=300) | damaged(), form=st.sampled_from([None, *FORMS]))
 @settings(max_examples=400, deadline=None)
 def test_whatever_bytes_come_nothing_but_the_documented_errors_is_raised(raw: bytes, form: str | None) -> None:

@@ -186,6 +186,7 @@ def test_junk_beside_the_records_of_a_page_does_not_matter() -> None:
     assert good(read("{" + junk + '"hashRecords": ' + json.dumps(RECORDS) + "}")) == [ONE, THREE]
 
 
+@pytest.mark.slow
 def test_where_a_window_ends_does_not_matter() -> None:
     values = hashes(24_000)
     tags = ['\\"]}{[,"\\\\' * (number % 7) for number in range(len(values))]

@@ -59,6 +59,7 @@ def test_every_form_that_is_written_is_tested_here() -> None:
     assert set(ENTRIES) == set(WRITTEN_FORMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", WRITTEN_FORMS)
 def test_what_is_written_reads_back_equal_and_its_form_is_told(form: str) -> None:
     @given(entries=st.lists(ENTRIES[form], min_size=1, max_size=6))

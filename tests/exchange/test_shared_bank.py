@@ -67,6 +67,7 @@ def body(fields: object, behind: bytes = b"") -> bytes:
     return struct.pack("<H", len(text)) + text + behind
 
 
+@pytest.mark.slow
 @SHARED
 @given(st.lists(entries(), max_size=6, unique_by=lambda one: one.ref))
 def test_what_is_written_is_what_is_read(tmp_path: Path, given_away: list[SharedEntry]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from photos import grainy
@@ -63,6 +64,7 @@ def test_a_picture_of_one_grey_is_drawn_whatever_its_size(height: int, width: in
     assert drawn_cells(np.full((height, width), 90, np.uint8), cells).all()
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), min_size=CELLS * CELLS, max_size=CELLS * CELLS))
 def test_packed_cells_are_read_back(cells: list[bool]) -> None:
     square = np.array(cells).reshape(CELLS, CELLS)

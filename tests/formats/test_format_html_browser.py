@@ -91,6 +91,7 @@ def test_all_pictures_are_shown_and_blurred_again(tab: Tab) -> None:
     assert blurred(tab)
 
 
+@pytest.mark.slow
 def test_keys_move_between_matches_show_them_and_blur_all(tab: Tab) -> None:
     places = []
     for key in ("j", "j", "ArrowRight", "j", "j", "j", "k", "ArrowLeft"):
@@ -146,6 +147,7 @@ def test_a_phone_does_not_scroll_sideways(tabs: Tabs, folder: Path, name: str) -
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_without_script_the_pictures_can_still_be_shown(tabs: Tabs, folder: Path) -> None:
     page = opened(tabs, folder / "check.html", script=False)
     assert page.locator("#c1m1 input[type=range]").is_hidden()

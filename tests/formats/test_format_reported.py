@@ -124,6 +124,7 @@ def test_a_hostile_name_is_found_again_wherever_it_is_and_nowhere_else(tmp_path:
         assert look_through([whole, rest], [], ["p" + name]).showing == (whole,), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @given(
     names=st.lists(

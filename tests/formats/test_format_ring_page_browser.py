@@ -61,6 +61,7 @@ def focused(tab: Tab) -> str:
     return str(tab.evaluate("(document.activeElement.ariaLabel || document.activeElement.id)"))
 
 
+@pytest.mark.slow
 def test_all_pictures_are_blurred_at_first_and_a_click_shows_one(tab: Tab) -> None:
     assert all(is_blurred(one) for one in tab.locator(".thumb").all())
     thumb(tab, "many01").click()
@@ -79,6 +80,7 @@ def test_a_picture_is_loaded_from_the_page_when_it_comes_near(tab: Tab) -> None:
     assert tab.locator(".missing").inner_text() == "the file is gone"
 
 
+@pytest.mark.slow
 def test_b_shows_all_and_blurs_all_and_escape_blurs_too(tab: Tab) -> None:
     tab.keyboard.press("b")
     assert not any(is_blurred(one) for one in tab.locator(".thumb").all())
@@ -176,6 +178,7 @@ def placed_at_last(tab: Tab, wanted: list[str]) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_new_order_of_very_many_rings_is_right_at_the_top_at_once_and_soon_everywhere(opened: Opener) -> None:
     tab = opened(reports.page(many_rings(300)))
     names = [f"r{number:03d}" for number in range(300)]
@@ -185,6 +188,7 @@ def test_a_new_order_of_very_many_rings_is_right_at_the_top_at_once_and_soon_eve
     assert placed_at_last(tab, names) == names
 
 
+@pytest.mark.slow
 def test_what_is_chosen_while_rings_are_still_being_moved_is_in_order_too(opened: Opener) -> None:
     tab = opened(reports.page(many_rings(300)))
     tab.evaluate(HEAD, ["size", "new"])
@@ -276,6 +280,7 @@ def pixels(shot: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.asarray(Image.open(BytesIO(shot)).convert("RGB"), dtype=np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("account", "told"),
     [
@@ -370,6 +375,7 @@ def test_the_policy_refuses_a_script_and_a_style_that_are_not_ours(browser: Brow
     page.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [reports.page(), evil_page("x" * 300)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_does_not_scroll_sideways(opened: Opener, text: str, scheme: str) -> None:
@@ -416,6 +422,7 @@ def test_what_takes_the_focus_has_a_name(tab: Tab) -> None:
     assert tab.get_by_role("banner").count() == tab.get_by_role("contentinfo").count() == 1
 
 
+@pytest.mark.slow
 def test_without_script_the_text_is_there_and_it_is_said_what_is_not(opened: Opener) -> None:
     tab = opened(reports.page(), script=False)
     assert tab.get_by_text("they need its script").is_visible()

@@ -38,6 +38,7 @@ def read_csv(lines: list[str]) -> list[list[str]]:
     return list(csv.reader(io.StringIO("".join(lines), newline="")))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(TEXT, JSON))
 @example({"name": STEERING})
 def test_any_record_comes_back_from_a_json_line_as_it_was(record: dict[str, Any]) -> None:
@@ -49,6 +50,7 @@ def test_any_record_comes_back_from_a_json_line_as_it_was(record: dict[str, Any]
     line.encode()
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(TEXT, JSON), max_size=3))
 def test_any_document_comes_back_from_json_as_it_was(value: list[dict[str, Any]]) -> None:
     text = as_json(value)

@@ -40,6 +40,7 @@ def assert_equal_to_the_slow_way(grey: Grey) -> None:
     assert abs(quality - slow_quality) <= 1
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(height=st.integers(1, 150), width=st.integers(1, 150), rough=st.booleans())
 @example(height=128, width=129, rough=True)

@@ -53,6 +53,7 @@ def test_a_photo_that_says_how_it_is_turned_hashes_as_it_is_seen(shared: Path) -
         assert distance(Pdq().fingerprint(seen), found.fingerprints["pdq"]) <= 4, file.name
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_picture_hashes_alike_in_every_mode(shared: Path) -> None:
     files = [file for file in sorted((shared / "formats" / "modes").iterdir()) if file.suffix != ".md"]

@@ -148,6 +148,7 @@ def test_a_jpeg_whose_end_is_zeros_is_taken_up_to_them() -> None:
     assert np.array_equal(found.grey, small(data[:half]).grey)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WebP", "BMP"])
 def test_of_a_large_photo_drafts_and_the_larger_picture_are_cut_alike(name: str) -> None:
     _, kind, save = FILES[name]

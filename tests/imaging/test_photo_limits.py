@@ -156,6 +156,7 @@ def test_a_picture_of_which_little_is_left_is_unreadable(kind: str, kept: float)
     assert detail
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"]))
 @settings(max_examples=150, deadline=None)
 def test_a_picture_damaged_anywhere_is_a_picture_or_refused_with_a_reason(data: st.DataObject, kind: str) -> None:

@@ -54,6 +54,7 @@ def test_a_picture_held_in_any_way_comes_out_upright(tag: int, kind: str) -> Non
     assert np.abs(found.grey.astype(int) - np.asarray(UPRIGHT.convert("L"))).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "AVIF"])
 @pytest.mark.parametrize("tag", HELD)
 def test_a_lossy_picture_held_in_any_way_comes_out_upright(tag: int, kind: str) -> None:
@@ -64,6 +65,7 @@ def test_a_lossy_picture_held_in_any_way_comes_out_upright(tag: int, kind: str) 
     assert np.abs(found.grey.astype(int) - expected).mean() < 4
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(HELD)), st.integers(509, 516), st.integers(509, 516))
 @example(tag=1, width=512, height=512)
 @example(tag=6, width=512, height=512)
@@ -80,6 +82,7 @@ def test_an_orientation_that_does_not_exist_is_none(orientation: int) -> None:
     assert small(photos.jpeg(UPRIGHT, exif=exif(orientation))).width == 300
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 @settings(deadline=None)
 def test_damaged_exif_does_not_matter(block: bytes) -> None:

@@ -99,6 +99,7 @@ def test_alpha_is_laid_over_white() -> None:
     assert np.abs(np.asarray(shown(view(photos.png(image), Limits()))).astype(int) - (227, 127, 127)).max() <= 3
 
 
+@pytest.mark.slow
 def test_the_first_frame_of_an_animation_is_shown() -> None:
     frames = [PICTURE, photos.picture(8, SIZE), photos.picture(9, SIZE)]
     for kind in ("GIF", "WEBP", "PNG"):
@@ -199,6 +200,7 @@ def test_the_same_bytes_give_the_same_jpeg() -> None:
     assert QUALITY < 90
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_files_are_shown_or_refused_as_they_are_searched(shared: Path) -> None:
     paths = sorted(path for path in (shared / "formats").rglob("*") if path.is_file())

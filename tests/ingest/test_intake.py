@@ -290,6 +290,7 @@ def test_pruning_by_an_empty_source_is_refused_and_removes_nothing(place: Place)
     assert counts(place.scan(prune_all=True)) == {"removed": 1}
 
 
+@pytest.mark.slow
 def test_more_than_a_tenth_of_a_source_is_pruned_only_when_that_is_asked_for(place: Place) -> None:
     """Up to ten photos go whatever their share; an unwanted one goes in any case."""
     data = photos.jpeg(photos.picture(1, (40, 40)))
@@ -469,6 +470,7 @@ def test_a_flat_photo_is_skipped_with_its_reason(place: Place) -> None:
     assert place.skipped[0].reason is SkipReason.FLAT
 
 
+@pytest.mark.slow
 def test_a_photo_that_took_too_long_is_tried_again_by_the_next_scan(tmp_path: Path) -> None:
     path = tmp_path / "photos" / "a.png"
     path.parent.mkdir()

@@ -55,6 +55,7 @@ def test_bands_find_what_comparing_all_finds_at_every_radius(radius: int) -> Non
         assert joined(method, codes[:150], codes[100:], radius) == by_comparing_all(codes[:150], codes[100:], radius)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -78,6 +79,7 @@ def test_any_set_is_joined_as_by_comparing_all(  # noqa: PLR0913 -- hypothesis c
         assert joined(method, codes[:split], codes[split:], radius, at_most) == across
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), widths=st.lists(st.integers(1, 24), min_size=1, max_size=12), data=st.data())
 def test_any_bands_that_satisfy_the_pigeonhole_find_every_pair_once(

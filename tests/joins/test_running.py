@@ -108,6 +108,7 @@ def test_what_the_caller_of_progress_raises_ends_the_join() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("imgmatch-join")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal for one process")
 def test_an_interrupt_is_seen_in_the_middle_and_no_thread_goes_on() -> None:
     with subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, text=True) as process:
@@ -127,6 +128,7 @@ def test_without_a_numba_that_works_a_join_warns_and_gives_the_same_pairs(tmp_pa
     assert "RuntimeWarning: numba cannot be used, so this join is slow" in done.stderr
 
 
+@pytest.mark.slow
 def test_with_numba_switched_off_a_join_warns_and_gives_the_same_pairs() -> None:
     done = run(JOIN, NUMBA_DISABLE_JIT="1")
     assert done.returncode == 0, done.stderr
@@ -153,6 +155,7 @@ def test_where_the_package_cannot_be_written_kernels_are_kept_in_the_users_cache
     assert list(Path(cache).glob("kernels.sort_by_band*"))
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(read_only: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "file"
     nowhere.touch()

@@ -113,6 +113,7 @@ def in_threads(index: Index, threads: int) -> list[str]:
         return list(pool.map(lambda question: as_json(index.check(question, related=True)), QUESTIONS * TIMES))
 
 
+@pytest.mark.slow
 def test_the_questions_have_answers_of_every_kind(index: Index) -> None:
     results = list(index.check_many(QUESTIONS))
     assert [result.accounts for result in results][2:] == [1, 1, 2, 0]
@@ -128,12 +129,14 @@ def test_a_check_gives_the_same_answer_to_any_number_of_threads(
     assert in_threads(index, threads) == expected * TIMES
 
 
+@pytest.mark.slow
 @pytest.mark.serial
 def test_a_check_gives_the_same_answer_on_a_machine_that_is_busy(index: Index, expected: list[str]) -> None:
     with every_core_burning():
         assert in_threads(index, 8) == expected * TIMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_a_check_gives_the_same_answer_alone_and_in_a_batch(index: Index, expected: list[str], batch: int) -> None:
     assert checked(index, batch) == expected
@@ -147,6 +150,7 @@ def faiss_threads(count: int) -> Iterator[None]:
     faiss.omp_set_num_threads(usual)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_a_check_gives_the_same_answer_whatever_number_of_threads_faiss_takes(
     index: Index, expected: list[str], threads: int
@@ -166,6 +170,7 @@ def test_scanned_and_checked_by_any_number_of_workers_it_is_the_same(
         assert rings(other) == rings(index)
 
 
+@pytest.mark.slow
 def test_a_check_gives_the_same_answer_after_a_rebuild_and_so_do_rings(
     home: Path, index: Index, expected: list[str], tmp_path: Path
 ) -> None:

@@ -148,6 +148,7 @@ def test_without_features_only_fingerprints_speak(tmp_path: Path) -> None:
     assert (match.evidence.overlap, match.evidence.agreement, match.evidence.outline_query) == (None, None, None)
 
 
+@pytest.mark.slow
 def test_without_thumbnails_a_crop_is_found_by_its_points_alone(tmp_path: Path) -> None:
     with filled(tmp_path, thumbnails=False) as bare:
         (match,) = bare.check(photos.jpeg(PICTURES["cat"].crop((40, 60, 470, 560))))
@@ -162,6 +163,7 @@ def test_what_scores_less_than_is_asked_for_is_left_out(index: Index) -> None:
     assert everything.matches[0].photo.account == "cat"
 
 
+@pytest.mark.slow
 def test_candidates_with_few_votes_are_left_out_and_no_answer_misses_them(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,6 +172,7 @@ def test_links_and_secrets_in_a_zip_are_not_followed(tmp_path: Path) -> None:
     assert skipped(tmp_path / "set.zip") == {"a/link.jpg": SkipReason.REFUSED, "a/secret.jpg": SkipReason.UNREADABLE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
 def test_a_bomb_is_stopped_by_the_limit(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, {"a/bomb.jpg": bytes(80 << 20), "a/ok.jpg": A})
@@ -272,6 +273,7 @@ def pax(records: Mapping[str, str]) -> bytes:
     return b"".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused_early_and_what_came_before_is_kept(
     tmp_path: Path, kind: str
@@ -353,6 +355,7 @@ def test_global_headers_are_kept_within_a_bound(tmp_path: Path) -> None:
     assert set(taken(tmp_path / "honest.tar")) == {"a/1.jpg"}
 
 
+@pytest.mark.slow
 def test_a_packed_archive_of_headers_alone_is_refused(tmp_path: Path) -> None:
     long = header(tarfile.XHDTYPE, pax({"comment": "x" * 100_000}))
     (tmp_path / "long.tar.gz").write_bytes(gzip.compress((long + plain("a/1.txt", b"")) * 200 + bytes(1024)))
@@ -423,6 +426,7 @@ def test_a_way_of_packing_that_is_not_known_costs_that_photo_only(tmp_path: Path
     assert read(found["a/2.jpg"]) == A
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
 @pytest.mark.parametrize("method", ["ZIP_BZIP2", "ZIP_LZMA"])
 def test_a_bomb_in_a_zip_takes_little_memory_whatever_it_announces(tmp_path: Path, method: str) -> None:

@@ -89,6 +89,7 @@ def test_a_folder_of_a_bucket_has_the_accounts_of_a_local_one(relay: Relay, buck
     assert relay.asked
 
 
+@pytest.mark.slow
 def test_a_second_scan_fetches_nothing_and_a_third_what_has_changed(
     relay: Relay, bucket: str, port: int, index: Index
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_second_scan_fetches_nothing_and_a_third_what_has_changed(
     assert {path for _, path in relay.asked if path.endswith(".jpg")} == {f"/{bucket}/set/u1/1.jpg"}
 
 
+@pytest.mark.slow
 def test_a_bucket_that_drops_and_lies_is_a_loss_with_a_name_made_good_by_the_next_scan(
     relay: Relay, bucket: str, port: int, index: Index
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_bucket_that_drops_and_lies_is_a_loss_with_a_name_made_good_by_the_nex
     assert {match.photo.account for match in index.check(PHOTOS[0])} >= {"u1"}
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_listed_keeps_its_photos_and_the_first_one_ends_its_source(
     relay: Relay, bucket: str, index: Index
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_photos_and_the_first_one_ends_
     assert len(index) == before
 
 
+@pytest.mark.slow
 def test_manifests_in_a_bucket_and_about_one_are_read(
     relay: Relay, bucket: str, port: int, index: Index, tmp_path: Path
 ) -> None:
@@ -162,6 +166,7 @@ def test_what_is_not_in_the_bucket_is_an_error(relay: Relay, bucket: str, place:
     assert relay.drop == ()  # the bucket was asked as it is
 
 
+@pytest.mark.slow
 def test_a_bucket_of_google_is_listed_read_and_known_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gcsfs", reason="the extra gs is not installed")
     objects = {"set/g1/1.jpg": PHOTOS[0], "set/g2/2.jpg": PHOTOS[1], "set/m.csv": b"account,photo\ng3,g1/1.jpg\n"}

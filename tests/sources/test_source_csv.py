@@ -209,6 +209,7 @@ def test_a_record_over_several_lines_with_too_many_fields_gives_its_lines_back(t
     assert "closes on line 4" in found[0].detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "line"),
     [
@@ -387,6 +388,7 @@ def test_a_path_with_backslashes_cannot_leave_the_root(tmp_path: Path) -> None:
     assert refused.reason is SkipReason.REFUSED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str, delimiter: str) -> None:

@@ -37,6 +37,7 @@ def resident() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(fuzzing.SEEDS))
 def test_what_is_changed_at_random_is_valid_at_first(kind: str, tmp_path: Path) -> None:
     if kind == ".parquet":

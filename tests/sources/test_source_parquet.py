@@ -46,12 +46,14 @@ def test_a_row_becomes_a_photo_with_all_that_is_known(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_rows_are_counted_through_batches_and_row_groups(tmp_path: Path) -> None:
     accounts = [f"a{index}" for index in range(5000)]
     found = read(tmp_path, {"account": accounts, "photo": ["1.jpg"] * 5000}, row_group_size=1500)
     assert [(one.account, one.line) for one in found] == [(name, index + 1) for index, name in enumerate(accounts)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
@@ -66,16 +68,19 @@ def test_seen_at_may_be_text_a_timestamp_or_a_date(tmp_path: Path, values: list[
     assert read_one(tmp_path, seen_at=pa.array(values).cast(kind)).seen_at == NEW_YEAR
 
 
+@pytest.mark.slow
 def test_a_timestamp_with_a_zone_keeps_its_moment(tmp_path: Path) -> None:
     values = pa.array([NEW_YEAR], pa.timestamp("us", "Europe/Berlin"))
     assert read_one(tmp_path, seen_at=values).seen_at == NEW_YEAR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["string", "timestamp[us]", "date32", "null"])
 def test_seen_at_may_be_missing(tmp_path: Path, kind: str) -> None:
     assert read_one(tmp_path, seen_at=pa.array([None], kind)).seen_at is None
 
 
+@pytest.mark.slow
 def test_a_timestamp_out_of_range_is_a_bad_line_and_the_next_is_read(tmp_path: Path) -> None:
     values = pa.array([2**62, -(2**62), 1_767_225_600_000], "int64").cast("timestamp[ms]")
     early, late, good = read(tmp_path, {"account": ["a"] * 3, "photo": ["1.jpg"] * 3, "seen_at": values})
@@ -86,6 +91,7 @@ def test_a_timestamp_out_of_range_is_a_bad_line_and_the_next_is_read(tmp_path: P
     assert good.seen_at == NEW_YEAR
 
 
+@pytest.mark.slow
 def test_seen_at_may_be_a_whole_number_of_seconds_and_columns_have_capitals(tmp_path: Path) -> None:
     [photo] = read(tmp_path, {"Account": ["a"], "PHOTO": ["1.jpg"], "Seen_At": [1_767_225_600], "Bio": ["x"]})
     assert isinstance(photo, NewPhoto)
@@ -104,12 +110,14 @@ def test_ids_may_be_whole_numbers_or_categories(tmp_path: Path) -> None:
     assert (photo.account, photo.photo_id) == ("17", "p")
 
 
+@pytest.mark.slow
 def test_attributes_are_text_and_bytes_and_structures_are_left_out(tmp_path: Path) -> None:
     columns = {"n": [1], "x": [0.5], "yes": [True], "day": [date(2026, 1, 1)], "raw": [b"\xff"], "items": [["a"]]}
     attributes = read_one(tmp_path, **columns).attributes
     assert attributes == {"n": "1", "x": "0.5", "yes": "true", "day": "2026-01-01"}
 
 
+@pytest.mark.slow
 def test_bad_rows_are_named_and_the_next_is_read(tmp_path: Path) -> None:
     texts = [b"\xff", b"a\0b", b"", b"a\nb", b" "]
     accounts = pa.array([*texts, b"z"], pa.binary()).view(pa.string())
@@ -159,6 +167,7 @@ def test_what_is_no_parquet_file_is_an_error(tmp_path: Path, raw: bytes) -> None
         open_source(tmp_path / "m.parquet")
 
 
+@pytest.mark.slow
 def test_a_file_damaged_inside_is_an_error(tmp_path: Path) -> None:
     read(tmp_path, {"account": [f"a{index}" for index in range(9000)], "photo": ["1.jpg"] * 9000})
     raw = bytearray((tmp_path / "m.parquet").read_bytes())
@@ -197,6 +206,7 @@ def repeated(value: str, rows: int) -> Any:  # noqa: ANN401 - pyarrow has no typ
     return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
 
 
+@pytest.mark.slow
 def test_a_value_of_a_dictionary_that_is_too_long_costs_its_rows_and_no_memory(tmp_path: Path) -> None:
     rows = 2048
     bios = {f"bio{n}": repeated("x" * 2_000_000, rows) for n in range(8)}  # 32 GB, if written out
@@ -215,6 +225,7 @@ def test_a_value_of_a_dictionary_that_is_too_long_costs_its_rows_and_no_memory(t
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dictionary", [True, False])
 def test_long_values_on_pages_of_their_own_cost_their_rows_only(tmp_path: Path, *, dictionary: bool) -> None:
     values = ["short", *("x" * (20 << 20) for _ in range(30)), "short"]
@@ -253,6 +264,7 @@ def test_a_page_that_fills_the_memory_is_an_error_that_names_the_file(tmp_path: 
         open_source(tmp_path / "m.parquet")
 
 
+@pytest.mark.slow
 def test_more_rows_than_the_bytes_of_the_file_can_mean_end_it_and_those_before_are_kept(tmp_path: Path) -> None:
     table = pa.table({"account": repeated("a", 500_000), "photo": repeated("1.jpg", 500_000)})
     pq.write_table(table, tmp_path / "m.parquet")
@@ -262,6 +274,7 @@ def test_more_rows_than_the_bytes_of_the_file_can_mean_end_it_and_those_before_a
     assert f"more than {found:,} rows in {size:,} bytes; it broke off after 1.jpg" in why
 
 
+@pytest.mark.slow
 def test_text_that_is_more_than_its_file_can_mean_ends_it(tmp_path: Path) -> None:
     bios = {f"bio{n}": repeated("x" * 12_000, 5_000) for n in range(8)}
     table = pa.table({"account": repeated("a", 5_000), "photo": repeated("1.jpg", 5_000)} | bios)
@@ -270,6 +283,7 @@ def test_text_that_is_more_than_its_file_can_mean_ends_it(tmp_path: Path) -> Non
     assert (1_000 < found < 2_000, problems, "200 times its size" in why) == (True, [], True)
 
 
+@pytest.mark.slow
 def test_the_name_of_a_column_that_is_not_utf8_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     read(tmp_path, {"account": ["a"], "photo": ["1.jpg"], "zzzz": ["x"]})
     raw = (tmp_path / "m.parquet").read_bytes()
@@ -308,6 +322,7 @@ def test_a_process_that_dies_is_an_error_that_names_the_file(tmp_path: Path, mon
         open_source(tmp_path / "m.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit what a process computes")
 def test_a_process_that_only_computes_ends_itself_unless_it_gets_on() -> None:
     program = """

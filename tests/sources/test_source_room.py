@@ -101,6 +101,7 @@ def test_large_photos_wait_for_those_before_them_and_all_come_whole_and_in_order
     assert server.count("GET") <= (60 if announced else 90)  # each one again once there is room
 
 
+@pytest.mark.slow
 def test_small_photos_are_fetched_beside_each_other_and_once(quick: object) -> None:
     pages = {f"/{number}": Page(b"x" * 1_000, first_byte_after=0.05) for number in range(40)}
     with WebServer(pages) as server, remote.Remote(quick) as connections:

@@ -136,6 +136,7 @@ def test_a_url_that_a_library_on_the_way_does_not_take_costs_that_photo(url: str
     assert caught.value.reason is not SkipReason.INTERNAL, caught.value.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "piece"),
     [
@@ -162,6 +163,7 @@ def test_a_server_that_sends_a_little_for_ever_is_given_up(start: bytes, piece: 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "piece"),
     [
@@ -199,6 +201,7 @@ def test_small_chunks_with_a_photo_in_them_are_read(size: int) -> None:
         assert result_of(remote.file(f"{url}/1.jpg").fetch()).data == b"y" * size * times
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_used_again_begins_to_count_anew() -> None:
     with WebServer({"/1": Page(b"x" * 1_000, {"X-Long": "y" * 8_000})}) as server, Remote(QUICK) as remote:
         for _ in range(200):  # in all more than one answer may bring beside its body

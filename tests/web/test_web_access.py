@@ -67,6 +67,7 @@ def test_a_page_leads_to_the_form_and_the_form_back_to_the_page(http: httpx.Clie
     assert http.get("/rings", headers=HTML).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/\nx", "/a\\b"]
 )
@@ -136,6 +137,7 @@ def test_each_role_may_do_what_it_is_for(guarded: Served, http: httpx.Client, na
     assert {answer.status_code for scope, answer in answers.items() if scope not in may} <= {403}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", list(Scope))
 def test_a_token_may_do_what_its_scopes_say(guarded: Served, scope: Scope) -> None:
     token = guarded.index.people.add_token("bot", [scope])
@@ -225,6 +227,7 @@ def test_the_form_is_reached_by_a_path_of_our_own_whatever_a_proxy_says(world: P
     assert looped.status_code == 200
 
 
+@pytest.mark.slow
 def test_many_guesses_at_once_are_counted_all_the_same(guarded: Served) -> None:
     def guess(_: int) -> int:
         with guarded.client() as http:
@@ -283,6 +286,7 @@ def test_a_name_that_is_not_ours_is_refused(world: Path) -> None:
         assert http.get("/healthz", headers={"Host": "photos.example:8443"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_only_a_trusted_proxy_names_the_user(world: Path) -> None:
     header = {"X-Remote-User": "max"}
     for proxies, status in (((), 401), (("10.0.0.1",), 401), (("127.0.0.1",), 200)):

@@ -24,6 +24,7 @@ def printed(index: Path, *arguments: str) -> Any:  # noqa: ANN401 -- whatever JS
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_a_check_answers_what_the_command_line_prints(reading: Served, tmp_path: Path) -> None:
     (tmp_path / "suspect.jpg").write_bytes(MIRRORED)
     with reading.client() as http:
@@ -105,6 +106,7 @@ def test_two_photos_are_compared(reading: Served) -> None:
     assert "a.jpg" in bad.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_photo_is_added_once_whatever_how_often_it_is_sent(server: Served) -> None:
     new = {"photo": ("x.jpg", picture(7, 80))}
     form = {"account": "new", "name": "Nora", "seen_at": "2026-02-03T04:05:06Z"}
@@ -159,6 +161,7 @@ def kept_files(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_kept_file_goes_with_its_last_photo_and_a_photo_that_is_refused_leaves_none(
     world: Path, tmp_path: Path
 ) -> None:
@@ -209,6 +212,7 @@ def test_made_up_methods_and_places_cost_nothing(reading: Served) -> None:
     assert [answer.status_code for answer in answers] == [422] * 3
 
 
+@pytest.mark.slow
 def test_eight_programs_add_photos_at_once_and_none_is_lost(server: Served) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- for this alone
 
@@ -330,6 +334,7 @@ def test_what_is_not_there_is_said_so(reading: Served, method: str, path: str) -
     assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
 
 
+@pytest.mark.slow
 def test_an_erasure_is_proven_and_leaves_the_log_whole_and_nameless(server: Served) -> None:
     with server.client() as http:
         ring = server.ring("mia")

@@ -84,6 +84,7 @@ def ring_with(ring: Ring, days: list[int]) -> Ring:
     return replace(ring, accounts=tuple(accounts))
 
 
+@pytest.mark.slow
 def test_a_ring_that_is_confirmed_is_reported_once_without_its_possible_owner(
     reporting: Served, coop: CoopServer
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_ring_that_is_confirmed_is_reported_once_without_its_possible_owner(
     assert coop.calls == 1
 
 
+@pytest.mark.slow
 def test_of_a_picture_that_is_confirmed_only_those_are_reported_who_show_it(
     reporting: Served, coop: CoopServer
 ) -> None:
@@ -136,6 +138,7 @@ def test_what_is_dismissed_common_or_taken_back_is_not_reported(reporting: Serve
     assert coop.reports == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["coop", "webhook"])
 def test_of_two_who_are_told_only_the_one_that_failed_is_told_again(
     world: Path, coop: CoopServer, failing: str
@@ -167,6 +170,7 @@ def test_of_two_who_are_told_only_the_one_that_failed_is_told_again(
     assert (sound.calls, broken.calls) == (1, 2)
 
 
+@pytest.mark.slow
 def test_rings_that_nobody_has_decided_on_are_reported_where_that_is_asked_for(world: Path, coop: CoopServer) -> None:
     with Index.open(world) as index:
         tom = next(one.ring for one in index.queue().rings if one.first_account == "tom")
@@ -183,6 +187,7 @@ def test_rings_that_nobody_has_decided_on_are_reported_where_that_is_asked_for(w
     assert coop.calls == 2
 
 
+@pytest.mark.slow
 def test_rings_that_nobody_has_decided_on_are_left_alone_otherwise(reporting: Served, coop: CoopServer) -> None:
     reporting.index.decide(Verdict.CONFIRM, ring=reporting.ring("tom"), by="ana")
     coop.wait_for(1)
@@ -190,6 +195,7 @@ def test_rings_that_nobody_has_decided_on_are_left_alone_otherwise(reporting: Se
     assert (len(coop.reports), accounts_of(coop.reports[0])) == (1, ["tim"])
 
 
+@pytest.mark.slow
 def test_a_ring_that_has_grown_is_reported_again_with_all_its_accounts(world: Path, coop: CoopServer) -> None:
     with served(world, coop_url=coop.url, coop_type=ACCOUNT_TYPE, report_new_rings=("coop",)) as server:
         coop.wait_for(3)
@@ -208,6 +214,7 @@ def test_a_ring_that_has_grown_is_reported_again_with_all_its_accounts(world: Pa
     assert coop.calls == 5
 
 
+@pytest.mark.slow
 def test_decisions_from_before_there_was_a_queue_are_not_reported(world: Path, coop: CoopServer) -> None:
     with Index.open(world) as index:
         rings = {one.first_account: one.ring for one in index.queue().rings}
@@ -222,6 +229,7 @@ def test_decisions_from_before_there_was_a_queue_are_not_reported(world: Path, c
     assert list(map(accounts_of, coop.reports)) == [["tim"]]
 
 
+@pytest.mark.slow
 def test_a_redirect_is_not_followed(reporting: Served, coop: CoopServer) -> None:
     elsewhere = CoopServer()
     coop.status, coop.location = 307, f"{elsewhere.url}/api/v1/report"
@@ -232,6 +240,7 @@ def test_a_redirect_is_not_followed(reporting: Served, coop: CoopServer) -> None
     assert one["next_at"] > datetime.now(UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_what_is_not_answered_with_created_is_not_taken(reporting: Served, coop: CoopServer, status: int) -> None:
     coop.status = status
@@ -240,6 +249,7 @@ def test_what_is_not_answered_with_created_is_not_taken(reporting: Served, coop:
     assert (one["answer"], one["delivered_at"]) == (str(status), None)
 
 
+@pytest.mark.slow
 def test_of_a_huge_answer_no_more_is_read_than_an_id_needs(reporting: Served, coop: CoopServer) -> None:
     coop.tail = b" " * 30_000_000
     reporting.index.decide(Verdict.CONFIRM, ring=reporting.ring("mia"), by="ana")
@@ -248,6 +258,7 @@ def test_of_a_huge_answer_no_more_is_read_than_an_id_needs(reporting: Served, co
     assert one["delivered_at"] is not None
 
 
+@pytest.mark.slow
 def test_an_account_that_was_erased_meanwhile_is_not_reported(reporting: Served, coop: CoopServer) -> None:
     coop.status = 500
     reporting.index.decide(Verdict.CONFIRM, ring=reporting.ring("mia"), by="ana")

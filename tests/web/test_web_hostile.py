@@ -96,6 +96,7 @@ def test_a_name_of_a_photo_is_a_name_and_nothing_else(reading: Served, name: str
     assert "\u202e" not in text
 
 
+@pytest.mark.slow
 def test_accounts_of_any_name_have_a_page(server: Served) -> None:
     names = ["a/b", "..", "a?b=c&d", "<i>", "x" * 900, "%2e%2e", "\u202ea", "a b", "😀", "'\""]
     with server.client() as http:

@@ -174,6 +174,7 @@ def test_an_export_is_what_a_platform_acts_on_and_stands_in_the_log(server: Serv
     assert [one.action for one in server.index.people.audit(limit=9)] == ["export", "reveal", "export", "export"]
 
 
+@pytest.mark.slow
 def test_an_id_that_would_be_two_lines_is_in_the_table_alone(server: Served) -> None:
     with server.client() as http:
         for account, quality in (("evil\nmia", 30), ("good", 40)):
@@ -212,6 +213,7 @@ def test_an_account_page_says_how_its_photos_stand_to_each_other(server: Served)
     assert re.findall(r"<b>[^<]*</b> ([^<]*)", mia).count("Whole picture, mirrored") == 1
 
 
+@pytest.mark.slow
 def test_decisions_are_listed_with_a_way_back(server: Served) -> None:
     made = server.index.decide(Verdict.CONFIRM, ring=server.ring("mia"), by="ana", reason="<script>")
     assert f'data-undo="{made.number}"' in page(server, "/decisions")

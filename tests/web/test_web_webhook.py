@@ -89,6 +89,7 @@ def settled(server: Served, count: int = 1) -> list[dict[str, Any]]:
     raise AssertionError(server.index.outbox.log(9))
 
 
+@pytest.mark.slow
 def test_a_platform_is_told_of_each_decision_signed(telling: Served, platform: Platform) -> None:
     ring = telling.ring("mia")
     made = telling.index.decide(Verdict.CONFIRM, ring=ring, by="ana", reason="script")
@@ -110,6 +111,7 @@ def test_a_platform_is_told_of_each_decision_signed(telling: Served, platform: P
     assert [one["answer"] for one in settled(telling, 2)] == ["204", "204"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["endless body", "endless headers"])
 def test_a_platform_that_never_ends_its_answer_is_not_waited_for(
     world: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -144,6 +146,7 @@ def test_a_platform_that_never_ends_its_answer_is_not_waited_for(
     listening.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 404, 302])
 def test_what_a_platform_does_not_take_is_told_again_later(telling: Served, platform: Platform, status: int) -> None:
     platform.status = status
@@ -187,6 +190,7 @@ def test_a_platform_that_is_not_there_is_tried_later_and_later_and_then_given_up
         assert outbox.due() == []
 
 
+@pytest.mark.slow
 def test_decisions_from_before_there_was_a_webhook_are_not_told(world: Path, platform: Platform) -> None:
     from imgmatch.index import Index  # noqa: PLC0415 -- no server here
 
@@ -200,6 +204,7 @@ def test_decisions_from_before_there_was_a_webhook_are_not_told(world: Path, pla
     assert len(platform.heard) == 1
 
 
+@pytest.mark.slow
 def test_what_was_decided_while_no_server_ran_is_told_when_one_does(world: Path, platform: Platform) -> None:
     from imgmatch.index import Index  # noqa: PLC0415 -- no server here
 
@@ -214,6 +219,7 @@ def test_what_was_decided_while_no_server_ran_is_told_when_one_does(world: Path,
     assert [one["decision"]["decision"] for one in told] == [first.number, second.number]
 
 
+@pytest.mark.slow
 def test_an_account_that_was_erased_meanwhile_is_not_told(world: Path, platform: Platform) -> None:
     platform.status = 500
     with served(world, webhook=platform.url) as server:
@@ -229,6 +235,7 @@ def test_an_account_that_was_erased_meanwhile_is_not_told(world: Path, platform:
     assert "lena" not in json.dumps(told[1])
 
 
+@pytest.mark.slow
 def test_a_platform_that_asks_for_it_is_told_of_rings_that_a_run_has_found(world: Path, platform: Platform) -> None:
     with served(world, webhook=platform.url, report_new_rings=("webhook",)) as server:
         found = platform.wait_for(3)
@@ -247,6 +254,7 @@ def test_a_platform_that_asks_for_it_is_told_of_rings_that_a_run_has_found(world
     assert len(platform.heard) == 5
 
 
+@pytest.mark.slow
 def test_a_webhook_without_a_secret_is_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IMGMATCH_WEBHOOK_SECRET", raising=False)
     with pytest.raises(ImgmatchError, match="needs a secret to sign with"):

@@ -67,6 +67,7 @@ def server(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     yield from speaking(tmp_path_factory.mktemp("coop"), drawn_world, remember_minutes=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_coop_replay(server: Hma, slash: str) -> None:
     """Calls 1 to 13 of Coop, read at 1c1f54d."""

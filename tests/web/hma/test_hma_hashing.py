@@ -106,6 +106,7 @@ def test_a_redirect_is_followed_to_an_allowed_host_alone(hma: Hma) -> None:
     assert other.asked == []
 
 
+@pytest.mark.slow
 def test_addresses_of_this_machine_and_private_ones_take_a_word_more(drawn_world: Path, tmp_path: Path) -> None:
     for hma in speaking(tmp_path, drawn_world, allow_private=False):
         answer = hma.http.get("h/hash", params={"url": f"{hma.web.url}/a.jpg"})

@@ -57,6 +57,7 @@ BODIES = [
 """Of no use to anybody."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
 def test_no_body_makes_a_route_fail(hma: Hma, entry: int, body: bytes, kind: str) -> None:
@@ -96,6 +97,7 @@ def test_no_name_makes_a_route_fail(hma: Hma, name: str) -> None:
         lives(hma.http.request(method, path))
 
 
+@pytest.mark.slow
 @given(number=st.one_of(st.integers(), st.floats(), st.text(max_size=30)))
 def test_no_number_makes_a_route_fail(hma: Hma, entry: int, number: float | str) -> None:
     import json  # noqa: PLC0415 -- of this test alone

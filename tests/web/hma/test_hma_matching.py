@@ -94,6 +94,7 @@ def test_a_raw_lookup_gives_numbers_and_on_request_distances(hma: Hma) -> None:
     hma.http.delete(f"c/bank/{bank}")
 
 
+@pytest.mark.slow
 @given(one=st.binary(min_size=32, max_size=32), other=st.binary(min_size=32, max_size=32))
 def test_two_hashes_are_as_far_apart_as_their_bits_and_match_up_to_31(hma: Hma, one: bytes, other: bytes) -> None:
     bits = (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
@@ -158,6 +159,7 @@ def test_what_is_muted_dismissed_quarantined_or_switched_off_hits_nothing(hma: H
     hma.http.delete(f"c/bank/{bank}")
 
 
+@pytest.mark.slow
 def test_a_share_of_traffic_is_drawn_by_the_hash_alone(hma: Hma) -> None:
     bank = hma.bank("SHARE", 0.5)
     hashes = [f"{0xA5 << 248 | place:064x}" for place in range(60)]
@@ -187,6 +189,7 @@ def test_banks_that_decisions_fill_are_seen_under_names_of_hmas_form(drawn_world
         assert hma.lookup(common) == {}  # a common picture silences what a partner says
 
 
+@pytest.mark.slow
 def test_a_crop_of_a_photo_that_was_hashed_a_moment_ago_is_found_by_its_hash(drawn_world: Path, tmp_path: Path) -> None:
     whole = photos.picture(ASKED)
     crop = photos.jpeg(whole.crop((60, 60, 460, 460)))
