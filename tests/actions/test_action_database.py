@@ -80,6 +80,7 @@ def test_what_one_machine_scans_another_finds(machines: Machines, tmp_path: Path
         assert one.rings().rings == (ring,) or list(one.rings().rings) == [ring]
 
 
+@pytest.mark.slow
 def test_a_question_is_two_transactions_and_a_batch_of_questions_as_many_as_one(
     machines: Machines, tmp_path: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_an_erasure_says_which_machines_have_engine_files_that_are_to_be_written
         assert two.status(verify=True).features_snapshot == "ok"
 
 
+@pytest.mark.slow
 def test_status_says_which_machines_have_engine_files_and_how_far_each_is_behind(
     machines: Machines, tmp_path: Path
 ) -> None:

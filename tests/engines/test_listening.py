@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from postgresql_server import Server
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -87,7 +87,6 @@ def write_elsewhere(url: str, photo: NewPhoto) -> None:
     subprocess.run([sys.executable, "-c", program, url, str(photo.path), photo.account], check=True, timeout=120)
 
 
-@pytest.mark.slow
 def test_what_another_process_writes_is_read_before_anybody_asks(url: str, index: Index, tmp_path: Path) -> None:
     fresh = new(tmp_path, 7)
     before = index.parts.search.extent().last
