@@ -14,6 +14,7 @@ from postgresql_server import database_of
 from imgmatch import registry
 from imgmatch.actions import database
 from imgmatch.catalog import times
+from imgmatch.engines.publishing import PUBLICATION
 from imgmatch.errors import (
     IndexNotFoundError,
     IndexReadOnlyError,
@@ -169,6 +170,8 @@ def test_status_says_which_machines_have_engine_files_and_how_far_each_is_behind
         planter.scan()
         told = {place.machine: (place.behind, place.gone, place.is_here) for place in one.status().places}
         assert told == {"one": (0, 0, True), "two": (None, 0, False)}
+        with one.parts.catalog.lease(one.parts.folder.noted_as(PUBLICATION)):
+            assert [lease.name for lease in two.leases()] == [PUBLICATION]
         two.rebuild()
         one.erase(account="d")
         planter.plant("e", shot(3), 6)
