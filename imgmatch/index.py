@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Erasure,
         Forecast,
         Hashed,
+        HeldLease,
         IndexStatus,
         KnownSource,
         Labelled,
@@ -470,6 +471,12 @@ class Index:
         from imgmatch.actions.status import status
 
         return status(self._parts, verify=verify)
+
+    def leases(self) -> tuple[HeldLease, ...]:
+        """What is under way that must not run twice at once, such as scans, and who does it; the longest first."""
+        from imgmatch.actions.status import leases
+
+        return leases(self._parts)
 
     def counts(self) -> dict[str, int]:
         """How many photos, accounts, fingerprints, skipped photos, sources and scans the catalog holds."""

@@ -413,7 +413,7 @@ class Banks:
         queries = (
             np.ascontiguousarray(in_orientations(registry.hasher(PDQ), bits[None])[:, 0]) if turned else bits[None]
         )
-        near = nearest_values(self._parts.banks.search(queries, max_distance))
+        near = nearest_values(self._parts.banks.search(queries, max_distance, self._parts.search.extent()))
         with self._parts.catalog.read() as session:
             found = entries.hit_entries(session, near)
         hits = [

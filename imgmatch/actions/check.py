@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.row_counts import row_count
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import DescribedPicture, Description, job_of
 from imgmatch.hashers.hexform import from_hex
@@ -39,14 +39,18 @@ def check(
         rule: what judges candidates; ``None`` takes what ships, as it was last calibrated.
     """
     parts.runner.warm_up()
+    parts.listening.asked()
     checker = Checker(parts.catalog, parts.search, parts.banks, parts.header)
-    with parts.catalog.read() as session:
-        features = row_count(session, "features") > 0  # where no photo has any, the query needs none
+    extent = parts.search.extent()
+    features = extent.last["features"] > 0  # where no photo has any, the query needs none
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
     # A batch goes without the bytes of its photos: what was fetched or unpacked need not be held until it is answered.
     named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
+    # A photo that was not handed in yet is asked of what there is when it is.
+    known = extent if isinstance(photos, Sequence) else None
     for batch in chunks(named, _CHECKED_AT_ONCE):
-        yield from checker.answers(batch, wanted, rule)
+        yield from checker.answers(batch, wanted, rule, known)
+        known = None
 
 
 def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> CheckResult:
@@ -71,8 +75,12 @@ def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> C
 
 
 def warm_up(parts: Parts) -> None:
-    """Check a picture of noise: workers start, engines are read, and the first to ask waits no longer than others."""
+    """Check a picture of noise: workers start, engines are read, and the first to ask waits no longer than others.
+
+    What others write later is read when the catalog tells of it.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (_NOISE_SIDE, _NOISE_SIDE), np.uint8)
     _, png = cv2.imencode(".png", noise)
     for _ in check(parts, [NamedPhoto("noise", png.tobytes())], CheckOptions()):
         pass
+    parts.listening.begin()

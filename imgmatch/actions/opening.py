@@ -18,6 +18,7 @@ from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
 from imgmatch.engines.lineage import adopt, ensure_own
+from imgmatch.engines.listening import Listening
 from imgmatch.engines.parts import Parts
 from imgmatch.engines.searching import Search
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
@@ -123,6 +124,7 @@ def open_parts(
     except BaseException:
         catalog.close()
         raise
+    banks = BankHashes(catalog)
     parts = Parts(
         name,
         without_secrets(home) if isinstance(home, str) else None,
@@ -131,7 +133,8 @@ def open_parts(
         catalog,
         *searchers,
         Search(catalog, header, *searchers),
-        BankHashes(catalog),
+        banks,
+        Listening(catalog, *searchers, banks),
         describing,
         settings,
     )
@@ -160,7 +163,8 @@ def _opened(path: Path) -> tuple[Layout, Header, Catalog]:
 
 
 def close_parts(parts: Parts) -> None:
-    """End the workers and close the catalog."""
+    """Listen no more, end the workers and close the catalog."""
+    parts.listening.close()
     parts.runner.close()
     parts.search.close()
     parts.catalog.close()

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imgmatch import registry
 from imgmatch.catalog.damaged_rows import damaged_values, feature_blobs
 from imgmatch.catalog.erasures import count_begun
+from imgmatch.catalog.extent import read_extent
+from imgmatch.catalog.leases import held_leases
 from imgmatch.catalog.lookups import counts, unfinished_scans
+from imgmatch.catalog.places import read_places
+from imgmatch.catalog.tokens import is_token
 from imgmatch.engines.comparing import differing_buckets
 from imgmatch.engines.rows import ENGINES
 from imgmatch.engines.shards import tending
 from imgmatch.engines.sync import load_engine
 from imgmatch.features.record import check_thumbnail, unpack
 from imgmatch.model import IndexStatus
+from imgmatch.sources.base import shown
+from imgmatch.sources.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from imgmatch.engines.header import Header
     from imgmatch.engines.parts import Parts
     from imgmatch.engines.rows import EngineRows
-    from imgmatch.model import ShardHealth
+    from imgmatch.model import EnginePlace, HeldLease, ShardHealth
 
 MOST_NAMED = 20
 """Damaged rows that are named; the others are counted."""
@@ -63,7 +70,25 @@ def status(parts: Parts, *, verify: bool = False) -> IndexStatus:
             damage=tuple(damage.named),
             shards=shards,
             shards_at=None if record is None else record.address,
+            leases=tuple(map(_named, held_leases(session))),
+            places=() if parts.url is None else tuple(_places(session, parts)),
         )
+
+
+def _places(session: Session, parts: Parts) -> list[EnginePlace]:
+    return read_places(session, parts.folder.place, read_extent(session).last)
+
+
+def leases(parts: Parts) -> tuple[HeldLease, ...]:
+    """What is under way that must not run twice, the longest first."""
+    with parts.catalog.read() as session:
+        return tuple(map(_named, held_leases(session)))
+
+
+def _named(lease: HeldLease) -> HeldLease:
+    """Under a name that says nothing secret, nor what folder of engine files it is about: its machine tells that."""
+    what, _, of = lease.name.rpartition("/")
+    return replace(lease, name=what if is_token(of) else shown(shown_url(lease.name)))
 
 
 def _of_shards(health: str, shards: tuple[ShardHealth, ...]) -> str:

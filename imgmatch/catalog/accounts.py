@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.bulk import insert_numbered
 from imgmatch.catalog.chunks import chunks
 from imgmatch.model import account_look_hash
 from imgmatch.model.photos import MOST_ATTRIBUTES_CHARS
@@ -79,14 +80,10 @@ def _known(session: Session, accounts: list[str]) -> dict[str, tuple[int, _Accou
 
 
 def _insert(session: Session, accounts: dict[str, _Account]) -> dict[str, int]:
-    if not accounts:
-        return {}
-    table = schema.accounts
     rows = [
         _values(new) | {"account": account, "look": account_look_hash(account)} for account, new in accounts.items()
     ]
-    inserted = session.sql.execute(insert(table).returning(table.c.account, table.c.id), rows)
-    return {account: row_id for account, row_id in inserted}  # noqa: C416 -- a row is not a pair to dict()
+    return insert_numbered(session, schema.accounts, rows, "account")
 
 
 def _update(session: Session, learned: dict[str, _Account], known: dict[str, tuple[int, _Account]]) -> None:

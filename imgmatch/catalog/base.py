@@ -22,6 +22,7 @@ import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from imgmatch.catalog.leases import Lease
@@ -113,5 +114,19 @@ class Catalog(Protocol):
             whether it is: old pages may have to stay while somebody reads a state from before.
         """
 
+    def hear(self, heard: Callable[[], None]) -> Hearing | None:
+        """Have ``heard`` called, in a thread of its own, soon after somebody has added rows that are searched.
+
+        It may be called late or for nothing, and where no notice comes through, which is logged, not at all: nobody may
+        count on it. ``None`` where the catalog tells nobody.
+        """
+
     def close(self) -> None:
         """Close every connection."""
+
+
+class Hearing(Protocol):
+    """What :meth:`Catalog.hear` has begun."""
+
+    def close(self) -> None:
+        """End it."""

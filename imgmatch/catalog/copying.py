@@ -8,13 +8,13 @@ catalog has no triggers: what these note is copied as well.
 
 from __future__ import annotations
 
-from contextlib import closing
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import delete, func, insert, select, text, update
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.bulk import copy_in
 from imgmatch.catalog.dialects import is_postgresql
 from imgmatch.catalog.migrations import create_triggers, drop_triggers
 from imgmatch.catalog.row_counts import last_given
@@ -145,23 +145,20 @@ def store_rows(session: Session, table: Table, rows: list[Row]) -> None:
     Raises:
         ImgmatchError: a value is none that this database takes, such as a damaged one.
     """
-    columns = _columns(table)
     if not is_postgresql(session.sql):
+        columns = _columns(table)
         marks = ", ".join("?" for _ in table.columns)
         session.sql.exec_driver_sql(f"INSERT INTO {_quoted(table)} ({columns}) VALUES ({marks})", rows)
         return
     driver = cast("Any", session.sql.connection.driver_connection)
-    with closing(driver.cursor()) as cursor:
-        try:
-            with cursor.copy(f"COPY {_quoted(table)} ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        except driver.DataError as error:
-            said = " ".join(str(error).split())
-            raise ImgmatchError(
-                f"the table {table.name} has a value that PostgreSQL does not take ({said}); "
-                "imgmatch status --verify names what is damaged"
-            ) from None
+    try:
+        copy_in(session, table, table.columns.keys(), rows)
+    except driver.DataError as error:
+        said = " ".join(str(error).split())
+        raise ImgmatchError(
+            f"the table {table.name} has a value that PostgreSQL does not take ({said}); "
+            "imgmatch status --verify names what is damaged"
+        ) from None
 
 
 def pass_on_numbers(source: Session, target: Session) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.bulk import insert_rows
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import shows
@@ -51,8 +52,7 @@ def store_features(session: Session, rows: Sequence[FeatureRow]) -> None:
         for row in stale:  # its id stands for codes of another codebook in engine files: it gets a new one
             session.sql.execute(delete(table).where(table.c.id == known.pop(row.pixels)[0]))
         new = [row for row in chunk if row.pixels not in known]
-        if new:
-            session.sql.execute(insert(table), [_values(row) for row in new])
+        insert_rows(session, table, [_values(row) for row in new])
         bare = [row for row in chunk if row.thumbnail and row.pixels in known and not known[row.pixels][2]]
         if bare:
             statement = update(table).where(table.c.id == bindparam("row")).values(thumbnail=bindparam("small"))

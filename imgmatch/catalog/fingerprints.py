@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import LargeBinary, func, insert, select, type_coerce
+from sqlalchemy import LargeBinary, func, select, type_coerce
 
 from imgmatch.catalog import schema
+from imgmatch.catalog.bulk import insert_numbered
 from imgmatch.catalog.checked import within
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.dialects import is_bytes
@@ -35,9 +36,7 @@ def intern_fingerprints(session: Session, hasher: str, values: Collection[bytes]
         query = select(table.c.bits, table.c.id).where(table.c.hasher == hasher, table.c.bits.in_(chunk))
         ids |= {bits: row_id for bits, row_id in session.sql.execute(query)}  # noqa: C416 -- rows are not pairs
         new = [{"hasher": hasher, "bits": bits} for bits in chunk if bits not in ids]
-        if new:
-            added = session.sql.execute(insert(table).returning(table.c.bits, table.c.id), new)
-            ids |= {bits: row_id for bits, row_id in added}  # noqa: C416 -- rows are not pairs
+        ids |= insert_numbered(session, table, new, "bits")
     return ids
 
 

@@ -17,6 +17,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.owner import Owner
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import IndexLockedError, IndexUnusableError, LeaseLostError
+from imgmatch.model import HeldLease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,19 @@ def drop_dead_leases(session: Session) -> None:
             session.sql.execute(delete(schema.leases).where(schema.leases.c.name == name))
 
 
+def held_leases(session: Session) -> list[HeldLease]:
+    """Those that nobody may take over, the longest first, under the names that they have in the catalog."""
+    table = schema.leases.c
+    query = select(table.name, table.owner, table.acquired_at, table.expires_at).order_by(table.acquired_at, table.name)
+    now, held = session.now(), []
+    for name, text, acquired_at, expires_at in session.sql.execute(query):
+        owner = _living(text, expires_at, now)
+        if owner is not None:
+            since, until = from_microseconds(acquired_at), from_microseconds(expires_at)
+            held.append(HeldLease(name, owner.host, owner.pid, since, until, max(now - acquired_at, 0) / _US))
+    return held
+
+
 def _is(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     return schema.leases.c.name == lease.name, schema.leases.c.token == lease.token
 
@@ -126,15 +140,22 @@ def _holder(session: Session, name: str) -> str | None:
     table = schema.leases.c
     query = select(table.owner, table.acquired_at, table.expires_at).where(table.name == name)
     row = session.sql.execute(query).first()
-    if row is None or not 0 < row.expires_at - session.now() <= LEASE_LONGEST * _US:
+    owner = None if row is None else _living(row.owner, row.expires_at, session.now())
+    if row is None or owner is None:
+        return None
+    return f"{owner} holds it since {from_microseconds(row.acquired_at).isoformat(timespec='seconds')}"
+
+
+def _living(text: str, expires_at: int, now: int) -> Owner | None:
+    """Who holds a lease that is written down so; ``None`` if anybody may take it."""
+    if not 0 < expires_at - now <= LEASE_LONGEST * _US:
         return None
     try:
-        owner = Owner.parse(row.owner)
+        owner = Owner.parse(text)
     except ValueError:
         damage.note("leases.owner", "nobody holds such a lease")
         return None
-    since = from_microseconds(row.acquired_at).isoformat(timespec="seconds")
-    return None if owner.is_dead() else f"{owner} holds it since {since}"
+    return None if owner.is_dead() else owner
 
 
 def _store(session: Session, name: str, ttl: float) -> Lease:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import String, bindparam, delete, func, literal, select, type_coerce, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.accounts import store_accounts
+from imgmatch.catalog.bulk import insert_numbered, insert_rows
 from imgmatch.catalog.chunks import chunks, remove_part, spares_none
 from imgmatch.catalog.features import store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints
@@ -63,8 +64,9 @@ def store_photos(session: Session, scan: ScanKey, records: Sequence[PhotoRecord]
     values = {record.photo.photo_id: _values(scan, record, accounts) for record in records}
     rows = {photo_id: photo.id for photo_id, photo in known.items()}
     _replace(session, [values[photo_id] | {"row": row} for photo_id, row in rows.items()])
-    rows |= _insert(session, [value for photo_id, value in values.items() if photo_id not in known])
-    session.sql.execute(insert(schema.photo_pictures), list(_pictures(records, rows)))
+    new = [value for photo_id, value in values.items() if photo_id not in known]
+    rows |= insert_numbered(session, schema.photos, new, "photo_id")
+    insert_rows(session, schema.photo_pictures, list(_pictures(records, rows)))
     _link(session, records, rows)
     pictures = (picture for record in records for picture in record.pictures)
     store_features(session, [picture.features for picture in pictures if picture.features is not None])
@@ -96,14 +98,6 @@ def _place(
         "file_bytes": file.size,
         "file_mtime_ns": file.mtime_ns,
     }
-
-
-def _insert(session: Session, values: list[dict[str, Any]]) -> dict[str, int]:
-    if not values:
-        return {}
-    table = schema.photos
-    inserted = session.sql.execute(insert(table).returning(table.c.photo_id, table.c.id), values)
-    return {photo_id: row_id for photo_id, row_id in inserted}  # noqa: C416 -- rows are not pairs
 
 
 def _replace(session: Session, values: list[dict[str, Any]]) -> None:
@@ -138,8 +132,7 @@ def _link(session: Session, records: Sequence[PhotoRecord], rows: Mapping[str, i
         having = [(row, place, prints[hasher]) for row, place, prints in every if hasher in prints]
         ids = intern_fingerprints(session, hasher, [bits for _, _, bits in having])
         links += [{"fingerprint_id": ids[bits], "photo_id": row, "place": place} for row, place, bits in having]
-    if links:
-        session.sql.execute(insert(schema.photo_fingerprints), links)
+    insert_rows(session, schema.photo_fingerprints, links)
 
 
 def mark_seen(session: Session, scan: ScanKey, seen: Sequence[tuple[KnownPhoto, NewPhoto, int, FileState]]) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.postgresql_schema import places, settings
+from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import IndexDamagedError
+from imgmatch.model import EnginePlace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from imgmatch.catalog.session import Session
 
 SHARDS = "shards"
 """What stands in place of a machine where what is noted are the shards of the index, wherever they are."""
+
+FILED = ("fingerprints", "features")
+"""Tables that there are engine files of."""
 
 _DAY_US = 24 * 60 * 60 * 1_000_000
 
@@ -68,6 +74,42 @@ def is_noted(session: Session, place: str) -> bool:
     """Whether it was noted within the last day."""
     opened = session.sql.scalar(select(places.c.opened_at).where(places.c.place == place))
     return opened is not None and session.now() - opened < _DAY_US
+
+
+def note_files(session: Session, place: str, through: Mapping[str, int | None]) -> None:
+    """Note up to which rows of ``fingerprints`` and ``features`` the engine files of a place reach; ``None``: none."""
+    session.sql.execute(update(places).where(places.c.place == place).values(dict(through)))
+
+
+def read_places(session: Session, here: str | None, last: Mapping[str, int]) -> list[EnginePlace]:
+    """Every folder of engine files, by its machine.
+
+    Args:
+        session: of the catalog.
+        here: the one of this process.
+        last: the highest row id of each table, as of :class:`imgmatch.catalog.extent.SearchExtent`.
+    """
+    gone: Counter[str] = Counter()
+    kept = schema.tombstones.c
+    for kind, number in session.sql.execute(select(kept.kind, func.count()).group_by(kept.kind)):
+        gone[kind.rpartition("/")[2]] += number
+    query = select(places).where(places.c.machine != SHARDS).order_by(places.c.machine, places.c.place)
+    return [
+        EnginePlace(
+            row.machine,
+            from_microseconds(row.opened_at),
+            _behind([(last[name], getattr(row, name)) for name in FILED]),
+            gone[row.place],
+            row.place == here,
+        )
+        for row in session.sql.execute(query)
+    ]
+
+
+def _behind(tables: Iterable[tuple[int, int | None]]) -> int | None:
+    """Rows between the last one and the last one in a file, of the table that has most; none where one has no file."""
+    between = [None if through is None else max(last - through, 0) for last, through in tables]
+    return None if None in between else max(one for one in between if one is not None)
 
 
 def places_behind(session: Session, place: str) -> list[str]:

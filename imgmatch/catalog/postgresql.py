@@ -13,6 +13,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+import psycopg
 from psycopg import Error, OperationalError
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
@@ -21,6 +22,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from imgmatch.catalog import migrations, postgresql_schema
 from imgmatch.catalog.leases import TTL, Leases, ensure_held
+from imgmatch.catalog.notices import Notices
+from imgmatch.catalog.postgresql_triggers import CHANNEL
 from imgmatch.catalog.session import Session
 from imgmatch.catalog.tokens import own_token
 from imgmatch.catalog.waiting import PATIENCE, came_true
@@ -36,7 +39,7 @@ from imgmatch.errors import (
 from imgmatch.homes import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from psycopg import Connection, Cursor
@@ -207,6 +210,20 @@ class PostgresqlCatalog:
         finally:
             pooled.close()
 
+    def hear(self, heard: Callable[[], None]) -> Notices:
+        """See the contract."""
+        return Notices(self.name, self._connected, self._say, heard)
+
+    def _connected(self) -> Connection[Any]:
+        """A connection that is not of the pool, outside of transactions."""
+        _, options = self._reading.dialect.create_connect_args(self._url)
+        with self._explained():
+            return psycopg.connect(**options, autocommit=True)
+
+    def _say(self, what: str) -> None:
+        with self._explained(), self._alone() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, what))
+
     def close(self) -> None:
         """See the contract."""
         self._reading.dispose()
@@ -218,6 +235,8 @@ class PostgresqlCatalog:
             yield
         except IntegrityError:
             raise  # a mistake of ours: the server sees to it that no row leads nowhere
+        except psycopg.IntegrityError:
+            raise  # likewise, of rows that were copied in
         except DBAPIError as error:
             raise explain(error.orig, self.name) from error
         except PoolTimeoutError as error:

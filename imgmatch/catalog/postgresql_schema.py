@@ -39,13 +39,18 @@ places = Table(
     Column("place", Words(), primary_key=True),
     Column("machine", Words(), nullable=False),
     Column("opened_at", Whole(), nullable=False),
+    Column("fingerprints", Whole()),
+    Column("features", Whole()),
 )
-"""Folders of engine files, each by its random name."""
+"""Folders of engine files, each by its random name, and up to which row its files reach."""
 
 FIRST = 11
 """The first version of the tables that there were in PostgreSQL."""
 
-STEPS: Mapping[int, tuple[str, ...]] = {}
+STEPS: Mapping[int, tuple[str, ...]] = {
+    # Triggers, which are made anew after each step, say since then that rows were added which are searched.
+    12: ("ALTER TABLE places ADD COLUMN fingerprints BIGINT, ADD COLUMN features BIGINT",),
+}
 """Version to the statements that lead to it from the one before; SQLite has its own in ``steps``."""
 
 OF_ANOTHER = "its database, or this schema of it, has tables of another program"

@@ -16,6 +16,9 @@ from imgmatch.catalog.row_counts import COUNTED, IN_ENGINES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHANNEL = "imgmatch"
+"""Of the database: what is said there is the schema that rows were added in which are searched."""
+
 _TAG = "$imgmatch$"
 _ADDED, _GONE = "added", "gone"
 """What the functions call the rows of a statement."""
@@ -57,6 +60,9 @@ def _orphaned(kind: str, query: str) -> str:
 
 
 _LOST_PICTURES = _orphaned("features", f"SELECT id FROM features WHERE pixels IN (SELECT pixels FROM {_GONE})")
+_SAID = f"PERFORM pg_notify('{CHANNEL}', TG_TABLE_SCHEMA);"
+"""For those who search these rows; a transaction says it once, when it is committed."""
+
 _MOVED = "a.account_id <> g.account_id"
 
 _RULES: dict[tuple[str, str], tuple[str, ...]] = {
@@ -131,6 +137,8 @@ def triggers() -> Iterator[tuple[str, str, str, str]]:
     for table, column in COUNTED.items():
         for event, counting in (("INSERT", _counted_in(table, column)), ("DELETE", _counted_out(table, column))):
             rules[table, event] = (counting, *rules.get((table, event), ()))
+    for table in (*IN_ENGINES, "bank_entries"):
+        rules[table, "INSERT"] = (*rules[table, "INSERT"], _SAID)
     for table in IN_ENGINES:
         rules[table, "DELETE"] = (*rules[table, "DELETE"], _buried(table))
     for (table, event), statements in rules.items():

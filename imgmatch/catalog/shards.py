@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select
 
@@ -14,6 +14,8 @@ from imgmatch.catalog.tokens import is_token
 from imgmatch.errors import IndexDamagedError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
+
     from imgmatch.catalog.session import Session
 
 _NAME = "shards"
@@ -46,7 +48,20 @@ def read_shards(session: Session) -> ShardRecord | None:
     Raises:
         IndexDamagedError: what is said cannot be.
     """
-    value = session.sql.scalar(select(settings.c.value).where(settings.c.name == _NAME))
+    return parsed_record(session.sql.scalar(record_query()))
+
+
+def record_query() -> Select[Any]:
+    """What asks for what is said, as :func:`parsed_record` takes it. For PostgreSQL alone."""
+    return select(settings.c.value).where(settings.c.name == _NAME)
+
+
+def parsed_record(value: str | None) -> ShardRecord | None:
+    """What is said; ``None`` where nothing is.
+
+    Raises:
+        IndexDamagedError: what is said cannot be.
+    """
     if value is None:
         return None
     try:

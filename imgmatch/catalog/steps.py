@@ -332,5 +332,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     9: VERSION_9,
     10: VERSION_10,
     11: VERSION_11,
+    12: (),  # PostgreSQL alone has something new
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

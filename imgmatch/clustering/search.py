@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.extent import read_extent
 from imgmatch.catalog.features import count_features_after, feature_ids_after, features_by_id
 from imgmatch.catalog.fingerprints import bits_by_id
 from imgmatch.catalog.near_pairs import are_near
@@ -117,10 +118,11 @@ class _FeatureSearch:
         with self._parts.catalog.read() as session:  # pictures that nobody shows any more are none
             shown = dict(fingerprints_of_pictures(session, self._parts.hasher_name, batch))
             bits = bits_by_id(session, shown.values())
+            extent = read_extent(session)
         rows = [row for row in batch if row in shown]
         self._counted.pictures += len(rows)
         asked = self._asker.ask(rows, [bits[shown[row]] for row in rows])
-        likely = self._parts.search.all_alike([one.features for one in asked], MOST_CANDIDATES, LEAST_VOTES)
+        likely = self._parts.search.all_alike([one.features for one in asked], MOST_CANDIDATES, extent, LEAST_VOTES)
         return self._to_judge(asked, likely, shown)
 
     def _to_judge(

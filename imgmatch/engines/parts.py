@@ -12,6 +12,7 @@ from imgmatch.describing.settings import Settings
 from imgmatch.engines.bank_hashes import BankHashes
 from imgmatch.engines.folder import Layout
 from imgmatch.engines.header import Header
+from imgmatch.engines.listening import Listening
 from imgmatch.engines.searching import Search
 from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
 
@@ -33,6 +34,7 @@ class Parts:
         features: the engine of local features.
         search: asks both, or the shards that hold them.
         banks: the PDQ values on banks.
+        listening: has engines that are open read what others write, before anybody asks.
         runner: describes photos.
         settings: what is computed of a photo.
     """
@@ -46,6 +48,7 @@ class Parts:
     features: FeatureSearcher
     search: Search
     banks: BankHashes
+    listening: Listening
     runner: Runner
     settings: Settings
 

@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from imgmatch.catalog.places import note_files
 from imgmatch.catalog.row_counts import forget_tombstones, tombstones
 from imgmatch.engines.rows import ENGINES
 from imgmatch.engines.shards import tending
@@ -69,6 +70,8 @@ def _drop_files(parts: Parts) -> None:
         with parts.catalog.write(lease) as session:
             for kind, rows in gone.items():
                 forget_tombstones(session, kind, rows)
+            if parts.folder.place:
+                note_files(session, parts.folder.place, dict.fromkeys(rows.table for rows in ENGINES))
 
 
 def rebuild(parts: Parts, progress: Progress = SILENT) -> Header:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from imgmatch import registry
+from imgmatch.catalog.extent import read_extent
 from imgmatch.catalog.shards import read_shards
 from imgmatch.engines.base import Hits
 from imgmatch.engines.neighbours import Neighbours
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.shards import ShardRecord
     from imgmatch.engines.base import Candidate, Codes, Engine
     from imgmatch.engines.header import Header
@@ -61,7 +63,7 @@ class SearchResult(Generic[T]):
 
 
 class _NoShardsError(Exception):
-    """There are no shards, or none any more."""
+    """There are no shards any more."""
 
 
 class Search:
@@ -82,30 +84,50 @@ class Search:
         with self._catalog.read() as session:
             return read_shards(session)
 
-    def near(self, queries: Codes, max_distance: int) -> SearchResult[Hits]:
+    def extent(self) -> SearchExtent:
+        """What there is to search now: whatever was committed before is in it.
+
+        All searches of one question go by one of these, so that it is read once.
+        """
+        with self._catalog.read() as session:
+            return read_extent(session)
+
+    def near(self, queries: Codes, max_distance: int, extent: SearchExtent) -> SearchResult[Hits]:
         """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
         if not len(queries):
             return SearchResult(Hits.none())
+        last = extent.last[FingerprintRows.table]
+        if extent.shards is None:
+            return SearchResult(self._fingerprints.search(queries, max_distance, last))
         try:
-            parts, missing = self._asked(FingerprintRows(), NearFingerprints(queries, max_distance), ())
+            parts, missing = self._asked(FingerprintRows(), NearFingerprints(queries, max_distance), (), extent)
         except _NoShardsError:
-            return SearchResult(self._fingerprints.search(queries, max_distance))
+            return SearchResult(self._fingerprints.search(queries, max_distance, last))
         return SearchResult(Hits.merged(parts), missing)
 
     def alike(
-        self, queries: Sequence[Features], limit: int, least: float = 0.0, *, missing: tuple[str, ...] = ()
+        self,
+        queries: Sequence[Features],
+        limit: int,
+        extent: SearchExtent,
+        least: float = 0.0,
+        *,
+        missing: tuple[str, ...] = (),
     ) -> SearchResult[list[list[Candidate]]]:
         """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
 
         Shards that are ``missing`` already from an answer are not waited for once more.
         """
+        last = extent.last[FeatureRows.table]
+        if extent.shards is None:
+            return SearchResult(self._features.search(queries, limit, least, last))
 
         def nearest(probes: Probes) -> Neighbours:
             nonlocal missing
             found = []
             for start in range(0, len(probes), _ASKED_AT_ONCE):
                 question = NearestCodes(probes.between(start, start + _ASKED_AT_ONCE))
-                parts, missing = self._asked(FeatureRows(), question, missing)
+                parts, missing = self._asked(FeatureRows(), question, missing, extent)
                 some = Neighbours.merged(parts, NEIGHBOURS)
                 found.append((some.queries + start, some.ids, some.distances))
             return Neighbours(*(np.concatenate(column) for column in zip(*found, strict=True)))
@@ -113,17 +135,19 @@ class Search:
         try:
             what = candidates(registry.codebook(self._header.codebook), nearest, queries, limit, least)
         except _NoShardsError:
-            return SearchResult(self._features.search(queries, limit, least))
+            return SearchResult(self._features.search(queries, limit, least, last))
         return SearchResult(what, missing)
 
-    def all_alike(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
+    def all_alike(
+        self, queries: Sequence[Features], limit: int, extent: SearchExtent, least: float = 0.0
+    ) -> list[list[Candidate]]:
         """The same for what is to be kept: asked again for a while until every shard has answered.
 
         Raises:
             ShardsMissingError: some did not.
         """
         until = time.monotonic() + PATIENCE_SECONDS
-        while (found := self.alike(queries, limit, least)).missing:
+        while (found := self.alike(queries, limit, extent, least)).missing:
             if time.monotonic() > until:
                 said = ", ".join(found.missing)
                 raise ShardsMissingError(
@@ -131,30 +155,29 @@ class Search:
                     " so far stays: the same command goes on"
                 )
             time.sleep(_PAUSE_SECONDS)
+            extent = self.extent()
         return found.what
 
     def _asked(
-        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str]
+        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str], extent: SearchExtent
     ) -> tuple[list[FoundT], tuple[str, ...]]:
-        """The answers of all shards but for some that are missing already, and the names of those that are missing."""
-        for _ in range(_TRIES):
-            record, through = self._now(rows)
-            shards = range(record.shards)
-            left_out = {shard for shard in shards if shard_name(shard, record.shards) in but}
-            found = self.holders.ask(record, question, through, left_out)
+        """The answers of all shards but for some that are missing already, and the names of those that are missing.
+
+        Raises:
+            _NoShardsError: they were of another division, and there are none by now.
+        """
+        for turn in range(1, _TRIES + 1):
+            if extent.shards is None:
+                raise _NoShardsError
+            record = extent.shards
+            left_out = {shard for shard in range(record.shards) if shard_name(shard, record.shards) in but}
+            found = self.holders.ask(record, question, extent.last[rows.table], left_out)
             if not found.is_outdated:
                 missing = sorted(left_out | found.missing.keys())
                 return list(found.parts.values()), tuple(shard_name(shard, record.shards) for shard in missing)
-        return [], tuple(shard_name(shard, record.shards) for shard in shards)
-
-    def _now(self, rows: EngineRows[Engine[Any]]) -> tuple[ShardRecord, int]:
-        if self._header.place is None:
-            raise _NoShardsError
-        with self._catalog.read() as session:
-            record = read_shards(session)
-            if record is None:
-                raise _NoShardsError
-            return record, rows.last(session)
+            if turn < _TRIES:
+                extent = self.extent()
+        return [], tuple(shard_name(shard, record.shards) for shard in range(record.shards))
 
     def close(self) -> None:
         """Leave those who hold shards."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 import numpy as np
 
 from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.places import note_files
 from imgmatch.catalog.row_counts import forget_tombstones, tombstones
 from imgmatch.catalog.tokens import announce_publication, confirm_publication, new_token
 from imgmatch.engines.base import FeatureEngine, FingerprintEngine
@@ -53,12 +54,15 @@ class EngineSync(Generic[EngineT]):
         self._appending = threading.Lock()
         self._engine: EngineT | None = None
         self._snapshot: Snapshot | None = None
+        self._is_used = False
 
-    def current(self) -> EngineT:
-        """The engine with everything the catalog holds now."""
-        with self._catalog.read() as session:
-            last = self._rows.last(session)
+    def current(self, last: int | None = None) -> EngineT:
+        """The engine with everything the catalog holds now; up to the row ``last`` at the least, if that is known."""
+        if last is None:
+            with self._catalog.read() as session:
+                last = self._rows.last(session)
         header = self._layout.header()
+        self._is_used = True
         with self._appending:
             if self._engine is None or self._rows.snapshot(header) != self._snapshot:
                 self._engine = None  # the old one is let go of before the new one takes its memory
@@ -67,6 +71,22 @@ class EngineSync(Generic[EngineT]):
                 with self._catalog.read() as session:
                     self._engine = self._caught_up(session, header, self._engine)
             return self._engine
+
+    def advance(self, last: int) -> None:
+        """Read up to the row ``last``, as the next search would, if anybody has searched at all."""
+        if self._is_used:
+            self.current(last)
+
+    @property
+    def table(self) -> str:
+        """Whose rows it is made of."""
+        return self._rows.table
+
+    @property
+    def watermark(self) -> int | None:
+        """Up to which row the engine has read; ``None`` while none is open."""
+        engine = self._engine
+        return None if engine is None else engine.watermark
 
     def _opened(self) -> tuple[EngineT, Snapshot | None]:
         # A writer may publish and drop the file between our reading the header and opening the file: look again.
@@ -145,7 +165,9 @@ class EngineSync(Generic[EngineT]):
             engine.save(path)
             write_token(path, token)
 
-        published = self._layout.publish(snapshot, write, lambda: self._counting(header, token, lease))
+        published = self._layout.publish(
+            snapshot, write, lambda: self._counting(header, token, engine.watermark, lease)
+        )
         for rows in chunks(lost, _FORGOTTEN_AT_ONCE):
             with self._catalog.write(lease) as session:
                 forget_tombstones(session, self._filed, rows)
@@ -154,7 +176,7 @@ class EngineSync(Generic[EngineT]):
         return published
 
     @contextmanager
-    def _counting(self, header: Header, token: str, lease: Lease | None) -> Iterator[None]:
+    def _counting(self, header: Header, token: str, watermark: int, lease: Lease | None) -> Iterator[None]:
         """Have the catalog know the file that the header names inside, whenever it is that this is killed."""
         held = self._rows.snapshot(header)
         with self._catalog.write(lease) as session:
@@ -162,6 +184,8 @@ class EngineSync(Generic[EngineT]):
         with self._catalog.write(lease) as session:
             yield
             confirm_publication(session, self._filed, token)
+            if self._layout.place:
+                note_files(session, self._layout.place, {self._rows.table: watermark})
 
 
 class FingerprintSearcher(EngineSync[FingerprintEngine]):
@@ -170,9 +194,12 @@ class FingerprintSearcher(EngineSync[FingerprintEngine]):
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         super().__init__(layout, catalog, FingerprintRows())
 
-    def search(self, queries: Codes, max_distance: int) -> Hits:
-        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
-        return self.current().search(queries, max_distance)
+    def search(self, queries: Codes, max_distance: int, last: int | None = None) -> Hits:
+        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id.
+
+        They are those of :meth:`current`.
+        """
+        return self.current(last).search(queries, max_distance)
 
 
 class FeatureSearcher(EngineSync[FeatureEngine]):
@@ -181,9 +208,14 @@ class FeatureSearcher(EngineSync[FeatureEngine]):
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         super().__init__(layout, catalog, FeatureRows())
 
-    def search(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
-        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
-        return self.current().search(queries, limit, least)
+    def search(
+        self, queries: Sequence[Features], limit: int, least: float = 0.0, last: int | None = None
+    ) -> list[list[Candidate]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
+
+        They are those of :meth:`current`.
+        """
+        return self.current(last).search(queries, limit, least)
 
 
 def load_engine(rows: EngineRows[EngineT], layout: Layout, header: Header, *, verify: bool = True) -> EngineT | None:

@@ -17,9 +17,11 @@ from imgmatch.model import (
     Comparison,
     Decision,
     DecisionKind,
+    EnginePlace,
     Erasure,
     Evidence,
     Group,
+    HeldLease,
     IndexStatus,
     Kind,
     Match,
@@ -224,7 +226,16 @@ def _share(record: Record, name: str | None) -> SharedPhoto:
 def parsed_status(record: Record) -> IndexStatus:
     """Counts and health."""
     lists = {name: tuple(record[name]) for name in ("hashers", "damage")}
-    return IndexStatus(**{**record, **lists, "shards": tuple(ShardHealth(**shard) for shard in record["shards"])})
+    holders = {
+        "shards": tuple(ShardHealth(**shard) for shard in record["shards"]),
+        "leases": tuple(HeldLease(**_with_moments(one, "since", "until")) for one in record["leases"]),
+        "places": tuple(EnginePlace(**_with_moments(one, "opened_at")) for one in record["places"]),
+    }
+    return IndexStatus(**{**record, **lists, **holders})
+
+
+def _with_moments(record: Record, *names: str) -> Record:
+    return record | {name: _moment(record[name]) for name in names}
 
 
 def parsed_erasure(record: Record) -> Erasure:

@@ -413,7 +413,9 @@ def ring_rows(ring: Ring) -> list[Record]:
 def status_record(status: IndexStatus) -> Record:
     """Counts and health."""
     record = asdict(status) | {"hashers": list(status.hashers), "damage": list(status.damage)}
-    return record | {"shards": list(record["shards"])}
+    leases = [asdict(one) | {"since": moment(one.since), "until": moment(one.until)} for one in status.leases]
+    places = [asdict(one) | {"opened_at": moment(one.opened_at)} for one in status.places]
+    return record | {"shards": list(record["shards"]), "leases": leases, "places": places}
 
 
 def forecast_record(forecast: Forecast) -> Record:

@@ -41,9 +41,15 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -
 
 
 def fields_table(record: Mapping[str, Any], width: int) -> str:
-    """One record, a field a line; lists that hold nothing are left out."""
-    rows = [(name, _listed(value)) for name, value in record.items() if value != []]
+    """One record, a field a line, or one for each record in it; lists that hold nothing are left out."""
+    rows = [row for name, value in record.items() for row in _rows(name, value)]
     return "".join(grid(("", ""), rows, width).splitlines(keepends=True)[1:])
+
+
+def _rows(name: str, value: Any) -> list[tuple[str, object]]:  # noqa: ANN401 -- whatever a record holds
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return [("" if number else name, _listed(one)) for number, one in enumerate(value)]
+    return [(name, _listed(value))]
 
 
 def _listed(value: Any) -> object:  # noqa: ANN401 -- whatever a record holds

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from imgmatch.catalog.banks import BankPicture
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import DescribedPicture, Description
     from imgmatch.engines.bank_hashes import BankHashes
@@ -48,14 +49,14 @@ def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
     return best
 
 
-def search_banks(hashes: BankHashes, replies: Iterable[Description]) -> list[list[BareHits]]:
+def search_banks(hashes: BankHashes, replies: Iterable[Description], extent: SearchExtent) -> list[list[BareHits]]:
     """For each picture of each photo the entries whose value is near in one of eight orientations.
 
     None for a flat picture, or a photo of less quality than PDQ can be trusted with.
     """
     asked = [[_turned(picture, reply.quality) for picture in reply.pictures] for reply in replies]
     rows = np.frombuffer(b"".join(turned for some in asked for turned in some), np.uint8).reshape(-1, FINGERPRINT_BYTES)
-    hits = hashes.search(rows, PDQ_DISTANCE)
+    hits = hashes.search(rows, PDQ_DISTANCE, extent)
     found: list[list[BareHits]] = []
     at = 0
     for some in asked:

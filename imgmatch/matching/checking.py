@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imgmatch.catalog.base import Catalog
+    from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.session import Session
     from imgmatch.describing.messages import DescribedPicture, Reply
     from imgmatch.engines.bank_hashes import BankHashes
@@ -56,22 +57,35 @@ class Checker:
         self._header = header
 
     def answers(
-        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None
+        self,
+        batch: Sequence[tuple[NamedPhoto, Reply]],
+        wanted: CheckOptions,
+        rule: PairModel | None,
+        extent: SearchExtent | None = None,
     ) -> list[CheckResult]:
-        """The answer for each photo of a batch, described already; see ``Index.answers``."""
+        """The answer for each photo of a batch, described already.
+
+        What there is to search is read once for all of them, unless the ``extent`` is known that they were asked of.
+        The answers are then read in one more transaction: one for both would keep the server from clearing away what
+        was removed for as long as shards are waited for.
+        """
         with _TURNS:
-            return self._answers(batch, wanted, rule)
+            return self._answers(batch, wanted, rule, extent or self._search.extent())
 
     def _answers(
-        self, batch: Sequence[tuple[NamedPhoto, Reply]], wanted: CheckOptions, rule: PairModel | None
+        self,
+        batch: Sequence[tuple[NamedPhoto, Reply]],
+        wanted: CheckOptions,
+        rule: PairModel | None,
+        extent: SearchExtent,
     ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
-        prints = self._near(pictures, wanted.max_distance)
-        pictured = self._candidates(pictures, prints.missing)
+        prints = self._near(pictures, wanted.max_distance, extent)
+        pictured = self._candidates(pictures, prints.missing, extent)
         near, candidates = iter(prints.what), iter(pictured.what)
         missing = tuple(dict.fromkeys((*prints.missing, *pictured.missing)))
-        bare = iter(search_banks(self._banks, usable))
+        bare = iter(search_banks(self._banks, usable, extent))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
         with self._catalog.read() as connection:
@@ -89,7 +103,7 @@ class Checker:
         return answers
 
     def _near(
-        self, queries: Sequence[DescribedPicture], max_distance: int | None
+        self, queries: Sequence[DescribedPicture], max_distance: int | None, extent: SearchExtent
     ) -> SearchResult[list[dict[int, Near]]]:
         """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
         hasher = self._header.hashers[0]
@@ -99,15 +113,17 @@ class Checker:
             max_distance = profile.reach if verifiable else profile.max_distance
         searched = [query for query in queries if query.flat is None]
         rows = b"".join(query.orientations[hasher] for query in searched)
-        hits = self._search.near(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance)
+        hits = self._search.near(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance, extent)
         found = iter(nearest(hits.what, number * len(ORIENTATIONS)) for number in range(len(searched)))
         return SearchResult([next(found) if query.flat is None else {} for query in queries], hits.missing)
 
     def _candidates(
-        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...]
+        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...], extent: SearchExtent
     ) -> SearchResult[list[list[Candidate]]]:
         asked = [query.asked.features for query in queries if query.asked is not None]
-        likely = self._search.alike(asked, MOST_CANDIDATES, LEAST_VOTES, missing=missing) if asked else SearchResult([])
+        if not asked:
+            return SearchResult([[] for _ in queries])
+        likely = self._search.alike(asked, MOST_CANDIDATES, extent, LEAST_VOTES, missing=missing)
         found = iter(likely.what)
         return SearchResult([next(found) if query.asked is not None else [] for query in queries], likely.missing)
 

@@ -32,6 +32,7 @@ from imgmatch.model.evidence import (
     Outline,
     between,
 )
+from imgmatch.model.holders import EnginePlace, HeldLease
 from imgmatch.model.people import ApiToken, AuditEntry, AuditProof, Role, Scope, User
 from imgmatch.model.photos import (
     LIBRARY_SOURCE,
@@ -90,6 +91,7 @@ __all__ = [
     "DecisionKind",
     "DemoWorld",
     "Depth",
+    "EnginePlace",
     "Erasure",
     "Evidence",
     "Failure",
@@ -99,6 +101,7 @@ __all__ = [
     "Group",
     "Hashed",
     "HashedFrame",
+    "HeldLease",
     "IndexStatus",
     "Kind",
     "KnownSource",

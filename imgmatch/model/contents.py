@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imgmatch.model.holders import EnginePlace, HeldLease
+
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -177,6 +179,8 @@ class IndexStatus:
         bank_entries: what stands on banks: known pictures, and bare hashes.
         shards: of an index whose engines are held in shards each of these.
         shards_at: the Ray cluster where they are; ``None`` where this machine has engines of its own.
+        leases: what is under way that must not run twice, the longest first.
+        places: of an index in a database the folders of engine files that machines have of it, by their machines.
     """
 
     photos: int
@@ -204,6 +208,8 @@ class IndexStatus:
     bank_entries: int = 0
     shards: tuple[ShardHealth, ...] = ()
     shards_at: str | None = None
+    leases: tuple[HeldLease, ...] = ()
+    places: tuple[EnginePlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ class Metrics:
             name: Gauge(f"imgmatch_shard_{name}", text, ("shard",), registry=self._registry)
             for name, text in said.items()
         }
+        self._leases = Gauge("imgmatch_leases", "What is under way that must not run twice.", registry=self._registry)
+        self._oldest = Gauge(
+            "imgmatch_lease_oldest_seconds", "For how long the oldest of these is under way.", registry=self._registry
+        )
         self._replies = Gauge(
             "imgmatch_shard_replies", "What became of replies of shards.", ("outcome",), registry=self._registry
         )
@@ -53,6 +57,9 @@ class Metrics:
         self._checks.set(checks)
         self._waiting.set(index.queue(limit=1).waiting)
         self._photos.set(len(index))
+        leases = index.leases()
+        self._leases.set(len(leases))
+        self._oldest.set(max((lease.seconds for lease in leases), default=0))
         self._set_shards(index)
         return generate_latest(self._registry)
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import photos
 import pytest
+from counting import counted_transactions
 from planting import DAY_ONE, Planter, shot, who
 from postgresql_server import database_of
 
 from imgmatch import registry
 from imgmatch.actions import database
 from imgmatch.catalog import times
+from imgmatch.engines.publishing import PUBLICATION
 from imgmatch.errors import (
     IndexNotFoundError,
     IndexReadOnlyError,
@@ -79,6 +81,23 @@ def test_what_one_machine_scans_another_finds(machines: Machines, tmp_path: Path
         assert one.rings().rings == (ring,) or list(one.rings().rings) == [ring]
 
 
+@pytest.mark.slow
+def test_a_question_is_two_transactions_and_a_batch_of_questions_as_many_as_one(
+    machines: Machines, tmp_path: Path
+) -> None:
+    with machines.open("one", create=True) as index:
+        planter = plant(index, tmp_path / "photos")
+        planter.scan()
+        every = [planter.file(f"p00{number}") for number in range(4)]
+        index.check(every[0])
+        with counted_transactions() as begun:
+            assert len(index.check(every[0]).matches) == 3
+        assert len(begun) == 2  # what there is to search; what was found
+        with counted_transactions() as begun:
+            assert [len(result.matches) for result in index.check_many(every)] == [3, 3, 3, 1]
+        assert len(begun) == 3  # whether to compute features at all, before any photo is there
+
+
 def test_what_is_made_of_it_stands_in_the_database(machines: Machines) -> None:
     machines_home = machines.home
     with Index.create(machines_home, hashers=("pdq",), engine="linear") as index:
@@ -140,6 +159,36 @@ def test_an_erasure_says_which_machines_have_engine_files_that_are_to_be_written
         two.catch_up()
         assert two.erase(account="c").elsewhere == ("one",)
         assert two.status(verify=True).features_snapshot == "ok"
+
+
+@pytest.mark.slow
+def test_status_says_which_machines_have_engine_files_and_how_far_each_is_behind(
+    machines: Machines, tmp_path: Path
+) -> None:
+    with machines.open("one", create=True) as one, machines.open("two") as two:
+        planter = plant(one, tmp_path / "photos")
+        planter.scan()
+        told = {place.machine: (place.behind, place.gone, place.is_here) for place in one.status().places}
+        assert told == {"one": (0, 0, True), "two": (None, 0, False)}
+        with one.parts.catalog.lease(one.parts.folder.noted_as(PUBLICATION)):
+            assert [lease.name for lease in two.leases()] == [PUBLICATION]
+        two.rebuild()
+        one.erase(account="d")
+        planter.plant("e", shot(3), 6)
+        planter.scan()
+        told = {place.machine: (place.behind, place.gone, place.is_here) for place in two.status().places}
+        last = two.parts.search.extent().last
+        assert told["one"] == (0, 0, False)
+        behind, gone, is_here = told["two"]
+        assert is_here
+        assert gone == 3  # a fingerprint by each of two hashers, and the features
+        header = two.parts.folder.header()
+        assert header.snapshot is not None
+        assert header.features is not None
+        far = (last["fingerprints"] - header.snapshot.through, last["features"] - header.features.through)
+        assert behind == max(far) > 0
+        two.rebuild()
+        assert {(place.behind, place.gone) for place in two.status().places} == {(0, 0)}
 
 
 def test_what_a_kill_left_in_the_database_is_no_index_until_it_is_made(url: str) -> None:

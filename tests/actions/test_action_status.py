@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,9 @@ from imgmatch.catalog.lookups import every_photo_id
 from imgmatch.catalog.pair_scores import PairScore, store_pair_scores
 from imgmatch.engines.header import FORMAT_VERSION
 from imgmatch.errors import ImgmatchError
+from imgmatch.formats.parsed import parsed_status
+from imgmatch.formats.records import status_record
+from imgmatch.formats.table import fields_table
 from imgmatch.index import Index
 from imgmatch.model import Depth
 from imgmatch.registry import DEFAULT_CODEBOOK
@@ -42,6 +47,26 @@ def test_everything_is_counted_and_what_the_index_is_made_of_is_told(index: Inde
     assert (found.format, found.hashers, found.engine) == (FORMAT_VERSION, ("phash", "pdq"), "flat")
     assert found.codebook == DEFAULT_CODEBOOK
     assert (found.generation, found.snapshot, found.features_snapshot) == (2, "ok", "ok")
+
+
+def test_who_holds_a_lease_is_told_and_since_when_as_long_as_it_is_held(index: Index) -> None:
+    catalog = index.parts.catalog
+    assert index.leases() == status(index.parts).leases == ()
+    with catalog.lease("scan:https://ann:secret@host/a.csv"), catalog.lease("publication"):
+        scanning, publishing = status(index.parts).leases
+        assert (scanning.name, publishing.name) == ("scan:https://…@host/a.csv", "publication")
+        for lease in (scanning, publishing):
+            assert (lease.machine, lease.process) == (socket.gethostname(), os.getpid())
+            assert lease.since < lease.until
+            assert lease.seconds >= 0
+        found = status(index.parts)
+        assert parsed_status(status_record(found)) == found
+        shown = fields_table(status_record(found), 200)
+        assert f"name publication, machine {socket.gethostname()}, process {os.getpid()}, since 20" in shown
+        with catalog.write() as session:  # as of one that gave no sign of life for too long
+            session.sql.exec_driver_sql("UPDATE leases SET expires_at = 1 WHERE name = 'publication'")
+        assert [lease.name for lease in index.leases()] == [scanning.name]
+    assert index.leases() == ()
 
 
 @pytest.mark.parametrize("which", ["snapshot", "features"])

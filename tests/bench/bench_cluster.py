@@ -77,7 +77,7 @@ def side(name: str, home: Home, source: str, drawn: Sequence[Path]) -> dict[str,
         chosen = random.Random(1).sample(list(drawn), min(CHECKS, len(drawn)))
         index.check(chosen[0])
         waits, found = list[float](), list[Any]()
-        with counted() as statements:
+        with counted() as statements, counted("begin") as transactions:
             for photo in chosen:
                 began = time.perf_counter()
                 found.append(check_record(index.check(photo)))
@@ -87,23 +87,24 @@ def side(name: str, home: Home, source: str, drawn: Sequence[Path]) -> dict[str,
             "rings_seconds": round(joined, 2),
             "check_ms": spread(waits),
             "statements_per_check": round(len(statements) / len(chosen), 1),
+            "transactions_per_check": round(len(transactions) / len(chosen), 1),
             "answers": (rings, found),
         }
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
-    """Every statement that is run meanwhile."""
-    ran: list[str] = []
+def counted(what: str = "before_cursor_execute") -> Iterator[list[str]]:
+    """Every statement that is run meanwhile, or what else SQLAlchemy tells of."""
+    heard: list[str] = []
 
     def note(*arguments: Any) -> None:  # noqa: ANN401 -- as SQLAlchemy calls it
-        ran.append(arguments[2])
+        heard.append(what if len(arguments) < 3 else arguments[2])
 
-    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, what, note)
     try:
-        yield ran
+        yield heard
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, what, note)
 
 
 def sizes(folder: Path, server: Server, url: str, count: int) -> dict[str, int]:

@@ -115,6 +115,26 @@ def test_every_version_since_the_first_has_a_step() -> None:
     assert list(postgresql_schema.STEPS) == list(range(postgresql_schema.FIRST + 1, migrations.VERSION + 1))
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_date_and_tells_of_rows_from_then_on(
+    postgresql: Server, url: str, catalog: PostgresqlCatalog
+) -> None:
+    add_source(catalog, "photos")
+    said = "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE prosrc LIKE '%PERFORM pg_notify%'"
+    telling = postgresql.say(said, database_of(url))
+    assert telling.split() == [f"imgmatch_{table}_insert" for table in ("bank_entries", "features", "fingerprints")]
+    for function in telling.split():  # as they were
+        was = "AS 'BEGIN RETURN NULL; END'"
+        postgresql.say(f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {was}",
+                       database_of(url))  # fmt: skip
+    postgresql.say("ALTER TABLE places DROP COLUMN fingerprints, DROP COLUMN features", database_of(url))
+    postgresql.say(f"UPDATE versions SET version = {postgresql_schema.FIRST}", database_of(url))
+    assert catalog.version() == postgresql_schema.FIRST
+    catalog.migrate()
+    assert catalog.version() == migrations.VERSION
+    assert postgresql.say(said, database_of(url)) == telling
+    assert sources(catalog) == ["photos"]
+
+
 def test_another_database_in_its_place_is_noticed(postgresql: Server, url: str, catalog: PostgresqlCatalog) -> None:
     assert catalog.version()
     assert not catalog.is_replaced()

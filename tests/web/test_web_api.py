@@ -400,6 +400,8 @@ def test_metrics_count_by_route_and_name_nobody(server: Served) -> None:
         text = http.get("/metrics").text
     assert 'imgmatch_http_requests_total{method="GET",route="/api/v1/rings/{ring}",status="200"} 1.0' in text
     assert "imgmatch_rings_waiting 3.0" in text
+    assert "imgmatch_leases 0.0" in text
+    assert "imgmatch_lease_oldest_seconds 0.0" in text
     assert "mia" not in text
     assert server.ring("mia") not in text
 
