@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -15,26 +15,29 @@ from imgmatch import registry
 from imgmatch.catalog.shards import read_shards
 from imgmatch.engines.base import Hits
 from imgmatch.engines.neighbours import Neighbours
-from imgmatch.engines.rows import FeatureRows, FingerprintRows
+from imgmatch.engines.rows import ENGINES
 from imgmatch.engines.shards.division import shard_name
 from imgmatch.engines.shards.holding import ShardHolders
-from imgmatch.engines.shards.questions import NearestCodes, NearFingerprints
+from imgmatch.engines.shards.questions import Both, NearestCodes, NearFingerprints
 from imgmatch.engines.voting import NEIGHBOURS, Probes, candidates
 from imgmatch.errors import ShardsMissingError
+from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.shards import ShardRecord
-    from imgmatch.engines.base import Candidate, Codes, Engine
+    from imgmatch.engines.base import Candidate, Codes
     from imgmatch.engines.header import Header
-    from imgmatch.engines.rows import EngineRows
-    from imgmatch.engines.shards.questions import FoundT, Question
+    from imgmatch.engines.shards.questions import FoundT, Question, Watermarks
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
     from imgmatch.features.extract import Features
 
 T = TypeVar("T")
+
+_Now = tuple["ShardRecord", "Watermarks"]
+"""Who holds shards, and what they are to take into account."""
 
 PATIENCE_SECONDS = 180.0
 """So long what must be complete is asked for again: Ray starts an actor anew within that, and it reads its rows."""
@@ -82,39 +85,31 @@ class Search:
         with self._catalog.read() as session:
             return read_shards(session)
 
-    def near(self, queries: Codes, max_distance: int) -> SearchResult[Hits]:
-        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
-        if not len(queries):
-            return SearchResult(Hits.none())
-        try:
-            parts, missing = self._asked(FingerprintRows(), NearFingerprints(queries, max_distance), ())
-        except _NoShardsError:
-            return SearchResult(self._fingerprints.search(queries, max_distance))
-        return SearchResult(Hits.merged(parts), missing)
+    def both(
+        self, prints: Codes, max_distance: int, queries: Sequence[Features], limit: int, least: float = 0.0
+    ) -> SearchResult[tuple[Hits, list[list[Candidate]]]]:
+        """What a check looks for.
 
-    def alike(
-        self, queries: Sequence[Features], limit: int, least: float = 0.0, *, missing: tuple[str, ...] = ()
-    ) -> SearchResult[list[list[Candidate]]]:
-        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
-
-        Shards that are ``missing`` already from an answer are not waited for once more.
+        Args:
+            prints: fingerprints, shape (q, 32), dtype uint8.
+            max_distance: fingerprints within so many bits (inclusive) of each are found, by catalog row id.
+            queries: features, not necessarily of as many pictures.
+            limit: for each the so many most promising pictures are found, by catalog row id.
+            least: with so many votes or more.
         """
-
-        def nearest(probes: Probes) -> Neighbours:
-            nonlocal missing
-            found = []
-            for start in range(0, len(probes), _ASKED_AT_ONCE):
-                question = NearestCodes(probes.between(start, start + _ASKED_AT_ONCE))
-                parts, missing = self._asked(FeatureRows(), question, missing)
-                some = Neighbours.merged(parts, NEIGHBOURS)
-                found.append((some.queries + start, some.ids, some.distances))
-            return Neighbours(*(np.concatenate(column) for column in zip(*found, strict=True)))
-
         try:
-            what = candidates(registry.codebook(self._header.codebook), nearest, queries, limit, least)
+            asking = _Asking(self, self._now(), NearFingerprints(prints, max_distance) if len(prints) else None)
+            what = candidates(registry.codebook(self._header.codebook), asking.nearest, queries, limit, least)
+            asking.near_alone()
         except _NoShardsError:
-            return SearchResult(self._features.search(queries, limit, least))
-        return SearchResult(what, missing)
+            here = self._fingerprints.search(prints, max_distance), self._features.search(queries, limit, least)
+            return SearchResult(here)
+        return SearchResult((asking.hits, what), asking.missing)
+
+    def alike(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> SearchResult[list[list[Candidate]]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
+        found = self.both(np.empty((0, FINGERPRINT_BYTES), np.uint8), 0, queries, limit, least)
+        return SearchResult(found.what[1], found.missing)
 
     def all_alike(self, queries: Sequence[Features], limit: int, least: float = 0.0) -> list[list[Candidate]]:
         """The same for what is to be kept: asked again for a while until every shard has answered.
@@ -133,12 +128,12 @@ class Search:
             time.sleep(_PAUSE_SECONDS)
         return found.what
 
-    def _asked(
-        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str]
+    def asked(
+        self, question: Question[FoundT], but: Collection[str], now: _Now | None = None
     ) -> tuple[list[FoundT], tuple[str, ...]]:
         """The answers of all shards but for some that are missing already, and the names of those that are missing."""
         for _ in range(_TRIES):
-            record, through = self._now(rows)
+            (record, through), now = now or self._now(), None
             shards = range(record.shards)
             left_out = {shard for shard in shards if shard_name(shard, record.shards) in but}
             found = self.holders.ask(record, question, through, left_out)
@@ -147,15 +142,57 @@ class Search:
                 return list(found.parts.values()), tuple(shard_name(shard, record.shards) for shard in missing)
         return [], tuple(shard_name(shard, record.shards) for shard in shards)
 
-    def _now(self, rows: EngineRows[Engine[Any]]) -> tuple[ShardRecord, int]:
+    def _now(self) -> _Now:
         if self._header.place is None:
             raise _NoShardsError
         with self._catalog.read() as session:
             record = read_shards(session)
             if record is None:
                 raise _NoShardsError
-            return record, rows.last(session)
+            prints, features = (rows.last(session) for rows in ENGINES)
+            return record, (prints, features)
 
     def close(self) -> None:
         """Leave those who hold shards."""
         self.holders.close()
+
+
+class _Asking:
+    """What one search asks shards for: fingerprints go along with the first features, on one way there and back."""
+
+    def __init__(self, search: Search, now: _Now, near: NearFingerprints | None) -> None:
+        self._search, self._near = search, near
+        self._now: _Now | None = now
+        self.hits = Hits.none()
+        self.missing: tuple[str, ...] = ()
+        """Shards that did not answer. They are not waited for once more."""
+
+    def nearest(self, probes: Probes) -> Neighbours:
+        """See :data:`imgmatch.engines.voting.Nearest`."""
+        found = []
+        for start in range(0, len(probes), _ASKED_AT_ONCE):
+            some = Neighbours.merged(
+                self._some(NearestCodes(probes.between(start, start + _ASKED_AT_ONCE))), NEIGHBOURS
+            )
+            found.append((some.queries + start, some.ids, some.distances))
+        return Neighbours(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def _some(self, codes: NearestCodes) -> list[Neighbours]:
+        if self._near is None:
+            return self._asked(codes)
+        both = self._asked(Both(self._near, codes))
+        self._take([hits for hits, _ in both])
+        return [neighbours for _, neighbours in both]
+
+    def near_alone(self) -> None:
+        """Ask for fingerprints where there were no features with which to ask."""
+        if self._near is not None:
+            self._take(self._asked(self._near))
+
+    def _asked(self, question: Question[FoundT]) -> list[FoundT]:
+        found, self.missing = self._search.asked(question, self.missing, self._now)
+        self._now = None
+        return found
+
+    def _take(self, parts: list[Hits]) -> None:
+        self.hits, self._near = Hits.merged(parts), None
