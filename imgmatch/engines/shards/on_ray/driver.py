@@ -169,6 +169,7 @@ class _Actors:
                 "max_concurrency": _AT_ONCE,
                 "max_pending_calls": _MOST_WAITING,
                 "num_cpus": 0,
+                "memory": 1,  # a byte that every node has: for one that needs nothing, Ray takes any node
                 "scheduling_strategy": pinned(nodes[(shard + replica) % len(nodes)], soft=True) if nodes else "SPREAD",
             }
             ray.remote(ShardActor).options(**options).remote(home, shard, self._token)
