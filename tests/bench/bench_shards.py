@@ -2,12 +2,14 @@
 
 The same photos (``--photos 1200`` crops of real ones) lie in a database for each side. Three nodes of a Ray cluster on
 this machine hold all shards. Each question is asked of every side before the next one, so that whatever else the
-machine does falls on all of them. Answers are compared. Prints one line of JSON.
+machine does falls on all of them; the differences are the medians of those of one question. Answers are compared.
+Prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
+import operator
 import random
 import statistics
 import tempfile
@@ -60,13 +62,14 @@ def run() -> dict[str, Any]:
             say(f"{shards} shards: started")
             sides[f"{shards} shards"].start_shards(shards, at=f"ray:{nodes.address}", deadline=DEADLINE)
         waits, same = asked(sides, random.Random(1).choices(drawn, k=QUESTIONS + WARM))
-    local = statistics.median(waits["local"])
     return {
         "photos": count,
         "same_answers": same,
         "check_ms": {name: spread(took) for name, took in waits.items()},
         "more_than_local_ms": {
-            name: round(statistics.median(took) - local, 1) for name, took in waits.items() if name != "local"
+            name: round(statistics.median(map(operator.sub, took, waits["local"])), 1)
+            for name, took in waits.items()
+            if name != "local"
         },
     }
 

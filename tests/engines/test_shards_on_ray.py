@@ -141,8 +141,12 @@ def _record(index: Index) -> ShardRecord:
     return record
 
 
-def test_rings_through_shards_are_those_of_an_engine_on_this_machine(index: Index, at: str, tmp_path: Path) -> None:
-    index.start_shards(4, at=at, deadline=DEADLINE)
+def test_rings_through_shards_are_those_of_an_engine_on_this_machine(
+    index: Index, nodes: Nodes, expected: list[str], tmp_path: Path
+) -> None:
+    """Also where the cluster is reached by Ray's client."""
+    index.start_shards(4, at=nodes.client_address, deadline=DEADLINE)
+    assert answers(index) == expected
     through = rings_as_json(index.rings())
     index.copy(tmp_path / "alone")
     with Index.open(tmp_path / "alone", workers=2) as alone:
