@@ -17,6 +17,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from ray_nodes import started
 from imgmatch.formats.records import check_record, ring_record
 from imgmatch.index import Index
 from imgmatch.joins import sending
+from imgmatch.joins.blocks import JOIN_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,14 +93,15 @@ def side(world: World, nodes: Nodes, home: str, shards: int, expected: tuple[str
     at, began = f"ray:{nodes.address}", time.perf_counter()
     with extra_node(nodes) as lose, extra_node(nodes) as lose_another, Index.open(home, runner=at, workers=4) as index:
         index.start_shards(shards, at=at, replicas=REPLICAS.get(shards, 1), deadline=DEADLINE)
-        with lost_in_join(lose) as joins:
+        killer = Killer(JOIN_WORK, lose, 1)
+        with joining_told(killer):
             rings = rings_of(index)
         found, incomplete = world.answers_meanwhile(index, lose_another)
         index.stop_shards()
     figures = {
         "same_rings": rings == expected[0],
         "same_checks": found == expected[1],
-        "join_blocks_after_kill": joins[0],
+        "killed_at": killer.at,
         "incomplete": incomplete,
         "seconds": round(time.perf_counter() - began, 1),
     }
@@ -111,19 +114,17 @@ def rings_of(index: Index) -> str:
 
 
 @contextmanager
-def lost_in_join(lose: Callable[[], None]) -> Iterator[list[int]]:
-    """A node is killed when the first pairs of a join on the cluster have come; how many blocks came after that."""
-    usual, after = sending.JoinSender.join, [0]
+def joining_told(progress: Killer) -> Iterator[None]:
+    """Joins on the cluster tell how far they are, which a run does not ask for."""
+    usual: Any = sending.JoinSender.join
 
-    def join(*arguments: Any) -> Iterator[Any]:  # noqa: ANN401 -- whatever it takes
-        for block in usual(*arguments):
-            yield block
-            lose()
-            after[0] += 1
+    def join(*arguments: Any) -> Iterator[Any]:  # noqa: ANN401 -- whatever it takes, options last
+        *others, options = arguments
+        yield from usual(*others, replace(options, progress=progress))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sending.JoinSender, "join", join)
-        yield after
+        yield
 
 
 @contextmanager
