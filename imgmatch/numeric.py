@@ -34,3 +34,8 @@ def use_one_thread() -> None:
     for library in ThreadpoolController().lib_controllers:
         if library.user_api == "blas" and getattr(library, "threading_layer", None) != "openmp":
             library.set_num_threads(1)
+
+
+def search_in_this_thread() -> None:
+    """Have FAISS search for the calling thread without others; to OpenMP that is a setting of each thread's own."""
+    faiss.omp_set_num_threads(1)

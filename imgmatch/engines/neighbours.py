@@ -61,7 +61,7 @@ class Neighbours:
         whole would give.
         """
         none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        return cls.first([none, *((part.queries, part.ids, part.distances) for part in parts)], count)
+        return cls.first([none, *_leading(parts, count)], count)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,6 +77,19 @@ class Neighbours:
         kept = np.delete(np.arange(len(queries)), left_out)
         kept = kept[np.argsort(queries[kept], kind="stable")]
         return cls(queries[kept], ids[kept], distances[kept])
+
+
+def _leading(parts: Sequence[Neighbours], count: int) -> Iterator[tuple[I64, I64, F32]]:
+    """What of each part is as near as the ``count``-th of all, so that few are left to be put in order."""
+    most = max((int(part.queries[-1]) + 1 for part in parts if len(part)), default=0)
+    every = np.full((most, len(parts) * count), np.inf, np.float32)
+    for number, part in enumerate(parts):
+        ranks = np.arange(len(part)) - np.searchsorted(part.queries, part.queries)
+        every[part.queries, number * count + ranks] = part.distances
+    last = np.partition(every, count - 1, axis=1)[:, count - 1] if most else np.empty(0, np.float32)
+    for part in parts:
+        near = part.distances <= last[part.queries]
+        yield part.queries[near], part.ids[near], part.distances[near]
 
 
 def nearest_codes(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from imgmatch.engines.neighbours import Neighbours
 from imgmatch.engines.rows import FeatureRows, FingerprintRows
 from imgmatch.engines.shards.division import shard_name
 from imgmatch.engines.shards.holding import ShardHolders
-from imgmatch.engines.shards.questions import NearestCodes, NearFingerprints
+from imgmatch.engines.shards.questions import Both, NearestCodes, NearFingerprints
 from imgmatch.engines.voting import NEIGHBOURS, Probes, candidates
 from imgmatch.errors import ShardsMissingError
+from imgmatch.model import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.extent import SearchExtent
     from imgmatch.catalog.shards import ShardRecord
-    from imgmatch.engines.base import Candidate, Codes, Engine
+    from imgmatch.engines.base import Candidate, Codes
     from imgmatch.engines.header import Header
-    from imgmatch.engines.rows import EngineRows
     from imgmatch.engines.shards.questions import FoundT, Question
     from imgmatch.engines.sync import FeatureSearcher, FingerprintSearcher
     from imgmatch.features.extract import Features
@@ -63,7 +63,7 @@ class SearchResult(Generic[T]):
 
 
 class _NoShardsError(Exception):
-    """There are no shards any more."""
+    """There are no shards, or none any more."""
 
 
 class Search:
@@ -92,51 +92,56 @@ class Search:
         with self._catalog.read() as session:
             return read_extent(session)
 
-    def near(self, queries: Codes, max_distance: int, extent: SearchExtent) -> SearchResult[Hits]:
-        """Fingerprints within ``max_distance`` bits (inclusive) of each query, shape (q, 32), by catalog row id."""
-        if not len(queries):
-            return SearchResult(Hits.none())
-        last = extent.last[FingerprintRows.table]
-        if extent.shards is None:
-            return SearchResult(self._fingerprints.search(queries, max_distance, last))
-        try:
-            parts, missing = self._asked(FingerprintRows(), NearFingerprints(queries, max_distance), (), extent)
-        except _NoShardsError:
-            return SearchResult(self._fingerprints.search(queries, max_distance, last))
-        return SearchResult(Hits.merged(parts), missing)
-
-    def alike(
+    def both(
         self,
+        prints: Codes,
+        max_distance: int,
         queries: Sequence[Features],
         limit: int,
         extent: SearchExtent,
         least: float = 0.0,
-        *,
-        missing: tuple[str, ...] = (),
-    ) -> SearchResult[list[list[Candidate]]]:
-        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id.
+    ) -> SearchResult[tuple[Hits, list[list[Candidate]]]]:
+        """What a check looks for.
 
-        Shards that are ``missing`` already from an answer are not waited for once more.
+        Args:
+            prints: fingerprints, shape (q, 32), dtype uint8.
+            max_distance: fingerprints within so many bits (inclusive) of each are found, by catalog row id.
+            queries: features, not necessarily of as many pictures.
+            limit: for each the so many most promising pictures are found, by catalog row id.
+            extent: what there is to search.
+            least: with so many votes or more.
         """
-        last = extent.last[FeatureRows.table]
-        if extent.shards is None:
-            return SearchResult(self._features.search(queries, limit, least, last))
-
-        def nearest(probes: Probes) -> Neighbours:
-            nonlocal missing
-            found = []
-            for start in range(0, len(probes), _ASKED_AT_ONCE):
-                question = NearestCodes(probes.between(start, start + _ASKED_AT_ONCE))
-                parts, missing = self._asked(FeatureRows(), question, missing, extent)
-                some = Neighbours.merged(parts, NEIGHBOURS)
-                found.append((some.queries + start, some.ids, some.distances))
-            return Neighbours(*(np.concatenate(column) for column in zip(*found, strict=True)))
-
         try:
-            what = candidates(registry.codebook(self._header.codebook), nearest, queries, limit, least)
+            asking = _Asking(self, extent, NearFingerprints(prints, max_distance) if len(prints) else None)
+            what = candidates(registry.codebook(self._header.codebook), asking.nearest, queries, limit, least)
+            asking.near_alone()
         except _NoShardsError:
-            return SearchResult(self._features.search(queries, limit, least, last))
-        return SearchResult(what, missing)
+            return SearchResult(self._here(prints, max_distance, queries, limit, extent, least))
+        return SearchResult((asking.hits, what), asking.missing)
+
+    def _here(
+        self,
+        prints: Codes,
+        max_distance: int,
+        queries: Sequence[Features],
+        limit: int,
+        extent: SearchExtent,
+        least: float,
+    ) -> tuple[Hits, list[list[Candidate]]]:
+        """The same by the engines of this machine; one that nothing is asked of is not opened."""
+        last, hits = extent.last, Hits.none()
+        if len(prints):
+            hits = self._fingerprints.search(prints, max_distance, last[FingerprintRows.table])
+        if not queries:
+            return hits, []
+        return hits, self._features.search(queries, limit, least, last[FeatureRows.table])
+
+    def alike(
+        self, queries: Sequence[Features], limit: int, extent: SearchExtent, least: float = 0.0
+    ) -> SearchResult[list[list[Candidate]]]:
+        """For each query the ``limit`` most promising pictures, with ``least`` votes or more, by catalog row id."""
+        found = self.both(np.empty((0, FINGERPRINT_BYTES), np.uint8), 0, queries, limit, extent, least)
+        return SearchResult(found.what[1], found.missing)
 
     def all_alike(
         self, queries: Sequence[Features], limit: int, extent: SearchExtent, least: float = 0.0
@@ -158,27 +163,69 @@ class Search:
             extent = self.extent()
         return found.what
 
-    def _asked(
-        self, rows: EngineRows[Engine[Any]], question: Question[FoundT], but: Collection[str], extent: SearchExtent
+    def asked(
+        self, question: Question[FoundT], but: Collection[str], extent: SearchExtent
     ) -> tuple[list[FoundT], tuple[str, ...]]:
         """The answers of all shards but for some that are missing already, and the names of those that are missing.
 
         Raises:
-            _NoShardsError: they were of another division, and there are none by now.
+            _NoShardsError: there are none, or none any more.
         """
-        for turn in range(1, _TRIES + 1):
-            if extent.shards is None:
-                raise _NoShardsError
+        for _ in range(_TRIES):
             record = extent.shards
-            left_out = {shard for shard in range(record.shards) if shard_name(shard, record.shards) in but}
-            found = self.holders.ask(record, question, extent.last[rows.table], left_out)
+            if record is None:
+                raise _NoShardsError
+            names = [shard_name(shard, record.shards) for shard in range(record.shards)]
+            left_out = {shard for shard, name in enumerate(names) if name in but}
+            through = extent.last[FingerprintRows.table], extent.last[FeatureRows.table]
+            found = self.holders.ask(record, question, through, left_out)
             if not found.is_outdated:
                 missing = sorted(left_out | found.missing.keys())
-                return list(found.parts.values()), tuple(shard_name(shard, record.shards) for shard in missing)
-            if turn < _TRIES:
-                extent = self.extent()
-        return [], tuple(shard_name(shard, record.shards) for shard in range(record.shards))
+                return list(found.parts.values()), tuple(names[shard] for shard in missing)
+            extent = self.extent()
+        return [], tuple(names)
 
     def close(self) -> None:
         """Leave those who hold shards."""
         self.holders.close()
+
+
+class _Asking:
+    """What one search asks shards for: fingerprints go along with the first features, on one way there and back."""
+
+    def __init__(self, search: Search, extent: SearchExtent, near: NearFingerprints | None) -> None:
+        if extent.shards is None:
+            raise _NoShardsError
+        self._search, self._near, self._extent = search, near, extent
+        self.hits = Hits.none()
+        self.missing: tuple[str, ...] = ()
+        """Shards that did not answer. They are not waited for once more."""
+
+    def nearest(self, probes: Probes) -> Neighbours:
+        """See :data:`imgmatch.engines.voting.Nearest`."""
+        found = []
+        for start in range(0, len(probes), _ASKED_AT_ONCE):
+            some = Neighbours.merged(
+                self._some(NearestCodes(probes.between(start, start + _ASKED_AT_ONCE))), NEIGHBOURS
+            )
+            found.append((some.queries + start, some.ids, some.distances))
+        return Neighbours(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def _some(self, codes: NearestCodes) -> list[Neighbours]:
+        if self._near is None:
+            return self._asked(codes)
+        both = self._asked(Both(self._near, codes))
+        self._take([hits for hits, _ in both])
+        return [neighbours for _, neighbours in both]
+
+    def near_alone(self) -> None:
+        """Ask for fingerprints where there were no features with which to ask."""
+        if self._near is not None:
+            self._take(self._asked(self._near))
+
+    def _asked(self, question: Question[FoundT]) -> list[FoundT]:
+        found, self.missing = self._search.asked(question, self.missing, self._extent)
+        return found
+
+    def _take(self, parts: list[Hits]) -> None:
+        self.hits, self._near = Hits.merged(parts), None

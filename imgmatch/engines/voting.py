@@ -26,8 +26,9 @@ NEIGHBOURS = 10
 CUT = 0.55
 """Largest squared distance of unit descriptors that counts."""
 
-AT_ONCE = 16_384
-"""Lists read at once, those of one descriptor after the other: FAISS makes 2 KB of tables for each, 32 MB in all."""
+AT_ONCE = 2_048
+"""Lists read at once, those of one descriptor after the other: FAISS makes 2 KB of tables for each, 4 MB in all. For
+many more, memory is taken anew from the system with each search, which is half of what a search of few codes costs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,10 +82,8 @@ class Checker:
     ) -> list[CheckResult]:
         usable = [reply for _, reply in batch if isinstance(reply, Description)]
         pictures = [picture for reply in usable for picture in reply.pictures]
-        prints = self._near(pictures, wanted.max_distance, extent)
-        pictured = self._candidates(pictures, prints.missing, extent)
-        near, candidates = iter(prints.what), iter(pictured.what)
-        missing = tuple(dict.fromkeys((*prints.missing, *pictured.missing)))
+        found = self._searched(pictures, wanted.max_distance, extent)
+        near, candidates, missing = iter(found.what[0]), iter(found.what[1]), found.missing
         bare = iter(search_banks(self._banks, usable, extent))
         answers = []
         # Nothing is handed out from inside the transaction: who asks may take his time, or write between two answers.
@@ -102,30 +101,32 @@ class Checker:
                 answers.append(replace(answer, incomplete=missing) if missing else answer)
         return answers
 
-    def _near(
+    def _searched(
         self, queries: Sequence[DescribedPicture], max_distance: int | None, extent: SearchExtent
-    ) -> SearchResult[list[dict[int, Near]]]:
-        """For each query the fingerprints within reach; none for a flat one, which they would match by chance."""
+    ) -> SearchResult[tuple[list[dict[int, Near]], list[list[Candidate]]]]:
+        """For each query the fingerprints within reach, and the pictures that share features with it.
+
+        Of fingerprints there are none for a flat one, which they would match by chance.
+        """
         hasher = self._header.hashers[0]
         if max_distance is None:
             verifiable = any(query.asked is not None for query in queries)
             profile = registry.hasher(hasher).profile
             max_distance = profile.reach if verifiable else profile.max_distance
-        searched = [query for query in queries if query.flat is None]
-        rows = b"".join(query.orientations[hasher] for query in searched)
-        hits = self._search.near(np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES), max_distance, extent)
-        found = iter(nearest(hits.what, number * len(ORIENTATIONS)) for number in range(len(searched)))
-        return SearchResult([next(found) if query.flat is None else {} for query in queries], hits.missing)
-
-    def _candidates(
-        self, queries: Sequence[DescribedPicture], missing: tuple[str, ...], extent: SearchExtent
-    ) -> SearchResult[list[list[Candidate]]]:
+        rows = b"".join(query.orientations[hasher] for query in queries if query.flat is None)
+        prints = np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES)
         asked = [query.asked.features for query in queries if query.asked is not None]
-        if not asked:
-            return SearchResult([[] for _ in queries])
-        likely = self._search.alike(asked, MOST_CANDIDATES, extent, LEAST_VOTES, missing=missing)
-        found = iter(likely.what)
-        return SearchResult([next(found) if query.asked is not None else [] for query in queries], likely.missing)
+        found = self._search.both(prints, max_distance, asked, MOST_CANDIDATES, extent, LEAST_VOTES)
+        hits, likely = found.what
+        near = (nearest(hits, number * len(ORIENTATIONS)) for number in count())
+        pictures = iter(likely)
+        return SearchResult(
+            (
+                [next(near) if query.flat is None else {} for query in queries],
+                [next(pictures) if query.asked is not None else [] for query in queries],
+            ),
+            found.missing,
+        )
 
     def _verifier(self, connection: Session, rule: PairModel | None) -> Verifier:
         if rule is None:

@@ -27,7 +27,7 @@ SHARDS = 4
 DIVISION = Division(SHARDS, 3)
 RNG = np.random.default_rng(3)
 IDS, CODES = np.arange(500, dtype=np.int64), RNG.integers(0, 256, (500, 32), np.uint8)
-ASKED = Asked(NearFingerprints(CODES[:3], 120), DIVISION, 499)
+ASKED = Asked(NearFingerprints(CODES[:3], 120), DIVISION, (499, 0))
 WHOLE = FlatEngine.empty().appended((IDS, CODES), 499).search(CODES[:3], 120)
 LONG = 60.0
 """Seconds: a deadline that no test reaches."""

@@ -175,7 +175,7 @@ def test_a_shard_refuses_to_answer_for_an_older_division_and_follows_a_newer_one
 
     def found(division: Division) -> Hits | int:
         """What it finds; or the version it follows, where that is another one."""
-        asked = {**head, "shards": division.shards, "version": division.version, "through": 40}
+        asked = {**head, "shards": division.shards, "version": division.version, "through": [40, 0]}
         answer, content = shard.answer(asked, body)
         return int(answer["outdated"]) if "outdated" in answer else question.parse(answer, content, division, 1)
 
@@ -193,9 +193,12 @@ def test_a_shard_refuses_to_answer_for_an_older_division_and_follows_a_newer_one
     [
         ({}, b""),
         ({"verb": "near"}, b""),
-        ({"verb": "near", "shards": 1, "version": 1, "through": 0, "queries": 2, "max_distance": 3}, b"short"),
-        ({"verb": "near", "shards": "x", "version": 1, "through": 0}, b""),
-        ({"verb": "nearest", "shards": 1, "version": 1, "through": 0, "descriptors": -1, "probes": 1}, b""),
+        ({"verb": "near", "shards": 1, "version": 1, "through": 0, "queries": 2, "max_distance": 3}, b"x" * 64),
+        ({"verb": "near", "shards": 1, "version": 1, "through": [0, 0], "queries": 2, "max_distance": 3}, b"short"),
+        ({"verb": "near", "shards": "x", "version": 1, "through": [0, 0]}, b""),
+        ({"verb": "nearest", "shards": 1, "version": 1, "through": [0, 0], "descriptors": -1, "probes": 1}, b""),
+        ({"verb": "both", "shards": 1, "version": 1, "through": [0, 0], "near": 1, "nearest": 2}, b""),
+        ({"verb": "strange", "shards": 1, "version": 1, "through": [0, 0]}, b""),
         ({"verb": "ready", "shards": 1, "version": 1, "through": [1]}, b""),
     ],
 )

@@ -16,7 +16,15 @@ from imgmatch.engines.flat import FlatEngine
 from imgmatch.engines.ivf import IvfEngine
 from imgmatch.engines.neighbours import Neighbours
 from imgmatch.engines.shards.division import MOST_SHARDS, Division, shards_of_slots
-from imgmatch.engines.shards.questions import Asked, NearestCodes, NearFingerprints, NoReplyError, found_message
+from imgmatch.engines.shards.questions import (
+    Asked,
+    Both,
+    NearestCodes,
+    NearFingerprints,
+    NoReplyError,
+    both_message,
+    found_message,
+)
 from imgmatch.engines.voting import NEIGHBOURS, Probes, candidates
 
 if TYPE_CHECKING:
@@ -60,7 +68,7 @@ def shared_out(rows: Sequence[Record], count: int, appends: int, gone: Sequence[
 
 def over_the_wire(engines: Sequence[IvfEngine], probes: Probes) -> Neighbours:
     """What the shards answer, through the form it is sent in, merged."""
-    question = Asked(NearestCodes(probes), Division(len(engines), 0), 0)
+    question = Asked(NearestCodes(probes), Division(len(engines), 0), (0, 0))
     arrived = NearestCodes.of(*question.message())
     answers = [question.parse(*found_message(engine.nearest(arrived.probes)), n) for n, engine in enumerate(engines)]
     return Neighbours.merged(answers, NEIGHBOURS)
@@ -99,7 +107,7 @@ def test_fingerprints_found_through_shards_are_those_that_one_engine_finds(
     rng, division = np.random.default_rng(seed), Division(count, 0)
     ids, codes = rng.permutation(10_000)[:400], rng.integers(0, 256, (400, 32), np.uint8)
     queries, left = np.concatenate([codes[:5], rng.integers(0, 256, (3, 32), np.uint8)]), ids[sorted(gone)]
-    question = Asked(NearFingerprints(queries, distance), division, 0)
+    question = Asked(NearFingerprints(queries, distance), division, (0, 0))
     arrived, answers = NearFingerprints.of(*question.message()), []
     for shard in range(count):
         own = division.holds(shard, ids)
@@ -111,6 +119,32 @@ def test_fingerprints_found_through_shards_are_those_that_one_engine_finds(
     expected = whole.search(queries, distance)
     for name in ("queries", "ids", "distances"):
         assert np.array_equal(getattr(merged, name), getattr(expected, name))
+
+
+def test_both_questions_of_a_check_go_and_come_back_together() -> None:
+    """What comes of them is what comes of each alone."""
+    codes = np.random.default_rng(4).integers(0, 256, (50, 32), np.uint8)
+    prints, features = (
+        FlatEngine.empty().appended((np.arange(50), codes), 0),
+        IvfEngine.empty(BOOK).appended(RECORDS, 0),
+    )
+    probes = Probes.of(BOOK, near_the_codes(RECORDS, 5, 60).descriptors, 8)
+    question = Asked(Both(NearFingerprints(codes[:4], 125), NearestCodes(probes)), Division(1, 0), (0, 0))
+    arrived = Both.of(*question.message())
+    hits, near = (
+        prints.search(arrived.near.queries, arrived.near.max_distance),
+        features.nearest(arrived.nearest.probes),
+    )
+    answer = both_message(hits, near)
+    arrived_hits, arrived_near = question.parse(*answer, 0)
+    assert len(hits) > 4
+    assert len(near) > 4
+    for name in ("queries", "ids", "distances"):
+        assert np.array_equal(getattr(arrived_hits, name), getattr(hits, name))
+        assert np.array_equal(getattr(arrived_near, name), getattr(near, name))
+    for head, body in (({**answer[0], "near": {"found": len(hits) + 1}}, answer[1]), (answer[0], answer[1][20:])):
+        with pytest.raises(NoReplyError):
+            question.parse(head, body, 0)
 
 
 QUERIES = np.zeros((2, 32), np.uint8)
@@ -130,7 +164,7 @@ OTHERS = [row for row in range(200) if row not in OWN]
     ],
 )
 def test_hits_that_a_shard_cannot_have_are_no_reply(queries: list[int], ids: list[int], distances: list[int]) -> None:
-    question = Asked(NearFingerprints(QUERIES, 10), Division(4, 0), 0)
+    question = Asked(NearFingerprints(QUERIES, 10), Division(4, 0), (0, 0))
     sound = Hits(np.array([0]), np.array([OWN[0]]), np.array([10], np.int32))
     assert len(question.parse(*found_message(sound), 1)) == 1
     with pytest.raises(NoReplyError):
@@ -144,6 +178,8 @@ def test_hits_that_a_shard_cannot_have_are_no_reply(queries: list[int], ids: lis
 def test_garbage_is_no_reply(head: dict[str, object], body: bytes) -> None:
     probes = Probes(np.zeros((3, 128), np.uint8), np.zeros((3, 8), np.float32), np.zeros((3, 8), np.int64))
     questions: list[NearFingerprints | NearestCodes] = [NearFingerprints(QUERIES, 10), NearestCodes(probes)]
+    with pytest.raises(NoReplyError):
+        Both(NearFingerprints(QUERIES, 10), NearestCodes(probes)).parse(head, body, Division(1, 0), 0)
     for question in questions:
         try:
             found: Hits | Neighbours = question.parse(head, body, Division(1, 0), 0)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import photos
 import pytest
 from comparing import as_json, rings_as_json
-from ray_nodes import need_ray, processes_of, started
+from ray_nodes import children_of, need_ray, processes_of, started
 from serving import serving_process
 from watching import wait_until
 
@@ -23,7 +24,7 @@ from imgmatch.engines import searching
 from imgmatch.engines.shards import tending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from postgresql_server import Server
@@ -39,6 +40,9 @@ pytestmark = [
 
 SIDE = (240, 320)
 PICTURES = 16
+RAYLET = b"/raylet/raylet"
+"""Ray's own process of a node, which starts all others."""
+
 QUERIES = [photos.jpeg(photos.picture(seed, SIDE).crop((10, 10, 300, 230))) for seed in (1, 7, 14, 99)]
 DEADLINE = 60.0
 """Seconds: a busy machine takes some of them."""
@@ -137,8 +141,12 @@ def _record(index: Index) -> ShardRecord:
     return record
 
 
-def test_rings_through_shards_are_those_of_an_engine_on_this_machine(index: Index, at: str, tmp_path: Path) -> None:
-    index.start_shards(4, at=at, deadline=DEADLINE)
+def test_rings_through_shards_are_those_of_an_engine_on_this_machine(
+    index: Index, nodes: Nodes, expected: list[str], tmp_path: Path
+) -> None:
+    """Also where the cluster is reached by Ray's client."""
+    index.start_shards(4, at=nodes.client_address, deadline=DEADLINE)
+    assert answers(index) == expected
     through = rings_as_json(index.rings())
     index.copy(tmp_path / "alone")
     with Index.open(tmp_path / "alone", workers=2) as alone:
@@ -174,7 +182,7 @@ def test_what_a_shard_that_hangs_may_have_is_said_to_be_missing_and_nothing_is_k
     monkeypatch.setattr(searching, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(tending, "FORGET_SECONDS", 1.0)
     monkeypatch.setattr(tending, "LOOK_SECONDS", 1.0)
-    index.start_shards(2, at=at, deadline=1.0)
+    index.start_shards(2, at=at, deadline=4.0)
     index.rings()
     index.add(list(drawn(tmp_path, range(91, 92))))
     asked = tmp_path / "asked.jpg"
@@ -225,15 +233,67 @@ def actors(nodes: Nodes) -> list[int]:
     return processes_of(nodes, b"ray::ShardActor")
 
 
-def test_a_node_that_is_lost_in_the_middle_costs_no_answer(
+@contextmanager
+def node_with_shards(
+    nodes: Nodes, index: Index, at: str, replicas: int, deadline: float
+) -> Iterator[Callable[[], None]]:
+    """One node more, on which some of four shards hang while the block lasts; calling it has the whole node gone."""
+    index.stop_shards()
+    before = processes_of(nodes, RAYLET)
+    number = nodes.add()
+    [raylet] = set(processes_of(nodes, RAYLET)) - set(before)
+    index.start_shards(4, at=at, replicas=replicas, deadline=deadline)
+    on_it = children_of(raylet, b"ray::ShardActor")
+    assert len(on_it) == replicas  # of different shards: those who hold one lie on different nodes
+    with ExitStack() as stack:
+        for pid in on_it:
+            stack.enter_context(hanging(pid))
+
+        def lose() -> None:
+            nodes.remove(number)
+            stack.close()
+
+        yield lose
+
+
+def test_a_node_that_is_lost_while_its_shards_have_a_question_costs_no_answer_where_there_are_replicas(
     index: Index, nodes: Nodes, at: str, expected: list[str]
 ) -> None:
-    number = nodes.add()
-    index.start_shards(4, at=at, replicas=2, deadline=DEADLINE)
-    nodes.remove(number)
-    assert answers(index) == expected
+    """Nor is the deadline waited for, or a part of it."""
+    with node_with_shards(nodes, index, at, 2, 600.0) as lose, ThreadPoolExecutor(1) as thread:
+        before = answered(index)
+        asked = thread.submit(answers, index)
+        # Whichever replica is asked first: of two shards one lies there, and of one of these it is the first.
+        wait_until("the others have answered", lambda: answered(index) >= before + 3, 120)
+        assert not asked.done()
+        lose()
+        assert asked.result(120) == expected
     wait_until("Ray has placed all again", lambda: all(one.answering == 2 for one in index.shards()), 180)
     assert answers(index) == expected
+
+
+def test_a_node_that_is_lost_while_its_shard_has_a_question_makes_the_answer_incomplete_where_there_is_no_replica(
+    index: Index, nodes: Nodes, at: str, expected: list[str]
+) -> None:
+    """Or it is whole, if Ray has started the shard anew before the deadline; in any case it says which it is."""
+    with node_with_shards(nodes, index, at, 1, 8.0) as lose, ThreadPoolExecutor(1) as thread:
+        [named] = (one.shard for one in index.shards() if not one.answering)
+        before = answered(index)
+        asked = thread.submit(lambda: list(index.check_many(QUERIES)))
+        wait_until("the others have answered", lambda: answered(index) >= before + 3, 120)
+        assert not asked.done()
+        lose()
+        found = asked.result(120)
+        incomplete = {result.incomplete for result in found}
+        assert incomplete == {(named,)} or [as_json(result) for result in found] == expected
+    wait_until("Ray has placed all again", lambda: all(one.answering == 1 for one in index.shards()), 180)
+    index.start_shards(4, at=at, deadline=DEADLINE)
+    assert answers(index) == expected
+
+
+def answered(index: Index) -> int:
+    """How many replies have come."""
+    return index.parts.search.holders.counts.get("answered", 0)
 
 
 def test_a_node_with_another_imgmatch_is_refused_by_name(

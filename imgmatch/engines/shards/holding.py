@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from imgmatch.catalog.shards import ShardRecord
-    from imgmatch.engines.shards.questions import Question
+    from imgmatch.engines.shards.questions import Question, Watermarks
     from imgmatch.engines.shards.seats import Seat, ShardLink
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ShardHolders:
         return dict(self._gatherer.counts)
 
     def ask(
-        self, record: ShardRecord, question: Question[FoundT], through: int, but: Collection[int] = ()
+        self, record: ShardRecord, question: Question[FoundT], through: Watermarks, but: Collection[int] = ()
     ) -> Gathered[FoundT]:
         """Ask all shards of an index, but for some; where nobody can be reached, every shard is missing.
 

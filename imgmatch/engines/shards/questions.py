@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -27,7 +27,13 @@ Message = tuple[Mapping[str, Any], bytes]
 FoundT = TypeVar("FoundT")
 FoundT_co = TypeVar("FoundT_co", covariant=True)
 
+Watermarks = tuple[int, int]
+"""Row ids of fingerprints and of features: every row up to these is to be taken into account."""
+
 _Column = tuple[DTypeLike, tuple[int, ...]]
+
+_FOUND_BYTES = 20
+"""Of one hit or code: which query, its id and its distance."""
 
 
 class NoReplyError(ValueError):
@@ -57,17 +63,18 @@ class Asked(Generic[FoundT]):
     Attributes:
         question: what is asked.
         division: of whom.
-        through: every row up to this id is to be taken into account.
+        through: what is to be taken into account.
     """
 
     question: Question[FoundT]
     division: Division
-    through: int
+    through: Watermarks
 
     def message(self) -> Message:
         """It, as it is sent."""
         head, body = self.question.message()
-        return {**head, "shards": self.division.shards, "version": self.division.version, "through": self.through}, body
+        asked = {"shards": self.division.shards, "version": self.division.version, "through": list(self.through)}
+        return {**head, **asked}, body
 
     def parse(self, head: Mapping[str, Any], body: bytes, shard: int) -> FoundT:
         """The answer of one shard; raises NoReplyError where it is none."""
@@ -152,6 +159,40 @@ class NearestCodes:
         return Neighbours(queries, ids, distances)
 
 
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What a check asks for, on one way there and back: fingerprints and codes."""
+
+    verb: ClassVar[str] = "both"
+    near: NearFingerprints
+    nearest: NearestCodes
+
+    def message(self) -> Message:
+        """See :class:`Question`."""
+        (near, prints), (nearest, codes) = self.near.message(), self.nearest.message()
+        return {"verb": self.verb, "near": near, "nearest": nearest}, prints + codes
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any], body: bytes) -> Both:
+        """It, as it arrives."""
+        near, nearest = (_inner(head, name) for name in ("near", "nearest"))
+        end = _count(near, "queries") * FINGERPRINT_BYTES
+        return cls(NearFingerprints.of(near, body[:end]), NearestCodes.of(nearest, body[end:]))
+
+    def parse(self, head: Mapping[str, Any], body: bytes, division: Division, shard: int) -> tuple[Hits, Neighbours]:
+        """See :class:`Question`."""
+        near, nearest = (_inner(head, name) for name in ("near", "nearest"))
+        end = _count(near, "found") * _FOUND_BYTES
+        hits = self.near.parse(near, body[:end], division, shard)
+        return hits, self.nearest.parse(nearest, body[end:], division, shard)
+
+
+def both_message(hits: Hits, codes: Neighbours) -> Message:
+    """What a shard has found of both, as it is sent."""
+    (near, first), (nearest, second) = found_message(hits), found_message(codes)
+    return {"near": near, "nearest": nearest}, first + second
+
+
 def found_message(found: Hits | Neighbours) -> Message:
     """What a shard has found, as it is sent."""
     columns = (found.queries, found.ids, found.distances)
@@ -171,6 +212,12 @@ def cut(body: bytes, columns: Sequence[_Column]) -> list[NDArray[Any]]:
         found.append(np.frombuffer(body[start : start + size], kind).reshape(shape))
         start += size
     return found
+
+
+def _inner(head: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = head.get(name)
+    _refuse_unless(isinstance(inner, Mapping))
+    return cast("Mapping[str, Any]", inner)
 
 
 def _count(head: Mapping[str, Any], name: str) -> int:

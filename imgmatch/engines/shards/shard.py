@@ -10,7 +10,16 @@ import numpy as np
 from imgmatch.engines.rows import FeatureRows, FingerprintRows
 from imgmatch.engines.shards.division import Division
 from imgmatch.engines.shards.held import HeldRows
-from imgmatch.engines.shards.questions import Message, NearestCodes, NearFingerprints, NoReplyError, found_message
+from imgmatch.engines.shards.questions import (
+    Both,
+    Message,
+    NearestCodes,
+    NearFingerprints,
+    NoReplyError,
+    Watermarks,
+    both_message,
+    found_message,
+)
 from imgmatch.engines.voting import Probes
 from imgmatch.errors import ImgmatchError
 from imgmatch.features.describe import LENGTH
@@ -19,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imgmatch.catalog.base import Catalog
+    from imgmatch.engines.base import Hits
     from imgmatch.engines.header import Header
+    from imgmatch.engines.neighbours import Neighbours
 
 
 class Shard:
@@ -58,15 +69,29 @@ class Shard:
             return {"forgotten": True}, b""
         if verb == "ready":
             return self._ready(head)
-        division, through = Division(int(head["shards"]), int(head["version"])), int(head["through"])
+        division, (prints, features) = Division(int(head["shards"]), int(head["version"])), map(int, head["through"])
         if not self._follows(division):
             return {"outdated": self._division.version}, b""
-        if verb == NearFingerprints.verb:
-            near = NearFingerprints.of(head, body)
-            prints = self._fingerprints.current(division, through)
-            return found_message(prints.search(near.queries, near.max_distance))
-        codes = NearestCodes.of(head, body)
-        return found_message(self._features.current(division, through).nearest(codes.probes))
+        return self._found(head, body, division, (prints, features))
+
+    def _found(self, head: Mapping[str, Any], body: bytes, division: Division, through: Watermarks) -> Message:
+        """The answer to a question of :mod:`imgmatch.engines.shards.questions`."""
+        prints, features = through
+        match head["verb"]:
+            case Both.verb:
+                both = Both.of(head, body)
+                hits = self._near(both.near, division, prints)
+                return both_message(hits, self._nearest(both.nearest, division, features))
+            case NearFingerprints.verb:
+                return found_message(self._near(NearFingerprints.of(head, body), division, prints))
+            case _:
+                return found_message(self._nearest(NearestCodes.of(head, body), division, features))
+
+    def _near(self, asked: NearFingerprints, division: Division, through: int) -> Hits:
+        return self._fingerprints.current(division, through).search(asked.queries, asked.max_distance)
+
+    def _nearest(self, asked: NearestCodes, division: Division, through: int) -> Neighbours:
+        return self._features.current(division, through).nearest(asked.probes)
 
     def _ready(self, head: Mapping[str, Any]) -> Message:
         """Read what is there and build what is searched, so that the first question takes no longer than others."""

@@ -12,15 +12,18 @@ from imgmatch.catalog.places import read_settings
 from imgmatch.catalog.shards import read_shards
 from imgmatch.catalog.tokens import own_token
 from imgmatch.cluster.build import build_digest, told_build
-from imgmatch.cluster.packing import NO_REPLIES, packed, unpacked
+from imgmatch.cluster.packing import NO_REPLIES, in_pieces, packed, unpacked
 from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
 from imgmatch.engines.shards.shard import Shard
 from imgmatch.errors import ImgmatchError, IndexDamagedError
-from imgmatch.numeric import use_one_thread
+from imgmatch.numeric import search_in_this_thread, use_one_thread
 
 if TYPE_CHECKING:
     from imgmatch.catalog.shards import ShardRecord
     from imgmatch.cluster.packing import Message
+
+ANSWER_PIECES = 6
+"""A check's answer, of up to two thousand descriptors, is sent along in these."""
 
 _ALL = 1 << 62
 """A row id that is beyond all."""
@@ -45,17 +48,19 @@ class ShardActor:
         threading.Thread(target=self._read, name="imgmatch-shard", daemon=True).start()
 
     def _read(self) -> None:
+        search_in_this_thread()
         with contextlib.suppress(ImgmatchError):  # whoever asks is told
             shard, record = self._opened()
             if record is not None:
                 wanted = {"verb": "ready", "shards": record.shards, "version": record.version, "through": [_ALL, _ALL]}
                 shard.answer(wanted, b"")
 
-    def answer(self, question: bytes, body: bytes) -> bytes:
-        """The answer to one question, whose head comes as a message."""
-        return packed([self._answered(question, body)])
+    def answer(self, question: bytes, *body: bytes) -> tuple[bytes, ...]:
+        """The answer to one question, whose head comes as a message, and whose body in pieces, as the answer does."""
+        return tuple(in_pieces(packed([self._answered(question, b"".join(body))]), ANSWER_PIECES))
 
     def _answered(self, question: bytes, body: bytes) -> Message:
+        search_in_this_thread()  # shards of one node would wake each other's threads
         try:
             ((head, _),) = unpacked(question)
             if head["build"] != build_digest():

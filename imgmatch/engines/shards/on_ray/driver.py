@@ -9,25 +9,27 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgmatch.cluster import serving
 from imgmatch.cluster.build import build_digest, differences, own_build
 from imgmatch.cluster.joining import joined, last_line, ray_api, refuse_strange_nodes, working_nodes
-from imgmatch.cluster.packing import NO_REPLIES, packed, unpacked
-from imgmatch.engines.shards.on_ray.actor import ShardActor
+from imgmatch.cluster.packing import NO_REPLIES, PIECE_BYTES, in_pieces, packed, unpacked
+from imgmatch.engines.shards.on_ray.actor import ANSWER_PIECES, ShardActor
 from imgmatch.errors import ImgmatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from imgmatch.cluster.packing import Message
     from imgmatch.cluster.serving import Out
 
 _THREADS = 16
 
-_SHARED_BYTES = 64 << 10
-"""A longer question to several is kept once by Ray, and read from there."""
+_MOST_PIECES = 16
+"""A question of more than these is kept once by Ray, and read from there."""
 
 _AT_ONCE = 16
 """Questions that one shard answers at once."""
@@ -80,7 +82,8 @@ class _Actors:
         asked = [each for each in asked if not self._is_dropped(each[0])]
         head = packed([({**question, "build": build_digest()}, b"")])
         try:
-            content = ray.put(body) if len(asked) > 1 and len(body) > _SHARED_BYTES else body
+            pieces = max(-(-len(body) // PIECE_BYTES), 1)
+            content = [ray.put(body)] if pieces > _MOST_PIECES else in_pieces(body, pieces)
         except Exception as error:  # noqa: BLE001 -- whatever Ray raises, those that wait must hear of it
             for number, _, _ in asked:
                 self._refuse(number, error)
@@ -88,17 +91,18 @@ class _Actors:
         for number, shard, replica in asked:
             name = _name(shard, replica)
             try:
-                future = self._actor(name).answer.remote(head, content).future()
+                method = self._actor(name).answer.options(num_returns=ANSWER_PIECES)
+                answer = [piece.future() for piece in method.remote(head, *content)]
             except Exception as error:  # noqa: BLE001 -- likewise
                 self._lost(name, number, error)
                 continue
-            future.add_done_callback(lambda done, name=name, number=number: self._take(name, number, done))
+            _when_all(answer, partial(self._take, name, number))
 
-    def _take(self, name: str, number: int, done: Any) -> None:  # noqa: ANN401 -- a future of Ray's
+    def _take(self, name: str, number: int, done: Sequence[Future[bytes]]) -> None:
         with self._guard:
             self._dropped.discard(number)
         try:
-            data = done.result()
+            data = b"".join(piece.result() for piece in done)
         except Exception as error:  # noqa: BLE001 -- likewise
             self._lost(name, number, error)
             return
@@ -165,6 +169,7 @@ class _Actors:
                 "max_concurrency": _AT_ONCE,
                 "max_pending_calls": _MOST_WAITING,
                 "num_cpus": 0,
+                "memory": 1,  # a byte that every node has: for one that needs nothing, Ray takes any node
                 "scheduling_strategy": pinned(nodes[(shard + replica) % len(nodes)], soft=True) if nodes else "SPREAD",
             }
             ray.remote(ShardActor).options(**options).remote(home, shard, self._token)
@@ -172,6 +177,21 @@ class _Actors:
             return
         for name in there - wanted.keys():
             ray.kill(ray.get_actor(name, namespace=self._namespace))
+
+
+def _when_all(futures: Sequence[Future[bytes]], then: Callable[[Sequence[Future[bytes]]], None]) -> None:
+    """Have ``then`` called once, when the last of these is done."""
+    left, guard = [len(futures)], threading.Lock()
+
+    def count(_: Future[bytes]) -> None:
+        with guard:
+            left[0] -= 1
+            is_last = not left[0]
+        if is_last:
+            then(futures)
+
+    for future in futures:
+        future.add_done_callback(count)
 
 
 def _name(shard: int, replica: int) -> str:
