@@ -30,7 +30,7 @@ from ray_nodes import started
 
 from imgmatch.formats.records import check_record, ring_record
 from imgmatch.index import Index
-from imgmatch.joins import sending
+from imgmatch.joins import hamming, sending
 from imgmatch.joins.blocks import JOIN_WORK
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def run() -> dict[str, Any]:
     ):
         place = Path(temporary)
         patch.setenv("IMGMATCH_ENGINES", str(place / "engines"))
-        patch.setattr(sending, "WORTH_COMPARISONS", 0)  # so few would be joined here
+        # So few would be joined here, or in one unit.
+        patch.setattr(sending, "WORTH_COMPARISONS", 0)
+        patch.setattr(sending, "LEAST_PART_ROWS", 10)
+        patch.setattr(hamming, "FEW", 0)
         world = World(place, count)
         say("a folder")
         with Index.create(place / "index", workers=2) as alone:
