@@ -224,7 +224,9 @@ class _Asking:
             self._take(self._asked(self._near))
 
     def _asked(self, question: Question[FoundT]) -> list[FoundT]:
-        found, self.missing = self._search.asked(question, self.missing, self._extent)
+        found, missing = self._search.asked(question, self.missing, self._extent)
+        # Of another division by now, none of them may be called as those that were missing before.
+        self.missing = tuple(dict.fromkeys((*self.missing, *missing)))
         return found
 
     def _take(self, parts: list[Hits]) -> None:
