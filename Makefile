@@ -80,7 +80,7 @@ $(VENV)/developed: $(VENV)/installed
 $(BENCH)/installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet,postgresql,serve]" --group bench
+	$(BENCH_BIN)/python -m pip install --quiet --editable ".[parquet,postgresql,ray,serve]" --group bench
 	touch $@
 
 $(TX)/installed: pyproject.toml

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import ModuleType
 
+# Servers and drawings of the tests are used here, too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 PHOTOS = SHARED / "photos"
 
