@@ -51,11 +51,16 @@ def insert_numbered(session: Session, table: Table, rows: Sequence[Row], key: st
 
 def copy_in(session: Session, table: Table, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """Add rows by ``COPY``, values as the driver takes them. For PostgreSQL alone; errors are the driver's own."""
-    names = ", ".join(f'"{name}"' for name in columns)
     driver = cast("Any", session.sql.connection.driver_connection)
-    with closing(driver.cursor()) as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+    statement = f"COPY {quoted(table.name)} ({quoted(*columns)}) FROM STDIN"
+    with closing(driver.cursor()) as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def quoted(*names: str) -> str:
+    """Names as they stand in a statement."""
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _copy_values(session: Session, table: Table, rows: Sequence[Row]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import delete, func, insert, select, text, update
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.bulk import copy_in
+from imgmatch.catalog.bulk import copy_in, quoted
 from imgmatch.catalog.dialects import is_postgresql
 from imgmatch.catalog.migrations import create_triggers, drop_triggers
 from imgmatch.catalog.row_counts import last_given
@@ -112,7 +112,7 @@ def last_key(session: Session, table: Table) -> Row | None:
     keys = _keys(table)
     last = ", ".join(f"{key} DESC" for key in keys)
     found = session.sql.exec_driver_sql(
-        f"SELECT {', '.join(keys)} FROM {_quoted(table)} ORDER BY {last} LIMIT 1"
+        f"SELECT {', '.join(keys)} FROM {quoted(table.name)} ORDER BY {last} LIMIT 1"
     ).first()
     return None if found is None else tuple(found)
 
@@ -125,7 +125,7 @@ def rows_after(
     mark = "%s" if is_postgresql(session.sql) else "?"
     places = _key_places(table)
     select_all, ordered = (
-        f"SELECT {_columns(table)} FROM {_quoted(table)}",
+        f"SELECT {quoted(*table.columns.keys())} FROM {quoted(table.name)}",
         f"ORDER BY {', '.join(keys)} LIMIT {AT_ONCE}",
     )
     behind = f"({', '.join(keys)}) > ({', '.join(mark for _ in keys)})"
@@ -146,9 +146,9 @@ def store_rows(session: Session, table: Table, rows: list[Row]) -> None:
         ImgmatchError: a value is none that this database takes, such as a damaged one.
     """
     if not is_postgresql(session.sql):
-        columns = _columns(table)
+        columns = quoted(*table.columns.keys())
         marks = ", ".join("?" for _ in table.columns)
-        session.sql.exec_driver_sql(f"INSERT INTO {_quoted(table)} ({columns}) VALUES ({marks})", rows)
+        session.sql.exec_driver_sql(f"INSERT INTO {quoted(table.name)} ({columns}) VALUES ({marks})", rows)
         return
     driver = cast("Any", session.sql.connection.driver_connection)
     try:
@@ -178,7 +178,7 @@ def pass_on_numbers(source: Session, target: Session) -> None:
 
 
 def _last_number(session: Session, table: Table) -> int:
-    highest = session.sql.exec_driver_sql(f"SELECT max(id) FROM {_quoted(table)}").scalar() or 0
+    highest = session.sql.exec_driver_sql(f"SELECT max(id) FROM {quoted(table.name)}").scalar() or 0
     return max(int(highest), last_given(session, table.name))
 
 
@@ -202,11 +202,3 @@ def _keys(table: Table) -> list[str]:
 def _key_places(table: Table) -> list[int]:
     """Which columns of a row are its key."""
     return [list(table.columns).index(column) for column in table.primary_key.columns]
-
-
-def _columns(table: Table) -> str:
-    return ", ".join(f'"{column.name}"' for column in table.columns)
-
-
-def _quoted(table: Table) -> str:
-    return f'"{table.name}"'

@@ -10,6 +10,7 @@ from sqlalchemy import Integer, String, func, literal, select, type_coerce
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.dialects import is_postgresql
+from imgmatch.catalog.row_counts import SEARCHED
 from imgmatch.catalog.shards import ShardRecord, parsed_record, record_query
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
 
-_SEARCHED = (schema.fingerprints, schema.features, schema.bank_entries)
+_SEARCHED = tuple(schema.metadata.tables[name] for name in SEARCHED)
 
 
 @dataclass(frozen=True, slots=True)

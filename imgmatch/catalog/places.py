@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.postgresql_schema import places, settings
+from imgmatch.catalog.row_counts import IN_ENGINES
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.errors import IndexDamagedError
 from imgmatch.model import EnginePlace
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 SHARDS = "shards"
 """What stands in place of a machine where what is noted are the shards of the index, wherever they are."""
-
-FILED = ("fingerprints", "features")
-"""Tables that there are engine files of."""
 
 _DAY_US = 24 * 60 * 60 * 1_000_000
 
@@ -98,7 +96,7 @@ def read_places(session: Session, here: str | None, last: Mapping[str, int]) -> 
         EnginePlace(
             row.machine,
             from_microseconds(row.opened_at),
-            _behind([(last[name], getattr(row, name)) for name in FILED]),
+            _behind([(last[name], getattr(row, name)) for name in IN_ENGINES]),
             gone[row.place],
             row.place == here,
         )

@@ -233,10 +233,8 @@ class PostgresqlCatalog:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except IntegrityError:
+        except (IntegrityError, psycopg.IntegrityError):  # the driver's own: of rows that were copied in
             raise  # a mistake of ours: the server sees to it that no row leads nowhere
-        except psycopg.IntegrityError:
-            raise  # likewise, of rows that were copied in
         except DBAPIError as error:
             raise explain(error.orig, self.name) from error
         except PoolTimeoutError as error:

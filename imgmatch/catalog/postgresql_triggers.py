@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgmatch.catalog.row_counts import COUNTED, IN_ENGINES
+from imgmatch.catalog.row_counts import COUNTED, IN_ENGINES, SEARCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,7 @@ def triggers() -> Iterator[tuple[str, str, str, str]]:
     for table, column in COUNTED.items():
         for event, counting in (("INSERT", _counted_in(table, column)), ("DELETE", _counted_out(table, column))):
             rules[table, event] = (counting, *rules.get((table, event), ()))
-    for table in (*IN_ENGINES, "bank_entries"):
+    for table in SEARCHED:
         rules[table, "INSERT"] = (*rules[table, "INSERT"], _SAID)
     for table in IN_ENGINES:
         rules[table, "DELETE"] = (*rules[table, "DELETE"], _buried(table))

@@ -34,6 +34,9 @@ COUNTED = {
 IN_ENGINES = ("fingerprints", "features")
 """Tables whose rows engine files hold."""
 
+SEARCHED = (*IN_ENGINES, "bank_entries")
+"""Tables whose rows are searched: those that engine files hold, and what each process reads itself."""
+
 _FEATURES = "INSERT OR IGNORE INTO orphans SELECT 'features', id FROM features WHERE pixels = OLD.pixels;"
 _ACCOUNT = "INSERT OR IGNORE INTO orphans VALUES ('accounts', OLD.account_id);"
 _FINGERPRINT = "INSERT OR IGNORE INTO orphans VALUES ('fingerprints', OLD.fingerprint_id);"

@@ -116,25 +116,13 @@ class Search:
             what = candidates(registry.codebook(self._header.codebook), asking.nearest, queries, limit, least)
             asking.near_alone()
         except _NoShardsError:
-            return SearchResult(self._here(prints, max_distance, queries, limit, extent, least))
+            last, hits, what = extent.last, Hits.none(), []  # an engine that nothing is asked of is not opened
+            if len(prints):
+                hits = self._fingerprints.search(prints, max_distance, last[FingerprintRows.table])
+            if queries:
+                what = self._features.search(queries, limit, least, last[FeatureRows.table])
+            return SearchResult((hits, what))
         return SearchResult((asking.hits, what), asking.missing)
-
-    def _here(
-        self,
-        prints: Codes,
-        max_distance: int,
-        queries: Sequence[Features],
-        limit: int,
-        extent: SearchExtent,
-        least: float,
-    ) -> tuple[Hits, list[list[Candidate]]]:
-        """The same by the engines of this machine; one that nothing is asked of is not opened."""
-        last, hits = extent.last, Hits.none()
-        if len(prints):
-            hits = self._fingerprints.search(prints, max_distance, last[FingerprintRows.table])
-        if not queries:
-            return hits, []
-        return hits, self._features.search(queries, limit, least, last[FeatureRows.table])
 
     def alike(
         self, queries: Sequence[Features], limit: int, extent: SearchExtent, least: float = 0.0

@@ -54,7 +54,6 @@ class EngineSync(Generic[EngineT]):
         self._appending = threading.Lock()
         self._engine: EngineT | None = None
         self._snapshot: Snapshot | None = None
-        self._is_used = False
 
     def current(self, last: int | None = None) -> EngineT:
         """The engine with everything the catalog holds now; up to the row ``last`` at the least, if that is known."""
@@ -62,7 +61,6 @@ class EngineSync(Generic[EngineT]):
             with self._catalog.read() as session:
                 last = self._rows.last(session)
         header = self._layout.header()
-        self._is_used = True
         with self._appending:
             if self._engine is None or self._rows.snapshot(header) != self._snapshot:
                 self._engine = None  # the old one is let go of before the new one takes its memory
@@ -73,20 +71,14 @@ class EngineSync(Generic[EngineT]):
             return self._engine
 
     def advance(self, last: int) -> None:
-        """Read up to the row ``last``, as the next search would, if anybody has searched at all."""
-        if self._is_used:
+        """Read up to the row ``last``, as the next search would, if an engine is open at all."""
+        if self._engine is not None:
             self.current(last)
 
     @property
     def table(self) -> str:
         """Whose rows it is made of."""
         return self._rows.table
-
-    @property
-    def watermark(self) -> int | None:
-        """Up to which row the engine has read; ``None`` while none is open."""
-        engine = self._engine
-        return None if engine is None else engine.watermark
 
     def _opened(self) -> tuple[EngineT, Snapshot | None]:
         # A writer may publish and drop the file between our reading the header and opening the file: look again.

@@ -14,10 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import erasing
 from common import QUICK, print_figures, say, spread
+from erasing import VICTIM, WHEN_READY, erasing, left, make, sought
 
 from imgmatch.errors import NotFoundError
 from imgmatch.index import Index
@@ -29,8 +27,8 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary:
         place = Path(temporary)
         say("an index")
-        whole = erasing.make(place / "whole")
-        needles = erasing.sought(whole)
+        whole = make(place / "whole")
+        needles = sought(whole)
         longest = max(erased(shutil.copytree(whole, place / "measured"), None), 0.1)
         moments, rng = [], random.Random(SEED)
         counted = {"killed": 0, "unfinished": 0, "repeated": 0, "already_gone": 0, "traces_left": 0}
@@ -41,7 +39,7 @@ def run() -> dict[str, Any]:
             with Index.open(copy) as index:
                 counted["unfinished"] += index.status().unfinished_erasures
                 counted[repeated(index)] += 1
-            counted["traces_left"] += len(erasing.left(copy, needles))
+            counted["traces_left"] += len(left(copy, needles))
             shutil.rmtree(copy)
             if number % 10 == 9:
                 say(f"  killed {number + 1} times")
@@ -54,7 +52,7 @@ def option(name: str, default: int) -> int:
 
 def erased(folder: Path, kill_after: float | None) -> float:
     """Erase, and kill after so many seconds; how long it took, or -1 if it was killed."""
-    with erasing.erasing(erasing.WHEN_READY, folder) as process:
+    with erasing(WHEN_READY, folder) as process:
         if process.stdout is None or process.stdout.readline() != "ready\n":
             raise SystemExit("an erasure did not begin")
         began = time.monotonic()
@@ -68,7 +66,7 @@ def erased(folder: Path, kill_after: float | None) -> float:
 def repeated(index: Index) -> str:
     """Erase again; what is counted of that."""
     try:
-        erasure = index.erase(account=erasing.VICTIM)
+        erasure = index.erase(account=VICTIM)
     except NotFoundError:
         return "already_gone"
     if not erasure.finished:

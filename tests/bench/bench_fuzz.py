@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from common import QUICK, peak_mib, print_figures, say
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import fuzzing
+from fuzzing import SEEDS, FuzzTally, fuzz
 
 
 def run() -> dict[str, Any]:
     seconds = float(option("--seconds", "20" if QUICK else "600"))
-    tally, start = fuzzing.FuzzTally(), int(time.time())
+    tally, start = FuzzTally(), int(time.time())
     before = peak_mib()
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as folder:
-        for kind in fuzzing.SEEDS:
+        for kind in SEEDS:
             say(kind)
-            fuzzing.fuzz(kind, seconds / len(fuzzing.SEEDS), Path(folder), tally, start)
+            fuzz(kind, seconds / len(SEEDS), Path(folder), tally, start)
     taken, kind, size = tally.slowest
     return {
         "seed": start,

@@ -8,7 +8,6 @@ that burn every core. Each answer is compared as JSON with the one that one thre
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,6 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import PHOTOS, QUICK, print_figures, say
 from comparing import SEGMENTS, as_json, every_core_burning, rings_as_json, split

@@ -12,24 +12,21 @@ import json
 import operator
 import random
 import statistics
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from bench_writers import manifest, option
 from common import QUICK, print_figures, say, spread
 from cropped import crops
-from postgresql_server import running
-from ray_nodes import started
+from three_nodes import three_nodes
 
 from imgmatch.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 COUNTS = (1, 2, 4)
 QUESTIONS = 10 if QUICK else 60
@@ -39,15 +36,7 @@ DEADLINE = 60.0
 
 def run() -> dict[str, Any]:
     count = int(option("--photos", "200" if QUICK else "1200"))
-    with (
-        tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary,
-        running() as server,
-        pytest.MonkeyPatch.context() as patch,
-        started(patch, 3) as nodes,
-        ExitStack() as opened,
-    ):
-        place = Path(temporary)
-        patch.setenv("IMGMATCH_ENGINES", str(place / "engines"))
+    with three_nodes() as (place, server, nodes, _), ExitStack() as opened:
         drawn = crops(place / "photos", count)
         sides: dict[str, Index] = {}
         with Index.create(place / "index", workers=2) as first:

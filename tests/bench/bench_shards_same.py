@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import random
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,8 +24,7 @@ import pytest
 from bench_writers import option
 from common import QUICK, photos_in, print_figures, say
 from PIL import Image
-from postgresql_server import running
-from ray_nodes import started
+from three_nodes import three_nodes
 
 from imgmatch.formats.records import check_record, ring_record
 from imgmatch.index import Index
@@ -59,14 +57,7 @@ TRIES = 60
 
 def run() -> dict[str, Any]:
     count = int(option("--photos", "150" if QUICK else "1500"))
-    with (
-        tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary,
-        running() as server,
-        pytest.MonkeyPatch.context() as patch,
-        started(patch, 3) as nodes,
-    ):
-        place = Path(temporary)
-        patch.setenv("IMGMATCH_ENGINES", str(place / "engines"))
+    with three_nodes() as (place, server, nodes, patch):
         # So few would be joined here, or in one unit.
         patch.setattr(sending, "WORTH_COMPARISONS", 0)
         patch.setattr(sending, "LEAST_PART_ROWS", 10)

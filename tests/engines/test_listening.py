@@ -74,8 +74,8 @@ def listeners(server: Server, url: str) -> list[str]:
 def has_read_all(index: Index) -> bool:
     """Whether the engines that are open hold every row there is, without having been asked."""
     last = index.parts.search.extent().last
-    held = (index.parts.fingerprints.watermark, index.parts.features.watermark)
-    return held == (last["fingerprints"], last["features"])
+    engines = [each._engine for each in (index.parts.fingerprints, index.parts.features)]  # noqa: SLF001 -- current() reads
+    return [None if each is None else each.watermark for each in engines] == [last["fingerprints"], last["features"]]
 
 
 def write_elsewhere(url: str, photo: NewPhoto) -> None:
