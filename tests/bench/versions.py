@@ -7,9 +7,9 @@ import os
 import resource
 import subprocess
 import sys
-import tarfile
 import time
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -97,12 +97,12 @@ def version_at(commit: str, folder: Path) -> Version:
     """
     code = folder / f"code-{commit[:12]}"
     if not (code / "pyproject.toml").exists():
-        command = ["git", "-C", str(ROOT), "archive", commit, "imgmatch", "pyproject.toml"]
+        command = ["git", "-C", str(ROOT), "archive", "--format=zip", commit, "imgmatch", "pyproject.toml"]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
             raise VersionError(f"commit {commit} is not in this clone: {done.stderr.decode().strip()}")
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(code, filter="data")
+        with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+            archive.extractall(code)
     project: dict[str, Any] = tomllib.loads((code / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     if missing := [name for name in project["dependencies"] if not _is_installed(name)]:
         raise VersionError(f"the version before needs packages that are not installed here: {', '.join(missing)}")
