@@ -285,6 +285,7 @@ class Banks:
                 found = [
                     self._store(session, number, one, {"label": PurePath(photo.name).name, **wanted})
                     for one in reply.pictures
+                    if one.panel is None  # what else is on a screenshot nobody has named
                 ]
                 append_audit(session, by, "add to bank", f"entry {found[0]}")
                 entry = self._entry(session, number, name, found[0])

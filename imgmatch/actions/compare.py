@@ -13,7 +13,7 @@ from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.features import pair_model as rules
-from imgmatch.matching.evidence import EXACT
+from imgmatch.matching.evidence import EXACT, of_photos
 from imgmatch.matching.verification import Verifier, calibrated
 from imgmatch.model import Comparison
 
@@ -59,7 +59,8 @@ def _compared(
     one, other = named_photo(query), named_photo(stored)
     first, second = _described(runner, one, other)
     pairs = list(product(first.pictures, second.pictures))
-    equal = pairs if first.sha256 == second.sha256 else [pair for pair in pairs if pair[0].pixels == pair[1].pixels]
+    whole = [pair for pair in pairs if pair[0].panel is None and pair[1].panel is None]
+    equal = pairs if first.sha256 == second.sha256 else [pair for pair in whole if pair[0].pixels == pair[1].pixels]
     if equal:
         shown, known = equal[0]
         return Comparison(
@@ -75,12 +76,16 @@ def _compared(
     allowed = registry.hasher(hasher).profile.max_distance if max_distance is None else max_distance
     found = [(verifier.pair(*pair, allowed), *pair) for pair in pairs]
 
-    def rank(item: tuple[Evidence, DescribedPicture, DescribedPicture]) -> tuple[bool, bool, float]:
-        evidence = item[0]
-        return verifier.accepts(evidence, allowed), evidence.kind.is_copy, evidence.score
+    def rank(item: tuple[Evidence, DescribedPicture, DescribedPicture]) -> tuple[bool, bool, bool, float]:
+        evidence, *pictures = item
+        accepted = verifier.accepts(evidence, allowed)
+        # Of photos that are no copies the whole pictures are told of.
+        told = accepted or all(picture.panel is None for picture in pictures)
+        return accepted, told, evidence.kind.is_copy, evidence.score
 
     evidence, shown, known = max(found, key=rank)
     matches = verifier.accepts(evidence, allowed)
+    evidence = of_photos(evidence, shown.panel, known.panel)
     return Comparison(one.name, other.name, matches, evidence, known.frame, shown.frame, first.damaged, second.damaged)
 
 

@@ -252,7 +252,9 @@ def _shown(parts: Parts, *, ring: str | None, group: str | None) -> list[Decided
         return [
             DecidedGroup(
                 [photo.photo_id for photo in one.photos],
-                fingerprints_of_keys(session, parts.hasher_name, [photo.key for photo in one.photos]),
+                fingerprints_of_keys(
+                    session, parts.hasher_name, [(photo.photo_id, photo.frame, photo.panel) for photo in one.photos]
+                ),
             )
             for one in found
         ]

@@ -289,6 +289,15 @@ class Structure(Checked):
         return process
 
     def _read(self, found: Any) -> Any:  # noqa: ANN401 -- whatever JSON can hold
+        value = self._parsed(found)
+        return value if value is None else self.formed(value)
+
+    @staticmethod
+    def formed(value: Any) -> Any:  # noqa: ANN401 -- whatever JSON can hold
+        """What was read, as it is given out."""
+        return value
+
+    def _parsed(self, found: Any) -> Any:  # noqa: ANN401 -- whatever JSON can hold
         if type(found) is not str or len(found) > _LONGEST_JSON:
             return None
         try:
@@ -296,6 +305,15 @@ class Structure(Checked):
         except (ValueError, RecursionError):
             return None
         return value if self._look(value) else None
+
+
+class Corners(Structure):
+    """Corners of a part of a picture, given out as they are compared: as tuples."""
+
+    @staticmethod
+    def formed(value: Any) -> Any:  # noqa: ANN401 -- see above
+        """Each corner a pair."""
+        return tuple((x, y) for x, y in value)
 
 
 def is_number(value: object) -> bool:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from imgmatch.catalog.session import Session
-    from imgmatch.model import PictureKey
+    from imgmatch.model import Outline
+
+    MeantPicture = tuple[str, int | None, Outline | None]
+    """The id of a photo, and which picture of it: the number of the frame, and where the panel lies in it."""
 
 PHOTO_COLUMNS = (
     schema.photos.c.id,
@@ -35,6 +38,7 @@ PHOTO_COLUMNS = (
     schema.photo_pictures.c.pixels,
     schema.photo_pictures.c.frame,
     schema.photos.c.damaged,
+    schema.photo_pictures.c.panel,
 )
 """What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
@@ -212,22 +216,37 @@ def fingerprints_of_photos(session: Session, hasher: str, photo_ids: Collection[
     return found
 
 
-def fingerprints_of_keys(session: Session, hasher: str, keys: Collection[PictureKey]) -> set[int]:
+def bits_of_several(session: Session, photo_ids: Collection[str]) -> dict[str, set[bytes]]:
+    """The fingerprints, by every hasher, of those of these photos that have several pictures, by their ids."""
+    links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
+    pictures = schema.photo_pictures.c
+    found: dict[str, set[bytes]] = {}
+    for chunk in chunks(photo_ids):
+        several = select(pictures.photo_id).where(pictures.photo_id == photos.id, pictures.place > 0).exists()
+        query = (
+            select(photos.photo_id, prints.bits)
+            .join(schema.photo_fingerprints, links.photo_id == photos.id)
+            .join(schema.fingerprints, prints.id == links.fingerprint_id)
+            .where(photos.photo_id.in_(chunk), several)
+        )
+        for photo_id, bits in session.sql.execute(query):
+            found.setdefault(photo_id, set()).add(bits)
+    return found
+
+
+def fingerprints_of_keys(session: Session, hasher: str, keys: Collection[MeantPicture]) -> set[int]:
     """Row ids of the fingerprints by ``hasher`` that these pictures of photos have."""
     links, photos, prints = schema.photo_fingerprints.c, schema.photos.c, schema.fingerprints.c
-    frame, found = schema.photo_pictures.c.frame, set[int]()
-    for chunk in chunks(sorted({key if isinstance(key, str) else key[0] for key in keys})):
+    pictures, found = schema.photo_pictures.c, set[int]()
+    for chunk in chunks(sorted({photo_id for photo_id, *_ in keys})):
         query = (
-            select(photos.photo_id, frame, links.fingerprint_id)
+            select(photos.photo_id, pictures.frame, pictures.panel, links.fingerprint_id)
             .join(schema.photo_fingerprints, links.photo_id == photos.id)
             .join(schema.photo_pictures, shows(links.photo_id, links.place))
             .join(schema.fingerprints, prints.id == links.fingerprint_id)
             .where(photos.photo_id.in_(chunk), by_hasher(hasher))
         )
-        rows = session.sql.execute(query)
-        found.update(
-            row for photo_id, number, row in rows if (photo_id if number is None else (photo_id, number)) in keys
-        )
+        found.update(row for *key, row in session.sql.execute(query) if tuple(key) in keys)
     return found
 
 

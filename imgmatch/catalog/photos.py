@@ -118,6 +118,7 @@ def _pictures(records: Sequence[PhotoRecord], rows: Mapping[str, int]) -> Iterat
                 "pixels": picture.pixels,
                 "frame": picture.frame,
                 "share": picture.share,
+                "panel": picture.panel,
             }
 
 

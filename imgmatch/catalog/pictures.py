@@ -122,8 +122,28 @@ def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int
     return found
 
 
+def photos_with_panels(session: Session, feature_ids: Collection[int]) -> dict[int, set[int]]:
+    """Which of these pictures are panels, or have some: row ids of features, each with those of the photos."""
+    table, pictures = schema.features.c, schema.photo_pictures.c
+    beside = schema.photo_pictures.alias("beside")
+    found: dict[int, set[int]] = {}
+    for chunk in chunks(feature_ids):
+        query = (
+            select(table.id, pictures.photo_id)
+            .join(schema.photo_pictures, pictures.pixels == table.pixels)
+            .join(beside, beside.c.photo_id == pictures.photo_id)
+            .where(table.id.in_(chunk), beside.c.panel.is_not(None))
+        )
+        for row, photo in session.sql.execute(query.distinct()):
+            found.setdefault(row, set()).add(photo)
+    return found
+
+
 def files_of_pictures(session: Session, feature_ids: Collection[int]) -> dict[int, PictureFile]:
-    """For each of these pictures the file of the first photo that shows it, by row id of its features."""
+    """For each of these pictures the file of the first photo that shows it, by row id of its features.
+
+    A part of a photo has none: it was cut from the largest picture that is taken of one, and there is no more of it.
+    """
     table, photos, pictures = schema.features.c, schema.photos.c, schema.photo_pictures.c
     found: dict[int, PictureFile] = {}
     for chunk in chunks(feature_ids):
@@ -131,7 +151,7 @@ def files_of_pictures(session: Session, feature_ids: Collection[int]) -> dict[in
             select(table.id, photos.path, photos.sha256, photos.width, photos.height, pictures.frame)
             .join(schema.photo_pictures, pictures.pixels == table.pixels)
             .join(schema.photos, photos.id == pictures.photo_id)
-            .where(table.id.in_(chunk))
+            .where(table.id.in_(chunk), pictures.panel.is_(None))
             .order_by(photos.id.desc())  # so that the first photo has the last word
         )
         for row, path, sha256, width, height, frame in session.sql.execute(query):

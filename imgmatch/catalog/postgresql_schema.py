@@ -50,6 +50,7 @@ FIRST = 11
 STEPS: Mapping[int, tuple[str, ...]] = {
     # Triggers, which are made anew after each step, say since then that rows were added which are searched.
     12: ("ALTER TABLE places ADD COLUMN fingerprints BIGINT, ADD COLUMN features BIGINT",),
+    13: ("ALTER TABLE photo_pictures ADD COLUMN panel VARCHAR",),
 }
 """Version to the statements that lead to it from the one before; SQLite has its own in ``steps``."""
 

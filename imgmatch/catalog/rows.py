@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgmatch.catalog.features import FeatureRow
-from imgmatch.model import NewPhoto
+from imgmatch.model import NewPhoto, Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class PictureRecord:
         features: its local features; ``None`` where they were not wanted.
         frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
         share: of the time, 0..1, that a viewer shows it or one that looks alike; ``None`` likewise.
+        panel: where it lies in the photo, of which it is a part: four corners; ``None`` for the whole picture.
     """
 
     pixels: bytes
@@ -77,6 +78,7 @@ class PictureRecord:
     features: FeatureRow | None = None
     frame: int | None = None
     share: float | None = None
+    panel: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class StoredPhoto:
         pixels: digest of that, 16 bytes.
         frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
         damaged: as of :class:`PhotoRecord`.
+        panel: as of :class:`PictureRecord`.
     """
 
     id: int
@@ -150,6 +153,7 @@ class StoredPhoto:
     pixels: bytes
     frame: int | None
     damaged: float | None = None
+    panel: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData,
 
 from imgmatch.catalog.checked import (
     Bytes,
+    Corners,
     Number,
     Reference,
     Small,
@@ -87,6 +88,10 @@ def _is_outline(value: object) -> bool:
         and len(value) <= _MOST_CORNERS
         and all(isinstance(corner, list) and len(corner) == 2 and all(map(_is_share, corner)) for corner in value)  # noqa: PLR2004 -- x and y
     )
+
+
+def _is_panel(value: object) -> bool:
+    return _is_outline(value) and len(value) == 4  # type: ignore[arg-type]  # noqa: PLR2004 -- it is a list; corners
 
 
 def _is_share(value: object) -> bool:
@@ -173,6 +178,7 @@ photo_pictures = Table(
     Column("pixels", Bytes(_PIXELS), nullable=False, index=True),
     Column("frame", Small(1, _PIXELS_A_SIDE)),  # empty where the photo does not move
     Column("share", _share()),  # 0: only the first frame was looked at, by an earlier imgmatch
+    Column("panel", Corners(_is_panel)),  # where a part of the photo lies in it; empty for the whole picture
     sqlite_with_rowid=False,
 )
 

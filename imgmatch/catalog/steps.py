@@ -321,6 +321,9 @@ VERSION_11 = (
 """Banks have a purpose, an owner and a share of traffic, and hold bare hashes as well as pictures; what photos hit is
 kept, and what moderators say of an entry. Queues that rings are reported to are noted."""
 
+VERSION_13 = ("ALTER TABLE photo_pictures ADD COLUMN panel JSON",)
+"""Photos on a screenshot, in a collage or in a frame are pictures of their own."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -333,5 +336,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     10: VERSION_10,
     11: VERSION_11,
     12: (),  # PostgreSQL alone has something new
+    13: VERSION_13,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""

@@ -46,6 +46,7 @@ TEXTS = {
 
 OWN_TEXTS = {
     "photos": ("format",),
+    "photo_pictures": ("panel",),
     "fingerprints": ("hasher",),
     "features": ("codebook",),
     "pair_scores": ("outline_low", "outline_high"),

@@ -12,11 +12,11 @@ from imgmatch.catalog.bank_hits import has_hits, hits_of_fingerprints
 from imgmatch.catalog.banks import own_first, read_banks
 from imgmatch.catalog.decisions import decisions_on
 from imgmatch.catalog.kept_groups import KeptGroup, KeptPhoto
-from imgmatch.catalog.lookups import photos_with
+from imgmatch.catalog.lookups import bits_of_several, photos_with
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
-from imgmatch.matching.evidence import EXACT
+from imgmatch.matching.evidence import EXACT, of_photos
 from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Purpose, Verdict
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Grouper:
             for row, entries in hits_of_fingerprints(session, nodes.fingerprints.tolist()).items():
                 self._banks[row].update((entry.bank, entry.purpose) for entry in entries if entry.ties)
         self._near_keys = near.left * len(nodes) + near.right
+        self._several: Mapping[str, Collection[bytes]] = {}
 
     def groups(self) -> list[KeptGroup]:
         """Every group on two accounts or more, and known pictures on one, in order of their first photos."""
@@ -79,7 +80,8 @@ class Grouper:
         ]
         shown = self._shown([node for _, members in stars for node in members])
         verdicts = decisions_on(self._session, {one.photo.photo_id for some in shown.values() for one in some})
-        found = [group for star in stars if (group := self._group(star, shown, verdicts)) is not None]
+        self._several = bits_of_several(self._session, verdicts)
+        found = _told_once([group for star in stars if (group := self._group(star, shown, verdicts)) is not None])
         found.sort(key=self._order)
         return _named(found)
 
@@ -107,19 +109,23 @@ class Grouper:
 
     def _group(self, star: Star, shown_by: Mapping[int, Sequence[_Shown]], verdicts: _Verdicts) -> KeptGroup | None:
         medoid, members = star
-        every = [one for node in members for one in shown_by.get(node, ())]
+        every = self._without_pages([one for node in members for one in shown_by.get(node, ())], medoid)
         every.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id, one.node != medoid, one.photo.place))
         shown = list({one.photo.id: one for one in reversed(every)}.values())[::-1]  # of one photo the first picture
-        rows = dict.fromkeys(int(self._graph.nodes.fingerprints[node]) for node in members)
+        left = {one.node for one in every}
+        rows = dict.fromkeys(
+            int(self._graph.nodes.fingerprints[node]) for node in members if node in left or node not in shown_by
+        )
         banks = {bank for row in rows for bank in self._banks.get(row, ())}
         purposes = {purpose for _, purpose in banks}
         accounts = {one.photo.account for one in shown}
         if not accounts or (len(accounts) == 1 and Purpose.STOLEN not in purposes):
             return None
         first = next((one for one in shown if one.node == medoid), None)
-        evidence = [self._evidence(one, medoid, first) for one in shown]
+        between = [self._evidence(one, medoid, first) for one in shown]
         # Whatever is nearest to the medoid: two members are at most as far apart as both are from it.
-        bits = sorted(one.distance for one in evidence if one.distance is not None)
+        bits = sorted(one.distance for one in between if one.distance is not None)
+        evidence = [_of_photos(one, first, how) for one, how in zip(shown, between, strict=True)]
         said = latest(self._said(shown, rows, verdicts))
         return KeptGroup(
             name=shown[0].photo.photo_id,
@@ -134,13 +140,34 @@ class Grouper:
             decided=None if said is None else said[0],
         )
 
+    def _without_pages(self, every: Sequence[_Shown], medoid: int) -> list[_Shown]:
+        """Without the whole pictures of photos of which a panel is here: what is on a page is no copy of the page.
+
+        Unless the page is the medoid, or near to it: then its panels are left out.
+        """
+        panels = {one.photo.id for one in every if one.photo.panel is not None}
+        pages = {
+            one.photo.id
+            for one in every
+            if one.photo.id in panels
+            and one.photo.panel is None
+            and (one.node == medoid or self._near(one.node, medoid) is not None)
+        }
+        return [
+            one for one in every if one.photo.id not in panels or (one.photo.panel is None) == (one.photo.id in pages)
+        ]
+
     def _said(self, shown: Sequence[_Shown], rows: Collection[int], verdicts: _Verdicts) -> list[list[_Said]]:
-        """The decisions on each photo; of one that moves those on pictures of this group."""
+        """The decisions on each photo; of one with several pictures those on pictures of this group."""
         nodes = self._graph.nodes
         here = {nodes.bits[nodes.of_fingerprint(row).start].tobytes() for row in rows}
+
+        def counts(photo: StoredPhoto, bits: bytes) -> bool:
+            of_another = photo.frame is not None or bits in self._several.get(photo.photo_id, ())
+            return bits in here or not of_another
+
         return [
-            [said[:3] for said in verdicts.get(one.photo.photo_id, ()) if one.photo.frame is None or said[3] in here]
-            for one in shown
+            [said[:3] for said in verdicts.get(one.photo.photo_id, ()) if counts(one.photo, said[3])] for one in shown
         ]
 
     def _evidence(self, one: _Shown, medoid: int, first: _Shown | None) -> Evidence:
@@ -180,6 +207,38 @@ class Grouper:
         return Evidence(
             Kind.PARTIAL, round(score, 4), None, pair.mirrored, rotation, overlap, pair.agreement, *outlines
         )
+
+
+def _told_once(groups: Sequence[KeptGroup]) -> list[KeptGroup]:
+    """Without groups of panels whose photos are all in one other group: copies of a screenshot show the same panels.
+
+    Those of which something else is said are left.
+    """
+    holding: dict[int, set[int]] = defaultdict(set)
+    for place, group in enumerate(groups):
+        for kept in group.photos:
+            holding[kept.photo.id].add(place)
+    gone: set[int] = set()
+    for place in sorted(range(len(groups)), key=lambda number: (len(groups[number].photos), -_panels(groups[number]))):
+        group = groups[place]
+        if not _panels(group) or group.decision is not None:
+            continue
+        beside = set.intersection(*(holding[kept.photo.id] for kept in group.photos)) - gone - {place}
+        if any(groups[other].bank == group.bank and groups[other].common <= group.common for other in beside):
+            gone.add(place)
+    return [group for place, group in enumerate(groups) if place not in gone]
+
+
+def _panels(group: KeptGroup) -> int:
+    return sum(kept.photo.panel is not None for kept in group.photos)
+
+
+def _of_photos(one: _Shown, first: _Shown | None, how: Evidence) -> Evidence:
+    """How a photo stands to that which shows the medoid, of which these are pictures."""
+    if first is None:
+        return of_photos(how, one.photo.panel, None)
+    same = one.photo.sha256 == first.photo.sha256
+    return EXACT if same else of_photos(how, one.photo.panel, first.photo.panel)
 
 
 def _bank_of(banks: Collection[tuple[str, Purpose]]) -> str | None:

@@ -21,7 +21,7 @@ from imgmatch.catalog.pair_scores import (
     store_pair_scores,
     store_search_watermark,
 )
-from imgmatch.catalog.pictures import fingerprints_of_pictures
+from imgmatch.catalog.pictures import fingerprints_of_pictures, photos_with_panels
 from imgmatch.catalog.stale import note_stale
 from imgmatch.clustering.asking import PictureAsker
 from imgmatch.clustering.batches import BatchJudge
@@ -47,6 +47,8 @@ SEARCHED_AT_ONCE = 128
 MOST_JUDGED = 6
 """Candidates of one picture that are judged, those with most votes: who belongs to a group is compared with its medoid
 later."""
+
+_NONE: set[int] = set()
 
 _Batch = tuple[list[int], list[tuple["StoredQuery", list[PairCandidate]]]]
 
@@ -138,12 +140,16 @@ class _FeatureSearch:
                 if each.row in of
             }
             near = are_near(session, ends, self._max_distance)
+            within = photos_with_panels(session, {one.row for one in asked} | {c.row for some in likely for c in some})
+
+            def is_new(row: int, other: int) -> bool:
+                """Neither tied already, nor two pictures of one photo, which says nothing of anybody."""
+                if other not in of or of[row] == of[other] or _pair(of[row], of[other]) in near:
+                    return False
+                return not within.get(row, _NONE) & within.get(other, _NONE)
+
             chosen = [
-                [
-                    c
-                    for c in some
-                    if c.row in of and of[one.row] != of[c.row] and _pair(of[one.row], of[c.row]) not in near
-                ][:MOST_JUDGED]
+                [each for each in some if is_new(one.row, each.row)][:MOST_JUDGED]
                 for one, some in zip(asked, likely, strict=True)
             ]
             judged = scored_pairs(

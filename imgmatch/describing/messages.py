@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgmatch.features.extract import Features
-from imgmatch.model import Failure, NamedPhoto, SkipReason
+from imgmatch.model import Failure, NamedPhoto, Outline, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +80,7 @@ class DescribedPicture:
         asked: what a query is searched with; ``None`` where features are not wanted.
         frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
         share: of the time, 0..1, that a viewer shows it or a frame that looks alike; ``None`` likewise.
+        panel: where it lies in the photo, of which it is a part: four corners; ``None`` for the whole picture.
     """
 
     pixels: bytes
@@ -90,6 +91,7 @@ class DescribedPicture:
     asked: QueryFeatures | None = None
     frame: int | None = None
     share: float | None = None
+    panel: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ class Description:
         height: likewise.
         format: Pillow's name of the file format.
         quality: PDQ's, 0..100.
-        pictures: one, or of a moving picture those that differ, the one that is shown longest first.
+        pictures: one, or of a moving picture those that differ, the one that is shown longest first; behind it those
+            that are parts of it, as on a screenshot or in a collage.
         damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one. All else is
             of that part.
     """
@@ -202,6 +205,7 @@ def _picture_head(picture: DescribedPicture, parts: list[bytes]) -> dict[str, An
         "flat": picture.flat,
         "frame": picture.frame,
         "share": picture.share,
+        "panel": picture.panel,
     }
     if picture.stored is not None:
         stored = [picture.stored.record, picture.stored.thumbnail]
@@ -263,6 +267,7 @@ def _picture(head: Mapping[str, Any], body: bytes) -> tuple[DescribedPicture, by
         asked=asked,
         frame=head["frame"],
         share=head["share"],
+        panel=None if head["panel"] is None else tuple((x, y) for x, y in head["panel"]),
     )
     return picture, rest
 

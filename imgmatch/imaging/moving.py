@@ -25,6 +25,7 @@ from imgmatch.imaging.grey import to_grey
 from imgmatch.imaging.opening import open_image
 from imgmatch.imaging.parts import Part
 from imgmatch.imaging.picture import SmallPicture, shown_by, small_picture
+from imgmatch.model import Outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,11 +64,13 @@ class FramePicture:
         picture: what it shows.
         frame: its number in a moving picture, from 1; ``None`` where the photo does not move.
         share: of the time, 0..1, that a viewer shows it or a frame that looks alike; ``None`` likewise.
+        panel: where it lies in the photo, of whose picture it is a part; ``None`` for the whole picture.
     """
 
     picture: SmallPicture
     frame: int | None = None
     share: float | None = None
+    panel: Outline | None = None
 
 
 def small_pictures(data: bytes, limits: Limits, *, large: bool = False, colour: bool = False) -> list[FramePicture]:

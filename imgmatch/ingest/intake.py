@@ -258,7 +258,7 @@ class Intake:
         features = None
         if found.stored is not None and self._codebook is not None:
             features = FeatureRow(found.pixels, self._codebook, found.stored.record, found.stored.thumbnail or None)
-        return PictureRecord(found.pixels, found.fingerprints, features, found.frame, found.share)
+        return PictureRecord(found.pixels, found.fingerprints, features, found.frame, found.share, found.panel)
 
     def _meet(self, known: KnownPhoto, photo: NewPhoto, file: FileState) -> None:
         self._count("unchanged")

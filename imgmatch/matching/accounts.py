@@ -11,7 +11,7 @@ from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.describing.messages import DescribedPicture
 from imgmatch.matching.bank_hits import bank_hits
-from imgmatch.matching.evidence import EXACT
+from imgmatch.matching.evidence import EXACT, of_photos
 from imgmatch.matching.verification import Judged
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Photo, Purpose, SkipReason, Status, account_id
 
@@ -101,7 +101,7 @@ def _best(
             found[stored.id, stored.place] = (stored, one.judged.near[fingerprint_id])
         for stored, how in found.values():
             if stored.account in accounts:
-                evidence = EXACT if _same(query, one.picture, stored) else how
+                evidence = _of_photos(query, one.picture, stored, how)
                 match = Match(photo_of(stored), evidence, one.picture.frame)
                 rank = (*_order(evidence), stored.frame != one.picture.frame, place, stored.place)
                 known = best.get(stored.id)
@@ -132,6 +132,7 @@ def _unshown(connection: Session, asked: Sequence[_Asked]) -> list[Match]:
             evidence = near[fingerprint] if fingerprint is not None else partial[feature or 0]
             if evidence.kind.is_copy:
                 evidence = EXACT if picture.pixels == one.picture.pixels else evidence
+                evidence = of_photos(evidence, one.picture.panel, None)
                 match = Match(known_photo(picture), evidence, one.picture.frame)
                 best[picture.id] = min(match, best.get(picture.id, match), key=_photo_order)
     # Pictures that were erased have no photo to tell them apart by: of those the first on its list comes first.
@@ -157,7 +158,8 @@ def _claims(connection: Session, query: Description, asked: Sequence[_Asked]) ->
     """Every account with every picture of it that passed for a picture of the query."""
     for one in asked:
         near = one.judged.near
-        for fingerprint_id, account, seen_at, same in owners(connection, near, query.sha256, one.picture.pixels):
+        pixels = one.picture.pixels if one.picture.panel is None else b""  # the same part does not make the same photo
+        for fingerprint_id, account, seen_at, same in owners(connection, near, query.sha256, pixels):
             yield _Owner(_order(EXACT if same else near[fingerprint_id]), seen_at, account)
         for stored, evidence in one.partial:
             yield _Owner(_order(evidence), stored.seen_at, stored.account)
@@ -176,8 +178,11 @@ def _photo_order(match: Match) -> tuple[tuple[int, float], float, str]:
     return _order(match.evidence), match.photo.seen_at.timestamp(), match.photo.photo_id
 
 
-def _same(query: Description, picture: DescribedPicture, stored: StoredPhoto) -> bool:
-    return stored.sha256 == query.sha256 or stored.pixels == picture.pixels
+def _of_photos(query: Description, picture: DescribedPicture, stored: StoredPhoto, how: Evidence) -> Evidence:
+    """How the photos stand to each other, of which these are pictures."""
+    if stored.sha256 == query.sha256:
+        return EXACT
+    return of_photos(EXACT if stored.pixels == picture.pixels else how, picture.panel, stored.panel)
 
 
 def photo_of(stored: StoredPhoto) -> Photo:
@@ -191,4 +196,5 @@ def photo_of(stored: StoredPhoto) -> Photo:
         seen_at,
         frame=stored.frame,
         damaged=stored.damaged,
+        panel=stored.panel,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from imgmatch import registry
 from imgmatch.catalog.bank_entries import hit_entries, takes_part
 from imgmatch.catalog.banks import bank_pictures_like
-from imgmatch.matching.evidence import EXACT, Near
+from imgmatch.matching.evidence import EXACT, Near, of_photos
 from imgmatch.model import (
     FINGERPRINT_BYTES,
     ORIENTATIONS,
@@ -120,7 +120,8 @@ def _picture_hits(session: Session, picture: DescribedPicture, passed: Judged, b
         how: Mapping[int, Evidence] = passed.near if fingerprint is not None else passed.partial
         evidence = how[fingerprint if fingerprint is not None else feature or 0]
         if evidence.kind.is_copy and takes_part(known.ratio, bits):
-            yield hit_of(known, EXACT if known.pixels == picture.pixels else evidence, picture.frame)
+            evidence = EXACT if known.pixels == picture.pixels else evidence
+            yield hit_of(known, of_photos(evidence, picture.panel, None), picture.frame)
 
 
 def hit_of(known: BankPicture, evidence: Evidence, frame: int | None) -> BankHit:
@@ -133,4 +134,5 @@ def _bare_hits(session: Session, picture: DescribedPicture, near: BareHits, bits
         if not entry.takes_part(bits):
             continue
         evidence = bare_evidence(near[entry.id].distance, near[entry.id].orientation)
+        evidence = of_photos(evidence, picture.panel, None)
         yield BankHit(entry.bank, entry.purpose, entry.id, entry.ref, evidence, picture.frame)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgmatch.features.verify import FAR
+from imgmatch.imaging.panels import area, in_photo
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orientation, Outline
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ RELATED_POINTS, RELATED_SHARE, RELATED_OVERLAP = 15, 0.6, 0.4
 
 TEMPLATE_POINTS, TEMPLATE_SHARE, TEMPLATE_OVERLAP = 8, 0.25, 0.6
 """From which a picture that is no copy is in the same template; see :func:`is_template`."""
+
+_ALL: Outline = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 MOST_PHOTO, MOST_PHOTO_SHARE = 0.25, 0.5
 """Up to which what agrees is drawn."""
@@ -85,6 +88,33 @@ def turned_back(turn: Orientation) -> int:
 def outline_of(corners: NDArray[np.float64]) -> Outline:
     """Corners of shape (k, 2) as they are shown and kept: within the picture, to a ten thousandth of its sides."""
     return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
+
+
+def of_photos(evidence: Evidence, query: Outline | None, stored: Outline | None) -> Evidence:
+    """What was found of two pictures, said of the photos that they are panels of.
+
+    Args:
+        evidence: of the pictures.
+        query: where the first one lies in its photo; ``None`` where it is all of it.
+        stored: likewise of the second one.
+    """
+    if query is None and stored is None:
+        return evidence
+    copies = evidence.kind in {Kind.EXACT, Kind.NEAR}
+    overlap = 1.0 if evidence.overlap is None and copies else evidence.overlap
+    return replace(
+        evidence,
+        kind=Kind.PARTIAL if copies else evidence.kind,
+        distance=None,
+        overlap=overlap if stored is None or overlap is None else round(overlap * area(stored), 4),
+        outline_query=_in_photo(query, evidence.outline_query),
+        outline_stored=_in_photo(stored, evidence.outline_stored),
+    )
+
+
+def _in_photo(panel: Outline | None, part: Outline | None) -> Outline:
+    """Where a part of a picture lies in its photo; without a part, which is all of the picture."""
+    return (part or _ALL) if panel is None else in_photo(panel, part or _ALL)
 
 
 def is_related(verified: tuple[float, Verified]) -> bool:

@@ -26,7 +26,7 @@ from imgmatch.features import pair_model
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
 from imgmatch.matching.bank_hits import bare_evidence, hit_of, order, silenced
-from imgmatch.matching.evidence import EXACT
+from imgmatch.matching.evidence import EXACT, of_photos
 from imgmatch.model import ORIENTATIONS, BankHit, Evidence, Kind, Ring
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _bare(session: Session, accounts: Collection[str] | None) -> Iterator[_Found
     for stored, number, distance, orientation, bits in found:
         entry = entries.get(number)
         if entry is not None and entry.takes_part(bits):
-            evidence = bare_evidence(distance, orientation)
+            evidence = of_photos(bare_evidence(distance, orientation), stored.panel, None)
             yield stored, BankHit(entry.bank, entry.purpose, entry.id, entry.ref, evidence)
 
 
@@ -128,7 +128,8 @@ def _pictures(
     bits = pdq_of_pictures(session, asked)
     for stored, picture, evidence in found:
         if takes_part(picture.ratio, bits.get(stored.pixels, stored.pixels)):
-            yield stored, hit_of(picture, EXACT if stored.pixels == picture.pixels else evidence, None)
+            how = EXACT if stored.pixels == picture.pixels else evidence
+            yield stored, hit_of(picture, of_photos(how, stored.panel, None), None)
 
 
 def _likely(session: Session, hasher: str, options: _Options, accounts: Collection[str] | None) -> list[BankPicture]:

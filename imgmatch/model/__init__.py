@@ -29,7 +29,6 @@ from imgmatch.model.evidence import (
     Kind,
     Match,
     Orientation,
-    Outline,
     between,
 )
 from imgmatch.model.holders import EnginePlace, HeldLease
@@ -41,6 +40,7 @@ from imgmatch.model.photos import (
     Fetched,
     NamedPhoto,
     NewPhoto,
+    Outline,
     Photo,
     Picture,
     PictureKey,

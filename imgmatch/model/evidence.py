@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from imgmatch.model.photos import Photo
+from imgmatch.model.photos import Outline, Photo
 
 FINGERPRINT_BITS = 256
 FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
@@ -43,10 +43,6 @@ ORIENTATIONS: tuple[Orientation, ...] = tuple(
     Orientation(mirrored, rotation) for mirrored in (False, True) for rotation in (0, 90, 180, 270)
 )
 """The eight orientations in the order every array of eight in this package uses; the first is the picture as it is."""
-
-
-Outline = tuple[tuple[float, float], ...]
-"""Corners (x, y) of a part of a picture, as shares of its width and height, in order round the part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,10 @@ class Skipped:
     part: str | None = None
 
 
+Outline = tuple[tuple[float, float], ...]
+"""Corners (x, y) of a part of a picture, as shares of its width and height, in order round the part."""
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """A photo in an index: one picture on one account, first seen at a time.
@@ -173,6 +177,8 @@ class Photo:
         bank: the list of known pictures it is on.
         frame: of a moving picture the frame that is meant, from 1; ``None`` where it does not move.
         damaged: the share of the rows of a damaged photo that are there, up to 1; ``None`` for a whole one.
+        panel: where the picture that is meant lies in the photo, if it is a part of it, as on a screenshot or in a
+            collage: four corners as shares of width and height; ``None`` for the whole picture.
     """
 
     account: str
@@ -183,6 +189,7 @@ class Photo:
     bank: str | None = None
     frame: int | None = None
     damaged: float | None = None
+    panel: Outline | None = None
 
     @property
     def key(self) -> PictureKey:

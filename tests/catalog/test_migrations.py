@@ -247,8 +247,8 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
     expected["decision_photos"] = [(*row[:3], row[4], row[3]) for row in expected["decision_photos"]]
     expected["photo_fingerprints"] = [(*row, 0) for row in expected["photo_fingerprints"]]
     assert contents(old, ["photo_pictures"])["photo_pictures"] == [
-        (1, 0, b"\x02", None, None),
-        (2, 0, b"\x02", None, None),
+        (1, 0, b"\x02", None, None, None),
+        (2, 0, b"\x02", None, None, None),
     ]
     before["tallies"] = [*before["tallies"], ("bank_entries", "1", 1)]
     expected["row_counts"] = sorted(

@@ -137,7 +137,8 @@ def test_the_fingerprints_beside_one_are_those_of_other_pictures_of_its_photos(c
         assert fingerprints_beside(session, HASHER, [x]) == {y, z}
         assert fingerprints_beside(session, HASHER, [z, w]) == {x, y, z, w}
         assert fingerprints_beside(session, "unknown", [x]) == set()
-        assert fingerprints_of_keys(session, HASHER, [("p1", 2), "p3", "p1", ("p2", 9)]) == {y, x}
+        keys = [("p1", 2, None), ("p3", None, None), ("p1", None, None), ("p2", 9, None)]
+        assert fingerprints_of_keys(session, HASHER, keys) == {y, x}
 
 
 def test_only_those_pictures_of_a_photo_are_put_on_a_list_and_taken_off_that_are_meant(catalog: SqliteCatalog) -> None:

@@ -127,6 +127,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date_and_tells_of_rows
         postgresql.say(f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {was}",
                        database_of(url))  # fmt: skip
     postgresql.say("ALTER TABLE places DROP COLUMN fingerprints, DROP COLUMN features", database_of(url))
+    postgresql.say("ALTER TABLE photo_pictures DROP COLUMN panel", database_of(url))
     postgresql.say(f"UPDATE versions SET version = {postgresql_schema.FIRST}", database_of(url))
     assert catalog.version() == postgresql_schema.FIRST
     catalog.migrate()
