@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import imagehash
 import numpy as np
 from common import PHOTOS, QUICK, photos_in, print_figures, say
-from edited_copies import Asked, drawn
+from edited_copies import Asked, drawn_with_fillers
 from edits import EDITS
 from PIL import Image
 
@@ -59,10 +59,11 @@ METHODS = (
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """An edited photo in a file; ``asked.path`` is the original."""
+    """An edited photo in a file; ``asked.path`` is the original, ``fillers`` are the other photos it may show."""
 
     asked: Asked
     file: Path
+    fillers: frozenset[Path] = frozenset()
 
 
 def run() -> dict[str, Any]:
@@ -103,12 +104,13 @@ def draw_all(folder: Path, asked: Sequence[Asked]) -> list[Copy]:
     say(f"drawing {len(asked):,} edited photos")
     copies = [Copy(one, folder / f"{number:06}.jpg") for number, one in enumerate(asked)]
     with get_context("fork").Pool(2) as pool:
-        pool.map(_draw, copies, chunksize=16)
-    return copies
+        return pool.map(_draw, copies, chunksize=16)
 
 
-def _draw(copy: Copy) -> None:
-    copy.file.write_bytes(drawn(copy.asked, photos_in(PEOPLE)))
+def _draw(copy: Copy) -> Copy:
+    data, fillers = drawn_with_fillers(copy.asked, photos_in(PEOPLE))
+    copy.file.write_bytes(data)
+    return replace(copy, fillers=fillers)
 
 
 def ours(index: Index, copies: Sequence[Copy]) -> list[CheckResult]:

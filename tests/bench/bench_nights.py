@@ -2,8 +2,9 @@
 
 Photos of ../shared/photos, each on an account of its own, and edited copies of some on others: four copies of each
 edit at the default strength, no photo twice, so that every ring has two accounts. Each copy is checked, and rings are
-asked for; wrong is a tie of accounts that share no photo. ``--photos N`` stores so many photos beside those that were
-copied: what a night takes for a copy hangs on how many pictures it compares. ``--quick`` takes an edit in five.
+asked for; wrong is a tie of accounts that show no photo in common. ``--photos N`` stores so many photos beside those
+that were copied: what a night takes for a copy hangs on how many pictures it compares. ``--quick`` takes an edit in
+five.
 """
 
 from __future__ import annotations
@@ -84,8 +85,9 @@ def told(copies: Sequence[Copy], checked: set[str], rings: Sequence[Ring]) -> di
     for copy in copies:
         by_edit[copy.asked.edit][0] += account_of(copy) in checked
         by_edit[copy.asked.edit][1] += account_of(copy) in tied
+    shown = {account_of(copy): {name_of(copy.asked.path), *map(name_of, copy.fillers)} for copy in copies}
     wrong = [sorted(member.account for member in ring.accounts) for ring in rings]
-    wrong = [accounts for accounts in wrong if len({account.removeprefix("copy of ") for account in accounts}) > 1]
+    wrong = [accounts for accounts in wrong if not hang_together([shown.get(one, {one}) for one in accounts])]
     return {
         "found_by_check_percent": round(100 * len(checked) / len(copies), 2),
         "found_by_rings_percent": round(100 * len(tied) / len(copies), 2),
@@ -95,6 +97,15 @@ def told(copies: Sequence[Copy], checked: set[str], rings: Sequence[Ring]) -> di
         "rings": len(rings),
         "wrong_rings": wrong,
     }
+
+
+def hang_together(shown: Sequence[set[str]]) -> bool:
+    """Whether accounts that show these photos are tied by those that they share: two pages may show a third person."""
+    reached, rest = set(shown[0]), list(shown[1:])
+    while near := [photos for photos in rest if photos & reached]:
+        reached.update(*near)
+        rest = [photos for photos in rest if not photos & reached]
+    return not rest
 
 
 if __name__ == "__main__":
