@@ -104,7 +104,7 @@ class Describer:
                 flat.append(error)
         if not found:
             raise flat[0]
-        if len(taken) == 1:
+        if len(taken) == 1 and taken[0].frame is None:
             for described in self._panels(data, job, taken[0]):
                 found.setdefault(described.pixels, (taken[0].picture, quality, described))
         first, quality, _ = next(iter(found.values()))
@@ -129,7 +129,7 @@ class Describer:
         for panel in panels_of(larger.large):
             picture = panel_picture(larger, panel)
             if self._measured(picture.grey)[2] is None and drawn_cells(picture.grey).mean() < MOST_DRAWN_PANEL:
-                yield self._described(FramePicture(picture, whole.frame, whole.share, panel), job)[1]
+                yield self._described(FramePicture(picture, panel=panel), job)[1]
 
     def _features_of(self, job: Job) -> bool:
         return self._settings.features and job.features

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import photos
 import pytest
-from PIL import Image
+import screens
+from PIL import Image, ImageDraw
 
 from imgmatch import registry
+from imgmatch.demo.portraits import portrait
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job, Unchanged
 from imgmatch.describing.settings import Settings
@@ -115,3 +117,37 @@ def test_a_photo_that_cannot_be_used_is_a_failure_and_no_exception(tmp_path: Pat
         assert isinstance(reply, Failure)
         assert reply.reason is reason
         assert reply.detail
+
+
+@pytest.mark.parametrize("query", [False, True])
+def test_photos_on_a_page_are_pictures_behind_that_of_the_page(*, query: bool) -> None:
+    page = photos.jpeg(screens.profile(portrait(1)))
+    whole, *panels = described(page, query=query).pictures
+    assert whole.panel is None
+    assert len(panels) >= 4  # the round face and three friends
+    for one in panels:
+        assert one.panel is not None
+        assert (one.frame, one.share, one.flat) == (None, None, None)
+        assert one.fingerprints.keys() == whole.fingerprints.keys()
+        assert (one.stored is None, one.asked is None) == (query, not query)
+    assert len({one.pixels for one in (whole, *panels)}) == len(panels) + 1
+
+
+def test_a_page_and_its_panels_are_described_as_one_where_no_features_are_wanted_or_one_frame_is() -> None:
+    page = photos.jpeg(screens.profile(portrait(1)))
+    for job in (Job(page, features=False), Job(page, frame=1), Job(page, frame=1, query=True)):
+        reply = Describer(Settings()).describe(job)
+        assert isinstance(reply, Description)
+        assert len(reply.pictures) == 1
+
+
+def test_what_is_drawn_on_a_page_is_no_photo() -> None:
+    page = Image.new("RGB", screens.SIZE, "white")
+    pen = ImageDraw.Draw(page)
+    page.paste(screens.fitted(portrait(3), (540, 700)), (0, 0))
+    pen.rounded_rectangle((60, 760, 480, 830), 20, fill=(30, 120, 240))
+    for place in range(3):
+        left = 40 + 160 * place
+        pen.rectangle((left, 900, left + 130, 1030), fill=(220, 220, 220))
+        screens.words(pen, 910, 3)
+    assert [one.panel for one in described(photos.jpeg(page)).pictures if one.panel is not None] == []

@@ -61,6 +61,7 @@ PICTURES = st.builds(
     asked=st.none() | st.integers(0, 5).map(asked_about),
     frame=st.none() | st.integers(1, 2_000),
     share=st.none() | st.floats(0, 1),
+    panel=st.none() | st.tuples(*[st.tuples(st.floats(0, 1), st.floats(0, 1))] * 4),
 )
 
 REPLIES: st.SearchStrategy[Reply] = st.one_of(
