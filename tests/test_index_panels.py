@@ -126,6 +126,20 @@ def test_a_decision_on_a_photo_says_nothing_of_the_others_on_the_page(index: Ind
         assert sorted(picture.photo_id or "" for picture in read_banks(session)) == ["owner", "page"]
 
 
+@pytest.mark.slow
+def test_two_pages_that_show_one_friend_are_tied_by_the_friends_own_photo_alone(index: Index, tmp_path: Path) -> None:
+    friend = portrait(910)
+    grid = photos.jpeg(screens.grid([friend, *(portrait(seed) for seed in range(70, 78))], 3))
+    add(index, tmp_path, page=page(), grid=grid)
+    assert index.check(grid, account="grid").matches == ()
+    assert index.rings().rings == ()
+    assert not compare(page(), grid).is_match
+    add(index, tmp_path, friend=photos.jpeg(friend))
+    assert {match.photo.account for match in index.check(grid, account="grid")} == {"friend"}
+    [ring] = index.rings().rings
+    assert {member.account for member in ring.accounts} == {"page", "grid", "friend"}
+
+
 def test_a_page_is_put_on_a_bank_without_what_else_is_on_it(index: Index) -> None:
     index.bank_lists.create("pages", purpose=Purpose.STOLEN)
     assert len(list(index.bank_lists.add_photos("pages", [NamedPhoto("photo.jpg", page())]))) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
 from imgmatch import registry
@@ -14,7 +13,7 @@ from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.features import pair_model as rules
 from imgmatch.matching.evidence import EXACT, of_photos
-from imgmatch.matching.verification import Verifier, calibrated
+from imgmatch.matching.verification import Verifier, calibrated, telling_pairs
 from imgmatch.model import Comparison
 
 if TYPE_CHECKING:
@@ -58,9 +57,8 @@ def _compared(
 ) -> Comparison:
     one, other = named_photo(query), named_photo(stored)
     first, second = _described(runner, one, other)
-    pairs = list(product(first.pictures, second.pictures))
-    whole = [pair for pair in pairs if pair[0].panel is None and pair[1].panel is None]
-    equal = pairs if first.sha256 == second.sha256 else [pair for pair in whole if pair[0].pixels == pair[1].pixels]
+    pairs = telling_pairs(first, second)
+    equal = pairs if first.sha256 == second.sha256 else [pair for pair in pairs if pair[0].pixels == pair[1].pixels]
     if equal:
         shown, known = equal[0]
         return Comparison(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, exists, func, or_, select
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -43,6 +44,40 @@ PHOTO_COLUMNS = (
 """What a :class:`~imgmatch.catalog.rows.StoredPhoto` is made of, in its order."""
 
 
+class ShownAs(Enum):
+    """How a photo may show a picture: in any way, as the whole of it, or as a photo that is no page of several."""
+
+    ANY = "any"
+    WHOLE = "whole"
+    NO_PAGE = "no page"
+
+
+_PARTS = schema.photo_pictures.alias("parts")
+_WHOLE = schema.photo_pictures.c.panel.is_(None)
+_SHOWN = {
+    ShownAs.ANY: (),
+    ShownAs.WHOLE: (_WHOLE,),
+    ShownAs.NO_PAGE: (
+        _WHOLE,
+        ~exists(
+            select(_PARTS.c.place).where(
+                _PARTS.c.photo_id == schema.photo_pictures.c.photo_id, _PARTS.c.panel.is_not(None)
+            )
+        ),
+    ),
+}
+
+
+def pages_among(session: Session, photos: Collection[int]) -> set[int]:
+    """Those of these photos, by row id, that have panels."""
+    table = schema.photo_pictures.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(photos)):
+        query = select(table.photo_id).where(table.photo_id.in_(chunk), table.panel.is_not(None))
+        found.update(session.sql.scalars(query.distinct()))
+    return found
+
+
 def _photos_by_fingerprint() -> Select[Any]:
     links = schema.photo_fingerprints.c
     return (
@@ -63,12 +98,12 @@ def _photos_with_first_picture() -> Select[Any]:
 
 
 def owners(
-    session: Session, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes
+    session: Session, fingerprint_ids: Collection[int], sha256: bytes, pixels: bytes, shown: ShownAs
 ) -> Iterator[tuple[int, str, int, bool]]:
     """Which accounts carry these fingerprints.
 
     Yields fingerprint, account, the earliest ``seen_at`` of the account with it, and whether one of those photos has
-    the bytes or the pixels of the given digests.
+    the bytes or the pixels of the given digests; of the pictures that look so those that are shown in that way.
     """
     links, photos, pictures = schema.photo_fingerprints.c, schema.photos.c, schema.photo_pictures.c
     same = case((or_(photos.sha256 == sha256, pictures.pixels == pixels), 1), else_=0)
@@ -81,25 +116,29 @@ def owners(
             .where(links.fingerprint_id.in_(chunk))
             .group_by(links.fingerprint_id, schema.accounts.c.account)
         )
-        for row in session.sql.execute(query):
+        for row in session.sql.execute(query.where(*_SHOWN[shown])):
             yield row[0], row[1], row[2], bool(row[3])
 
 
 def photos_of(
-    session: Session, fingerprint_ids: Collection[int], accounts: Collection[str]
+    session: Session, fingerprint_ids: Collection[int], accounts: Collection[str], shown: ShownAs
 ) -> Iterator[tuple[int, StoredPhoto]]:
-    """The photos of ``accounts`` with one of these fingerprints, each with that fingerprint."""
+    """The photos of ``accounts`` that show a picture with one of these fingerprints so, each with that fingerprint."""
     for chunk in chunks(fingerprint_ids):
         for names in chunks(accounts):
             query = _photos_by_fingerprint().where(
-                schema.photo_fingerprints.c.fingerprint_id.in_(chunk), schema.accounts.c.account.in_(names)
+                schema.photo_fingerprints.c.fingerprint_id.in_(chunk),
+                schema.accounts.c.account.in_(names),
+                *_SHOWN[shown],
             )
             for row in session.sql.execute(query):
                 yield row[0], StoredPhoto(*row[1:])
 
 
-def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[tuple[int, StoredPhoto]]:
-    """Every photo of the pictures with these features, each with the row id of the features."""
+def photos_showing(
+    session: Session, feature_ids: Collection[int], shown: ShownAs = ShownAs.ANY
+) -> Iterator[tuple[int, StoredPhoto]]:
+    """Every photo that shows a picture with these features so, each with the row id of the features."""
     table, photos, pictures = schema.features.c, schema.photos.c, schema.photo_pictures.c
     for chunk in chunks(feature_ids):
         query: Select[Any] = (
@@ -107,7 +146,7 @@ def photos_showing(session: Session, feature_ids: Collection[int]) -> Iterator[t
             .join(schema.photo_pictures, pictures.pixels == table.pixels)
             .join(schema.photos, photos.id == pictures.photo_id)
             .join(schema.accounts, schema.accounts.c.id == photos.account_id)
-            .where(table.id.in_(chunk))
+            .where(table.id.in_(chunk), *_SHOWN[shown])
         )
         for row in session.sql.execute(query):
             yield row[0], StoredPhoto(*row[1:])

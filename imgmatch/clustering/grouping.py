@@ -12,7 +12,7 @@ from imgmatch.catalog.bank_hits import has_hits, hits_of_fingerprints
 from imgmatch.catalog.banks import own_first, read_banks
 from imgmatch.catalog.decisions import decisions_on
 from imgmatch.catalog.kept_groups import KeptGroup, KeptPhoto
-from imgmatch.catalog.lookups import bits_of_several, photos_with
+from imgmatch.catalog.lookups import bits_of_several, pages_among, photos_with
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
@@ -68,6 +68,7 @@ class Grouper:
                 self._banks[row].update((entry.bank, entry.purpose) for entry in entries if entry.ties)
         self._near_keys = near.left * len(nodes) + near.right
         self._several: Mapping[str, Collection[bytes]] = {}
+        self._pages: Collection[int] = ()
 
     def groups(self) -> list[KeptGroup]:
         """Every group on two accounts or more, and known pictures on one, in order of their first photos."""
@@ -81,7 +82,8 @@ class Grouper:
         shown = self._shown([node for _, members in stars for node in members])
         verdicts = decisions_on(self._session, {one.photo.photo_id for some in shown.values() for one in some})
         self._several = bits_of_several(self._session, verdicts)
-        found = _told_once([group for star in stars if (group := self._group(star, shown, verdicts)) is not None])
+        self._pages = pages_among(self._session, {one.photo.id for some in shown.values() for one in some})
+        found = [group for star in stars if (group := self._group(star, shown, verdicts)) is not None]
         found.sort(key=self._order)
         return _named(found)
 
@@ -109,7 +111,8 @@ class Grouper:
 
     def _group(self, star: Star, shown_by: Mapping[int, Sequence[_Shown]], verdicts: _Verdicts) -> KeptGroup | None:
         medoid, members = star
-        every = self._without_pages([one for node in members for one in shown_by.get(node, ())], medoid)
+        banked = any(self._banked.get(int(self._graph.nodes.fingerprints[node])) for node in members)
+        every = self._telling([one for node in members for one in shown_by.get(node, ())], medoid, banked=banked)
         every.sort(key=lambda one: (one.photo.seen_at, one.photo.photo_id, one.node != medoid, one.photo.place))
         shown = list({one.photo.id: one for one in reversed(every)}.values())[::-1]  # of one photo the first picture
         left = {one.node for one in every}
@@ -139,6 +142,13 @@ class Grouper:
             decision=None if said is None else said[1],
             decided=None if said is None else said[0],
         )
+
+    def _telling(self, every: Sequence[_Shown], medoid: int, *, banked: bool) -> list[_Shown]:
+        """Without what pages have in common that says nothing of them; see `evidence.says_enough`."""
+        told = self._without_pages(every, medoid)
+        if banked or any(one.photo.id not in self._pages for one in told):
+            return told
+        return [one for one in told if one.photo.panel is None]
 
     def _without_pages(self, every: Sequence[_Shown], medoid: int) -> list[_Shown]:
         """Without the whole pictures of photos of which a panel is here: what is on a page is no copy of the page.
@@ -207,30 +217,6 @@ class Grouper:
         return Evidence(
             Kind.PARTIAL, round(score, 4), None, pair.mirrored, rotation, overlap, pair.agreement, *outlines
         )
-
-
-def _told_once(groups: Sequence[KeptGroup]) -> list[KeptGroup]:
-    """Without groups of panels whose photos are all in one other group: copies of a screenshot show the same panels.
-
-    Those of which something else is said are left.
-    """
-    holding: dict[int, set[int]] = defaultdict(set)
-    for place, group in enumerate(groups):
-        for kept in group.photos:
-            holding[kept.photo.id].add(place)
-    gone: set[int] = set()
-    for place in sorted(range(len(groups)), key=lambda number: (len(groups[number].photos), -_panels(groups[number]))):
-        group = groups[place]
-        if not _panels(group) or group.decision is not None:
-            continue
-        beside = set.intersection(*(holding[kept.photo.id] for kept in group.photos)) - gone - {place}
-        if any(groups[other].bank == group.bank and groups[other].common <= group.common for other in beside):
-            gone.add(place)
-    return [group for place, group in enumerate(groups) if place not in gone]
-
-
-def _panels(group: KeptGroup) -> int:
-    return sum(kept.photo.panel is not None for kept in group.photos)
 
 
 def _of_photos(one: _Shown, first: _Shown | None, how: Evidence) -> Evidence:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgmatch.catalog.banks import bank_pictures_like, banks_of
-from imgmatch.catalog.lookups import owners, photos_of, photos_showing
+from imgmatch.catalog.lookups import ShownAs, owners, photos_of, photos_showing
 from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.describing.messages import DescribedPicture
 from imgmatch.matching.bank_hits import bank_hits
-from imgmatch.matching.evidence import EXACT, of_photos
+from imgmatch.matching.evidence import EXACT, Shown, of_photos, shown_of
 from imgmatch.matching.verification import Judged
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Photo, Purpose, SkipReason, Status, account_id
 
@@ -52,7 +52,10 @@ def answer(
         bare: values on banks that each of its pictures is near to.
         wanted: what the asker wants to see.
     """
-    asked = [_Asked(picture, *_partial(connection, one)) for picture, one in zip(query.pictures, judged, strict=True)]
+    asked = [
+        _asked(connection, picture, _COUNTED[shown_of(picture, query)], one)
+        for picture, one in zip(query.pictures, judged, strict=True)
+    ]
     ranked = _rank(connection, query, asked, wanted.account)
     shown = {owner.account: place for place, owner in enumerate(ranked[: wanted.limit])}
     found = _best(connection, query, asked, shown)
@@ -81,13 +84,18 @@ class _Asked:
     """One picture of a query, what passed for it, and the photos that show what passed by features."""
 
     picture: DescribedPicture
+    counted: ShownAs
     judged: Judged
     partial: list[tuple[StoredPhoto, Evidence]]
 
 
-def _partial(connection: Session, judged: Judged) -> tuple[Judged, list[tuple[StoredPhoto, Evidence]]]:
-    shown = photos_showing(connection, judged.partial)
-    return judged, [(stored, judged.partial[row]) for row, stored in shown]
+_COUNTED = {Shown.PHOTO: ShownAs.ANY, Shown.PAGE: ShownAs.WHOLE, Shown.PANEL: ShownAs.NO_PAGE}
+"""With what a picture says enough; see :func:`~imgmatch.matching.evidence.says_enough`."""
+
+
+def _asked(connection: Session, picture: DescribedPicture, counted: ShownAs, judged: Judged) -> _Asked:
+    shown = photos_showing(connection, judged.partial, counted)
+    return _Asked(picture, counted, judged, [(stored, judged.partial[row]) for row, stored in shown])
 
 
 def _best(
@@ -97,7 +105,7 @@ def _best(
     best: dict[int, tuple[tuple[object, ...], StoredPhoto, Match]] = {}
     for place, one in enumerate(asked):
         found = {(stored.id, stored.place): (stored, evidence) for stored, evidence in one.partial}
-        for fingerprint_id, stored in photos_of(connection, one.judged.near, accounts):
+        for fingerprint_id, stored in photos_of(connection, one.judged.near, accounts, one.counted):
             found[stored.id, stored.place] = (stored, one.judged.near[fingerprint_id])
         for stored, how in found.values():
             if stored.account in accounts:
@@ -158,8 +166,8 @@ def _claims(connection: Session, query: Description, asked: Sequence[_Asked]) ->
     """Every account with every picture of it that passed for a picture of the query."""
     for one in asked:
         near = one.judged.near
-        pixels = one.picture.pixels if one.picture.panel is None else b""  # the same part does not make the same photo
-        for fingerprint_id, account, seen_at, same in owners(connection, near, query.sha256, pixels):
+        digests = query.sha256, one.picture.pixels
+        for fingerprint_id, account, seen_at, same in owners(connection, near, *digests, one.counted):
             yield _Owner(_order(EXACT if same else near[fingerprint_id]), seen_at, account)
         for stored, evidence in one.partial:
             yield _Owner(_order(evidence), stored.seen_at, stored.account)

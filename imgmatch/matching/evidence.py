@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orie
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from imgmatch.describing.messages import DescribedPicture, Description
     from imgmatch.features.verify import Verified
 
 EXACT = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, agreement=1.0)
@@ -110,6 +112,30 @@ def of_photos(evidence: Evidence, query: Outline | None, stored: Outline | None)
         outline_query=_in_photo(query, evidence.outline_query),
         outline_stored=_in_photo(stored, evidence.outline_stored),
     )
+
+
+class Shown(Enum):
+    """What a picture is of its photo: all there is, a page that has panels, or one of these."""
+
+    PHOTO = "photo"
+    PAGE = "page"
+    PANEL = "panel"
+
+
+def shown_of(picture: DescribedPicture, photo: Description) -> Shown:
+    """What one of the pictures of a photo is."""
+    if picture.panel is not None:
+        return Shown.PANEL
+    return Shown.PAGE if any(one.panel is not None for one in photo.pictures) else Shown.PHOTO
+
+
+def says_enough(one: Shown, other: Shown) -> bool:
+    """Whether two pictures that are copies say something of their photos.
+
+    Two pages may show one advertisement, cover or friend and have nothing else in common: a panel makes a match with
+    a photo that is no page, and a page with another page as a whole.
+    """
+    return Shown.PHOTO in {one, other} or one is other is Shown.PAGE
 
 
 def _in_photo(panel: Outline | None, part: Outline | None) -> Outline:

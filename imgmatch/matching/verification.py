@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -13,7 +14,16 @@ from imgmatch.catalog.features import features_by_id, features_of_fingerprints, 
 from imgmatch.features import pair_model as rules
 from imgmatch.features.record import opened_thumbnail, unpacked
 from imgmatch.features.verify import Placed, Query, StoredPicture
-from imgmatch.matching.evidence import Near, apart, evidence_of, nearest_of, no_copy, turned_back
+from imgmatch.matching.evidence import (
+    Near,
+    apart,
+    evidence_of,
+    nearest_of,
+    no_copy,
+    says_enough,
+    shown_of,
+    turned_back,
+)
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
 
 if TYPE_CHECKING:
@@ -199,8 +209,7 @@ class Verifier:
         """
         ways = [
             (0, way)
-            for one in query.pictures
-            for other in stored.pictures
+            for one, other in telling_pairs(query, stored)
             for way in self._pair_ways(one, other, self._near(one, other), max_distance)
         ]
         best = best_ways(ways, self.rule.log_odds).get(0)
@@ -230,6 +239,15 @@ class Verifier:
         turn = ORIENTATIONS[near.orientation]
         score = round(self._profile.near_score(near.distance), 4)
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
+
+
+def telling_pairs(query: Description, stored: Description) -> list[tuple[DescribedPicture, DescribedPicture]]:
+    """The pictures of two photos that say something of them, if they are copies."""
+    return [
+        (one, other)
+        for one, other in product(query.pictures, stored.pictures)
+        if says_enough(shown_of(one, query), shown_of(other, stored))
+    ]
 
 
 def _is_near(query: DescribedPicture, near: Near, max_distance: int) -> bool:

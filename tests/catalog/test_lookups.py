@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,6 +8,7 @@ from filled import bits, opened, photo, store
 
 from imgmatch.catalog import erasing, lookups
 from imgmatch.catalog.fingerprints import intern_fingerprints
+from imgmatch.catalog.lookups import ShownAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from imgmatch.catalog.session import Session
     from imgmatch.catalog.sqlite import SqliteCatalog
+    from imgmatch.model import Outline
+
+ANY = ShownAs.ANY
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def test_owners_are_the_accounts_with_their_earliest_time_and_whether_bytes_are_
     store(catalog, [one, two, photo(3, "b", picture="x"), photo(4, "c", picture="y")])
     with catalog.write() as session:
         (x, y) = ids(session, "x", "y")
-        found = set(lookups.owners(session, [x, y], one.sha256, bytes(16)))
+        found = set(lookups.owners(session, [x, y], one.sha256, bytes(16), ANY))
     assert found == {(x, "a", two.seen_at, True), (x, "b", photo(3).seen_at, True), (y, "c", photo(4).seen_at, False)}
 
 
@@ -44,9 +49,33 @@ def test_photos_are_found_by_fingerprint_for_all_or_some_accounts(catalog: Sqlit
     with catalog.write() as session:
         (x, y) = ids(session, "x", "y")
         every = {(row, found.photo_id, found.name) for row, found in lookups.photos_with(session, [x, y])}
-        some = {(row, found.photo_id) for row, found in lookups.photos_of(session, [x, y], ["b"])}
+        some = {(row, found.photo_id) for row, found in lookups.photos_of(session, [x, y], ["b"], ANY)}
     assert every == {(x, "p1", "A"), (x, "p2", None), (y, "p3", None)}
     assert some == {(x, "p2"), (y, "p3")}
+
+
+def test_only_those_photos_are_found_that_show_a_picture_in_the_way_that_is_asked_for(catalog: SqliteCatalog) -> None:
+    """p1 shows x and is no page; p2 shows x as a page, and y as a panel; p3 shows x as a panel."""
+    page, other = photo(2, "b", picture="x"), photo(3, "c", picture="z")
+    part: Outline = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))
+    panels = {name: replace(photo(9, "z", picture=name).pictures[0], panel=part) for name in "xy"}
+    page = replace(page, pictures=(*page.pictures, panels["y"]))
+    other = replace(other, pictures=(*other.pictures, panels["x"]))
+    store(catalog, [photo(1, "a", picture="x"), page, other])
+    wanted = {
+        ShownAs.ANY: {("p1", None), ("p2", None), ("p2", part), ("p3", part)},
+        ShownAs.WHOLE: {("p1", None), ("p2", None)},
+        ShownAs.NO_PAGE: {("p1", None)},
+    }
+    with catalog.write() as session:
+        rows = ids(session, "x", "y")
+        for shown, expected in wanted.items():
+            found = lookups.photos_of(session, rows, ["a", "b", "c"], shown)
+            assert {(one.photo_id, one.panel) for _, one in found} == expected
+            accounts = {account for _, account, *_ in lookups.owners(session, rows, bytes(32), bytes(16), shown)}
+            assert accounts == {one.account for _, one in lookups.photos_of(session, rows, ["a", "b", "c"], shown)}
+        numbers = [one.id for _, one in lookups.photos_with(session, rows)]
+        assert len(lookups.pages_among(session, numbers)) == 2
 
 
 def test_accounts_are_counted_once_however_many_photos_they_have(catalog: SqliteCatalog) -> None:
@@ -65,7 +94,7 @@ def test_more_fingerprints_than_a_statement_takes_are_looked_up(catalog: SqliteC
 
 def test_a_fingerprint_that_is_gone_leads_nowhere(catalog: SqliteCatalog) -> None:
     with catalog.read() as session:
-        assert list(lookups.owners(session, [99], bytes(32), bytes(16))) == []
+        assert list(lookups.owners(session, [99], bytes(32), bytes(16), ANY)) == []
         assert list(lookups.photos_with(session, [99])) == []
 
 
