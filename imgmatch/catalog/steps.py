@@ -321,6 +321,14 @@ VERSION_11 = (
 """Banks have a purpose, an owner and a share of traffic, and hold bare hashes as well as pictures; what photos hit is
 kept, and what moderators say of an entry. Queues that rings are reported to are noted."""
 
+VERSION_13 = (
+    "ALTER TABLE pair_scores ADD COLUMN negative INTEGER",
+    "ALTER TABLE group_photos ADD COLUMN negative INTEGER",
+    # Pairs of negatives are kept of no fingerprints yet: the next run joins all of them once more.
+    "UPDATE clusterings SET joined_distance = 0",
+)
+"""Of two pictures one may be the negative of the other."""
+
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,
     3: VERSION_3,
@@ -333,5 +341,6 @@ STEPS: Mapping[int, tuple[str, ...]] = {
     10: VERSION_10,
     11: VERSION_11,
     12: (),  # PostgreSQL alone has something new
+    13: VERSION_13,
 }
 """Version to the statements that lead to it from the one before; version 1 is the first schema and has none."""
