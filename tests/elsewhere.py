@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import photos
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from planting import Planter, shot
 from sqlalchemy import select
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.pair_scores import read_pair_scores
+from imgmatch.catalog.pair_scores import PairScore, read_pair_scores
 from imgmatch.clustering import run, search
 from imgmatch.formats.records import ring_record
 from imgmatch.formats.text import as_json
@@ -36,8 +36,17 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pair_units, "CANDIDATES_A_UNIT", 2)
 
 
+def half_hidden(image: Image.Image) -> Image.Image:
+    """A corner lies under a veil: the fingerprint alone does not tell that it is a copy."""
+    veil = Image.new("RGB", (140, 140), "grey")
+    corner = (image.width - 140, image.height - 140)
+    hidden = image.copy()
+    hidden.paste(Image.blend(image.crop((*corner, *image.size)), veil, 0.85), corner)
+    return hidden
+
+
 class World:
-    """Photos of two nights: copies, mirrored ones, crops, a screenshot, and strangers."""
+    """Photos of two nights: copies, mirrored ones, negatives, crops, a screenshot, and strangers."""
 
     def __init__(self, folder: Path, index: Index) -> None:
         folder.mkdir(exist_ok=True)
@@ -51,6 +60,7 @@ class World:
         images = [
             *(shot(10 + night) for _ in range(3)),
             ImageOps.mirror(shot(10)),
+            *(ImageOps.invert(shot(10)), ImageOps.invert(half_hidden(whole))),
             *(shot(20 + 7 * night + number) for number in range(6)),
             *(whole, whole.crop((60, 90, 420, 490)), photos.picture(50, (480, 600)).crop((30, 60, 400, 480)), large),
         ]
@@ -62,7 +72,7 @@ class World:
     def rings(self) -> str:
         return as_json([ring_record(ring) for ring in self._index.rings().rings])
 
-    def kept(self) -> tuple[list[object], list[object]]:
+    def kept(self) -> tuple[list[object], list[PairScore]]:
         """Near pairs and pair scores, as they are kept."""
         table = schema.near_pairs.c
         near = select(table.low, table.high, table.distance, table.orientation).order_by(table.low, table.high)

@@ -36,6 +36,8 @@ DROP TABLE photo_fingerprints;
 ALTER TABLE links RENAME TO photo_fingerprints;
 CREATE INDEX photo_fingerprints_by_photo ON photo_fingerprints (photo_id);
 ALTER TABLE group_photos DROP COLUMN picture;
+ALTER TABLE group_photos DROP COLUMN negative;
+ALTER TABLE pair_scores DROP COLUMN negative;
 CREATE TABLE decided (
   decision_id INTEGER NOT NULL, picture INTEGER NOT NULL, photo_id VARCHAR NOT NULL, account VARCHAR NOT NULL,
   bits BLOB NOT NULL, PRIMARY KEY (decision_id, picture, photo_id),

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from photos import picture
+from photos import picture, png
+
+from imgmatch.index import Index
+from imgmatch.model import NewPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +42,12 @@ FAMILIES = {
     "overlaid",
     "redrawn",
     "small",
+    "negative",
 }
-FIXED = {"grey", "sepia", "posterised", "sketch", "mirror", "mirror-grey", "rotate-90", "rotate-180", "rotate-270"}
+FIXED = {
+    *("grey", "sepia", "posterised", "sketch", "mirror", "mirror-grey", "rotate-90", "rotate-180", "rotate-270"),
+    *("negative", "negative-grey", "negative+mirror+jpeg"),
+}
 """Edits that leave nothing to chance."""
 
 PORTRAIT, LANDSCAPE = (200, 267), (267, 200)
@@ -114,3 +121,20 @@ def test_an_edit_changes_the_picture(edits: ModuleType, others: list[Image.Image
     original = picture(10, PORTRAIT)
     same = [name for name in edits.EDITS if pixels(edits.edited(name, original, 1, 1, others)) == pixels(original)]
     assert not same
+
+
+def test_every_negative_is_found_and_said_to_be_one(
+    edits: ModuleType, others: list[Image.Image], tmp_path: Path
+) -> None:
+    original = picture(11, (300, 400))
+    (tmp_path / "stored.png").write_bytes(png(original))
+    asked = [
+        png(edits.edited(edit.name, original, strength, 1, others))
+        for edit in edits.EDITS.values()
+        if edit.family == "negative"
+        for strength in edit.strengths
+    ]
+    with Index.create(tmp_path / "index") as index:
+        index.add([NewPhoto.at(tmp_path / "stored.png", account="a")])
+        found = [index.check(one) for one in asked]
+    assert [[(match.photo.account, match.evidence.negative) for match in one] for one in found] == [[("a", True)]] * 5

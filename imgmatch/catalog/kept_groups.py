@@ -72,7 +72,7 @@ _EVIDENCE = tuple(
     schema.group_photos.c[name]
     for name in (
         *("kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement"),
-        *("outline_photo", "outline_medoid"),
+        *("outline_photo", "outline_medoid", "negative"),
     )
 )
 
@@ -126,6 +126,7 @@ def _evidence_values(evidence: Evidence) -> dict[str, Any]:
         "agreement": evidence.agreement,
         "outline_photo": evidence.outline_query,
         "outline_medoid": evidence.outline_stored,
+        "negative": int(evidence.negative),
     }
 
 
@@ -223,9 +224,11 @@ def _evidence(  # noqa: PLR0913, PLR0917 -- a row has as many columns
     agreement: float | None,
     outline_photo: list[list[float]] | None,
     outline_medoid: list[list[float]] | None,
+    negative: int | None,
 ) -> Evidence:
     outlines = _outline(outline_photo), _outline(outline_medoid)
-    return Evidence(Kind(kind), score, distance, bool(mirrored), rotation, overlap, agreement, *outlines)
+    about = (bool(mirrored), rotation, overlap, agreement, *outlines, bool(negative))
+    return Evidence(Kind(kind), score, distance, *about)
 
 
 def _outline(kept: list[list[float]] | None) -> Outline | None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
 from imgmatch.catalog.dialects import is_postgresql
+from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,7 +47,7 @@ class NearPairRows:
         low: the smaller row id, dtype int64.
         high: the other, dtype int64.
         distances: in bits, dtype int32, the least over the orientations.
-        orientations: which one gave it, an index into ``model.ORIENTATIONS``, dtype int8: brought into it, ``low``
+        orientations: which one gave it, an index into ``model.WITH_NEGATIVES``, dtype int8: brought into it, ``low``
             shows ``high``.
     """
 
@@ -101,12 +102,16 @@ def neighbours(session: Session, fingerprints: Collection[int], max_distance: in
 
 
 def are_near(session: Session, pairs: Collection[tuple[int, int]], max_distance: int) -> set[tuple[int, int]]:
-    """Which of these pairs, the smaller row id first, are kept as near ones."""
+    """Which of these pairs, the smaller row id first, are kept as near ones: as they are, not as negatives."""
     table = schema.near_pairs.c
     found: set[tuple[int, int]] = set()
     for chunk in chunks(sorted(set(pairs)), PARAMETERS // 2):
         wanted = pairs_table(chunk)
         same = (table.low == wanted.c.low) & (table.high == wanted.c.high)
-        query = select(table.low, table.high).join(wanted, same).where(table.distance <= max_distance)
+        query = (
+            select(table.low, table.high)
+            .join(wanted, same)
+            .where(table.distance <= max_distance, table.orientation < len(ORIENTATIONS))
+        )
         found.update((low, high) for low, high in session.sql.execute(query))
     return found

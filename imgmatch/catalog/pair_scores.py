@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
@@ -38,6 +38,7 @@ class PairScore:
         agreement: share of the overlap that looks alike; ``None`` where it was not measured.
         outline_low: the shared part in ``low``; ``None`` where it was not kept.
         outline_high: the shared part in ``high``; its corners are those of ``outline_low``, in that order.
+        negative: ``high`` is a negative of ``low``; ``None`` where the two were not compared as such.
     """
 
     low: int
@@ -50,10 +51,11 @@ class PairScore:
     agreement: float | None
     outline_low: Outline | None = None
     outline_high: Outline | None = None
+    negative: bool | None = None
 
 
 def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
-    """Keep these; of what is known of a pair already, the better score stays.
+    """Keep these; of what is known of a pair already, the better score stays, and that it was compared as negatives.
 
     A pair of which one picture was removed since it was judged is left out.
     """
@@ -64,16 +66,8 @@ def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
         if not {score.low, score.high} <= there:
             continue
         known = best.get((score.low, score.high))
-        if known is None or score.log_odds > known.log_odds:
-            best[score.low, score.high] = score
-    for chunk in chunks(list(best)):
-        query = select(table.c.low, table.c.high, table.c.log_odds).where(table.c.low.in_({low for low, _ in chunk}))
-        for low, high, log_odds in session.sql.execute(query):
-            if (low, high) in best:
-                if log_odds >= best[low, high].log_odds:
-                    del best[low, high]
-                else:
-                    session.sql.execute(delete(table).where(table.c.low == low, table.c.high == high))
+        best[score.low, score.high] = score if known is None else _better(known, score)
+    _leave_what_is_known(session, best)
     if best:
         session.sql.execute(
             insert(table),
@@ -89,17 +83,44 @@ def store_pair_scores(session: Session, scores: Sequence[PairScore]) -> None:
                     "agreement": score.agreement,
                     "outline_low": score.outline_low,
                     "outline_high": score.outline_high,
+                    "negative": None if score.negative is None else int(score.negative),
                 }
                 for score in best.values()
             ],
         )
 
 
+def _leave_what_is_known(session: Session, best: dict[tuple[int, int], PairScore]) -> None:
+    """Take out of ``best`` what is no better than what is kept, and remove of that what is worse."""
+    table = schema.pair_scores
+    query = select(table.c.low, table.c.high, table.c.log_odds, table.c.negative)
+    for chunk in chunks(list(best)):
+        kept = session.sql.execute(query.where(table.c.low.in_({low for low, _ in chunk}))).all()
+        for low, high, log_odds, negative in kept:
+            score = best.get((low, high))
+            if score is None:
+                continue
+            same = (table.c.low == low) & (table.c.high == high)
+            if log_odds < score.log_odds:
+                best[low, high] = score if negative is None else replace(score, negative=bool(score.negative))
+                session.sql.execute(delete(table).where(same))
+                continue
+            del best[low, high]
+            if negative is None and score.negative is not None:
+                session.sql.execute(update(table).where(same).values(negative=0))
+
+
+def _better(known: PairScore, other: PairScore) -> PairScore:
+    best = other if other.log_odds > known.log_odds else known
+    as_negatives = known.negative is not None or other.negative is not None
+    return replace(best, negative=bool(best.negative)) if as_negatives else best
+
+
 _COLUMNS = tuple(
     schema.pair_scores.c[name]
     for name in (
         *("low", "high", "log_odds", "mirrored", "rotation", "overlap_low", "overlap_high", "agreement"),
-        *("outline_low", "outline_high"),
+        *("outline_low", "outline_high", "negative"),
     )
 )
 
@@ -117,8 +138,10 @@ def read_pair_scores(session: Session, among: Collection[int] | None = None) -> 
 
 
 def _score(row: Any) -> PairScore:  # noqa: ANN401 -- a row has no type of its own
-    low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines = row
-    return PairScore(low, high, log_odds, bool(mirrored), rotation, of_low, of_high, alike, *map(_outline, outlines))
+    low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines, negative = row
+    of_low_in, of_high_in = map(_outline, outlines)
+    about = (bool(mirrored), rotation, of_low, of_high, alike, of_low_in, of_high_in)
+    return PairScore(low, high, log_odds, *about, None if negative is None else bool(negative))
 
 
 def scored_neighbours(session: Session, rows: Collection[int], least: float) -> set[int]:

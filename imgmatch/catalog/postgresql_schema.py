@@ -50,7 +50,13 @@ FIRST = 11
 STEPS: Mapping[int, tuple[str, ...]] = {
     # Triggers, which are made anew after each step, say since then that rows were added which are searched.
     12: ("ALTER TABLE places ADD COLUMN fingerprints BIGINT, ADD COLUMN features BIGINT",),
-    13: ("ALTER TABLE photo_pictures ADD COLUMN panel VARCHAR",),
+    # Pairs of negatives are kept of no fingerprints yet: the next run joins all of them once more.
+    13: (
+        "ALTER TABLE photo_pictures ADD COLUMN panel VARCHAR",
+        "ALTER TABLE pair_scores ADD COLUMN negative BIGINT",
+        "ALTER TABLE group_photos ADD COLUMN negative BIGINT",
+        "UPDATE clusterings SET joined_distance = 0",
+    ),
 }
 """Version to the statements that lead to it from the one before; SQLite has its own in ``steps``."""
 

@@ -30,6 +30,7 @@ from imgmatch.model import (
     FINGERPRINT_BITS,
     FINGERPRINT_BYTES,
     ORIENTATIONS,
+    WITH_NEGATIVES,
     Change,
     Kind,
     Opinion,
@@ -275,6 +276,7 @@ pair_scores = Table(
         "outline_low", Structure(_is_outline)
     ),  # corners of the shared part in ``low``, and the same corners in ``high``
     Column("outline_high", Structure(_is_outline)),
+    Column("negative", _flag()),  # empty where the two were not compared as negatives
     sqlite_with_rowid=False,
 )
 
@@ -459,8 +461,8 @@ near_pairs = Table(
     Column("low", Reference(), ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True),
     Column("high", Reference(), ForeignKey("fingerprints.id", ondelete="CASCADE"), primary_key=True),
     Column("distance", Small(0, FINGERPRINT_BITS, FINGERPRINT_BITS), nullable=False),
-    # Of ``model.ORIENTATIONS``: brought into it, ``low`` shows ``high``.
-    Column("orientation", Small(0, len(ORIENTATIONS) - 1), nullable=False),
+    # Of ``model.WITH_NEGATIVES``: brought into it, ``low`` shows ``high``.
+    Column("orientation", Small(0, len(WITH_NEGATIVES) - 1), nullable=False),
     # A gang's copies make millions: with the distance in it, neighbours are found without reading the pairs.
     Index("near_pairs_by_high", "high", "distance"),
     sqlite_with_rowid=False,
@@ -547,6 +549,7 @@ group_photos = Table(
     Column("outline_photo", Structure(_is_outline)),  # the shared part in the photo, and the same corners in the medoid
     Column("outline_medoid", Structure(_is_outline)),
     Column("picture", _picture()),  # which of the photo's, as ``photo_pictures.place``; empty: its first
+    Column("negative", _flag()),  # empty in groups from before version 13
     sqlite_with_rowid=False,
 )
 

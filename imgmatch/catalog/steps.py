@@ -321,8 +321,14 @@ VERSION_11 = (
 """Banks have a purpose, an owner and a share of traffic, and hold bare hashes as well as pictures; what photos hit is
 kept, and what moderators say of an entry. Queues that rings are reported to are noted."""
 
-VERSION_13 = ("ALTER TABLE photo_pictures ADD COLUMN panel JSON",)
-"""Photos on a screenshot, in a collage or in a frame are pictures of their own."""
+VERSION_13 = (
+    "ALTER TABLE photo_pictures ADD COLUMN panel JSON",
+    "ALTER TABLE pair_scores ADD COLUMN negative INTEGER",
+    "ALTER TABLE group_photos ADD COLUMN negative INTEGER",
+    # Pairs of negatives are kept of no fingerprints yet: the next run joins all of them once more.
+    "UPDATE clusterings SET joined_distance = 0",
+)
+"""Photos that are parts of another are pictures of their own. Of two pictures one may be the negative of the other."""
 
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: VERSION_2,

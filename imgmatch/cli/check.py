@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHECK_COLUMNS = (
     "query", "status", "reason", "query_damaged", "incomplete",
     "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
-    "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
+    "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement", "negative",
     "frame", "query_frame", "purpose", "entry", "ref",
 )  # fmt: skip
 

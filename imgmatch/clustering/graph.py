@@ -24,6 +24,7 @@ from imgmatch.clustering.star_cover import Edges, Star, gather, unconstrained
 from imgmatch.clustering.verdicts import NodePairs, Unjudged, Verdicts
 from imgmatch.features import pair_model
 from imgmatch.joins.near import NearPairs, near_pairs
+from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -91,7 +92,7 @@ def read_everything(session: Session, hasher: Hasher, options: ClusteringOptions
     """All there is, joined anew: slow, and obviously right."""
     constraints = CannotLink(session)
     nodes = read_nodes(session, hasher.name, constraints.split)
-    near = near_pairs(in_orientations(hasher, nodes.bits), options.max_distance)
+    near = near_pairs(in_orientations(hasher, nodes.bits), options.max_distance, negatives=True)
     return Component(nodes, near, _known(session, nodes), constraints.among(nodes))
 
 
@@ -132,7 +133,7 @@ def draw(component: Component, options: ClusteringOptions, judge: Judge | None =
     near = _chosen(component.near, ~dismissed.mask(component.near.left, component.near.right))
     scored = _scored(component.known, nodes, options)
     loose = _is_loose(near, nodes, options.sure_distance)
-    verdicts = Verdicts(nodes, _chosen(near, loose), component.known, scored, judge)
+    verdicts = Verdicts(nodes, _chosen(near, loose), _near_negatives(near), component.known, scored, judge)
     pairs, by_features = _edges(scored, near, loose, dismissed)
     stars, there = gather(pairs.and_these(by_features), nodes.weights, cannot_link, verdicts.hold)
     whole = _whole(scored, by_features, nodes)
@@ -146,6 +147,12 @@ def draw(component: Component, options: ClusteringOptions, judge: Judge | None =
 
 def _chosen(pairs: NearPairs, chosen: NDArray[np.bool_]) -> NearPairs:
     return NearPairs(pairs.left[chosen], pairs.right[chosen], pairs.distances[chosen], pairs.orientations[chosen])
+
+
+def _near_negatives(pairs: NearPairs) -> frozenset[int]:
+    """Nodes that are near to the negative of another one."""
+    found = _chosen(pairs, pairs.orientations >= len(ORIENTATIONS))
+    return frozenset([*found.left.tolist(), *found.right.tolist()])
 
 
 def _is_loose(pairs: NearPairs, nodes: Nodes, sure: int) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
 from imgmatch.matching.evidence import EXACT, of_photos
-from imgmatch.model import ORIENTATIONS, DecisionKind, Evidence, Kind, Orientation, Purpose, Verdict
+from imgmatch.model import WITH_NEGATIVES, DecisionKind, Evidence, Kind, Orientation, Purpose, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -196,12 +196,14 @@ class Grouper:
             return None
         # Brought into its orientation, the lower node shows the higher one.
         way = int(near.orientations[place])
-        turn = ORIENTATIONS[way if node == low else int(BACK[way])]
+        turn = WITH_NEGATIVES[way if node == low else int(BACK[way])]
         distance = int(near.distances[place])
         # Those not near enough were aligned and compared as well: that tells where a slight crop lies.
         scored = self._scored(node, medoid) if (low, high) in self._graph.scored else None
+        if scored is not None and scored.negative != turn.negative:
+            return None  # near to its negative by chance, and a copy as it is
         score = round(self._profile.near_score(distance), 4) if scored is None else scored.score
-        found = Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation)
+        found = Evidence(Kind.NEAR, score, distance, turn.mirrored, turn.rotation, negative=turn.negative)
         if scored is None or not lies_so(scored, turn):
             return found
         return replace(found, outline_query=scored.outline_query, outline_stored=scored.outline_stored)
@@ -214,9 +216,8 @@ class Grouper:
         rotation = pair.rotation if in_order or pair.mirrored else -pair.rotation % 360
         overlap = pair.overlap_low if in_order else pair.overlap_high
         outlines = (pair.outline_high, pair.outline_low) if in_order else (pair.outline_low, pair.outline_high)
-        return Evidence(
-            Kind.PARTIAL, round(score, 4), None, pair.mirrored, rotation, overlap, pair.agreement, *outlines
-        )
+        about = (pair.mirrored, rotation, overlap, pair.agreement, *outlines, bool(pair.negative))
+        return Evidence(Kind.PARTIAL, round(score, 4), None, *about)
 
 
 def _of_photos(one: _Shown, first: _Shown | None, how: Evidence) -> Evidence:

@@ -1,4 +1,8 @@
-"""New fingerprints joined with all: every near pair is found once, by the later of its two, in any orientation."""
+"""New fingerprints joined with all: every near pair is found once, by the later of its two, in any orientation.
+
+Of two pictures one may be the negative of the other: the complements of fingerprints are joined like further
+orientations.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,7 @@ from imgmatch.catalog.near_pairs import NearPairRows
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.joins.blocks import JoinOptions, words_of
 from imgmatch.joins.hamming import cross_join
-from imgmatch.joins.near import BACK
-from imgmatch.model import ORIENTATIONS
+from imgmatch.joins.near import BACK, least_way, with_negatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,24 +49,30 @@ def join_new(
     new = bits[first_new:]
     if not len(new):
         return
-    turned = in_orientations(hasher, new)
+    turned, ways = with_negatives(in_orientations(hasher, new))
     words = words_of(bits), [words_of(codes) for codes in turned]
     every = np.ascontiguousarray(turned.reshape(-1, turned.shape[2]))
     for block in cross_join(every, bits, max_distance, options):
-        pairs = _later_first(block, len(new), first_new, *words)
+        pairs = _later_first(block, ways, first_new, max_distance, *words)
         if len(pairs):
             yield NearPairRows(ids[pairs.low], ids[pairs.high], pairs.distances, pairs.orientations)
 
 
-def _later_first(block: PairBlock, count: int, first_new: int, upright: Words, turned: list[Words]) -> NearPairRows:
+def _later_first(
+    block: PairBlock,
+    ways: NDArray[np.int64],
+    first_new: int,
+    max_distance: int,
+    upright: Words,
+    turned: list[Words],
+) -> NearPairRows:
     """Of what was found those pairs that the later one found in its best orientation; by places, not row ids."""
-    orientation, new = np.divmod(block.left, count)
+    number, new = np.divmod(block.left, len(turned[0]))
     high, low = new + first_new, block.right
     later = high > low
-    orientation, new, high, low = orientation[later], new[later], high[later], low[later]
+    number, new, high, low = number[later], new[later], high[later], low[later]
     # The higher one turned by what undoes an orientation lies to the lower one as that, in the orientation, to it.
     distances = np.stack([np.bitwise_count(codes[new] ^ upright[low]).sum(axis=1, dtype=np.int64) for codes in turned])
-    least = (distances * len(ORIENTATIONS) + BACK[: len(turned), None]).min(axis=0, initial=1 << 40)
-    bits, way = np.divmod(least, len(ORIENTATIONS))
-    best = way == BACK[orientation]
-    return NearPairRows(low[best], high[best], bits[best].astype(np.int32), way[best].astype(np.int8))
+    bits, way = least_way(distances, BACK[ways].astype(np.int64), max_distance)
+    best = way == BACK[ways[number]]
+    return NearPairRows(low[best], high[best], bits[best], way[best])

@@ -111,8 +111,8 @@ def _claims(
     pairs: Sequence[Unjudged], known: Mapping[int, FeatureRow], bits: Mapping[int, bytes]
 ) -> list[PairCandidate]:
     return [
-        PairCandidate(pair.other, known[pair.other], bits[pair.fingerprints[1]], mirrored, rotation)
+        PairCandidate(pair.other, known[pair.other], bits[pair.fingerprints[1]], mirrored, rotation, negative)
         for pair in pairs
         if pair.other in known and pair.fingerprints[1] in bits
-        for mirrored, rotation in pair.ways
+        for mirrored, rotation, negative in pair.ways
     ]

@@ -27,6 +27,7 @@ from imgmatch.joins.sending import JoinSender
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from imgmatch.catalog.clusterings import Clustering
     from imgmatch.catalog.leases import Lease
     from imgmatch.catalog.session import Session
     from imgmatch.clustering.options import ClusteringOptions
@@ -54,7 +55,7 @@ def is_current(parts: Parts, options: ClusteringOptions) -> bool:
     """Whether the groups that are kept are those a run with these options would give."""
     with parts.catalog.read() as session:
         state = read_clustering(session)
-        if state is None or state.finished_at is None or dict(state.options) != options.as_json():
+        if state is None or state.finished_at is None or not _is_joined(state, options):
             return False
         if count_stale(session) or has_new(session, parts.hasher_name, state.joined_watermark):
             return False
@@ -91,9 +92,14 @@ def _begin(session: Session, hasher: str, options: ClusteringOptions) -> None:
     if state is None:
         begin_clustering(session, options.max_distance, options.as_json())
         note_all(session, hasher, 0)
-    elif dict(state.options) != options.as_json():
+    elif not _is_joined(state, options):
         note_options(session, max(options.max_distance, state.joined_distance), options.as_json())
         note_all(session, hasher, state.joined_watermark)
+
+
+def _is_joined(state: Clustering, options: ClusteringOptions) -> bool:
+    """Whether the near pairs that are kept are those of these options, and groups are made with them."""
+    return dict(state.options) == options.as_json() and state.joined_distance >= options.max_distance
 
 
 @contextmanager

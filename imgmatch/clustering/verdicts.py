@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from imgmatch.catalog.pair_scores import PairScore
 from imgmatch.matching.evidence import turned_back
-from imgmatch.model import ORIENTATIONS
+from imgmatch.model import WITH_NEGATIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 NodePairs = dict[tuple[int, int], tuple[PairScore, float]]
 """Pairs tied by features, by their two nodes, the smaller one first: what is kept of the pair, and its score."""
 
-Way = tuple[bool, int | None]
-"""Whether the picture that is asked about is mirrored, and how it is turned to lie frame on frame, if that is tried."""
+Way = tuple[bool, int | None, bool]
+"""Whether the picture that is asked about is mirrored, how it is turned to lie frame on frame, if that is tried, and
+whether it is its negative."""
 
-_AS_IT_IS_AND_MIRRORED: tuple[Way, ...] = ((False, None), (True, None))
+_AS_IT_IS_AND_MIRRORED: tuple[Way, ...] = ((False, None, False), (True, None, False))
+_THE_SAME_OF_ITS_NEGATIVE: tuple[Way, ...] = ((False, None, True), (True, None, True))
 
 _Rows = tuple[int, int]
 """Row ids of the features of two pictures, the smaller one first."""
@@ -55,18 +57,26 @@ class Verdicts:
     Args:
         nodes: all of them.
         loose: those whose fingerprints are near, but not near enough, sorted by ``left``, then ``right``.
+        negatives: nodes that are near to the negative of another one.
         known: what was judged.
         scored: which of that counts, by nodes.
         judge: asks the pair model; without one what is not known is taken for true.
     """
 
     def __init__(
-        self, nodes: Nodes, loose: NearPairs, known: Iterable[PairScore], scored: NodePairs, judge: Judge | None
+        self,
+        nodes: Nodes,
+        loose: NearPairs,
+        negatives: Collection[int],
+        known: Iterable[PairScore],
+        scored: NodePairs,
+        judge: Judge | None,
     ) -> None:
         self._nodes = nodes
         self._loose = loose
         self._keys = loose.left * len(nodes) + loose.right
-        self._known = {(pair.low, pair.high) for pair in known}
+        self._negatives = negatives
+        self._known = {(pair.low, pair.high): pair.negative is not None for pair in known}
         self._scored = scored
         self._judge = judge
         self._answers: dict[_Rows, bool] = {}
@@ -91,7 +101,7 @@ class Verdicts:
         fresh: dict[_Rows, Unjudged] = {}
         for one, other in pairs:
             rows = self._rows(one, other)
-            if rows not in self._known and rows not in self._answers and _can_be_judged(rows):
+            if not self._is_known(one, other) and rows not in self._answers and _can_be_judged(rows):
                 fresh.setdefault(rows, self._question(one, other))
         if fresh and self._judge is not None:
             self._answers.update(self._judge(list(fresh.values())))
@@ -101,9 +111,16 @@ class Verdicts:
 
     def _holds(self, one: int, other: int) -> bool:
         rows = self._rows(one, other)
-        if rows in self._known or not _can_be_judged(rows):
+        if self._is_known(one, other) or not _can_be_judged(rows):
             return (min(one, other), max(one, other)) in self._scored
         return self._answers.get(rows, True)
+
+    def _is_known(self, one: int, other: int) -> bool:
+        """Whether they were judged; also as negatives, where they are to be compared as such."""
+        as_negatives = self._known.get(self._rows(one, other))
+        if as_negatives is None or as_negatives or not self._negatives:
+            return as_negatives is not None
+        return not any(negative for *_, negative in self._ways(one, other))
 
     def _rows(self, one: int, other: int) -> _Rows:
         row, second = int(self._nodes.features[one]), int(self._nodes.features[other])
@@ -111,12 +128,20 @@ class Verdicts:
 
     def _question(self, one: int, other: int) -> Unjudged:
         """Loose pairs are aligned frame on frame, the lower node in the orientation in which they are near."""
+        ways = self._ways(one, other)
+        if ways[0][1] is None:
+            return self._unjudged(one, other, ways)
+        return self._unjudged(min(one, other), max(one, other), ways)
+
+    def _ways(self, one: int, other: int) -> tuple[Way, ...]:
         low, high = min(one, other), max(one, other)
         place = int(np.searchsorted(self._keys, low * len(self._nodes) + high))
         if place < len(self._keys) and self._keys[place] == low * len(self._nodes) + high:
-            turn = ORIENTATIONS[int(self._loose.orientations[place])]
-            return self._unjudged(low, high, ((turn.mirrored, turned_back(turn)),))
-        return self._unjudged(one, other, _AS_IT_IS_AND_MIRRORED)
+            turn = WITH_NEGATIVES[int(self._loose.orientations[place])]
+            return ((turn.mirrored, turned_back(turn), turn.negative),)
+        # Who is tied to a member by its negative may lie in the negative of the medoid.
+        may_be = one in self._negatives or other in self._negatives
+        return (*_AS_IT_IS_AND_MIRRORED, *_THE_SAME_OF_ITS_NEGATIVE) if may_be else _AS_IT_IS_AND_MIRRORED
 
     def _unjudged(self, one: int, other: int, ways: tuple[Way, ...]) -> Unjudged:
         nodes = self._nodes

@@ -148,3 +148,12 @@ def mirror_order() -> npt.NDArray[np.intp]:
     """
     index = np.arange(LENGTH).reshape(CELLS, CELLS, BINS)
     return index[::-1, :, (-np.arange(BINS)) % BINS].ravel()
+
+
+def negative_order() -> npt.NDArray[np.intp]:
+    """(128,) permutation that turns a descriptor into that of the same point in the negative.
+
+    Every gradient points the other way there, so the frame is turned by half a circle: its cells swap ends, and the
+    directions in it stay.
+    """
+    return np.arange(LENGTH).reshape(CELLS, CELLS, BINS)[::-1, ::-1].ravel()

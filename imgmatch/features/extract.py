@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from imgmatch.features.describe import Atlas, describe, mirror_order, orient
+from imgmatch.features.describe import Atlas, describe, mirror_order, negative_order, orient
 from imgmatch.features.drawn import FINER_CELLS, Cells, drawn_cells
 from imgmatch.features.scalespace import F32, U8, Blobs, build, detect
 
@@ -66,6 +66,12 @@ class Features:
         points[:, 3] = np.pi - points[:, 3]
         drawn = None if self.drawn is None else self.drawn[:, ::-1]
         return Features(points, self.descriptors[:, mirror_order()], self.width, self.height, drawn)
+
+    def negated(self) -> Features:
+        """The features of the picture's negative, exactly, without its pixels: a blob stays one, and so do cells."""
+        points = self.points.copy()
+        points[:, 3] += np.pi
+        return replace(self, points=points, descriptors=self.descriptors[:, negative_order()])
 
 
 def fit(picture: U8, side: int) -> U8:

@@ -8,6 +8,7 @@ query frame on frame, which serves where blur or smallness have left no points.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +97,7 @@ class PairFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One candidate, aligned: where it lies in the query, or in the mirrored one, if the two are copies.
+    """One candidate, aligned: where it lies in the query, or in the mirrored or negative one, if the two are copies.
 
     pairs: all matched points; apart: bits between the fingerprints.
     """
@@ -106,6 +107,7 @@ class Placed:
     pairs: Pairs
     apart: float
     mirrored: bool
+    negative: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Verified:
     """One candidate, aligned and compared.
 
     mirrored: whether the query had to be mirrored; the alignment then speaks of the mirrored query, `outline_query`
-    here of the query as it was given. Outlines: (k, 2) float64 corners, in shares of width and height.
+    here of the query as it was given. Outlines: (k, 2) float64 corners, in shares of width and height. negative:
+    whether it was the query's negative that was compared.
     """
 
     alignment: Alignment
@@ -121,6 +124,7 @@ class Verified:
     mirrored: bool
     outline_query: npt.NDArray[np.float64]
     outline_stored: npt.NDArray[np.float64]
+    negative: bool
 
     @property
     def rotation(self) -> int:
@@ -128,22 +132,38 @@ class Verified:
         return round(float(np.degrees(self.alignment.angle))) % 360
 
 
-class Query:
-    """A query photo ready to be verified against many candidates, as it is and mirrored."""
+class _Side:
+    """A query as it is, mirrored, in negative, or both."""
 
     def __init__(self, picture: U8, features: Features) -> None:
-        mirrored = features.mirrored()
-        self._sides = (features, mirrored)
-        self._vectors = (floats(features.descriptors), floats(mirrored.descriptors))
+        self.features = features
+        self.vectors = floats(features.descriptors)
         self._picture = picture
-        self._layers: dict[bool, Layers] = {}
 
-    def _layers_of(self, *, mirrored: bool) -> Layers:
+    @cached_property
+    def layers(self) -> Layers:
         """The picture and its halvings."""
-        if mirrored not in self._layers:
-            picture = np.ascontiguousarray(self._picture[:, ::-1]) if mirrored else self._picture
-            self._layers[mirrored] = Layers(picture)
-        return self._layers[mirrored]
+        return Layers(np.ascontiguousarray(self._picture))
+
+
+class Query:
+    """A query photo ready to be verified against many candidates, as it is, mirrored, and in negative."""
+
+    def __init__(self, picture: U8, features: Features) -> None:
+        self._picture, self._features = picture, features
+        self._sides: dict[tuple[bool, bool], _Side] = {}
+
+    def _side(self, *, mirrored: bool, negative: bool) -> _Side:
+        """One of them, made when it is first asked for: few queries are looked at in negative."""
+        key = (mirrored, negative)
+        if key not in self._sides:
+            picture, features = self._picture, self._features
+            if negative:
+                picture, features = ~picture, features.negated()
+            if mirrored:
+                picture, features = picture[:, ::-1], features.mirrored()
+            self._sides[key] = _Side(picture, features)
+        return self._sides[key]
 
     def placed(
         self,
@@ -151,6 +171,7 @@ class Query:
         codebook: Codebook,
         *,
         mirrored: bool,
+        negative: bool = False,
         apart: float = FAR,
         rotation: int | None = None,
         least: int = LEAST_ALIGNED,
@@ -161,28 +182,30 @@ class Query:
             known: the stored picture.
             codebook: what its codes mean.
             mirrored: whether to look at the mirrored query.
+            negative: whether to look at its negative.
             apart: bits between the fingerprints of the whole pictures.
             rotation: degrees clockwise by which to turn the query for the second way; ``None`` leaves that out.
             least: distinct points that must agree in the first way.
         """
-        features, stored = self._sides[mirrored], known.features
-        pairs = pair(self._vectors[mirrored], codebook.decode(stored.lists, stored.codes), LARGEST_DISTANCE)
+        side, stored = self._side(mirrored=mirrored, negative=negative), known.features
+        features = side.features
+        pairs = pair(side.vectors, codebook.decode(stored.lists, stored.codes), LARGEST_DISTANCE)
         ways = [align(features.points, stored.points, pairs, least)]
         if rotation is not None:
             matrix = frame_on_frame((features.width, features.height), (stored.width, stored.height), rotation)
             ways.append(supported(matrix, features.points, stored.points, pairs))
-        return [Placed(way, known, pairs, apart, mirrored) for way in ways if way is not None]
+        return [Placed(way, known, pairs, apart, mirrored, negative) for way in ways if way is not None]
 
     def compared(self, ways: Iterable[Placed]) -> list[Verified]:
         """The same ways, once the pictures are laid over each other, without those in which they share too little."""
         return [found for way in ways if (found := self._compared(way))]
 
     def _compared(self, placed: Placed) -> Verified | None:
-        features, stored, thumbnail = self._sides[placed.mirrored], placed.known.features, placed.known.thumbnail
+        side = self._side(mirrored=placed.mirrored, negative=placed.negative)
+        features, stored, thumbnail = side.features, placed.known.features, placed.known.thumbnail
         matrix, agreement = placed.alignment.matrix, None
         if thumbnail is not None:
-            layers = self._layers_of(mirrored=placed.mirrored)
-            agreement = compare(layers, thumbnail, matrix, features.drawn, stored.drawn)
+            agreement = compare(side.layers, thumbnail, matrix, features.drawn, stored.drawn)
             if agreement is None:
                 return None
             matrix = agreement.matrix
@@ -194,11 +217,11 @@ class Query:
         if placed.mirrored:
             outline[:, 0] = 1 - outline[:, 0]
         outlines = outline, shape.stored / [stored.width, stored.height]
-        return Verified(placed.alignment, figures, placed.mirrored, *outlines)
+        return Verified(placed.alignment, figures, placed.mirrored, *outlines, placed.negative)
 
     def bare(self, placed: Placed) -> PairFeatures | None:
         """What is known of a way before anything is laid over it; ``None`` where the frames share nothing."""
-        features = self._sides[placed.mirrored]
+        features = self._side(mirrored=placed.mirrored, negative=placed.negative).features
         shape = _shape(features, placed.known.features, placed.alignment.matrix)
         return None if shape is None else _figures(features, placed, None, shape)
 

@@ -52,7 +52,8 @@ def position(evidence: Evidence) -> str:
     parts = ["mirrored left to right"] if evidence.mirrored else []
     if evidence.rotation:
         parts.append(f"turned {evidence.rotation}° clockwise")
-    return ", ".join(parts) or "the same way up, not mirrored"
+    placed = ", ".join(parts) or "the same way up, not mirrored"
+    return f"a negative, {placed}" if evidence.negative else placed
 
 
 def of_frame(frame: int | None) -> str:

@@ -50,6 +50,7 @@ def parsed_evidence(record: Record) -> Evidence:
         record["rotation"],
         record["overlap"],
         record["agreement"],
+        negative=record.get("negative", False),  # a server of a version before does not tell
     )
 
 

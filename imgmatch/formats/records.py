@@ -60,6 +60,7 @@ RING_COLUMNS = (
     "rotation",
     "overlap",
     "agreement",
+    "negative",
     "frame",
 )
 """The columns of :func:`ring_rows`."""
@@ -85,6 +86,7 @@ def evidence_record(evidence: Evidence) -> Record:
         "rotation": evidence.rotation,
         "overlap": evidence.overlap,
         "agreement": evidence.agreement,
+        "negative": evidence.negative,
     }
 
 

@@ -38,8 +38,8 @@ _GONE = Shown(None, 0, 0, "the photo is not in the index any more")
 class Copy:
     """One photo of a group: ``picture`` is the id of its data in the document.
 
-    ``turn`` is how it is mirrored (-1) or not (1) and turned against the reference, ``matrix`` the affine map of its
-    pixels to those of the reference, both empty where nothing is known.
+    ``turn`` is how it is mirrored (-1) or not (1) and turned against the reference, and whether it is a negative of it
+    (-1) or not (1); ``matrix`` the affine map of its pixels to those of the reference, empty where nothing is known.
     """
 
     photo: Photo
@@ -163,7 +163,7 @@ def _copies(group: Group, medoid: Shown, pictures: Pictures, album: Album, joine
                 kind="" if reference else f"{KINDS[evidence.kind][0]}, {percent(evidence.score)}",
                 made="" if reference else _made(evidence),
                 told=" · ".join(f"{term} {value}" for term, value in facts(evidence)[1:]),
-                turn=f"{-1 if evidence.mirrored else 1} {evidence.rotation}",
+                turn=f"{-1 if evidence.mirrored else 1} {evidence.rotation} {-1 if evidence.negative else 1}",
                 matrix=" ".join(f"{round(value, 5) + 0.0:g}" for value in matrix or ()),
             )
         )

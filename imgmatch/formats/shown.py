@@ -80,6 +80,7 @@ class Card:
     query: Pane
     stored: Pane
     matrix: str
+    negative: bool
     fresh: list[tuple[str, Shown, str]]
 
 
@@ -181,6 +182,7 @@ def card_of(
         query=left,
         stored=right,
         matrix=" ".join(f"{value:.7g}" for value in matrix or ()),
+        negative=evidence.negative,
         fresh=album.take_fresh(),
     )
 

@@ -112,6 +112,8 @@ def how(evidence: Evidence) -> str:
     if evidence.kind is Kind.EXACT:
         return "same picture"
     parts = [_NO_COPY[evidence.kind]] if evidence.kind in _NO_COPY else []
+    if evidence.negative:
+        parts.append("negative")
     if evidence.mirrored:
         parts.append("mirrored")
     if _SLIGHT < evidence.rotation < _TURN - _SLIGHT:

@@ -37,16 +37,23 @@ BareHits = dict[int, Near]
 """Row ids of entries, each with the least distance of its value and the orientation that gave it."""
 
 
-def nearest(hits: Hits, first_row: int = 0) -> dict[int, Near]:
-    """For each stored fingerprint the nearest of the eight query rows that begin at ``first_row``."""
+def nearest(hits: Hits, first_row: int = 0, ways: int = len(ORIENTATIONS)) -> dict[int, Near]:
+    """For each stored fingerprint the nearest of the query rows that begin at ``first_row``, one for each way.
+
+    What is near as it is counts as such, however near it is to the negative: of an ordinary photo all stays as it was.
+    """
     best: dict[int, Near] = {}
-    rows = (hits.queries >= first_row) & (hits.queries < first_row + len(ORIENTATIONS))
+    rows = (hits.queries >= first_row) & (hits.queries < first_row + ways)
     found = zip(hits.queries[rows].tolist(), hits.ids[rows].tolist(), hits.distances[rows].tolist(), strict=True)
     for row, fingerprint_id, distance in found:
-        known = best.get(fingerprint_id)
-        if known is None or (distance, row - first_row) < (known.distance, known.orientation):
-            best[fingerprint_id] = Near(distance, row - first_row)
+        one, known = Near(distance, row - first_row), best.get(fingerprint_id)
+        if known is None or _rank(one) < _rank(known):
+            best[fingerprint_id] = one
     return best
+
+
+def _rank(near: Near) -> tuple[bool, int, int]:
+    return near.negative, near.distance, near.orientation
 
 
 def search_banks(hashes: BankHashes, replies: Iterable[Description], extent: SearchExtent) -> list[list[BareHits]]:

@@ -17,8 +17,9 @@ from imgmatch.engines.searching import SearchResult
 from imgmatch.features import pair_model as rules
 from imgmatch.matching import accounts as matching
 from imgmatch.matching.bank_hits import nearest, search_banks
+from imgmatch.matching.evidence import complement
 from imgmatch.matching.verification import LEAST_VOTES, MOST_CANDIDATES, Verifier, calibrated
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, CheckResult, Failure, SkipReason, Status
+from imgmatch.model import FINGERPRINT_BYTES, WITH_NEGATIVES, CheckResult, Failure, SkipReason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,19 +107,21 @@ class Checker:
     ) -> SearchResult[tuple[list[dict[int, Near]], list[list[Candidate]]]]:
         """For each query the fingerprints within reach, and the pictures that share features with it.
 
-        Of fingerprints there are none for a flat one, which they would match by chance.
+        Of fingerprints there are none for a flat one, which they would match by chance. They are searched for its
+        negative, too; features are not, which would take as long again: of a cropped negative nothing is found.
         """
         hasher = self._header.hashers[0]
         if max_distance is None:
             verifiable = any(query.asked is not None for query in queries)
             profile = registry.hasher(hasher).profile
             max_distance = profile.reach if verifiable else profile.max_distance
-        rows = b"".join(query.orientations[hasher] for query in queries if query.flat is None)
+        turned = (query.orientations[hasher] for query in queries if query.flat is None)
+        rows = b"".join(bits for one in turned for bits in (one, complement(one)))
         prints = np.frombuffer(rows, np.uint8).reshape(-1, FINGERPRINT_BYTES)
         asked = [query.asked.features for query in queries if query.asked is not None]
         found = self._search.both(prints, max_distance, asked, MOST_CANDIDATES, extent, LEAST_VOTES)
         hits, likely = found.what
-        near = (nearest(hits, number * len(ORIENTATIONS)) for number in count())
+        near = (nearest(hits, number * len(WITH_NEGATIVES), len(WITH_NEGATIVES)) for number in count())
         pictures = iter(likely)
         return SearchResult(
             (

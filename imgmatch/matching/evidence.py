@@ -10,7 +10,7 @@ import numpy as np
 
 from imgmatch.features.verify import FAR
 from imgmatch.imaging.panels import area, in_photo
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind, Orientation, Outline
+from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, WITH_NEGATIVES, Evidence, Kind, Orientation, Outline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,10 +36,23 @@ MOST_PHOTO, MOST_PHOTO_SHARE = 0.25, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it."""
+    """The least distance, in bits, of a stored fingerprint to a query, and the orientation that gave it.
+
+    The orientation is an index into ``model.WITH_NEGATIVES``: the query is the stored photo in that.
+    """
 
     distance: int
     orientation: int
+
+    @property
+    def negative(self) -> bool:
+        """Whether it was a complement of the query's fingerprint, as its negative has it, that is so near."""
+        return self.orientation >= len(ORIENTATIONS)
+
+    @property
+    def turn(self) -> Orientation:
+        """The orientation."""
+        return WITH_NEGATIVES[self.orientation]
 
 
 def nearest_of(turned: bytes, bits: bytes) -> Near:
@@ -49,6 +62,20 @@ def nearest_of(turned: bytes, bits: bytes) -> Near:
     ).sum(axis=1)
     best = int(distances.argmin())
     return Near(int(distances[best]), best)
+
+
+def nearest_negative_of(turned: bytes, bits: bytes) -> Near:
+    """How near a fingerprint is to that of a query's negative, in whichever orientation."""
+    near = nearest_of(complement(turned), bits)
+    return Near(near.distance, len(ORIENTATIONS) + near.orientation)
+
+
+def complement(prints: bytes) -> bytes:
+    """Fingerprints of negatives: bits say what is lighter, or rises, and there that is what is not.
+
+    So it is but for ties, and for ``phash`` but for the constant term, which differs by some two bits.
+    """
+    return (~np.frombuffer(prints, np.uint8)).tobytes()
 
 
 def apart(turned: NDArray[np.uint8], bits: bytes | None) -> float:
@@ -72,11 +99,11 @@ def evidence_of(verified: tuple[float, Verified], kind: Kind, near: Near | None 
         None if np.isnan(figures.share) else round(figures.share, 4),
         outline_of(found.outline_query),
         outline_of(found.outline_stored),
+        found.negative,
     )
     if near is None:
         return evidence
-    turn = ORIENTATIONS[near.orientation]
-    return replace(evidence, distance=near.distance, mirrored=turn.mirrored, rotation=turn.rotation)
+    return replace(evidence, distance=near.distance, mirrored=near.turn.mirrored, rotation=near.turn.rotation)
 
 
 def turned_back(turn: Orientation) -> int:

@@ -93,7 +93,7 @@ def pack_pairs(codebook: str, pairs: Sequence[Claimed]) -> bytes:
         for one in candidates:
             thumbnail = one.known.thumbnail
             arrays += [np.frombuffer(part, np.uint8) for part in (one.known.record, thumbnail or b"", one.bits)]
-            claims.append([one.row, one.mirrored, one.rotation, thumbnail is not None])
+            claims.append([one.row, one.mirrored, one.rotation, one.negative, thumbnail is not None])
         heads.append(
             {
                 "row": asked.row,
@@ -144,10 +144,10 @@ def _asked(head: dict[str, Any], codebook: str, coming: Iterator[NDArray[Any]]) 
     features = Features(points, descriptors, width, height, drawn if len(drawn) else None)
     asked = StoredQuery(head["row"], features, NO_PICTURE if head["bare"] else picture, turned, again=head["again"])
     candidates = []
-    for row, mirrored, rotation, has_thumbnail in head["candidates"]:
+    for row, mirrored, rotation, negative, has_thumbnail in head["candidates"]:
         record, thumbnail, bits = (next(coming).tobytes() for _ in _CANDIDATE)
         known = FeatureRow(b"", codebook, record, thumbnail if has_thumbnail else None)
-        candidates.append(PairCandidate(row, known, bits, mirrored, rotation))
+        candidates.append(PairCandidate(row, known, bits, mirrored, rotation, negative))
     return asked, candidates
 
 
@@ -155,6 +155,7 @@ def _listed(score: PairScore) -> list[object]:
     return [
         *(score.low, score.high, score.log_odds, score.mirrored, score.rotation),
         *(score.overlap_low, score.overlap_high, score.agreement, score.outline_low, score.outline_high),
+        score.negative,
     ]
 
 
@@ -187,8 +188,11 @@ def _score(  # noqa: PLR0913, PLR0917 -- as they are listed
     agreement: object,
     outline_low: object,
     outline_high: object,
+    negative: object,
 ) -> PairScore:
     if not (type(low) is int and type(high) is int and type(rotation) is int and type(mirrored) is bool):
+        raise ValueError("no pair")
+    if negative is not None and type(negative) is not bool:
         raise ValueError("no pair")
     shares = [None if share is None else _number(share) for share in (overlap_low, overlap_high, agreement)]
     return PairScore(
@@ -198,6 +202,7 @@ def _score(  # noqa: PLR0913, PLR0917 -- as they are listed
         agreement=shares[2],
         outline_low=None if outline_low is None else _outline(outline_low),
         outline_high=None if outline_high is None else _outline(outline_high),
+        negative=negative,
     )
 
 

@@ -27,7 +27,7 @@ from imgmatch.joins.near import BACK
 from imgmatch.matching.accounts import photo_of
 from imgmatch.matching.bank_hits import bare_evidence, hit_of, order, silenced
 from imgmatch.matching.evidence import EXACT, of_photos
-from imgmatch.model import ORIENTATIONS, BankHit, Evidence, Kind, Ring
+from imgmatch.model import WITH_NEGATIVES, BankHit, Evidence, Kind, Ring
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -42,6 +42,8 @@ MOST_HITS = 10_000
 
 _Found = tuple["StoredPhoto", BankHit]
 _Pair = tuple["StoredPhoto", "BankPicture", Evidence]
+_Refused = tuple[bytes, bytes, bool]
+"""Digests of picture and photo, and whether it is as negatives that they are no copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _by_fingerprints(
     hasher: str,
     options: _Options,
     pictures: Iterable[BankPicture],
-    refused: Collection[tuple[bytes, bytes]],
+    refused: Collection[_Refused],
 ) -> Iterator[_Pair]:
     known: dict[int, list[BankPicture]] = defaultdict(list)
     for picture in pictures:
@@ -170,34 +172,36 @@ def _by_fingerprints(
         for row, evidence in near[other]:
             is_sure = (evidence.distance or 0) <= options.sure_distance
             for picture in known[row]:
-                if is_sure or (picture.pixels, stored.pixels) not in refused:
+                if is_sure or (picture.pixels, stored.pixels, evidence.negative) not in refused:
                     yield stored, picture, evidence
 
 
 def _by_features(
     session: Session, min_score: float, pictures: Iterable[BankPicture]
-) -> tuple[list[_Pair], set[tuple[bytes, bytes]]]:
-    """Pairs that features tie, and those, by the digests of picture and photo, that they speak against."""
+) -> tuple[list[_Pair], set[_Refused]]:
+    """Pairs that features tie, and those that they speak against."""
     known: dict[bytes, list[BankPicture]] = defaultdict(list)
     for picture in pictures:
         known[picture.pixels].append(picture)
     model = pair_model.shipped_for_pairs()
     scored: dict[int, list[tuple[bytes, Evidence]]] = defaultdict(list)
-    against: list[tuple[bytes, int]] = []
+    against: list[tuple[bytes, int, bool]] = []
     for pixels, features, pair, is_high in scored_pictures(session, known):
         [score] = model.probabilities(np.array([pair.log_odds])).tolist()
         if score >= min_score:
             scored[features].append((pixels, _partial(pair, score, is_high=is_high)))
         else:
-            against.append((pixels, features))
-    shown = pixels_of_features(session, {features for _, features in against})
+            against.append((pixels, features, False))
+            if pair.negative is not None:
+                against.append((pixels, features, True))
+    shown = pixels_of_features(session, {features for _, features, _ in against})
     found = [
         (stored, picture, evidence)
         for features, stored in photos_showing(session, scored)
         for pixels, evidence in scored[features]
         for picture in known[pixels]
     ]
-    return found, {(pixels, shown[features]) for pixels, features in against if features in shown}
+    return found, {(pixels, shown[features], negative) for pixels, features, negative in against if features in shown}
 
 
 def _partial(pair: PairScore, score: float, *, is_high: bool) -> Evidence:
@@ -205,10 +209,10 @@ def _partial(pair: PairScore, score: float, *, is_high: bool) -> Evidence:
     rotation = pair.rotation if is_high or pair.mirrored else -pair.rotation % 360
     overlap = pair.overlap_low if is_high else pair.overlap_high
     outlines = (pair.outline_high, pair.outline_low) if is_high else (pair.outline_low, pair.outline_high)
-    about = (bool(pair.mirrored), rotation, overlap, pair.agreement, *outlines)
+    about = (bool(pair.mirrored), rotation, overlap, pair.agreement, *outlines, bool(pair.negative))
     return Evidence(Kind.PARTIAL, round(score, 4), None, *about)
 
 
 def _near(score: float, distance: int, orientation: int) -> Evidence:
-    turn = ORIENTATIONS[orientation]
-    return Evidence(Kind.NEAR, round(score, 4), distance, turn.mirrored, turn.rotation)
+    turn = WITH_NEGATIVES[orientation]
+    return Evidence(Kind.NEAR, round(score, 4), distance, turn.mirrored, turn.rotation, negative=turn.negative)

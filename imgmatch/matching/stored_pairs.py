@@ -82,6 +82,7 @@ class PairCandidate:
         bits: its fingerprint, 32 bytes.
         mirrored: whether it may lie in the mirrored one.
         rotation: degrees clockwise by which that is turned to lie on it frame on frame; ``None``: not tried.
+        negative: whether it may lie in its negative.
     """
 
     row: int
@@ -89,6 +90,7 @@ class PairCandidate:
     bits: bytes
     mirrored: bool
     rotation: int | None = None
+    negative: bool = False
 
 
 def stored_features(record: bytes, codebook: str) -> Features:
@@ -133,11 +135,12 @@ class PairJudge:
     def _ways(self, asked: StoredQuery, candidate: PairCandidate) -> list[Verified]:
         bare = asked.picture is NO_PICTURE  # then there is nothing to compare the other with
         known = known_picture(candidate.known.record, None if bare else candidate.known.thumbnail, self._codebook)
-        bits = apart(asked.turned, candidate.bits)
+        bits = apart(~asked.turned if candidate.negative else asked.turned, candidate.bits)
         ways = asked.query.placed(
             known,
             self._codebook,
             mirrored=candidate.mirrored,
+            negative=candidate.negative,
             apart=bits,
             rotation=candidate.rotation,
             least=LEAST_AGREEING,
@@ -147,8 +150,9 @@ class PairJudge:
 
 def _pair_score(asked: StoredQuery, candidate: PairCandidate, best: tuple[float, Verified] | None) -> PairScore:
     low, high = sorted((asked.row, candidate.row))
+    negative = candidate.negative or None
     if best is None:
-        return PairScore(low, high, NOWHERE, candidate.mirrored, 0, None, None, None)
+        return PairScore(low, high, NOWHERE, candidate.mirrored, 0, None, None, None, negative=negative)
     odds, way = best
     figures = way.figures
     in_query = round(figures.overlap_query, 4), _outline(odds, way.outline_query)
@@ -162,7 +166,7 @@ def _pair_score(asked: StoredQuery, candidate: PairCandidate, best: tuple[float,
         (overlap_low, outline_low), (overlap_high, outline_high) = in_query, in_stored
     agreement = None if np.isnan(figures.share) else round(figures.share, 4)
     overlaps, outlines = (overlap_low, overlap_high), (outline_low, outline_high)
-    return PairScore(low, high, round(odds, 4), way.mirrored, rotation, *overlaps, agreement, *outlines)
+    return PairScore(low, high, round(odds, 4), way.mirrored, rotation, *overlaps, agreement, *outlines, negative)
 
 
 def _outline(odds: float, corners: NDArray[np.float64]) -> Outline | None:

@@ -18,13 +18,14 @@ from imgmatch.matching.evidence import (
     Near,
     apart,
     evidence_of,
+    nearest_negative_of,
     nearest_of,
     no_copy,
     says_enough,
     shown_of,
     turned_back,
 )
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, Evidence, Kind
+from imgmatch.model import FINGERPRINT_BYTES, Evidence, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -128,20 +129,26 @@ class Verifier:
         """
         accept = self.rule.accept if wanted.min_score is None else wanted.min_score
         sure = self._profile.max_distance if wanted.max_distance is None else wanted.max_distance
-        first = sorted(near, key=lambda fingerprint: (near[fingerprint].distance, fingerprint))[:MOST_NEAR]
+        first = sorted(near, key=lambda one: (near[one].negative, near[one].distance, one))[:MOST_NEAR]
         shown_by = features_of_fingerprints(connection, first) if query.asked is not None else {}
         claims = [self._near_claim(shown_by[one], near[one]) for one in first if one in shown_by]
         claims += self._far_claims(connection, query, candidates)
         found = self._verified(connection, query, claims)
+        # A picture that is near to the negative may share features with the query as it is, and lie in that.
+        shown = {
+            row
+            for fingerprint, row in shown_by.items()
+            if row not in found or found[row][1].negative == near[fingerprint].negative
+        }
         near_evidence = {}
         for fingerprint, one in near.items():
-            verified = found.get(shown_by.get(fingerprint, -1))
-            if verified is None and one.distance > sure:
+            row = shown_by.get(fingerprint, -1)
+            verified = found.get(row)
+            if (verified is None and one.distance > sure) or (verified is not None and row not in shown):
                 continue
             evidence = self._unverified(one) if verified is None else evidence_of(verified, Kind.NEAR, one)
             if evidence.score >= accept:
                 near_evidence[fingerprint] = evidence
-        shown = set(shown_by.values())
         far = {row: verified for row, verified in found.items() if row not in shown}
         partial = {row: evidence_of(one, Kind.PARTIAL) for row, one in far.items() if one[0] >= accept}
         if wanted.related:
@@ -151,7 +158,7 @@ class Verifier:
         return Judged(near_evidence, partial)
 
     def _near_claim(self, row: int, near: Near) -> _Claim:
-        return _Claim(row, ORIENTATIONS[near.orientation].mirrored, near.distance, near)
+        return _Claim(row, near.turn.mirrored, near.distance, near)
 
     def _far_claims(
         self, connection: Session, query: DescribedPicture, candidates: Sequence[Candidate]
@@ -187,17 +194,25 @@ class Verifier:
         return [one for (one, _), log_odds in zip(bare, odds.tolist(), strict=True) if log_odds >= LEAST_BARE]
 
     def _placed(self, asked: Query, known: StoredPicture, claim: _Claim) -> list[Placed]:
-        rotation = None if claim.near is None else turned_back(ORIENTATIONS[claim.near.orientation])
-        return asked.placed(known, self._codebook, mirrored=claim.mirrored, apart=claim.apart, rotation=rotation)
+        turn = None if claim.near is None else claim.near.turn
+        return asked.placed(
+            known,
+            self._codebook,
+            mirrored=claim.mirrored,
+            negative=turn is not None and turn.negative,
+            apart=claim.apart,
+            rotation=None if turn is None else turned_back(turn),
+        )
 
     def pair(self, query: DescribedPicture, stored: DescribedPicture, max_distance: int) -> Evidence:
         """The evidence for two pictures, whether or not it makes them copies; see `PairModel.accept` for that."""
-        near = self._near(query, stored)
-        ways = self._pair_ways(query, stored, near, max_distance)
+        nears = self._nears(query, stored, max_distance)
+        ways = self._pair_ways(query, stored, nears, max_distance)
         verified = best_ways([(0, way) for way in ways], self.rule.scores).get(0)
         if verified is None:
-            return self._unverified(near)
-        if _is_near(query, near, max_distance):
+            return self._unverified(nears[-1])
+        near = nears[-1] if verified[1].negative else nears[0]
+        if near.negative or _is_near(query, near, max_distance):
             return evidence_of(verified, Kind.NEAR, near)
         kind = None if verified[0] >= self.rule.accept else no_copy(verified)
         return replace(evidence_of(verified, kind or Kind.PARTIAL), distance=near.distance)
@@ -210,22 +225,30 @@ class Verifier:
         ways = [
             (0, way)
             for one, other in telling_pairs(query, stored)
-            for way in self._pair_ways(one, other, self._near(one, other), max_distance)
+            for way in self._pair_ways(one, other, self._nears(one, other, max_distance), max_distance)
         ]
         best = best_ways(ways, self.rule.log_odds).get(0)
         return None if best is None else best[0]
 
-    def _near(self, query: DescribedPicture, stored: DescribedPicture) -> Near:
-        return nearest_of(query.orientations[self._hasher], stored.fingerprints[self._hasher])
+    def _nears(self, query: DescribedPicture, stored: DescribedPicture, max_distance: int) -> list[Near]:
+        """How near a pair is and, where that is not near, how near to the query's negative, if that is near."""
+        turned, bits = query.orientations[self._hasher], stored.fingerprints[self._hasher]
+        near, negative = nearest_of(turned, bits), nearest_negative_of(turned, bits)
+        verifiable = query.asked is not None and stored.stored is not None
+        reach = max(self._profile.reach, max_distance) if verifiable else max_distance
+        is_negative = _is_near(query, negative, reach) and not _is_near(query, near, max_distance)
+        return [near, negative] if is_negative else [near]
 
     def _pair_ways(
-        self, query: DescribedPicture, stored: DescribedPicture, near: Near, max_distance: int
+        self, query: DescribedPicture, stored: DescribedPicture, nears: Sequence[Near], max_distance: int
     ) -> list[Verified]:
         if query.asked is None or stored.stored is None:
             return []
+        near, *negative = nears
         claims = [_Claim(0, mirrored, near.distance) for mirrored in (False, True)]
         if _is_near(query, near, max_distance):
             claims = [self._near_claim(0, near)]
+        claims += [self._near_claim(0, one) for one in negative]
         asked = Query(query.asked.picture, query.asked.features)
         known = known_picture(stored.stored.record, stored.stored.thumbnail, self._codebook)
         return asked.compared(way for claim in claims for way in self._placed(asked, known, claim))
@@ -236,9 +259,8 @@ class Verifier:
         return found and evidence.kind.is_copy and evidence.score >= self.rule.accept
 
     def _unverified(self, near: Near) -> Evidence:
-        turn = ORIENTATIONS[near.orientation]
-        score = round(self._profile.near_score(near.distance), 4)
-        return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation)
+        score, turn = round(self._profile.near_score(near.distance), 4), near.turn
+        return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation, negative=turn.negative)
 
 
 def telling_pairs(query: Description, stored: Description) -> list[tuple[DescribedPicture, DescribedPicture]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from imgmatch.model.photos import Outline, Photo
@@ -29,20 +29,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """One of the eight ways a picture can be turned and mirrored.
+    """One of the eight ways a picture can be turned and mirrored, or the same of its negative.
 
-    A picture in this orientation is the upright one, first mirrored left to right if ``mirrored``, then turned
-    clockwise by ``rotation`` degrees (0, 90, 180 or 270).
+    A picture in this orientation is the upright one, or its negative if ``negative``, first mirrored left to right if
+    ``mirrored``, then turned clockwise by ``rotation`` degrees (0, 90, 180 or 270).
     """
 
     mirrored: bool
     rotation: int
+    negative: bool = False
 
 
 ORIENTATIONS: tuple[Orientation, ...] = tuple(
     Orientation(mirrored, rotation) for mirrored in (False, True) for rotation in (0, 90, 180, 270)
 )
 """The eight orientations in the order every array of eight in this package uses; the first is the picture as it is."""
+
+WITH_NEGATIVES: tuple[Orientation, ...] = (*ORIENTATIONS, *(replace(way, negative=True) for way in ORIENTATIONS))
+"""The eight orientations and, eight places further on, each of the negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Evidence:
         agreement: share of the overlap that looks alike once aligned, 0..1, or ``None`` where it was not measured.
         outline_query: the shared part in the query, or ``None`` where it was not measured.
         outline_stored: the shared part in the stored photo; its corners are those of ``outline_query``, in that order.
+        negative: the query is a negative of the stored photo: what is light in one is dark in the other.
     """
 
     kind: Kind
@@ -72,6 +77,7 @@ class Evidence:
     agreement: float | None = None
     outline_query: Outline | None = None
     outline_stored: Outline | None = None
+    negative: bool = False
 
 
 def between(one: Evidence, other: Evidence) -> Evidence:
@@ -81,7 +87,8 @@ def between(one: Evidence, other: Evidence) -> Evidence:
     mirrored = one.mirrored != other.mirrored
     # Undone from the other one: what is mirrored turns the other way.
     rotation = one.rotation + (other.rotation if mirrored else -other.rotation)
-    return Evidence(kind, min(one.score, other.score), None, mirrored, rotation % _WHOLE_TURN)
+    negative = one.negative != other.negative
+    return Evidence(kind, min(one.score, other.score), None, mirrored, rotation % _WHOLE_TURN, negative=negative)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from imgmatch.actions.compare import compare
 from imgmatch.errors import PhotoError
 from imgmatch.index import Index
-from imgmatch.model import Kind, NamedPhoto, NewPhoto
+from imgmatch.model import Depth, Kind, NamedPhoto, NewPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,19 @@ def test_the_evidence_is_that_of_a_check_in_an_index(tmp_path: Path) -> None:
         [match] = index.check(query)
     assert (found.query, found.stored, found.is_match, found.evidence) == ("q", "s", True, match.evidence)
     assert (found.evidence.mirrored, found.evidence.rotation) == (True, 90)
+
+
+def test_a_negative_has_the_evidence_of_a_check_too_at_either_depth(tmp_path: Path) -> None:
+    stored = tmp_path / "stored.jpg"
+    stored.write_bytes(photos.jpeg(ONE))
+    query = photos.jpeg(ImageOps.invert(ImageOps.mirror(ONE)), 50)
+    for depth in Depth:
+        with Index.create(tmp_path / str(depth), depth=depth) as index:
+            index.add([NewPhoto.at(stored, account="a")])
+            [match] = index.check(query)
+            found = index.compare(query, stored)
+        assert (found.is_match, found.evidence) == (True, match.evidence)
+        assert (found.evidence.kind, found.evidence.mirrored, found.evidence.negative) == (Kind.NEAR, True, True)
 
 
 def test_the_same_pixels_are_exact() -> None:

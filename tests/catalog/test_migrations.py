@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filled import opened
-from sqlalchemy import delete, insert, inspect, text
+from sqlalchemy import delete, insert, inspect, select, text
 
 from imgmatch.catalog import migrations, schema
 from imgmatch.catalog.orphans import remove_orphans
@@ -245,6 +245,7 @@ def test_the_steps_from_every_version_keep_every_row(old: Path) -> None:
     expected = {now.get(name, name): rows for name, rows in before.items()}
     expected["photos"] = [(*row[:11], *row[12:]) for row in expected["photos"]]  # its picture is a row of its own now
     expected["decision_photos"] = [(*row[:3], row[4], row[3]) for row in expected["decision_photos"]]
+    expected["pair_scores"] = [(*row, None) for row in expected["pair_scores"]]
     expected["photo_fingerprints"] = [(*row, 0) for row in expected["photo_fingerprints"]]
     assert contents(old, ["photo_pictures"])["photo_pictures"] == [
         (1, 0, b"\x02", None, None, None),
@@ -294,6 +295,20 @@ def test_pair_scores_of_a_catalog_of_the_third_version_have_no_outlines(old: Pat
                 PairScore(7, 9, 1.5, mirrored=False, rotation=90, overlap_low=0.25, overlap_high=None, agreement=0.5)
             ]
             assert search_watermark(session, "rule") == 9
+
+
+def test_near_pairs_of_a_catalog_of_the_twelfth_version_are_joined_once_more_for_negatives(old: Path) -> None:
+    with closing(SqliteCatalog(old.parent)) as migrated:
+        with migrated.write() as session:
+            for number in range(2, 13):
+                migrations.take_step(session, number)
+            session.sql.exec_driver_sql("INSERT INTO near_pairs VALUES (3, 4, 9, 4)")
+            session.sql.exec_driver_sql("INSERT INTO clusterings VALUES (1, 4, 36, '{}', 7)")
+        assert migrated.version() == 12
+        migrated.migrate()
+        with migrated.read() as session:
+            assert session.sql.execute(select(schema.clusterings)).all() == [(1, 4, 0, {}, 7)]
+            assert session.sql.execute(select(schema.near_pairs)).all() == [(3, 4, 9, 4)]
 
 
 OF_VERSION_1 = {("photos", "", 2), ("accounts", "", 2), ("fingerprints", "phash", 1), ("fingerprints", "pdq", 1)}

@@ -66,6 +66,24 @@ def test_a_tie_is_read_as_it_was_kept_and_all_come_in_order(catalog: SqliteCatal
         assert counts(session)["ties"] == 3
 
 
+def test_the_better_score_of_a_pair_stays_and_that_it_was_compared_as_negatives(catalog: SqliteCatalog) -> None:
+    def as_negatives(pair: PairScore) -> PairScore:
+        return replace(pair, negative=True)
+
+    worse, better = as_negatives(tie(1, 2, -5.0)), tie(1, 2, -1.0)
+    for scores in ([better, worse], [worse, better]):
+        for at_once in (False, True):
+            with catalog.write() as session:
+                for some in [scores] if at_once else [[one] for one in scores]:
+                    store_pair_scores(session, some)
+                assert kept(session) == [replace(better, negative=False)]
+                store_pair_scores(session, [tie(1, 2, 3.0)])
+                assert kept(session) == [replace(tie(1, 2, 3.0), negative=False)]
+                store_pair_scores(session, [as_negatives(tie(1, 2, 4.0)), tie(1, 2)])
+                assert kept(session) == [as_negatives(tie(1, 2, 4.0))]
+                session.sql.execute(schema.pair_scores.delete())
+
+
 def test_outlines_are_read_as_they_were_kept_and_none_where_there_were_none(catalog: SqliteCatalog) -> None:
     low, high = ((0.25, 0.0), (1.0, 0.0), (0.6667, 1.0)), ((0.0, 0.1234), (1.0, 0.125), (0.5, 1.0))
     outlined = replace(tie(1, 2), outline_low=low, outline_high=high)

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from imgmatch import registry
 from imgmatch.catalog import migrations, postgresql_schema, schema
+from imgmatch.catalog.clusterings import begin_clustering
 from imgmatch.catalog.postgresql import PostgresqlCatalog, explain
 from imgmatch.errors import (
     IndexDamagedError,
@@ -128,12 +129,18 @@ def test_a_database_of_the_first_version_is_brought_up_to_date_and_tells_of_rows
                        database_of(url))  # fmt: skip
     postgresql.say("ALTER TABLE places DROP COLUMN fingerprints, DROP COLUMN features", database_of(url))
     postgresql.say("ALTER TABLE photo_pictures DROP COLUMN panel", database_of(url))
+    for table in ("pair_scores", "group_photos"):
+        postgresql.say(f"ALTER TABLE {table} DROP COLUMN negative", database_of(url))
+    with catalog.write() as session:
+        begin_clustering(session, 36, {})
     postgresql.say(f"UPDATE versions SET version = {postgresql_schema.FIRST}", database_of(url))
     assert catalog.version() == postgresql_schema.FIRST
     catalog.migrate()
     assert catalog.version() == migrations.VERSION
     assert postgresql.say(said, database_of(url)) == telling
     assert sources(catalog) == ["photos"]
+    with catalog.read() as session:
+        assert session.sql.scalar(select(schema.clusterings.c.joined_distance)) == 0  # the next run joins all once more
 
 
 def test_another_database_in_its_place_is_noticed(postgresql: Server, url: str, catalog: PostgresqlCatalog) -> None:

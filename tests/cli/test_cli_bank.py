@@ -31,7 +31,7 @@ ENTRY = {
 }  # fmt: skip
 HIT = {
     "bank", "purpose", "entry", "ref", "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement",
-    "query_frame",
+    "negative", "query_frame",
 }  # fmt: skip
 IMPORT = {
     "bank", "form", "read", "added", "updated", "unchanged", "removed", "other", "poor", "bad", "first_bad", "dry_run",

@@ -299,7 +299,8 @@ def test_a_check_prints_the_object_of_the_design(terminal: Terminal) -> None:
     match = line["matches"][0]
     assert list(match) == [
         "account", "name", "photo", "photo_id", "seen_at", "bank", "damaged",
-        "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement", "frame", "query_frame",
+        "kind", "score", "distance", "mirrored", "rotation", "overlap", "agreement", "negative",
+        "frame", "query_frame",
     ]  # fmt: skip
     assert (match["account"], match["name"], match["photo"]) == ("a17", "Lena", "a.jpg")
     assert (match["seen_at"], match["kind"], match["mirrored"]) == ("2026-01-04T00:00:00Z", "near", False)

@@ -201,7 +201,7 @@ def test_pairs_are_judged_in_every_way_that_is_asked_for_and_those_that_are_no_c
     nodes, counted = searched.nodes(), SearchCounts()
     prints = nodes.fingerprints.tolist()
     first, *others = nodes.pictures
-    ways = ((False, None), (True, None))
+    ways = ((False, None, False), (True, None, False))
     pairs = [Unjudged(row, first, ways, (prints[nodes.pictures[row]], prints[nodes.pictures[first]])) for row in others]
     searched.judge(pairs, counted)
     assert counted.judged == 4  # two pairs, each as it is and mirrored
@@ -213,7 +213,7 @@ def test_a_pair_of_which_one_picture_was_erased_meanwhile_is_passed_over(searche
     searched.plant("one", photos.picture(12, SIZE))
     [row] = searched.nodes().pictures
     [print_row] = searched.nodes().fingerprints.tolist()
-    gone = Unjudged(row, row + 99, ((False, None),), (print_row, print_row + 99))
+    gone = Unjudged(row, row + 99, ((False, None, False),), (print_row, print_row + 99))
     counted = SearchCounts()
     searched.judge([gone], counted)
     assert (counted.judged, searched.ties()) == (0, [])

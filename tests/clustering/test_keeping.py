@@ -41,9 +41,10 @@ COMMON = CommonCriteria(accounts=5, days=3.0, always=6)
 
 
 def fingerprint(picture: int, variant: int) -> bytes:
-    """Variants of one picture lie in a row, 12 bits from one to the next; every third is mirrored or turned."""
+    """Variants of one picture lie in a row, 12 bits from one to the next; some are mirrored, turned or negatives."""
     bits = np.unpackbits(np.random.default_rng(picture).integers(0, 256, 32, dtype=np.uint8))
     bits[: 12 * variant] ^= 1
+    bits ^= variant in {1, 5}
     turned = PHash().estimated_orientations(np.packbits(bits)[None])
     return bytes(turned[(0, 0, 4, 0, 0, 3)[variant], 0].tobytes())
 

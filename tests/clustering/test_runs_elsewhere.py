@@ -39,6 +39,7 @@ def test_rings_of_a_run_in_units_are_those_of_a_run_without(tmp_path: Path, monk
     assert told[:2] == told[2:]
     assert kept[0] == kept[1]
     assert all(kept[0])
+    assert any(pair.negative and pair.log_odds > 0 for pair in kept[0][1])
     assert told[0] != told[1]
     assert units.count("join") > 20
     assert units.count("verify") > 8

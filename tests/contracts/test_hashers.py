@@ -130,6 +130,12 @@ def test_a_turned_picture_is_found_in_the_row_of_its_orientation(
     assert np.delete(gaps, which).min() > 40
 
 
+def test_the_fingerprint_of_a_negative_is_nearly_the_complement(hasher: Hasher) -> None:
+    for seed in range(10):
+        grey = drawn(seed)
+        assert distance(hasher.fingerprint(255 - grey), ~hasher.fingerprint(grey)) <= 6
+
+
 @pytest.mark.parametrize("name", TURNABLE)
 def test_turned_fingerprints_are_near_those_of_the_turned_picture(name: str) -> None:
     for seed in range(10):

@@ -65,6 +65,42 @@ def test_mirroring_twice_changes_nothing() -> None:
     assert np.array_equal(features.mirrored().mirrored().descriptors, features.descriptors)
 
 
+def test_negated_features_are_those_of_the_negative() -> None:
+    picture = drawn(2)
+    negated, real = extract(picture).negated(), extract(255 - picture)
+    pairs = pair(floats(negated.descriptors), floats(real.descriptors), 0.02)
+    # Small pictures are rounded to whole greys: a few points come out a little differently.
+    assert len(set(pairs.query.tolist())) > 0.9 * len(negated)
+    there, found = negated.points[pairs.query], real.points[pairs.stored]
+    assert np.median(np.abs(there[:, :3] - found[:, :3]).max(1)) < 1e-3
+    assert np.median(np.cos(there[:, 3] - found[:, 3])) > 0.999
+    assert negated.drawn is not None
+    assert real.drawn is not None
+    assert np.array_equal(negated.drawn, real.drawn)
+
+
+def test_negating_twice_changes_nothing_and_is_the_same_before_mirroring_as_after() -> None:
+    features = extract(drawn(3))
+    assert np.array_equal(features.negated().negated().descriptors, features.descriptors)
+    one, other = features.negated().mirrored(), features.mirrored().negated()
+    assert np.array_equal(one.descriptors, other.descriptors)
+    assert np.allclose(np.cos(one.points[:, 3] - other.points[:, 3]), 1)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_negative_is_verified_as_the_picture_it_shows(mirrored: bool) -> None:  # noqa: FBT001 -- parametrize passes it by name
+    picture = drawn(26)
+    known = StoredPicture(unpack(pack(extract(picture), BOOK)), open_thumbnail(thumbnail(picture)))
+    negative = np.ascontiguousarray((255 - picture)[:, :: -1 if mirrored else 1])
+    query = Query(negative, extract_query(negative, negative))
+    (found,) = query.compared(query.placed(known, BOOK, mirrored=mirrored, negative=True))
+    assert (found.negative, found.mirrored) == (True, mirrored)
+    assert found.figures.points > 50
+    assert found.figures.share > 0.95
+    plain = query.compared(query.placed(known, BOOK, mirrored=mirrored))
+    assert all(way.figures.points < 10 for way in plain)
+
+
 def test_a_record_keeps_points_within_its_steps_and_fits_its_size() -> None:
     features = extract(drawn(4))
     data = pack(features, BOOK)

@@ -33,6 +33,7 @@ EXACT = Evidence(Kind.EXACT, 1.0, 0, mirrored=False, rotation=0, overlap=1.0, ag
 MIRRORED = Evidence(Kind.NEAR, 0.98, 6, mirrored=True, rotation=0)
 TURNED = Evidence(Kind.NEAR, 0.97, 8, mirrored=False, rotation=90)
 BOTH = Evidence(Kind.NEAR, 0.97, 8, mirrored=True, rotation=90)
+NEGATIVE = Evidence(Kind.NEAR, 0.97, 2, mirrored=True, rotation=0, negative=True)
 PART = Evidence(Kind.PARTIAL, 0.91, None, mirrored=True, rotation=10, overlap=0.4, agreement=0.93)
 
 
@@ -71,7 +72,7 @@ def ring(name: str, *groups: Group, **more: object) -> Ring:
 
 
 def large() -> Ring:
-    """Twelve accounts, two pictures: of the second the copies were mirrored, turned, both, and cut."""
+    """Twelve accounts, two pictures: of the second the copies were mirrored, turned, both, cut, and made a negative."""
     many = group(*((photo(f"many{n:02d}", day=n), EXACT) for n in range(12)))
     varied = group(
         (photo("many00", 2, name="Léna Ibáñez"), EXACT),
@@ -79,6 +80,7 @@ def large() -> Ring:
         (photo("many02", 2, day=2), TURNED),
         (photo("many03", 2, day=3), BOTH),
         (photo("many04", 2, day=4), PART),
+        (photo("many05", 2, day=5), NEGATIVE),
     )
     grown = ("many10", "many11")
     return ring("rlarge", many, varied, changes=(Change.GROWN,), joined=grown, left=("old1",), accounts_per_day=0.5)
@@ -124,6 +126,7 @@ def pictures() -> dict[PictureKey, Shown]:
         "many02-2": shown(upright.transpose(Image.Transpose.ROTATE_270)),
         "many03-2": shown(ImageOps.mirror(upright).transpose(Image.Transpose.ROTATE_270)),
         "many04-2": shown(ImageOps.mirror(upright.crop((20, 20, 90, 110)))),
+        "many05-2": shown(ImageOps.invert(ImageOps.mirror(upright))),
     }
     known |= {one.photo_id: shown(drawn(3)) for one in fast().groups[0].photos}
     known["fast3-1"] = Shown(None, 0, 0, "the file is gone")

@@ -176,6 +176,13 @@ def test_a_mirrored_crop_is_laid_where_it_was_cut_out() -> None:
     assert numbers == pytest.approx([-scale, 0, 0, scale, pages.LEFT + pages.SIDE, pages.TOP], abs=1e-4)
 
 
+def test_a_negative_is_inverted_back_where_it_is_laid_over_the_other() -> None:
+    negative = compare_text(replace(pages.PARTIAL, negative=True))
+    assert [found.get("class") for found in Page(negative).all("g") if "transform" in found] == ["inverted"]
+    assert "a negative, mirrored left to right" in words(negative)
+    assert "inverted" not in [found.get("class") for found in Page(compare_text()).all("g")]
+
+
 def test_the_shared_part_is_outlined_on_both_and_clips_what_is_laid_over() -> None:
     page = Page(compare_text())
     [clip] = page.all("clippath")

@@ -46,6 +46,7 @@ MATCHED: dict[str, Any] = {
     "rotation": 90,
     "overlap": None,
     "agreement": None,
+    "negative": False,
     "frame": None,
     "query_frame": None,
 }

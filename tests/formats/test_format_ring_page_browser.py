@@ -287,6 +287,7 @@ def pixels(shot: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         ("many01", "mirrored back"),
         ("many02", "turned back 90°"),
         ("many03", "mirrored back, turned back 90°"),
+        ("many05", "a negative, inverted back, mirrored back"),
     ],
 )
 def test_a_copy_is_turned_and_mirrored_back_beside_its_reference(tab: Tab, account: str, told: str) -> None:

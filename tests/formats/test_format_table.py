@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from imgmatch.formats import table
+from imgmatch.formats.evidence import position
 from imgmatch.model import (
     Change,
     CheckResult,
@@ -98,6 +99,13 @@ def test_the_head_says_that_some_are_not_shown() -> None:
 )
 def test_how_a_copy_was_made_is_said_in_words(rotation: int, words: str, *, mirrored: bool) -> None:
     assert table.how(Evidence(Kind.NEAR, 0.9, 3, mirrored=mirrored, rotation=rotation)) == words
+
+
+def test_a_negative_is_said_to_be_one() -> None:
+    negative = Evidence(Kind.NEAR, 0.9, 3, mirrored=True, rotation=0, negative=True)
+    assert table.how(negative) == "negative, mirrored"
+    assert position(negative) == "a negative, mirrored left to right"
+    assert position(replace(negative, mirrored=False)) == "a negative, the same way up, not mirrored"
 
 
 def test_rings_and_common_pictures_are_told_for_people() -> None:

@@ -26,16 +26,20 @@ def turned_codes(seed: int, orientations: int, count: int) -> NDArray[np.uint8]:
 
 
 def back(orientation: int) -> int:
+    if orientation >= 8:
+        return 8 + back(orientation - 8)
     mirrored, rotation = ORIENTATIONS[orientation].mirrored, ORIENTATIONS[orientation].rotation
     return orientation if mirrored else [0, 270, 180, 90].index(rotation)
 
 
 def test_what_undoes_an_orientation_is_known_for_each() -> None:
-    assert BACK.tolist() == [back(orientation) for orientation in range(8)]
-    assert BACK[BACK].tolist() == list(range(8))
+    assert BACK.tolist() == [back(orientation) for orientation in range(16)]
+    assert BACK[BACK].tolist() == list(range(16))
 
 
-def by_double_loop(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[int, int, int, int]]:
+def by_double_loop(
+    turned: NDArray[np.uint8], max_distance: int, *, negatives: bool = False
+) -> list[tuple[int, int, int, int]]:
     def distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
         return int(np.bitwise_count(one ^ other).sum())
 
@@ -45,6 +49,10 @@ def by_double_loop(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[i
             ways = [(distance(codes[left], turned[0, right]), way) for way, codes in enumerate(turned)]
             ways += [(distance(codes[right], turned[0, left]), back(way)) for way, codes in enumerate(turned)]
             least, way = min(ways)
+            if negatives and least > max_distance:
+                ways = [(distance(~codes[left], turned[0, right]), 8 + way) for way, codes in enumerate(turned)]
+                ways += [(distance(~codes[right], turned[0, left]), back(8 + way)) for way, codes in enumerate(turned)]
+                least, way = min(ways)
             if least <= max_distance:
                 found.append((left, right, least, way))
     return found
@@ -57,13 +65,15 @@ def rows(pairs: NearPairs) -> list[tuple[int, ...]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def joined(turned: NDArray[np.uint8], max_distance: int) -> list[tuple[int, ...]]:
-    return rows(near_pairs(turned, max_distance))
+def joined(turned: NDArray[np.uint8], max_distance: int, *, negatives: bool = False) -> list[tuple[int, ...]]:
+    return rows(near_pairs(turned, max_distance, negatives=negatives))
 
 
-def blocks(turned: NDArray[np.uint8], max_distance: int, at_most: int) -> list[tuple[int, ...]]:
+def blocks(
+    turned: NDArray[np.uint8], max_distance: int, at_most: int, *, negatives: bool = False
+) -> list[tuple[int, ...]]:
     found = []
-    for block in near_blocks(turned, max_distance, JoinOptions(at_most)):
+    for block in near_blocks(turned, max_distance, JoinOptions(at_most), negatives=negatives):
         assert 0 < len(block) <= at_most
         found += rows(block)
     return found
@@ -75,12 +85,33 @@ def blocks(turned: NDArray[np.uint8], max_distance: int, at_most: int) -> list[t
     orientations=st.sampled_from([1, 2, 4, 8]),
     count=st.integers(0, 14),
     max_distance=st.integers(0, 256),
+    negatives=st.booleans(),
 )
-def test_the_join_is_the_double_loop(seed: int, orientations: int, count: int, max_distance: int) -> None:
+def test_the_join_is_the_double_loop(
+    seed: int, orientations: int, count: int, max_distance: int, *, negatives: bool
+) -> None:
     turned = turned_codes(seed, orientations, count)
-    expected = by_double_loop(turned, max_distance)
-    assert joined(turned, max_distance) == expected
-    assert sorted(blocks(turned, max_distance, at_most=8)) == expected
+    if negatives:
+        turned[:, ::3] = ~turned[:, ::3]
+    expected = by_double_loop(turned, max_distance, negatives=negatives)
+    assert joined(turned, max_distance, negatives=negatives) == expected
+    assert sorted(blocks(turned, max_distance, at_most=8, negatives=negatives)) == expected
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_of_a_negative_it_is_the_one_in_which_the_negative_of_left_shows_right(orientation: int) -> None:
+    turned = np.random.default_rng(orientation).integers(0, 256, (8, 2, 32), dtype=np.uint8)
+    turned[orientation, 0] = ~turned[0, 1]
+    assert joined(turned, 0, negatives=True) == [(0, 1, 0, 8 + orientation)]
+    assert joined(turned, 0) == []
+
+
+def test_what_is_near_as_it_is_and_nearer_as_a_negative_is_near_as_it_is() -> None:
+    turned = np.random.default_rng(3).integers(0, 256, (8, 2, 32), dtype=np.uint8)
+    turned[5, 0], turned[2, 0] = turned[0, 1], ~turned[0, 1]
+    turned[5, 0, :2] ^= 7
+    assert joined(turned, 6, negatives=True) == [(0, 1, 6, 5)]
+    assert joined(turned, 5, negatives=True) == [(0, 1, 0, 10)]
 
 
 @pytest.mark.parametrize("orientation", range(8))

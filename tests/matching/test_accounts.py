@@ -44,6 +44,11 @@ def test_each_fingerprint_gets_the_nearest_of_the_eight_rows_of_its_query_the_ea
     assert nearest(hits(found), first_row) == expected
 
 
+def test_what_is_near_as_it_is_counts_before_what_is_nearer_to_the_negative() -> None:
+    found = hits([(16 + 3, 1, 30), (16 + 9, 1, 2), (16 + 10, 2, 5), (16 + 9, 2, 5), (16 + 15, 2, 7), (0, 2, 0)])
+    assert nearest(found, 16, 16) == {1: Near(30, 3), 2: Near(5, 9)}
+
+
 def test_exact_evidence_is_certain_and_upright() -> None:
     assert (EXACT.kind, EXACT.score, EXACT.distance) == (Kind.EXACT, 1.0, 0)
     assert (EXACT.mirrored, EXACT.rotation, EXACT.overlap, EXACT.agreement) == (False, 0, 1.0, 1.0)

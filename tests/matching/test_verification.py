@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from imgmatch.index import Index
 from imgmatch.matching import checking
-from imgmatch.matching.evidence import Near, apart, nearest_of
+from imgmatch.matching.evidence import Near, apart, nearest_negative_of, nearest_of
 from imgmatch.model import Depth, Kind, NewPhoto, Status
 
 if TYPE_CHECKING:
@@ -109,6 +109,43 @@ def test_every_orientation_lies_on_its_picture(index: Index, mirrored: bool, qua
     assert evidence.agreement > 0.8
 
 
+@pytest.mark.parametrize("turned", [0, 90])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_negative_names_the_account_and_is_said_to_be_one(index: Index, mirrored: bool, turned: int) -> None:  # noqa: FBT001 -- the same
+    made = ImageOps.mirror(PICTURES["dan"]) if mirrored else PICTURES["dan"]
+    made = ImageOps.invert(made.rotate(-turned, expand=True).resize((300, 360)))
+    (match,) = index.check(photos.jpeg(made, 60))
+    evidence = match.evidence
+    assert (match.photo.account, evidence.kind, evidence.negative) == ("dan", Kind.NEAR, True)
+    assert (evidence.mirrored, evidence.rotation) == (mirrored, turned)
+    assert evidence.score > 0.95
+    assert evidence.distance is not None
+    assert evidence.distance <= 12
+    assert evidence.agreement is not None
+    assert evidence.agreement > 0.9
+
+
+def test_a_negative_of_a_stored_negative_is_a_plain_copy(tmp_path: Path) -> None:
+    photos.write_accounts(tmp_path / "photos", {"neg": {"1.jpg": ImageOps.invert(PICTURES["ann"])}})
+    with Index.create(tmp_path / "index") as opened:
+        opened.add([NewPhoto.at(tmp_path / "photos/neg/1.jpg", account="neg")])
+        (plain,) = opened.check(photos.jpeg(ImageOps.invert(PICTURES["ann"]), 60))
+        (negative,) = opened.check(photos.jpeg(PICTURES["ann"]))
+    assert (plain.evidence.negative, negative.evidence.negative) == (False, True)
+
+
+def test_a_picture_that_is_nearly_its_own_negative_is_found_as_it_is(tmp_path: Path) -> None:
+    half = np.asarray(photos.picture(44, (240, 480)))
+    both = Image.fromarray(np.hstack([half, 255 - half[:, ::-1]]))  # mirrored it is its negative
+    photos.write_accounts(tmp_path / "photos", {"two": {"1.jpg": both}, "ann": {"1.jpg": PICTURES["ann"]}})
+    with Index.create(tmp_path / "index") as opened:
+        opened.add([NewPhoto.at(tmp_path / f"photos/{name}/1.jpg", account=name) for name in ("ann", "two")])
+        (match,) = opened.check(photos.jpeg(both, 50))
+        (mirrored,) = opened.check(photos.jpeg(ImageOps.mirror(both), 50))
+    assert (match.photo.account, match.evidence.negative, match.evidence.mirrored) == ("two", False, False)
+    assert (mirrored.photo.account, mirrored.evidence.negative, mirrored.evidence.mirrored) == ("two", False, True)
+
+
 def test_pictures_that_share_a_caption_and_a_background_are_strangers(index: Index) -> None:
     with_room = photos.picture(70, SIZE)
     for other in (71, 72):
@@ -195,5 +232,7 @@ def test_bits_apart_are_the_least_over_all_orientations(orientation: int) -> Non
     stored = turned[orientation].copy()
     stored[0] ^= 0b1011
     assert nearest_of(turned.tobytes(), stored.tobytes()) == Near(3, orientation)
+    negative = nearest_negative_of(turned.tobytes(), (~stored).tobytes())
+    assert (negative, negative.negative) == (Near(3, 8 + orientation), True)
     assert apart(turned, stored.tobytes()) == 3
     assert apart(turned, None) == 128

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import time
 from typing import TYPE_CHECKING, Any
 
+import photos
 import pytest
 from browsing import BLURRED
+from PIL import Image, ImageOps
 from serving import PASSWORD, Served, picture, served
 
 from imgmatch.model import Role
@@ -117,9 +120,9 @@ def test_what_is_no_photo_is_said_and_nothing_is_lost(reading: Served, desks: An
     assert "Could not be read" in page.inner_text("h2")
 
 
-def checked(desk: Desk) -> Page:
+def checked(desk: Desk, photo: bytes = MIRRORED) -> Page:
     page = desk.open("/")
-    page.set_input_files("#photo", {"name": "suspect.jpg", "mimeType": "image/jpeg", "buffer": MIRRORED})
+    page.set_input_files("#photo", {"name": "suspect.jpg", "mimeType": "image/jpeg", "buffer": photo})
     page.wait_for_url("**/checks/*")
     compared(page)
     return page
@@ -159,6 +162,18 @@ def test_pictures_are_covered_when_the_window_loses_the_focus_and_by_a_key(readi
     while len(noted := reading.index.people.audit(limit=2)) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     assert [(one.action, one.subject) for one in noted] == [("reveal", "answer")] * 2
+
+
+def test_a_negative_is_said_to_be_one_and_inverted_back(reading: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture
+    negative = photos.jpeg(ImageOps.invert(Image.open(io.BytesIO(MIRRORED))), 80)
+    page = checked(desks(reading), negative)
+    assert "Whole picture, negative, mirrored" in page.inner_text(".matches")
+    assert "a negative, mirrored left to right" in page.inner_text("#viewer [data-facts]")
+    page.locator(".matches .pic").first.click()
+    compared(page)
+    page.keyboard.press("x")
+    for laid in (page.locator('[data-pane="query"] g').first, page.locator('[data-pane="stored"] .over g')):
+        assert laid.evaluate("element => getComputedStyle(element).filter") == "invert(1)"
 
 
 def test_one_photo_takes_the_place_of_the_other_while_a_key_is_held(reading: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture

@@ -147,12 +147,13 @@
   const image = (it) => svg("image", { href: data(it.p), width: it.w, height: it.h, preserveAspectRatio: "none" });
   const photo = (width, height, label, ...parts) =>
     svg("svg", { class: "photo", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...parts);
-  const turnedBack = (it, flip, turned) => {
+  const laid = (it, way, sign) => svg("g", sign < 0 ? { transform: way, class: "inverted" } : { transform: way }, image(it));
+  const turnedBack = (it, flip, turned, sign) => {
     const angle = (turned * Math.PI) / 180;
     const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
     const [width, height] = [it.w * cos + it.h * sin, it.w * sin + it.h * cos];
     const way = `translate(${width / 2} ${height / 2}) scale(${flip} 1) rotate(${-turned}) translate(${-it.w / 2} ${-it.h / 2})`;
-    return photo(width, height, "The copy", svg("g", { transform: way }, image(it)));
+    return photo(width, height, "The copy", laid(it, way, sign));
   };
   let compared = null;
   const copiesOf = (thumb) => {
@@ -163,8 +164,9 @@
     dialog.classList.toggle("veiled", veiled);
     byId("veil").textContent = veiled ? "Show" : "Blur";
   };
-  const words = (flip, turned) => {
+  const words = (flip, turned, sign) => {
     const parts = [];
+    if (sign < 0) parts.push("a negative, inverted back");
     if (flip < 0) parts.push("mirrored back");
     if (turned > 2 && turned < 358) parts.push(`turned back ${turned}°`);
     return parts.join(", ") || "as it is";
@@ -175,18 +177,18 @@
     const group = thumb.closest(".group");
     const own = thumb.querySelector("img");
     const it = { p: own.dataset.p, w: Number(own.getAttribute("width")), h: Number(own.getAttribute("height")) };
-    const [flip, turned] = figure.dataset.turn.split(" ").map(Number);
+    const [flip, turned, sign] = figure.dataset.turn.split(" ").map(Number);
     const { p, w, h } = group.dataset;
     const there = { p, w: Number(w), h: Number(h) };
-    byId("right").replaceChildren(turnedBack(it, flip, turned));
-    byId("rightn").textContent = words(flip, turned);
+    byId("right").replaceChildren(turnedBack(it, flip, turned, sign));
+    byId("rightn").textContent = words(flip, turned, sign);
     byId("left").replaceChildren(p ? photo(there.w, there.h, "The reference", image(there)) : "It cannot be shown.");
     const matrix = p && figure.dataset.matrix;
     byId("laid").hidden = !matrix;
     byId("apart").hidden = Boolean(matrix) || !p;
     dialog.querySelector(".panes").classList.toggle("two", !matrix);
     if (matrix) {
-      const over = svg("g", { class: "over" }, svg("g", { transform: `matrix(${matrix})` }, image(it)));
+      const over = svg("g", { class: "over" }, laid(it, `matrix(${matrix})`, sign));
       byId("both").replaceChildren(photo(there.w, there.h, "The copy laid over the reference", svg("g", {}, image(there)), over));
       over.style.opacity = byId("slider").value / 100;
     }

@@ -41,6 +41,7 @@ class EvidenceShape(Got):
     rotation: int
     overlap: float | None
     agreement: float | None
+    negative: bool
 
 
 class MatchShape(EvidenceShape):

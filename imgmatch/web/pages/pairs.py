@@ -52,6 +52,7 @@ def pair(query: Side, stored: Side, evidence: Evidence, through: tuple[Evidence,
         "stored": {"src": stored.src, "name": stored.name, "is": stored.caption},
         "map": laid,
         "outlines": outlines,
+        "negative": evidence.negative,
         "mirrored": evidence.mirrored,
         "rotation": evidence.rotation,
         "kind": KINDS[evidence.kind],
@@ -71,6 +72,7 @@ def words(evidence: Evidence) -> str:
     """How the copy was made, in a few words."""
     parts = [KINDS[evidence.kind][0]]
     if evidence.kind is not Kind.EXACT:
+        parts += ["negative"] if evidence.negative else []
         parts += ["mirrored"] if evidence.mirrored else []
         parts += [f"turned {evidence.rotation}°"] if _SLIGHT < evidence.rotation < _TURN - _SLIGHT else []
         if evidence.overlap is not None and evidence.overlap < _ALL:

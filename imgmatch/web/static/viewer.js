@@ -89,7 +89,7 @@ export class Viewer {
 
   draw() {
     const { query, stored, matrix } = this;
-    const over = () => (matrix ? svg("g", { transform: `matrix(${matrix.join(" ")})` }, picture(query)) : this.turned(query));
+    const over = () => (matrix ? this.lain(query, `matrix(${matrix.join(" ")})`) : this.turned(query));
     this.put("query", query && over());
     this.put("stored", stored && picture(stored));
     this.mix();
@@ -99,11 +99,16 @@ export class Viewer {
     this.stages[name].replaceChildren(svg("svg", { role: "img", "aria-label": this.pair[name].name }, ...parts.filter(Boolean)));
   }
 
+  // A negative is inverted back.
+  lain(it, transform) {
+    return svg("g", this.pair.negative ? { transform, class: "inverted" } : { transform }, picture(it));
+  }
+
   // Without an outline it is at least turned back as far as that is known.
   turned(it) {
     const middle = `${it.w / 2} ${it.h / 2}`;
     const flip = this.pair.mirrored ? -1 : 1;
-    return svg("g", { transform: `translate(${middle}) scale(${flip} 1) rotate(${-this.pair.rotation}) translate(-${it.w / 2} -${it.h / 2})` }, picture(it));
+    return this.lain(it, `translate(${middle}) scale(${flip} 1) rotate(${-this.pair.rotation}) translate(-${it.w / 2} -${it.h / 2})`);
   }
 
   // What lies over the stored photo: nothing, the other one, or what differs.
@@ -116,7 +121,7 @@ export class Viewer {
     const over = this.matrix && (this.flicking || this.difference);
     stage.classList.toggle("dark", Boolean(over && this.difference && !this.flicking));
     if (over) {
-      const group = svg("g", { class: this.flicking ? "over" : "over mix" }, svg("g", { transform: `matrix(${this.matrix.join(" ")})` }, picture(this.query)));
+      const group = svg("g", { class: this.flicking ? "over" : "over mix" }, this.lain(this.query, `matrix(${this.matrix.join(" ")})`));
       drawing.append(group);
     }
     if (this.outline && this.matrix && this.pair.outlines && !this.flicking) {

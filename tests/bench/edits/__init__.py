@@ -20,6 +20,7 @@ from edits import (
     frame,
     meme,
     mirror,
+    negative,
     overlaid,
     pasted,
     perspective,
@@ -78,6 +79,7 @@ _ROOMS = (
     overlaid,
     redrawn,
     small,
+    negative,
 )
 
 EDITS: dict[str, Edit] = {edit.name: edit for room in _ROOMS for edit in room.EDITS}
