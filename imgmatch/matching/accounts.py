@@ -11,7 +11,7 @@ from imgmatch.catalog.rows import StoredPhoto
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.describing.messages import DescribedPicture
 from imgmatch.matching.bank_hits import bank_hits
-from imgmatch.matching.evidence import EXACT, Shown, of_photos, shown_of
+from imgmatch.matching.evidence import EXACT, PictureRole, of_photos, role_of
 from imgmatch.matching.verification import Judged
 from imgmatch.model import CheckResult, Evidence, Kind, Match, Photo, Purpose, SkipReason, Status, account_id
 
@@ -53,7 +53,7 @@ def answer(
         wanted: what the asker wants to see.
     """
     asked = [
-        _asked(connection, picture, _COUNTED[shown_of(picture, query)], one)
+        _asked(connection, picture, _COUNTED[role_of(picture, query)], one)
         for picture, one in zip(query.pictures, judged, strict=True)
     ]
     ranked = _rank(connection, query, asked, wanted.account)
@@ -89,7 +89,7 @@ class _Asked:
     partial: list[tuple[StoredPhoto, Evidence]]
 
 
-_COUNTED = {Shown.PHOTO: ShownAs.ANY, Shown.PAGE: ShownAs.WHOLE, Shown.PANEL: ShownAs.NO_PAGE}
+_COUNTED = {PictureRole.PHOTO: ShownAs.ANY, PictureRole.PAGE: ShownAs.WHOLE, PictureRole.PANEL: ShownAs.NO_PAGE}
 """With what a picture says enough; see :func:`~imgmatch.matching.evidence.says_enough`."""
 
 

@@ -141,7 +141,7 @@ def of_photos(evidence: Evidence, query: Outline | None, stored: Outline | None)
     )
 
 
-class Shown(Enum):
+class PictureRole(Enum):
     """What a picture is of its photo: all there is, a page that has panels, or one of these."""
 
     PHOTO = "photo"
@@ -149,20 +149,20 @@ class Shown(Enum):
     PANEL = "panel"
 
 
-def shown_of(picture: DescribedPicture, photo: Description) -> Shown:
+def role_of(picture: DescribedPicture, photo: Description) -> PictureRole:
     """What one of the pictures of a photo is."""
     if picture.panel is not None:
-        return Shown.PANEL
-    return Shown.PAGE if any(one.panel is not None for one in photo.pictures) else Shown.PHOTO
+        return PictureRole.PANEL
+    return PictureRole.PAGE if any(one.panel is not None for one in photo.pictures) else PictureRole.PHOTO
 
 
-def says_enough(one: Shown, other: Shown) -> bool:
+def says_enough(one: PictureRole, other: PictureRole) -> bool:
     """Whether two pictures that are copies say something of their photos.
 
     Two pages may show one advertisement, cover or friend and have nothing else in common: a panel makes a match with
     a photo that is no page, and a page with another page as a whole.
     """
-    return Shown.PHOTO in {one, other} or one is other is Shown.PAGE
+    return PictureRole.PHOTO in {one, other} or one is other is PictureRole.PAGE
 
 
 def _in_photo(panel: Outline | None, part: Outline | None) -> Outline:

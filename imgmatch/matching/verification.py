@@ -21,8 +21,8 @@ from imgmatch.matching.evidence import (
     nearest_negative_of,
     nearest_of,
     no_copy,
+    role_of,
     says_enough,
-    shown_of,
     turned_back,
 )
 from imgmatch.model import FINGERPRINT_BYTES, Evidence, Kind
@@ -268,7 +268,7 @@ def telling_pairs(query: Description, stored: Description) -> list[tuple[Describ
     return [
         (one, other)
         for one, other in product(query.pictures, stored.pictures)
-        if says_enough(shown_of(one, query), shown_of(other, stored))
+        if says_enough(role_of(one, query), role_of(other, stored))
     ]
 
 
