@@ -112,7 +112,7 @@ def _each(
 def _ranked(both: tuple[Features, Features], found: Neighbours, limit: int, least: float) -> list[Candidate]:
     points = np.concatenate([side.points for side in both])
     mirrored = np.arange(len(points)) >= len(both[0])
-    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked(least)
+    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored, least).ranked(least)
     best: dict[int, Candidate] = {}
     for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
         if len(best) == limit:
