@@ -17,6 +17,7 @@ from imgmatch.cli.main import run
 from imgmatch.describing.messages import Job
 from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
+from imgmatch.engines import packed
 from imgmatch.imaging.limits import Limits
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _own_workers() -> Iterator[None]:
     """A pool that the session has open already would be met later than one that the command opens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "DEFAULT_RUNNER", "processes")
+        # Nor would one that has asked much already ask FAISS.
+        patch.setattr(packed, "WORTH_NUMBA", sys.maxsize)
         yield
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from imgmatch.catalog.chunks import chunks
 from imgmatch.clustering.nodes import in_orientations
 from imgmatch.describing.messages import DescribedPicture, Description, job_of
 from imgmatch.hashers.hexform import from_hex
@@ -17,13 +19,25 @@ from imgmatch.matching.verification import CheckOptions
 from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, NamedPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
+    from imgmatch.catalog.extent import SearchExtent
+    from imgmatch.describing.messages import Reply
     from imgmatch.engines.parts import Parts
     from imgmatch.features.pair_model import PairModel
     from imgmatch.model import CheckResult
 
-_CHECKED_AT_ONCE = 64
+    Batch = list[tuple[NamedPhoto, Reply]]
+
+_FIRST, _CHECKED_AT_ONCE = 4, 32
+"""Photos of the first batch, each other having twice as many as the one before, up to so many: who waits for one answer
+has it soon, and nobody waits for the last batch alone."""
+
+_ANSWERED_AT_ONCE = 2
+"""Batches. A third of an answer is numpy, OpenCV and compiled loops, which another thread need not wait for; the other
+cores describe photos."""
+
 _NOISE_SIDE = 256
 
 
@@ -46,11 +60,46 @@ def check(
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
     # A batch goes without the bytes of its photos: what was fetched or unpacked need not be held until it is answered.
     named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
+    if isinstance(photos, Sequence) and len(photos) <= _FIRST:
+        yield from checker.answers(list(named), wanted, rule, extent)
+        return
+
+    def answers(batch: Batch, known: SearchExtent | None) -> list[CheckResult]:
+        return checker.answers(batch, wanted, rule, known)
+
     # A photo that was not handed in yet is asked of what there is when it is.
-    known = extent if isinstance(photos, Sequence) else None
-    for batch in chunks(named, _CHECKED_AT_ONCE):
-        yield from checker.answers(batch, wanted, rule, known)
-        known = None
+    yield from _answered(_batches(named), answers, extent if isinstance(photos, Sequence) else None)
+
+
+def _batches(described: Iterator[tuple[NamedPhoto, Reply]]) -> Iterator[Batch]:
+    size = _FIRST
+    while batch := list(islice(described, size)):
+        yield batch
+        size = min(2 * size, _CHECKED_AT_ONCE)
+
+
+def _answered(
+    batches: Iterator[Batch],
+    answers: Callable[[Batch, SearchExtent | None], list[CheckResult]],
+    extent: SearchExtent | None,
+) -> Iterator[CheckResult]:
+    """The answers of all batches in order, while the next ones are answered and those after them described.
+
+    Whether the first is asked of an ``extent`` that is known makes no difference to the others.
+    """
+    running: deque[Future[list[CheckResult]]] = deque()
+    with ThreadPoolExecutor(_ANSWERED_AT_ONCE, "imgmatch-answers") as threads:
+        try:
+            for batch in batches:
+                running.append(threads.submit(answers, batch, extent))
+                extent = None
+                if len(running) > _ANSWERED_AT_ONCE:
+                    yield from running.popleft().result()
+            while running:
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
 
 
 def check_fingerprint(parts: Parts, fingerprint: str, wanted: CheckOptions) -> CheckResult:

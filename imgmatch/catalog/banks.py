@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import chunks, wanted
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import meant, shows
 from imgmatch.catalog.row_counts import row_count
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement, Select
 
     from imgmatch.catalog.session import Session
 
@@ -28,6 +29,8 @@ KNOWN_STOLEN = "known-stolen"
 
 KNOWN_COMMON = "known-common"
 """Pictures anybody may carry: default avatars, celebrities, memes."""
+
+_AT = bindparam("at", type_=BigInteger)
 
 OWN_BANKS = {KNOWN_STOLEN: Purpose.STOLEN, KNOWN_COMMON: Purpose.COMMON}
 """Banks that decisions fill."""
@@ -76,8 +79,8 @@ class BankPicture:
         return self.active and self.purpose is not Purpose.PARTNER
 
 
-def active() -> ColumnElement[bool]:
-    """Whether an entry, joined with its bank, may hit anything."""
+def active(at: BindParameter[int] | None = None) -> ColumnElement[bool]:
+    """Whether an entry, joined with its bank, may hit anything now, or ``at`` another time."""
     entries, banks, said = schema.bank_entries.c, schema.banks.c, schema.bank_opinions.c
     dismissed = exists(
         select(said.key)
@@ -87,12 +90,12 @@ def active() -> ColumnElement[bool]:
     return and_(
         banks.enabled == 1,
         entries.quarantined_at.is_(None),
-        or_(entries.muted_until.is_(None), entries.muted_until <= now()),
+        or_(entries.muted_until.is_(None), entries.muted_until <= (now() if at is None else at)),
         ~dismissed,
     )
 
 
-def _pictures() -> Any:  # noqa: ANN401 -- a select of these columns
+def _pictures(at: BindParameter[int] | None = None) -> Any:  # noqa: ANN401 -- a select of these columns
     entries, banks = schema.bank_entries.c, schema.banks.c
     return (
         select(
@@ -100,7 +103,7 @@ def _pictures() -> Any:  # noqa: ANN401 -- a select of these columns
             banks.name,
             banks.purpose,
             banks.ratio,
-            active(),
+            active(at),
             entries.pixels,
             entries.fingerprint_id,
             entries.label,
@@ -326,8 +329,7 @@ def banks_of(session: Session, pixels: Collection[bytes]) -> dict[bytes, str]:
     """Which list these pictures are on; of several, one that says stolen."""
     found: dict[bytes, BankPicture] = {}
     for chunk in chunks(pixels):
-        query = _pictures().where(schema.bank_entries.c.pixels.in_(chunk)).order_by(schema.bank_entries.c.id)
-        for picture in map(_picture, session.sql.execute(query)):
+        for picture in map(_picture, session.sql.execute(_of_pixels(), {"wanted": chunk, "at": now()})):
             known = found.get(picture.pixels)
             if picture.active and (known is None or picture.purpose is Purpose.STOLEN):
                 found[picture.pixels] = picture
@@ -338,17 +340,31 @@ def bank_pictures_like(
     session: Session, fingerprint_ids: Collection[int], feature_ids: Collection[int]
 ) -> Iterator[tuple[int | None, int | None, bool, BankPicture]]:
     """Known pictures that count with one of these fingerprints or features: which, whether a photo shows it, itself."""
-    table, pictures, features = schema.bank_entries, schema.photo_pictures.c, schema.features.c
-    shown = exists(select(pictures.photo_id).where(pictures.pixels == table.c.pixels))
-    query = _pictures().where(active()).add_columns(shown)
+    by_fingerprint, by_features = _that_count()
     for chunk in chunks(fingerprint_ids):
-        for row in session.sql.execute(query.where(table.c.fingerprint_id.in_(chunk))):
+        for row in session.sql.execute(by_fingerprint, {"wanted": chunk, "at": now()}):
             picture = _picture(row[:-1])
             yield picture.fingerprint_id, None, bool(row[-1]), picture
     for chunk in chunks(feature_ids):
-        joined = query.add_columns(features.id).join(schema.features, features.pixels == table.c.pixels)
-        for row in session.sql.execute(joined.where(features.id.in_(chunk))):
+        for row in session.sql.execute(by_features, {"wanted": chunk, "at": now()}):
             yield None, row[-1], bool(row[-2]), _picture(row[:-2])
+
+
+@cache
+def _of_pixels() -> Select[Any]:
+    entries = schema.bank_entries.c
+    query: Select[Any] = _pictures(_AT).where(entries.pixels.in_(wanted())).order_by(entries.id)
+    return query
+
+
+@cache
+def _that_count() -> tuple[Select[Any], Select[Any]]:
+    """Known pictures that count, and whether a photo shows them: by their fingerprints, and by their features."""
+    table, pictures, features = schema.bank_entries, schema.photo_pictures.c, schema.features.c
+    shown = exists(select(pictures.photo_id).where(pictures.pixels == table.c.pixels))
+    query = _pictures(_AT).where(active(_AT)).add_columns(shown)
+    joined = query.add_columns(features.id).join(schema.features, features.pixels == table.c.pixels)
+    return query.where(table.c.fingerprint_id.in_(wanted())), joined.where(features.id.in_(wanted()))
 
 
 def bank_origins(session: Session, *, account: str | None, photo_id: str | None) -> list[tuple[str | None, str]]:

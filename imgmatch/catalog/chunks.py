@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, column, delete, values
+from sqlalchemy import BigInteger, bindparam, column, delete, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import CTE, Select, Table
+    from sqlalchemy import CTE, BindParameter, Select, Table
 
     from imgmatch.catalog.session import Session
 
@@ -22,6 +22,14 @@ Item = TypeVar("Item")
 
 Spares = Callable[[str], bool]
 """Tells by its label what stays."""
+
+
+def wanted() -> BindParameter[Any]:
+    """What stands for a chunk in a statement that is made once: the parameter ``wanted``.
+
+    To make a statement takes SQLAlchemy longer than SQLite takes to answer it, and a check asks a dozen.
+    """
+    return bindparam("wanted", expanding=True)
 
 
 def chunks(items: Iterable[Item], size: int = PARAMETERS) -> Iterator[list[Item]]:

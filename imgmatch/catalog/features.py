@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.bulk import insert_rows
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import chunks, wanted
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import row_count
@@ -115,12 +116,18 @@ def existing_features(session: Session, ids: Collection[int]) -> set[int]:
 
 def features_by_id(session: Session, ids: Collection[int]) -> dict[int, FeatureRow]:
     """The features under these row ids, where they are still there."""
-    table = schema.features.c
     found: dict[int, FeatureRow] = {}
     for chunk in chunks(ids):
-        query = select(table.id, table.pixels, table.codebook, table.record, table.thumbnail)
-        found |= {row[0]: FeatureRow(*row[1:]) for row in session.sql.execute(query.where(table.id.in_(chunk)))}
+        rows = session.sql.execute(_rows_by_id(), {"wanted": chunk})
+        found |= {row[0]: FeatureRow(*row[1:]) for row in rows}
     return found
+
+
+@cache
+def _rows_by_id() -> Select[Any]:
+    table = schema.features.c
+    query = select(table.id, table.pixels, table.codebook, table.record, table.thumbnail)
+    return query.where(table.id.in_(wanted()))
 
 
 def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int]) -> dict[int, int]:
@@ -128,22 +135,29 @@ def features_of_fingerprints(session: Session, fingerprint_ids: Collection[int])
 
     A picture in a bank may be shown by no photo any more.
     """
-    links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
-    banked = schema.bank_entries.c
     found: dict[int, int] = {}
     for chunk in chunks(fingerprint_ids):
-        known = select(banked.fingerprint_id, func.min(table.id)).join(schema.features, table.pixels == banked.pixels)
-        rows = session.sql.execute(known.where(banked.fingerprint_id.in_(chunk)).group_by(banked.fingerprint_id))
-        found |= {fingerprint: row for fingerprint, row in rows}  # noqa: C416 -- rows, not pairs
-        query = (
-            select(links.fingerprint_id, func.min(table.id))
-            .join(schema.photo_pictures, shows(links.photo_id, links.place))
-            .join(schema.features, table.pixels == pictures.pixels)
-            .where(links.fingerprint_id.in_(chunk))
-            .group_by(links.fingerprint_id)
-        )
-        found |= {fingerprint: row for fingerprint, row in session.sql.execute(query)}  # noqa: C416 -- rows, not pairs
+        for query in _least_features():
+            rows = session.sql.execute(query, {"wanted": chunk})
+            found |= {fingerprint: row for fingerprint, row in rows}  # noqa: C416 -- rows, not pairs
     return found
+
+
+@cache
+def _least_features() -> tuple[Select[Any], Select[Any]]:
+    """Of each fingerprint the first features of pictures in banks, and of photos."""
+    links, pictures, table = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.features.c
+    banked = schema.bank_entries.c
+    known = select(banked.fingerprint_id, func.min(table.id)).join(schema.features, table.pixels == banked.pixels)
+    shown = (
+        select(links.fingerprint_id, func.min(table.id))
+        .join(schema.photo_pictures, shows(links.photo_id, links.place))
+        .join(schema.features, table.pixels == pictures.pixels)
+    )
+    return (
+        known.where(banked.fingerprint_id.in_(wanted())).group_by(banked.fingerprint_id),
+        shown.where(links.fingerprint_id.in_(wanted())).group_by(links.fingerprint_id),
+    )
 
 
 def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]) -> dict[int, bytes]:
@@ -151,18 +165,12 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
 
     Pictures no photo shows any more have none, but for those in a bank.
     """
-    pictures, table = schema.photo_pictures.c, schema.features.c
-    prints, banked = schema.fingerprints.c, schema.bank_entries.c
     found: dict[int, bytes] = {}
     for chunk in chunks(ids):
-        known = select(table.id, prints.bits).join(schema.bank_entries, banked.pixels == table.pixels)
-        known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
-        rows = session.sql.execute(known.where(table.id.in_(chunk), by_hasher(hasher)))
-        found |= {row: bits for row, bits in rows}  # noqa: C416 -- rows, not pairs
-        first = select(func.min(pictures.photo_id), table.id, table.pixels)
-        first = first.join(schema.photo_pictures, pictures.pixels == table.pixels).where(table.id.in_(chunk))
+        banked, shown = _prints_in_banks(hasher), _first_photos()
+        found |= {row: bits for row, bits in session.sql.execute(banked, {"wanted": chunk})}  # noqa: C416 -- rows, not pairs
         rows_of: dict[tuple[int, bytes], int] = {}
-        for photo, row, pixels in session.sql.execute(first.group_by(table.id, table.pixels)):
+        for photo, row, pixels in session.sql.execute(shown, {"wanted": chunk}):
             rows_of[photo, pixels] = row
         for photo, pixels, bits in _bits_of_photos(session, hasher, {photo for photo, _ in rows_of}):
             if (photo, pixels) in rows_of:
@@ -170,21 +178,41 @@ def fingerprints_of_features(session: Session, hasher: str, ids: Collection[int]
     return found
 
 
+@cache
+def _prints_in_banks(hasher: str) -> Select[Any]:
+    table, prints, banked = schema.features.c, schema.fingerprints.c, schema.bank_entries.c
+    known = select(table.id, prints.bits).join(schema.bank_entries, banked.pixels == table.pixels)
+    known = known.join(schema.fingerprints, prints.id == banked.fingerprint_id)
+    return known.where(table.id.in_(wanted()), by_hasher(hasher))
+
+
+@cache
+def _first_photos() -> Select[Any]:
+    pictures, table = schema.photo_pictures.c, schema.features.c
+    first = select(func.min(pictures.photo_id), table.id, table.pixels)
+    first = first.join(schema.photo_pictures, pictures.pixels == table.pixels).where(table.id.in_(wanted()))
+    return first.group_by(table.id, table.pixels)
+
+
 def _bits_of_photos(session: Session, hasher: str, photos: Collection[int]) -> Iterator[tuple[int, bytes, bytes]]:
     """Row id, digest and fingerprint of each picture of these photos.
 
     In steps: joined with more at once, SQLite goes through all fingerprints of the hasher.
     """
+    for photo, pixels, of, bits in session.sql.execute(_bits_by_photo(), {"wanted": sorted(photos)}):
+        if of == hasher:
+            yield photo, pixels, bits
+
+
+@cache
+def _bits_by_photo() -> Select[Any]:
     links, pictures, prints = schema.photo_fingerprints.c, schema.photo_pictures.c, schema.fingerprints.c
-    query = (
+    return (
         select(links.photo_id, pictures.pixels, prints.hasher, prints.bits)
         .join(schema.photo_pictures, shows(links.photo_id, links.place))
         .join(schema.fingerprints, prints.id == links.fingerprint_id)
-        .where(links.photo_id.in_(sorted(photos)))
+        .where(links.photo_id.in_(wanted()))
     )
-    for photo, pixels, of, bits in session.sql.execute(query):
-        if of == hasher:
-            yield photo, pixels, bits
 
 
 def pieces_in_use(session: Session, pieces: Collection[bytes]) -> set[bytes]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import bindparam, case, exists, func, or_, select
 
 from imgmatch.catalog import schema
-from imgmatch.catalog.chunks import chunks
+from imgmatch.catalog.chunks import chunks, wanted
 from imgmatch.catalog.fingerprints import by_hasher
 from imgmatch.catalog.pictures import shows
 from imgmatch.catalog.row_counts import COUNTED, row_count
@@ -105,19 +106,24 @@ def owners(
     Yields fingerprint, account, the earliest ``seen_at`` of the account with it, and whether one of those photos has
     the bytes or the pixels of the given digests; of the pictures that look so those that are shown in that way.
     """
-    links, photos, pictures = schema.photo_fingerprints.c, schema.photos.c, schema.photo_pictures.c
-    same = case((or_(photos.sha256 == sha256, pictures.pixels == pixels), 1), else_=0)
     for chunk in chunks(fingerprint_ids):
-        query = (
-            select(links.fingerprint_id, schema.accounts.c.account, func.min(photos.seen_at), func.max(same))
-            .join(schema.photos, photos.id == links.photo_id)
-            .join(schema.photo_pictures, shows(links.photo_id, links.place))
-            .join(schema.accounts, schema.accounts.c.id == photos.account_id)
-            .where(links.fingerprint_id.in_(chunk))
-            .group_by(links.fingerprint_id, schema.accounts.c.account)
-        )
-        for row in session.sql.execute(query.where(*_SHOWN[shown])):
+        for row in session.sql.execute(_owners(shown), {"wanted": chunk, "sha256": sha256, "pixels": pixels}):
             yield row[0], row[1], row[2], bool(row[3])
+
+
+@cache
+def _owners(shown: ShownAs) -> Select[Any]:
+    links, photos, pictures = schema.photo_fingerprints.c, schema.photos.c, schema.photo_pictures.c
+    there = or_(photos.sha256 == bindparam("sha256"), pictures.pixels == bindparam("pixels"))
+    same = case((there, 1), else_=0)
+    return (
+        select(links.fingerprint_id, schema.accounts.c.account, func.min(photos.seen_at), func.max(same))
+        .join(schema.photos, photos.id == links.photo_id)
+        .join(schema.photo_pictures, shows(links.photo_id, links.place))
+        .join(schema.accounts, schema.accounts.c.id == photos.account_id)
+        .where(links.fingerprint_id.in_(wanted()), *_SHOWN[shown])
+        .group_by(links.fingerprint_id, schema.accounts.c.account)
+    )
 
 
 def photos_of(

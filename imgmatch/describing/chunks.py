@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CHUNK = 16
 """Jobs handed over at once."""
 
+_FIRST_CHUNK = 2
+
 HELD_BYTES = 96 << 20
 """While photos that are read ahead as bytes hold so many, no more are read."""
 
@@ -67,17 +69,17 @@ def in_order(
 def _chunks(
     items: Iterable[Item], job_of: Callable[[Item], Job | Failure]
 ) -> Iterator[tuple[list[Item], list[Job | Failure]]]:
-    """Items and their jobs, in chunks that are shorter where photos are large."""
+    """Items and their jobs, in chunks: shorter ones first, so that all workers begin, and where photos are large."""
     chunk: list[Item] = []
     jobs: list[Job | Failure] = []
-    size = 0
+    size, most = 0, _FIRST_CHUNK
     for item in items:
         chunk.append(item)
         jobs.append(job_of(item))
         size += _held(jobs[-1])
-        if len(chunk) == CHUNK or size >= HELD_BYTES // CHUNK:
+        if len(chunk) == most or size >= HELD_BYTES // CHUNK:
             yield chunk, jobs
-            chunk, jobs, size = [], [], 0
+            chunk, jobs, size, most = [], [], 0, min(2 * most, CHUNK)
     if chunk:
         yield chunk, jobs
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from imgmatch.engines.base import Candidate, Words, refuse_lower
 from imgmatch.engines.neighbours import Neighbours, nearest_codes
+from imgmatch.engines.packed import are_worth_it, nearest_packed, packed
 from imgmatch.engines.postings import I64, PIECE, Postings, compacted, piece_of, save_postings
 from imgmatch.engines.votes import GEOMETRY_BITS
 from imgmatch.engines.voting import AT_ONCE, CUT, NEIGHBOURS, Probes, candidates
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from imgmatch.engines.scanning import PackedLists
     from imgmatch.features.extract import Features
     from imgmatch.features.record import Stored
 
@@ -37,6 +39,7 @@ class IvfSegment:
         self.postings = postings
         self._codebook = codebook
         self._built: Any = None
+        self._packed: PackedLists | None = None
         self._building = threading.Lock()
 
     def __len__(self) -> int:
@@ -62,6 +65,14 @@ class IvfSegment:
             part.ntotal = start
             index.merge_from(faiss.IndexIVFPQFastScan(part), 0)
         return index
+
+    def packed(self) -> PackedLists:
+        """The codes for compiled loops, in place of FAISS's index; raises ValueError as `build` does."""
+        with self._building:
+            if self._packed is None:
+                sizes = sum((piece.sizes for piece in self.postings.pieces()), np.zeros(self._codebook.lists, np.int64))
+                self._packed, self._built = packed(self.postings.pieces(), sizes), None
+            return self._packed
 
     def nearest(self, vectors: F32, far: F32, lists: I64, count: int) -> tuple[F32, I64]:
         """Squared distances and ids, both (n, count), in lists (n, probes) chosen already; -1 where none is."""
@@ -172,6 +183,9 @@ class IvfEngine:
         """Of each descriptor the codes nearest to it; see :class:`imgmatch.engines.base.FeatureEngine`."""
         if not self._segments:
             return Neighbours.merged([], NEIGHBOURS)
+        if probes.lists.size and are_worth_it(len(probes)) and probes.lists.min() >= 0:
+            lists, vectors = [segment.packed() for segment in self._segments], floats(probes.descriptors)
+            return nearest_packed(lists, self._codebook, vectors, probes.lists, count=NEIGHBOURS, cut=CUT)
         starts = range(0, len(probes), max(AT_ONCE // max(probes.lists.shape[1], 1), 1))
         found = [self._some_nearest(probes.between(at, at + starts.step)) for at in starts]
         return Neighbours(

@@ -26,6 +26,7 @@ STEPS = 32  # steps of the difference of scales, two thirds of an octave each; a
 LEADING = 300  # windows that are looked at for shift
 MOST_VOTES = 32  # votes of a window that take part then
 REACH = 0.2  # shift that two votes may differ by, in longest sides of the query, seen in the stored photo
+_ROUNDING = 1e-6  # by which sums of the same weights may differ
 LEAST_REACH = 0.06  # the same in longest sides of the stored photo: places in ids are coarse
 
 
@@ -44,12 +45,26 @@ def geometry(points: F32) -> I64:
     return packed
 
 
+def _of_keys_with(key: I64, weight: F32, least: float) -> npt.NDArray[np.intp]:
+    """Places of those (h,) whose key has so much weight in all."""
+    order = np.argsort(key)
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    totals = np.add.reduceat(weight[order].astype(np.float64), starts) if len(starts) else np.empty(0)
+    return order[np.repeat(totals >= least, np.diff(starts, append=len(order)))]
+
+
 class Votes:
     """Hits of one query: key (photo * 2 + mirrored), weight, and the transform each proposes."""
 
-    def __init__(self, hits: I64, weight: F32, row: I64, points: F32, mirrored: Bool) -> None:
-        """hits, weight, row: (h,) ids, weights and rows of the query's `points` (n, 4); mirrored: (n,)."""
+    def __init__(self, hits: I64, weight: F32, row: I64, points: F32, mirrored: Bool, least: float = 0.0) -> None:
+        """hits, weight, row: (h,) ids, weights and rows of the query's `points` (n, 4); mirrored: (n,).
+
+        Photos whose votes come to less than `least` are left out: of nearly all one or two are hit by chance.
+        """
         key = (hits >> GEOMETRY_BITS) * 2 + mirrored[row]
+        if least > 0:
+            some = _of_keys_with(key, weight, least - _ROUNDING)
+            key, hits, weight, row = key[some], hits[some], weight[some], row[some]
         # A point of the query speaks once for a photo: repeated patterns would otherwise shout.
         order = np.lexsort((hits, -weight, row, key))
         first = np.ones(len(order), bool)

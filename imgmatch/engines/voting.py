@@ -14,6 +14,7 @@ import numpy as np
 
 from imgmatch.engines.base import Candidate
 from imgmatch.engines.neighbours import I64, Neighbours
+from imgmatch.engines.packed import are_worth_it, nearest_lists
 from imgmatch.engines.votes import Votes
 from imgmatch.features.codebook import F32, U8, Codebook, floats
 
@@ -57,9 +58,12 @@ class Probes:
     def of(cls, codebook: Codebook, descriptors: U8, count: int) -> Probes:
         """The ``count`` nearest lists of each descriptor."""
         far, lists = np.empty((len(descriptors), count), np.float32), np.empty((len(descriptors), count), np.int64)
-        step = max(AT_ONCE // count, 1)
+        step, compiled = max(AT_ONCE // count, 1), are_worth_it(len(descriptors))
         for some in (slice(at, at + step) for at in range(0, len(descriptors), step)):
-            far[some], lists[some] = codebook.nearest(floats(descriptors[some]), count)
+            if compiled:
+                far[some], lists[some] = nearest_lists(codebook, descriptors[some], count)
+            else:
+                far[some], lists[some] = codebook.nearest(floats(descriptors[some]), count)
         return cls(descriptors, far, lists)
 
 
@@ -108,7 +112,7 @@ def _each(
 def _ranked(both: tuple[Features, Features], found: Neighbours, limit: int, least: float) -> list[Candidate]:
     points = np.concatenate([side.points for side in both])
     mirrored = np.arange(len(points)) >= len(both[0])
-    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored).ranked(least)
+    keys, votes = Votes(found.ids, CUT - found.distances, found.queries, points, mirrored, least).ranked(least)
     best: dict[int, Candidate] = {}
     for key, vote in zip(keys.tolist(), votes.tolist(), strict=True):
         if len(best) == limit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import faiss
 import numpy as np
@@ -22,6 +22,7 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 U16 = npt.NDArray[np.uint16]
+I32 = npt.NDArray[np.int32]
 
 PARTS = 32  # sub-quantisers
 LEVELS = 16  # centroids of each: 4 bits
@@ -30,11 +31,34 @@ CODE_BYTES = PARTS // 2
 SHELVES = 128  # groups of centroids
 _SHELVES_READ = 16  # groups that are looked through
 FEW = 200  # points; a query has some 500, a stored picture 100
+COLUMNS = 16  # centroids of a shelf that are compared at once
 
 
 def floats(descriptors: U8) -> F32:
     """Descriptors (n, 128) uint8 as float32 of length about one."""
     return np.asarray(descriptors, np.float32) / np.float32(UNIT)
+
+
+class Shelves(NamedTuple):
+    """The centroids of a codebook by the shelf that holds them, sixteen a block, as compiled loops read them.
+
+    Attributes:
+        middles: of the shelves, shape (shelves, 128), dtype float32.
+        starts: the first block of each shelf, and where the last one ends, shape (shelves + 1,), dtype int64.
+        blocks: in whole units, two coordinates beside each other, shape (blocks, 64, 16, 2), dtype uint8.
+        squares: their squared lengths, in a place without one ``FAR_OFF``, shape (blocks, 16), dtype int32.
+        names: their numbers, shape (blocks, 16), dtype int64.
+    """
+
+    middles: F32
+    starts: I64
+    blocks: U8
+    squares: I32
+    names: I64
+
+
+FAR_OFF = 1 << 30
+"""More than any squared distance in whole units."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +144,26 @@ class Codebook:
         index.add(self.centroids)
         index.nprobe = _SHELVES_READ
         return index
+
+    @property
+    def shelves_read(self) -> int:
+        """Groups of centroids that are looked through for the nearest."""
+        return _SHELVES_READ
+
+    @cached_property
+    def by_shelf(self) -> Shelves:
+        """The centroids by the shelf that FAISS has put them on."""
+        lists = self._finder.invlists
+        groups = [faiss.rev_swig_ptr(lists.get_ids(shelf), lists.list_size(shelf)).copy() for shelf in range(SHELVES)]
+        counts = [-(-len(group) // COLUMNS) for group in groups]
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        names = np.full((int(starts[-1]), COLUMNS), -1, np.int64)
+        for start, group in zip(starts.tolist(), groups, strict=False):
+            names[start:].ravel()[: len(group)] = group
+        units = np.rint(self.centroids[names] * UNIT).astype(np.uint8)
+        squares = np.where(names < 0, FAR_OFF, (units.astype(np.int32) ** 2).sum(2)).astype(np.int32)
+        pairs = units.transpose(0, 2, 1).reshape(len(names), LENGTH // 2, 2, COLUMNS).swapaxes(2, 3)
+        return Shelves(self.shelves, starts, np.ascontiguousarray(pairs), squares, names)
 
     def decode(self, lists: U16, codes: U8) -> F32:
         """The descriptors (n, 128) float32 that the codes stand for."""

@@ -438,9 +438,23 @@ def test_as_many_votes_scattered_count_less() -> None:
     assert ranked(hits, points)[14] < 60 * 0.25 / 4
 
 
-def test_no_hits_are_no_candidates() -> None:
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), least=st.sampled_from([0.25, 0.5, 1.5]))
+def test_photos_that_cannot_have_enough_votes_are_left_out_and_nothing_else(seed: int, least: float) -> None:
+    rng = np.random.default_rng(seed)
+    points = random_points(rng, 30)
+    rows, photos = rng.integers(0, 30, 300), rng.integers(1, 40, 300)
+    near = np.where(photos < 5, geometry(points)[rows], geometry(random_points(rng, 300)))
+    ids, weights = (photos << GEOMETRY_BITS) + near, rng.choice([0.25, 0.125, 0.3], 300).astype(np.float32)
+    sides = np.arange(30) >= 15
+    every, some = (Votes(ids, weights, rows, points, sides, bar).ranked(least) for bar in (0.0, least))
+    assert [found.tolist() for found in some] == [found.tolist() for found in every]
+
+
+@pytest.mark.parametrize("least", [0.0, 1.5])
+def test_no_hits_are_no_candidates(least: float) -> None:
     nothing = np.empty(0, np.int64)
     keys, sums = Votes(
-        nothing, np.empty(0, np.float32), nothing, np.empty((0, 4), np.float32), np.empty(0, bool)
-    ).ranked()
+        nothing, np.empty(0, np.float32), nothing, np.empty((0, 4), np.float32), np.empty(0, bool), least
+    ).ranked(least)
     assert (keys.tolist(), sums.tolist()) == ([], [])
