@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,18 @@ def test_a_snapshot_that_does_not_fit_is_refused_and_the_shard_is_made_from_the_
     assert shard.said is not None
     assert shard.said.startswith(NOT_USED)
     assert words in shard.said
+
+
+def test_a_node_without_room_saves_nothing_and_reads_the_catalog(
+    shelf: Shelf, header: Header, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = Held(shelf, header, tmp_path / "shared")
+    shard.save()
+    shelf.add(4)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert "cannot be written on this node" in shard.save()["error"]
+    anew = Held(shelf, header, tmp_path / "shared")
+    assert (anew.rows(), (anew.said or "").startswith(NOT_USED)) == (mine(shelf), True)
 
 
 def test_where_nothing_was_saved_nothing_is_said(shelf: Shelf, header: Header, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from imgmatch.engines.shards.manifest import (
 )
 from imgmatch.engines.shards.stores import snapshot_store
 from imgmatch.engines.snapshots import add_array, mapped_array
-from imgmatch.errors import ImgmatchError, IndexDamagedError, NotAnIndexError, NotFoundError
+from imgmatch.errors import ImgmatchError, IndexDamagedError, IndexUnusableError, NotAnIndexError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,11 @@ class ShardSnapshots:
             ImgmatchError: it cannot be written; or something was let go of meanwhile.
         """
         with self._saving:
-            return self._save(url, division)
+            try:
+                return self._save(url, division)
+            except OSError as error:
+                said = error.strerror or error
+                raise IndexUnusableError(f"its snapshot cannot be written on this node ({said})") from None
 
     def _save(self, url: str, division: Division) -> bool:
         frozen = [held.frozen() for held in self._held]
