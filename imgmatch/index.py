@@ -965,7 +965,7 @@ class Index:
         publish(self._parts)
 
     def start_shards(
-        self, shards: int, *, at: str, replicas: int = 1, deadline: float = 5.0
+        self, shards: int, *, at: str, replicas: int = 1, deadline: float = 5.0, snapshots: str | None = None
     ) -> tuple[ShardHealth, ...]:
         """Have shards on a Ray cluster hold what is searched, for every machine that opens the index.
 
@@ -978,20 +978,22 @@ class Index:
             replicas: how many actors hold each shard.
             deadline: seconds in which a check has the answers of shards; what has not answered by then is missing, and
                 named in ``CheckResult.incomplete``.
+            snapshots: where shards save what they hold, so that one that is started anew need not read all of the
+                database: a folder that all nodes share, ``s3://`` or ``gs://``.
 
         Returns:
             how each shard is; :meth:`status` says so later.
 
         Raises:
             ConflictError: the index is in a folder: only a database is reached by every node.
-            UnknownNameError: ``at`` is no cluster.
+            UnknownNameError: ``at`` is no cluster, or ``snapshots`` no such place.
             IndexLockedError: somebody else starts or stops shards.
             ImgmatchError: the cluster cannot be reached, a node is refused, or a shard does not answer.
             ValueError: a number is out of its range.
         """
         from imgmatch.actions.shards import start_shards
 
-        return start_shards(self._parts, shards, at=at, replicas=replicas, deadline=deadline)
+        return start_shards(self._parts, shards, at=at, replicas=replicas, deadline=deadline, snapshots=snapshots)
 
     def shards(self) -> tuple[ShardHealth, ...]:
         """How each shard is; none where there are no shards."""

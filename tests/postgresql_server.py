@@ -117,7 +117,7 @@ class Server:
 
 
 @contextmanager
-def running(*, durable: bool = False) -> Iterator[Server]:
+def running(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server, started; skips, or fails where it must be there. A durable one has each commit on the disk."""
     programs = _programs()
     if programs is None:
@@ -127,7 +127,7 @@ def running(*, durable: bool = False) -> Iterator[Server]:
         pytest.skip(message)
     # A socket's path may have 107 bytes: not in the folders that pytest makes.
     with tempfile.TemporaryDirectory(prefix="imgmatch-pg-", ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), programs, _SETTINGS | ({} if durable else _OF_TESTS))
+        server = Server(Path(folder), programs, _SETTINGS | ({} if durable else _OF_TESTS) | dict(settings or {}))
         server.make()
         server.start()
         try:

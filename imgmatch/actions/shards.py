@@ -9,8 +9,10 @@ from imgmatch import registry
 from imgmatch.catalog.shards import ShardRecord, drop_shards, read_shards, write_shards
 from imgmatch.catalog.tokens import new_token
 from imgmatch.engines.shards import tending
-from imgmatch.engines.shards.division import MOST_SHARDS
+from imgmatch.engines.shards.division import MOST_SHARDS, Division
+from imgmatch.engines.shards.saving import drop_snapshots, folder_of
 from imgmatch.engines.shards.seats import seats_of
+from imgmatch.engines.shards.stores import refuse_unless_writable
 from imgmatch.errors import ConflictError, ImgmatchError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -27,7 +29,13 @@ PLACE_SECONDS = 180.0
 
 
 def start_shards(
-    parts: Parts, shards: int, *, at: str, replicas: int = 1, deadline: float = DEADLINE_SECONDS
+    parts: Parts,
+    shards: int,
+    *,
+    at: str,
+    replicas: int = 1,
+    deadline: float = DEADLINE_SECONDS,
+    snapshots: str | None = None,
 ) -> tuple[ShardHealth, ...]:
     """Have shards hold the engines, on every machine that opens the index, from when they have read their rows.
 
@@ -39,25 +47,29 @@ def start_shards(
         at: the Ray cluster, ``ray://head:10001``, ``ray:head:6379`` or ``ray:auto``.
         replicas: how many hold each shard.
         deadline: seconds in which a check has the answers of shards; what has not answered by then is missing.
+        snapshots: where shards save what they hold, and are made from when they are started anew: a folder that all
+            nodes share, or one in a bucket.
 
     Returns:
         how each shard is.
 
     Raises:
         ConflictError: the index is in a folder, which other machines do not see.
-        UnknownNameError: ``at`` is no cluster.
+        UnknownNameError: ``at`` is no cluster, or ``snapshots`` no such place.
         ValueError: a number is out of its range.
         IndexLockedError: somebody else starts or stops its shards.
         ImgmatchError: the cluster cannot be reached, a node is refused, or a shard does not answer.
     """
     url = _url(parts)
     _refuse_odd(shards, replicas, deadline, at)
+    if snapshots is not None:
+        refuse_unless_writable(snapshots, folder_of(parts.header.catalog))
     with parts.catalog.lease(LEASE):
         known = parts.search.record()
         if known is not None and known.address != at:
             _end(parts, known)
             known = None
-        record = ShardRecord(at, shards, replicas, 1, new_token(), float(deadline))
+        record = ShardRecord(at, shards, replicas, 1, new_token(), float(deadline), snapshots)
         if known is not None:
             record = replace(record, version=known.version + 1, place=known.place)
         _change(parts, url, known, record)
@@ -116,6 +128,11 @@ def _change(parts: Parts, url: str, known: ShardRecord | None, record: ShardReco
         write_shards(session, record)
     link.place(url, record.shards, record.replicas, keep_others=False, seconds=PLACE_SECONDS)
     tending.make_ready(parts.catalog, holders, record, every)
+    if known is not None and known.snapshots is not None:
+        same = known.snapshots == record.snapshots
+        division = Division(record.shards, record.version) if same else None
+        drop_snapshots(known.snapshots, parts.header.catalog, division)
+    tending.save_snapshots(parts.catalog, holders, record)
 
 
 def _end(parts: Parts, known: ShardRecord) -> None:
@@ -123,3 +140,5 @@ def _end(parts: Parts, known: ShardRecord) -> None:
         if read_shards(session) == known:
             drop_shards(session)
     parts.search.holders.link(known.address).place("", 0, 0, keep_others=False, seconds=PLACE_SECONDS)
+    if known.snapshots is not None:
+        drop_snapshots(known.snapshots, parts.header.catalog)

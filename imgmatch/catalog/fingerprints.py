@@ -11,7 +11,7 @@ from imgmatch.catalog import schema
 from imgmatch.catalog.bulk import insert_numbered
 from imgmatch.catalog.checked import within
 from imgmatch.catalog.chunks import chunks
-from imgmatch.catalog.dialects import is_bytes
+from imgmatch.catalog.dialects import is_bytes, is_postgresql
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.catalog.slots import within_slots
 from imgmatch.model import FINGERPRINT_BYTES
@@ -82,7 +82,10 @@ def read_fingerprints(
 
     Only those in some ``slots`` of :mod:`imgmatch.catalog.slots`, if these are given.
     """
-    query = within_slots(_id_and_bits(hasher), schema.fingerprints.c.id, slots)
+    # PostgreSQL counts how many each hasher has. Of what it cannot count it expects so few that it reads and sorts all
+    # that follow for each block.
+    those = schema.fingerprints.c.hasher == hasher if is_postgresql(session.sql) else by_hasher(hasher)
+    query = within_slots(_id_and_bits(those), schema.fingerprints.c.id, slots)
     while True:
         found = session.sql.execute(query.where(schema.fingerprints.c.id > after).limit(_READ_AT_ONCE)).all()
         if not found:
@@ -103,14 +106,15 @@ def fingerprints_by_id(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
     """Those of ``hasher`` under these row ids, in order: blocks of ids, shape (n,), and bits, shape (n, 32)."""
     for chunk in chunks(sorted(ids)):
-        yield _as_arrays(session.sql.execute(_id_and_bits(hasher).where(schema.fingerprints.c.id.in_(chunk))).all())
+        known = _id_and_bits(by_hasher(hasher)).where(schema.fingerprints.c.id.in_(chunk))
+        yield _as_arrays(session.sql.execute(known).all())
 
 
-def _id_and_bits(hasher: str) -> Select[tuple[int, Any]]:
+def _id_and_bits(those: ColumnElement[bool]) -> Select[tuple[int, Any]]:
     """Row ids and bits as the database gives them: of a million rows they are looked at together."""
     table = schema.fingerprints.c
     bits = type_coerce(within(table.bits, FINGERPRINT_BYTES), LargeBinary())
-    return select(table.id, bits).where(by_hasher(hasher)).order_by(table.id)
+    return select(table.id, bits).where(those).order_by(table.id)
 
 
 def _as_arrays(rows: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -79,21 +79,10 @@ _EVIDENCE = tuple(
 
 def store_groups(session: Session, groups: Sequence[KeptGroup]) -> list[int]:
     """Keep new groups; returns their row ids."""
-    ids = []
-    for group in groups:
-        values = {
-            "name": group.name,
-            "medoid": group.medoid,
-            "medoid_photo": group.medoid_photo,
-            "common": int(group.common),
-            "diameter": group.diameter,
-            "bank": group.bank,
-            "decision": group.decision,
-            "decided": group.decided,
-        }
-        ids.append(
-            session.sql.execute(insert(schema.groups).values(**values).returning(schema.groups.c.id)).scalar_one()
-        )
+    if not groups:
+        return []
+    made = insert(schema.groups).returning(schema.groups.c.id, sort_by_parameter_order=True)
+    ids = list(session.sql.scalars(made, [_group_values(group) for group in groups]))
     for chunk in chunks(ids):  # where rows are damaged, what is left of an earlier group may be in the way
         for table in (schema.group_fingerprints, schema.group_photos):
             session.sql.execute(delete(table).where(table.c.group_id.in_(chunk)))
@@ -113,6 +102,19 @@ def store_groups(session: Session, groups: Sequence[KeptGroup]) -> list[int]:
     if members:
         session.sql.execute(insert(schema.group_photos), members)
     return ids
+
+
+def _group_values(group: KeptGroup) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "medoid": group.medoid,
+        "medoid_photo": group.medoid_photo,
+        "common": int(group.common),
+        "diameter": group.diameter,
+        "bank": group.bank,
+        "decision": group.decision,
+        "decided": group.decided,
+    }
 
 
 def _evidence_values(evidence: Evidence) -> dict[str, Any]:

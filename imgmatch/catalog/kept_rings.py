@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, cast, delete, insert, or_, select, update
+from sqlalchemy import String, bindparam, cast, delete, insert, or_, select, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
 from imgmatch.catalog.dialects import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from imgmatch.catalog.session import Session
 
 
@@ -31,18 +30,38 @@ class KeptRing:
     went_to: tuple[str, ...] = ()
 
 
-def store_ring(session: Session, ring: KeptRing, groups: Collection[int], accounts: Sequence[str]) -> int:
-    """Keep a ring of these groups, by row id, and these accounts; returns its row id."""
+@dataclass(frozen=True, slots=True)
+class TiedRing:
+    """A ring with the groups that tie it, by row id, and the accounts in it."""
+
+    kept: KeptRing
+    groups: Collection[int]
+    accounts: Sequence[str]
+
+
+def store_rings(session: Session, rings: Sequence[TiedRing]) -> None:
+    """Keep new rings: a few statements for all of them, since whoever decides keeps others waiting meanwhile."""
+    if not rings:
+        return
     table = schema.rings
+    accounts = [account for ring in rings for account in ring.accounts]
     # Where rows are damaged, what is left of an earlier ring may be in the way.
-    session.sql.execute(delete(table).where(table.c.ring == ring.ring))
+    for names in chunks([ring.kept.ring for ring in rings]):
+        session.sql.execute(delete(table).where(table.c.ring.in_(names)))
     for some in chunks(accounts):
         session.sql.execute(delete(schema.ring_accounts).where(schema.ring_accounts.c.account.in_(some)))
-    row: int = session.sql.execute(insert(table).values(**_values(ring)).returning(table.c.id)).scalar_one()
-    for chunk in chunks(groups):
-        session.sql.execute(update(schema.groups).where(schema.groups.c.id.in_(chunk)).values(ring_id=row))
-    session.sql.execute(insert(schema.ring_accounts), [{"account": account, "ring_id": row} for account in accounts])
-    return row
+    made = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    rows = session.sql.scalars(made, [_values(ring.kept) for ring in rings]).all()
+    tying = [{"tying": group, "tied": row} for row, ring in zip(rows, rings, strict=True) for group in ring.groups]
+    groups = schema.groups
+    tie = update(groups).where(groups.c.id == bindparam("tying")).values(ring_id=bindparam("tied"))
+    if tying:
+        session.sql.execute(tie, tying)
+    held = [
+        {"account": account, "ring_id": row} for row, ring in zip(rows, rings, strict=True) for account in ring.accounts
+    ]
+    if held:
+        session.sql.execute(insert(schema.ring_accounts), held)
 
 
 def _values(ring: KeptRing) -> dict[str, object]:

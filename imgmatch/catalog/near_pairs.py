@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
@@ -96,8 +96,9 @@ def neighbours(session: Session, fingerprints: Collection[int], max_distance: in
     found: set[int] = set()
     for chunk in chunks(fingerprints):
         near = table.distance <= max_distance
-        found.update(session.sql.scalars(select(table.high).distinct().where(table.low.in_(chunk), near)))
-        found.update(session.sql.scalars(select(table.low).distinct().where(table.high.in_(chunk), near)))
+        above = select(table.high).where(table.low.in_(chunk), near)
+        below = select(table.low).where(table.high.in_(chunk), near)
+        found.update(session.sql.scalars(union(above, below)))
     return found
 
 

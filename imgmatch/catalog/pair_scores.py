@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, union, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
@@ -149,8 +149,9 @@ def scored_neighbours(session: Session, rows: Collection[int], least: float) -> 
     table = schema.pair_scores.c
     found: set[int] = set()
     for chunk in chunks(sorted(rows)):
-        found.update(session.sql.scalars(select(table.high).where(table.low.in_(chunk), table.log_odds >= least)))
-        found.update(session.sql.scalars(select(table.low).where(table.high.in_(chunk), table.log_odds >= least)))
+        above = select(table.high).where(table.low.in_(chunk), table.log_odds >= least)
+        below = select(table.low).where(table.high.in_(chunk), table.log_odds >= least)
+        found.update(session.sql.scalars(union(above, below)))
     return found
 
 

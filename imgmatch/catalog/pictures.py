@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import chunks
@@ -117,8 +117,7 @@ def pictures_with(session: Session, fingerprint_ids: Collection[int]) -> set[int
             .where(links.fingerprint_id.in_(chunk))
         )
         kept = select(table.id).join(schema.bank_entries, banked.pixels == table.pixels)
-        found.update(session.sql.scalars(shown.distinct()))
-        found.update(session.sql.scalars(kept.where(banked.fingerprint_id.in_(chunk))))
+        found.update(session.sql.scalars(union(shown, kept.where(banked.fingerprint_id.in_(chunk)))))
     return found
 
 

@@ -32,6 +32,7 @@ class ShardRecord:
         version: rises by one with each change.
         place: what tombstones that shards have not heard of yet are filed under.
         deadline: seconds in which a look-up has its answers.
+        snapshots: where shards save what they hold; ``None`` where they do not.
     """
 
     address: str
@@ -40,6 +41,7 @@ class ShardRecord:
     version: int
     place: str
     deadline: float
+    snapshots: str | None = None
 
 
 def read_shards(session: Session) -> ShardRecord | None:
@@ -77,7 +79,9 @@ def parsed_record(value: str | None) -> ShardRecord | None:
             "place": str(place),
             "deadline": float(deadline),
         } if shards > 0 and replicas > 0 and deadline > 0 and is_token(place):
-            return ShardRecord(address, shards, replicas, version, place, deadline)
+            snapshots = said.get("snapshots")  # an earlier imgmatch says nothing of them
+            if snapshots is None or isinstance(snapshots, str):
+                return ShardRecord(address, shards, replicas, version, place, deadline, snapshots)
     raise IndexDamagedError("its catalog does not say where its shards are")
 
 

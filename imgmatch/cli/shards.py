@@ -37,8 +37,16 @@ def shards() -> None:
     show_default=True,
     help="Seconds in which a check has the answers of shards; one that is late is missing, and named.",
 )
+@click.option(
+    "--snapshots",
+    metavar="PLACE",
+    help="Where shards save what they hold, to be made from when they are started anew: a folder that all nodes share,"
+    " s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.",
+)
 @options.format_option
-def start(*, index_path: Home, count: int, replicas: int, at: str, deadline: float, form: str) -> int:
+def start(
+    *, index_path: Home, count: int, replicas: int, at: str, deadline: float, snapshots: str | None, form: str
+) -> int:
     """Start shards and wait until they have read the index; from then on every machine asks them.
 
     Shards that are there already go on: one more takes over its share of each.
@@ -46,7 +54,7 @@ def start(*, index_path: Home, count: int, replicas: int, at: str, deadline: flo
     from imgmatch import Index
 
     with Index.open(index_path) as index:
-        found = index.start_shards(count, at=at, replicas=replicas, deadline=deadline)
+        found = index.start_shards(count, at=at, replicas=replicas, deadline=deadline, snapshots=snapshots)
     options.write_records([asdict(shard) for shard in found], form)
     return 0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from imgmatch.catalog import kept_rings
 from imgmatch.catalog.clusterings import read_clustering
 from imgmatch.catalog.kept_groups import groups_of_fingerprints, read_groups, remove_groups, store_groups
-from imgmatch.catalog.kept_rings import KeptRing
+from imgmatch.catalog.kept_rings import KeptRing, TiedRing
 from imgmatch.catalog.reports import Report, ReportedRing, has_report, is_reported, reported_rings
 from imgmatch.catalog.stale import forget_stale, note_stale, stale_fingerprints
 from imgmatch.clustering.changes import compared, identified
@@ -153,9 +153,11 @@ def _store_rings(session: Session, kept: Sequence[KeptGroup], last: Report | Non
     made.sort(key=by_age)
     own = [ring.ring for ring in made]
     named, _ = compared(identified(made, last, lambda name: is_reported(session, name)), last)
-    for natural, ring in zip(own, named, strict=True):
-        accounts = [member.account for member in ring.accounts]
-        kept_rings.store_ring(session, _kept_ring(ring), rows[natural], accounts)
+    tied_rings = [
+        TiedRing(_kept_ring(ring), rows[natural], [member.account for member in ring.accounts])
+        for natural, ring in zip(own, named, strict=True)
+    ]
+    kept_rings.store_rings(session, tied_rings)
 
 
 def _kept_ring(ring: Ring) -> KeptRing:

@@ -115,6 +115,14 @@ class Engine(Protocol[RowsT_contra]):
         """The same, held in memory alone, without a byte of what was removed."""
         ...
 
+    def loaded(self) -> Self:
+        """The same, held in memory alone: the file it was opened from may be removed.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        ...
+
     def contents(self) -> Iterator[tuple[Ids, Words]]:
         """All that it holds, in blocks: row ids, shape (n,), and what is held under each, shape (n, k).
 

@@ -155,6 +155,15 @@ class IvfEngine:
         postings = Postings(tuple(whole.pieces()), len(self), self._codebook.lists)
         return type(self)(self._codebook, (IvfSegment(self._codebook, postings),), self._watermark)
 
+    def loaded(self) -> Self:
+        """The same in memory alone: its file may be removed, or change.
+
+        Raises:
+            ValueError: the file of the postings is damaged.
+        """
+        segments = [IvfSegment(self._codebook, segment.postings.loaded()) for segment in self._segments]
+        return type(self)(self._codebook, tuple(segments), self._watermark, self._removed)
+
     def contents(self) -> Iterator[tuple[I64, Words]]:
         """All that it holds, in blocks: row ids, shape (n,), and list, place and code of each point, shape (n, 4).
 

@@ -96,6 +96,10 @@ class Postings:
         tombstones = rows if self._tombstones is None else np.union1d(self._tombstones, rows)
         return Postings(self._pieces, self.pictures, self.lists, self.path, tombstones)
 
+    def loaded(self) -> Postings:
+        """The same in memory; raises ValueError where the file is damaged."""
+        return Postings(tuple(self.pieces()), self.pictures, self.lists)
+
     @classmethod
     def open(cls, path: Path, lists: int) -> Postings:
         """The postings in a file, of which only the counts are read here.
@@ -158,7 +162,7 @@ class _ListReader:
     """Hands out the lists of one part in rising order."""
 
     def __init__(self, part: Postings) -> None:
-        # In memory there is one piece a part; in a file every list lies in one piece.
+        # Where there are several pieces, they come from a file, in which every list lies in one piece.
         self._pieces = part.pieces()
         self._piece: Piece | None = None
         self._starts: I64 = np.zeros(1, np.int64)

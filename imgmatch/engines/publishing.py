@@ -41,7 +41,9 @@ def publish(parts: Parts, *, leave_nothing: bool = False) -> tuple[str, ...]:
     """
     if (record := parts.search.record()) is not None:
         _drop_files(parts)
-        return tending.forget_removed(parts.catalog, parts.search.holders, record)
+        behind = tending.forget_removed(parts.catalog, parts.search.holders, record)
+        tending.save_snapshots(parts.catalog, parts.search.holders, record)
+        return behind
     engines = (parts.fingerprints, parts.features)
     if not leave_nothing and all(engine.is_current(parts.folder.header()) for engine in engines):
         return ()

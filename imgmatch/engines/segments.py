@@ -110,6 +110,11 @@ class Segments:
         ids, codes = (np.concatenate([some[mask] for some, mask in zip(c, kept, strict=True)]) for c in columns)
         return type(self)((self.kind(ids, codes),), self._watermark)
 
+    def loaded(self) -> Self:
+        """The same in memory alone: its file may be removed, or change."""
+        copies = [self.kind(*map(np.array, segment.arrays())) for segment in self._segments]
+        return type(self)(tuple(copies), self._watermark, self._tombstones)
+
     def contents(self) -> Iterator[tuple[Ids, Words]]:
         """All that it holds, in blocks: row ids, shape (n,), and fingerprints as words, shape (n, 4)."""
         for ids, codes in (segment.arrays() for segment in self._segments):

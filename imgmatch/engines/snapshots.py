@@ -127,11 +127,28 @@ def open_archive(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
             yield file, archive
 
 
+def add_array(path: Path, name: str, values: NDArray[Any]) -> None:
+    """Add one more array to an engine file, before anybody opens it."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        write_array(archive, name, values.dtype, values.shape, [values])
+
+
+def mapped_array(path: Path, name: str) -> NDArray[Any]:
+    """An array of an engine file, mapped into memory; its checksum is compared.
+
+    Raises:
+        ValueError: the file is missing, damaged or of another kind.
+    """
+    try:
+        with open_archive(path) as (file, archive):
+            return _member(archive, np.asarray(np.memmap(file, np.uint8, mode="r")), name, verify=True)
+    except DAMAGE as error:
+        raise ValueError(f"{path.name} is not an engine's snapshot, or it is damaged") from error
+
+
 def write_token(path: Path, token: str) -> None:
     """Add to an engine file which publication it is, before anybody opens it."""
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
-        values = np.frombuffer(bytes.fromhex(token), np.uint8)
-        write_array(archive, _MARK, np.dtype(np.uint8), (TOKEN_BYTES,), [values])
+    add_array(path, _MARK, np.frombuffer(bytes.fromhex(token), np.uint8))
 
 
 def read_token(path: Path) -> str:

@@ -133,6 +133,7 @@ class ShardHealth:
         features: of how many pictures it holds the local features, likewise.
         behind: row ids that the one furthest behind has not looked at yet; it does so before it answers.
         problem: why one that holds it does not answer; ``None`` where all do.
+        snapshot: what became of the snapshot that one was made from, or not; ``None`` where there was none.
     """
 
     shard: str
@@ -142,6 +143,7 @@ class ShardHealth:
     features: int
     behind: int
     problem: str | None = None
+    snapshot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import photos
 import pytest
 from PIL import ImageOps
 from planting import Planter, shot, who
+from sqlalchemy import Engine, event
 
 from imgmatch.actions.decide import decide, undo
 from imgmatch.actions.rings import find_rings
@@ -17,6 +18,8 @@ from imgmatch.errors import ConflictError, NotFoundError
 from imgmatch.model import Decision, Kind, Searched, Status, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgmatch.index import Index
     from imgmatch.model import RingsReport
 
@@ -54,6 +57,21 @@ def written(index: Index) -> list[list[tuple[object, ...]]]:
     queries = ("SELECT * FROM decisions ORDER BY id", "SELECT * FROM decision_photos ORDER BY 1, 2, 3")
     with index.parts.catalog.read() as session:
         return [[tuple(row) for row in session.sql.exec_driver_sql(query)] for query in queries]
+
+
+def asked_while(work: Callable[[], object]) -> list[str]:
+    """What is asked of the catalog meanwhile."""
+    asked: list[str] = []
+
+    def hear(*arguments: Any) -> None:  # noqa: ANN401 -- as SQLAlchemy calls it
+        asked.append(arguments[2])
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        work()
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    return asked
 
 
 def sets(report: RingsReport) -> list[list[str]]:
@@ -340,3 +358,20 @@ def test_decisions_and_undoings_are_noted_in_the_log_by_their_numbers(planter: P
         (BY, "decide", f"decision {made.number}"),
     ]
     assert planter.index.people.verify_audit().is_whole
+
+
+def test_all_groups_and_rings_that_a_decision_makes_anew_are_written_together(planter: Planter) -> None:
+    """Others wait meanwhile: however many there are, each table is written by one statement."""
+    for seed in range(1, 4):
+        planter.plant("a", photos.jpeg(shot(seed)), 0)
+        planter.plant("b", photos.jpeg(shot(seed), 60), 1)
+    [ring] = planter.rings().rings
+    assert len(ring.groups) == 3
+    asked = asked_while(lambda: decide(planter.index.parts, CONFIRM, ring=ring.ring, by=BY))
+    tables = ["group_fingerprints", "group_photos", "ring_accounts"]
+    if planter.index.parts.url is not None:  # SQLite, to which nothing is sent, gives one number back at a time
+        tables += ["groups", "rings"]
+    for table in tables:
+        assert len([one for one in asked if one.startswith(f"INSERT INTO {table} ")]) == 1
+    [again] = planter.rings().rings
+    assert (again.ring, len(again.groups), again.decision) == (ring.ring, 3, CONFIRM)

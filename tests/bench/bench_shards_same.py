@@ -24,6 +24,7 @@ import pytest
 from bench_writers import option
 from common import QUICK, photos_in, print_figures, say
 from PIL import Image
+from ray_nodes import processes_of
 from three_nodes import three_nodes
 
 from imgmatch.formats.records import check_record, ring_record
@@ -53,6 +54,8 @@ IN_FLIGHT_SECONDS = 0.05
 """After so long a check that was just begun is described, and its question under way or about to be."""
 
 TRIES = 60
+HOLDER = b"ray::ShardActor"
+"""What Ray calls the process of one who holds a shard."""
 
 
 def run() -> dict[str, Any]:
@@ -70,9 +73,18 @@ def run() -> dict[str, Any]:
         say("scan on the cluster")
         at, url = f"ray:{nodes.address}", server.database()
         with extra_node(nodes) as lose, Index.open(url, create=True, runner=at, workers=4) as index:
-            killer = Killer("photos", lose, len(world.photos))
+            lost = set[int]()
+
+            def lose_decoders() -> None:
+                before = nodes.decoders()
+                lose()
+                lost.update(before.keys() - nodes.decoders().keys())
+
+            killer = Killer("photos", lose_decoders, len(world.photos))
             index.scan([world.source], progress=killer)
-        sides: dict[str, dict[str, Any]] = {"scan": {"killed_at": killer.at}}
+            scanned = {"killed_at": killer.at, "decoders_lost": len(lost), **killer.told(), "kept": len(index)}
+        say(json.dumps(scanned))
+        sides: dict[str, dict[str, Any]] = {"scan": scanned}
         for shards in map(int, option("--shards", "1,4,16").split(",")):
             say(f"{shards} shards")
             home = server.database()
@@ -90,17 +102,24 @@ def side(world: World, nodes: Nodes, home: str, shards: int, expected: tuple[str
         killer = Killer(JOIN_WORK, lose, 1)
         with joining_told(killer):
             rings = rings_of(index)
-        found, incomplete = world.answers_meanwhile(index, lose_another)
+        found, kill = world.answers_meanwhile(index, lambda: lost_of(nodes, lose_another))
         index.stop_shards()
     figures = {
         "same_rings": rings == expected[0],
         "same_checks": found == expected[1],
         "killed_at": killer.at,
-        "incomplete": incomplete,
+        "killed_in_a_check": kill,
         "seconds": round(time.perf_counter() - began, 1),
     }
     say(json.dumps(figures))
     return figures
+
+
+def lost_of(nodes: Nodes, lose: Callable[[], None]) -> int:
+    """How many holders of shards are gone with a node."""
+    before = processes_of(nodes, HOLDER)
+    lose()
+    return len(set(before) - set(processes_of(nodes, HOLDER)))
 
 
 def rings_of(index: Index) -> str:
@@ -145,17 +164,29 @@ class Killer:
     def __init__(self, work: str, lose: Callable[[], None], total: float) -> None:
         self.at: str | None = None
         self._work, self._lose, self._total = work, lose, total
+        self._last = 0.0
+        self._skipped = 0
 
     def step(self, work: str, done: float, total: float | None = None) -> None:
         """See :class:`imgmatch.progress.Progress`."""
         del total
-        if self.at is None and work == self._work and self._total / 3 <= done < self._total:
+        if work != self._work:
+            return
+        self._last = done
+        if self.at is None and self._total / 3 <= done < self._total:
             self.at = f"{done:.4g} of {self._total:,} {work}"
+            say(f"killing a node at {self.at}")
             self._lose()
+            say("the node is gone")
 
     def skipped(self, skipped: Skipped) -> None:
         """The same."""
+        self._skipped += 1
         say(f"skipped: {skipped}")
+
+    def told(self) -> dict[str, Any]:
+        """How far the work went on after the kill, and what was left out."""
+        return {"went_on_to": f"{self._last:.4g}", "skipped": self._skipped}
 
 
 class World:
@@ -182,15 +213,16 @@ class World:
     def answers(self, index: Index) -> list[str]:
         return [json.dumps(check_record(index.check(photo))) for photo in self._asked]
 
-    def answers_meanwhile(self, index: Index, lose: Callable[[], None]) -> tuple[list[str], int]:
-        """The same, and how many answers were incomplete: a node is killed in the middle of the one in the middle."""
+    def answers_meanwhile(self, index: Index, lose: Callable[[], int]) -> tuple[list[str], dict[str, int | bool]]:
+        """The same, and what was lost: a node is killed in the middle of the check in the middle."""
         found, incomplete = list[str](), 0
+        kill: dict[str, int | bool] = {}
         with ThreadPoolExecutor(1) as thread:
             for number, photo in enumerate(self._asked):
                 asked = thread.submit(index.check, photo)
                 if number == CHECKS // 2:
                     time.sleep(IN_FLIGHT_SECONDS)
-                    lose()
+                    kill = {"under_way": not asked.done(), "actors_lost": lose()}
                 result = asked.result()
                 for _ in range(TRIES):
                     if not result.incomplete:
@@ -198,7 +230,7 @@ class World:
                     incomplete += 1
                     result = index.check(photo)
                 found.append(json.dumps(check_record(result)))
-        return found, incomplete
+        return found, kill | {"incomplete": incomplete}
 
 
 def cropped(path: Path, rng: random.Random) -> bytes:

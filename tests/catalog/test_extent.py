@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +14,9 @@ from imgmatch.catalog.extent import SearchExtent, read_extent
 from imgmatch.catalog.features import FeatureRow, last_features, store_features
 from imgmatch.catalog.fingerprints import intern_fingerprints, last_fingerprint
 from imgmatch.catalog.postgresql import PostgresqlCatalog
-from imgmatch.catalog.shards import ShardRecord, drop_shards, write_shards
+from imgmatch.catalog.shards import ShardRecord, drop_shards, parsed_record, write_shards
 from imgmatch.catalog.tokens import new_token
+from imgmatch.errors import IndexDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +66,12 @@ def test_it_says_who_holds_the_engines_of_an_index_in_a_database(postgresql: Ser
         drop_shards(session)
     assert extent_of(catalog).shards is None
     catalog.close()
+
+
+def test_an_earlier_imgmatch_says_nothing_of_snapshots_of_shards() -> None:
+    said = asdict(ShardRecord("ray://head:10001", 4, 2, 1, new_token(), 5.0, "s3://bucket/shards"))
+    assert parsed_record(json.dumps(said)) == ShardRecord(**said)
+    earlier = {name: value for name, value in said.items() if name != "snapshots"}
+    assert parsed_record(json.dumps(earlier)) == ShardRecord(**earlier)
+    with pytest.raises(IndexDamagedError):
+        parsed_record(json.dumps(said | {"snapshots": 5}))

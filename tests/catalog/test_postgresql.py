@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from postgresql_server import database_of, running
-from sqlalchemy import select, text
+from sqlalchemy import Connection, Engine, event, select, text
 
 from imgmatch import registry
-from imgmatch.catalog import migrations, postgresql_schema, schema
+from imgmatch.catalog import fingerprints, migrations, postgresql_schema, schema
 from imgmatch.catalog.clusterings import begin_clustering
 from imgmatch.catalog.postgresql import PostgresqlCatalog, explain
 from imgmatch.errors import (
@@ -314,3 +314,32 @@ def test_many_rows_are_written_by_one_statement(catalog: PostgresqlCatalog) -> N
         ran = session.sql.scalar(text("SELECT count(*) FROM sources WHERE xmin = pg_current_xact_id()::xid"))
         commands = session.sql.scalar(text("SELECT count(DISTINCT cmin::text) FROM sources"))
     assert (ran, commands) == (900, 1)
+
+
+def test_fingerprints_of_a_hasher_are_read_by_their_row_ids_without_sorting_all_that_follow(
+    postgresql: Server, url: str, catalog: PostgresqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each block would else cost as much as all of them."""
+    monkeypatch.setattr(fingerprints, "_READ_AT_ONCE", 100)
+    values = [number.to_bytes(32, "big") for number in range(4_000)]
+    with catalog.write() as session:
+        for hasher in ("phash", "pdq"):
+            fingerprints.intern_fingerprints(session, hasher, values)
+    postgresql.say("ANALYZE", database_of(url))
+    plans = list[str]()
+
+    def explained(connection: Connection, _: object, statement: str, values: tuple[object, ...], *__: object) -> None:
+        if statement.startswith("SELECT fingerprints.id"):
+            raw = connection.connection.cursor()
+            raw.execute(f"EXPLAIN {statement}", values)
+            plans.append(" ".join(row[0] for row in raw.fetchall()))
+
+    event.listen(Engine, "before_cursor_execute", explained)
+    try:
+        with catalog.read() as session:
+            found = [len(ids) for ids, _ in fingerprints.read_fingerprints(session, "pdq")]
+    finally:
+        event.remove(Engine, "before_cursor_execute", explained)
+    assert sum(found) == 4_000
+    assert len(plans) == 41
+    assert not any("Sort" in plan for plan in plans)

@@ -298,6 +298,49 @@ def answered(index: Index) -> int:
     return index.parts.search.holders.counts.get("answered", 0)
 
 
+def kill_actors(nodes: Nodes, index: Index) -> list[str | None]:
+    """Kill all who hold shards; once Ray has started others, what each says of its snapshot."""
+    for pid in (before := actors(nodes)):
+        os.kill(pid, signal.SIGKILL)
+    wait_until("they are gone", lambda: not set(before) & set(actors(nodes)), 60)
+    wait_until("Ray has started all anew", lambda: all(one.answering for one in index.shards()), 180)
+    assert answers(index)
+    return [one.snapshot for one in index.shards()]
+
+
+def test_a_lost_actor_is_made_from_what_its_shard_has_saved(
+    index: Index, nodes: Nodes, at: str, expected: list[str], tmp_path: Path
+) -> None:
+    """What does not fit is refused by name, and the catalog read instead; what was erased is in no snapshot."""
+    place = tmp_path / "snapshots"
+    index.stop_shards()
+    health = index.start_shards(2, at=at, deadline=DEADLINE, snapshots=str(place))
+    assert [one.snapshot for one in health] == [None, None]
+    assert len(list(place.glob("*/shard-?-of-2.*"))) == 6
+    assert kill_actors(nodes, index) == ["made from its snapshot"] * 2
+    assert answers(index) == expected
+    index.add(list(drawn(tmp_path, range(91, 92))))
+    first = set(place.glob("*/shard-?-of-2.*"))
+    for account in ("a91", "b91"):
+        erasure = index.erase(account=account)
+        assert (erasure.traces, erasure.finished) == (0, True)
+        assert not any(name.startswith("shard") for name in erasure.elsewhere)  # other machines may have files
+    assert len(list(place.glob("*/shard-?-of-2.*"))) == 6
+    assert set(place.glob("*/shard-?-of-2.*")) != first
+    [features] = place.glob("*/shard-1-of-2.*.features")
+    features.write_bytes(features.read_bytes()[:-100])
+    said = kill_actors(nodes, index)
+    assert said[1] == "made from its snapshot"
+    assert (said[0] or "").startswith("its snapshot was not used: its features are")
+    assert answers(index) == expected
+    assert held(index) == 2 * PICTURES
+    index.start_shards(3, at=at, deadline=DEADLINE, snapshots=str(place))
+    assert {path.name.split(".")[0] for path in place.glob("*/shard-*")} == {f"shard-{n}-of-3" for n in (1, 2, 3)}
+    assert answers(index) == expected
+    index.stop_shards()
+    assert not list(place.glob("*/*"))
+
+
 def test_a_node_with_another_imgmatch_is_refused_by_name(
     index: Index, nodes: Nodes, at: str, expected: list[str], tmp_path: Path
 ) -> None:
@@ -320,6 +363,10 @@ def test_a_node_with_another_imgmatch_is_refused_by_name(
 def test_what_is_asked_for_wrongly_is_refused(index: Index, at: str, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="no Ray cluster"):
         index.start_shards(2, at="redis://head")
+    with pytest.raises(UnknownNameError, match="no place for snapshots"):
+        index.start_shards(2, at=at, snapshots="here")
+    with pytest.raises(ImgmatchError, match="cannot be used"):
+        index.start_shards(2, at=at, snapshots="/dev/null")
     for shards, replicas in ((0, 1), (1_000, 1), (1, 0)):
         with pytest.raises(ValueError, match="from 1 to"):
             index.start_shards(shards, at=at, replicas=replicas)

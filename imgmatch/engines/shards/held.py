@@ -1,24 +1,27 @@
-"""The rows of one table that a shard holds, made from the catalog alone and kept up with it."""
+"""The rows of one table that a shard holds, made from the catalog or from what was saved, and kept up with it."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
 from imgmatch.catalog.row_counts import last_given, tombstones
+from imgmatch.catalog.slots import SLOTS
+from imgmatch.engines.base import Ids
 from imgmatch.engines.header import filed_as
 from imgmatch.engines.rows import EngineRows, EngineT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from imgmatch.catalog.base import Catalog
     from imgmatch.catalog.session import Session
-    from imgmatch.engines.base import Ids
     from imgmatch.engines.header import Header
     from imgmatch.engines.shards.division import Division
 
@@ -27,6 +30,23 @@ _NEWEST = 32
 
 _LOOK_SECONDS = 2.0
 """So long nobody looks whether the catalog was put back from an older copy, unless something hints at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen(Generic[EngineT]):
+    """What a shard held of one table at a time.
+
+    Attributes:
+        engine: never changes.
+        ids: of its rows, in order, shape (n,).
+        newest: digests of what the catalog holds under some of the highest.
+        losses: as they were counted then.
+    """
+
+    engine: EngineT
+    ids: Ids
+    newest: Mapping[int, bytes]
+    losses: int
 
 
 class HeldRows(Generic[EngineT]):
@@ -38,9 +58,11 @@ class HeldRows(Generic[EngineT]):
         self._part = rows.part(header)
         self._guard = threading.Lock()
         self._slots: frozenset[int] = frozenset()
+        self._losses = 0
         self._forget_all()
 
     def _forget_all(self) -> None:
+        self._losses += 1
         self._engine = self._rows.empty(self._header)
         self._ids: Ids = np.empty(0, np.int64)
         self._newest: dict[int, bytes] = {}
@@ -68,17 +90,46 @@ class HeldRows(Generic[EngineT]):
         engine = self._engine
         return len(engine), engine.watermark
 
+    def frozen(self) -> Frozen[EngineT]:
+        """What it holds now, to be saved."""
+        with self._guard:
+            return Frozen(self._engine, self._ids, dict(self._newest), self._losses)
+
+    @property
+    def losses(self) -> int:
+        """Rises whenever it lets go of something."""
+        return self._losses
+
+    def begin(self, engine: EngineT, ids: Ids, newest: Mapping[int, bytes], division: Division) -> bool:
+        """Hold this, which was saved, in place of nothing; whether it is of the catalog in the state that this is in.
+
+        Raises:
+            IndexUnusableError: the catalog cannot be read.
+        """
+        with self._guard, self._catalog.read() as session:
+            self._engine, self._ids, self._newest = engine, ids, dict(newest)
+            self._slots = division.slots_of(self._shard)
+            before = self._losses
+            self._ensure_same(session)
+            return self._losses == before
+
     def clear(self) -> None:
         """Hold nothing: the next question reads all anew."""
         with self._guard:
             self._forget_all()
 
-    def forget(self, place: str) -> None:
-        """Let go of what the catalog has lost, as it has noted for the place of the shards."""
+    def forget(self, place: str) -> bool:
+        """Let go of what the catalog has lost, as it has noted for the place of the shards.
+
+        Returns:
+            whether any of it may be in what this shard has saved.
+        """
         with self._guard, self._catalog.read() as session:
             self._ensure_same(session)
             filed = filed_as(self._rows.table, place)
-            self._drop(np.array(tombstones(session, filed, self._part, self._engine.watermark), np.int64))
+            gone = np.array(tombstones(session, filed, self._part, self._engine.watermark), np.int64)
+            self._drop(gone)
+            return self._engine.watermark == 0 or not self._slots.isdisjoint((gone % SLOTS).tolist())
 
     def _divide(self, division: Division) -> None:
         """Let go of rows that are another shard's now, and take over those that were."""
@@ -95,6 +146,7 @@ class HeldRows(Generic[EngineT]):
     def _drop(self, ids: Ids) -> None:
         gone = np.intersect1d(ids, self._ids)
         if len(gone):
+            self._losses += 1
             self._engine = self._engine.removed(gone).cleared()
             self._ids = np.setdiff1d(self._ids, gone, assume_unique=True)
             self._newest = {row: seen for row, seen in self._newest.items() if row not in set(gone.tolist())}

@@ -20,6 +20,7 @@ from imgmatch.engines.shards.questions import (
     both_message,
     found_message,
 )
+from imgmatch.engines.shards.saving import ShardSnapshots
 from imgmatch.engines.voting import Probes
 from imgmatch.errors import ImgmatchError
 from imgmatch.features.describe import LENGTH
@@ -33,21 +34,36 @@ if TYPE_CHECKING:
     from imgmatch.engines.neighbours import Neighbours
 
 
+_NONE = Division(1, -1)
+"""What a shard is of before it has heard of a division."""
+
+
 class Shard:
     """Answers for the rows that fall to it. It only reads the catalog. Safe to use from several threads."""
 
-    def __init__(self, catalog: Catalog, header: Header, number: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        header: Header,
+        number: int,
+        snapshots: str | None = None,
+        division: Division = _NONE,
+    ) -> None:
         """Nothing is read before it is asked.
 
         Args:
             catalog: of the index.
             header: what the index is made of.
             number: which shard it is, from 0.
+            snapshots: where it has saved what it held, and saves it; ``None`` where that is not said, or nowhere.
+            division: of which shards it is one, as far as is known.
         """
         self._fingerprints = HeldRows(catalog, header, FingerprintRows(), number)
         self._features = HeldRows(catalog, header, FeatureRows(), number)
-        self._division = Division(1, -1)
-        self._guard = threading.Lock()
+        self._snapshots = ShardSnapshots(header, number, (self._fingerprints, self._features))
+        self._url, self._begun = snapshots, False
+        self._division = division
+        self._guard, self._beginning = threading.Lock(), threading.Lock()
 
     def answer(self, head: Mapping[str, Any], body: bytes) -> Message:
         """The answer to one question; what keeps it from answering is an answer, too."""
@@ -61,17 +77,18 @@ class Shard:
     def _answered(self, head: Mapping[str, Any], body: bytes) -> Message:
         verb = head["verb"]
         if verb == "held":
-            return {"held": [*self._fingerprints.extent, *self._features.extent]}, b""
+            held = [*self._fingerprints.extent, *self._features.extent]
+            return {"held": held, "snapshot": self._snapshots.said}, b""
         if verb == "forget":
-            place = str(head["place"])
-            self._fingerprints.forget(place)
-            self._features.forget(place)
-            return {"forgotten": True}, b""
+            return self._forget(str(head["place"]))
         if verb == "ready":
             return self._ready(head)
+        if verb == "save":
+            return self._save(head)
         division, (prints, features) = Division(int(head["shards"]), int(head["version"])), map(int, head["through"])
         if not self._follows(division):
             return {"outdated": self._division.version}, b""
+        self._begin(division)
         return self._found(head, body, division, (prints, features))
 
     def _found(self, head: Mapping[str, Any], body: bytes, division: Division, through: Watermarks) -> Message:
@@ -98,6 +115,8 @@ class Shard:
         division = Division(int(head["shards"]), int(head["version"]))
         if not self._follows(division):
             return {"outdated": self._division.version}, b""
+        self._url = None if head.get("snapshots") is None else str(head["snapshots"])
+        self._begin(division)
         if head.get("anew"):
             self._fingerprints.clear()
             self._features.clear()
@@ -106,6 +125,31 @@ class Shard:
         probes = Probes(np.zeros((1, LENGTH), np.uint8), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64))
         self._features.current(division, features).nearest(probes)
         return {"ready": True}, b""
+
+    def _begin(self, division: Division) -> None:
+        """Hold what was saved, before anything is read."""
+        with self._beginning:
+            if not self._begun and self._url is not None:
+                self._snapshots.load(self._url, division)
+            self._begun = True
+
+    def _forget(self, place: str) -> Message:
+        if self._division is not _NONE:
+            self._begin(self._division)
+        gone = [held.forget(place) for held in (self._fingerprints, self._features)]
+        if any(gone) and self._url is not None:
+            self._snapshots.drop(self._url, self._division)
+        return {"forgotten": True}, b""
+
+    def _save(self, head: Mapping[str, Any]) -> Message:
+        division = Division(int(head["shards"]), int(head["version"]))
+        if not self._follows(division):
+            return {"outdated": self._division.version}, b""
+        self._begin(division)
+        prints, features = (int(last) for last in head["through"])
+        self._fingerprints.current(division, prints)
+        self._features.current(division, features)
+        return {"saved": self._snapshots.save(str(head["snapshots"]), division)}, b""
 
     def _follows(self, division: Division) -> bool:
         """Whether a question is to the division that this shard is of; it follows newer ones."""

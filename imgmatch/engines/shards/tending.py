@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ LOOK_SECONDS = 5.0
 FORGET_SECONDS = 60.0
 """In which one has let go of what was removed."""
 
+SAVE_SECONDS = 1_800.0
+"""In which one has saved what it holds."""
+
+_LOGGER = logging.getLogger(__name__)
+
 _PAUSE_SECONDS = 0.5
 _NAMED = 5
 _ALL = (1 << 63) - 1
@@ -57,7 +63,14 @@ def make_ready(
     while left:
         with catalog.read() as session:
             through = [rows.last(session) for rows in ENGINES]
-        head = {"verb": "ready", "shards": record.shards, "version": record.version, "through": through, "anew": anew}
+        head = {
+            "verb": "ready",
+            "shards": record.shards,
+            "version": record.version,
+            "through": through,
+            "anew": anew,
+            "snapshots": record.snapshots,
+        }
         said = holders.ask_each(record, head, READY_SECONDS, left)
         left = sorted(seat for seat, answer in said.items() if isinstance(answer, str) or "ready" not in answer)
         if left and time.monotonic() - began > START_SECONDS:
@@ -90,6 +103,29 @@ def forget_removed(catalog: Catalog, holders: ShardHolders, record: ShardRecord)
     return tuple(shard_name(shard, record.shards) for shard in sorted(behind))
 
 
+def save_snapshots(catalog: Catalog, holders: ShardHolders, record: ShardRecord) -> None:
+    """Have one of each shard read what is new, and save what it holds where that is worth it.
+
+    Of one that cannot the log says so.
+    """
+    if record.snapshots is None:
+        return
+    with catalog.read() as session:
+        through = [rows.last(session) for rows in ENGINES]
+    head = {
+        "verb": "save",
+        "shards": record.shards,
+        "version": record.version,
+        "through": through,
+        "snapshots": record.snapshots,
+    }
+    said = holders.ask_each(record, head, SAVE_SECONDS, seats_of(record.shards, 1))
+    for seat, answer in sorted(said.items()):
+        if isinstance(answer, str) or "saved" not in answer:
+            name = shard_name(seat.shard, record.shards)
+            _LOGGER.warning("%s has not saved its snapshot: %s", name, _why(answer))
+
+
 def rebuild(catalog: Catalog, holders: ShardHolders, record: ShardRecord) -> None:
     """Have all make what they hold anew.
 
@@ -97,6 +133,7 @@ def rebuild(catalog: Catalog, holders: ShardHolders, record: ShardRecord) -> Non
         ShardsMissingError: some did not; they are named.
     """
     make_ready(catalog, holders, record, seats_of(record.shards, record.replicas), anew=True)
+    save_snapshots(catalog, holders, record)
 
 
 def _why(answer: Mapping[str, object] | str) -> str:
@@ -118,7 +155,15 @@ def _health(
         max((found[2] for found in held), default=0),
         max((max(last[0] - found[1], last[1] - found[3], 0) for found in held), default=0),
         problems[0] if problems else None,
+        next((text for answer in own if (text := _of_snapshot(answer)) is not None), None),
     )
+
+
+def _of_snapshot(answer: Mapping[str, object] | str) -> str | None:
+    match answer:
+        case {"snapshot": str(said)}:
+            return said
+    return None
 
 
 def _held(answer: Mapping[str, object] | str) -> list[int] | None:

@@ -14,6 +14,7 @@ from imgmatch.catalog.tokens import own_token
 from imgmatch.cluster.build import build_digest, told_build
 from imgmatch.cluster.packing import NO_REPLIES, in_pieces, packed, unpacked
 from imgmatch.engines.header import FORMAT_VERSION, Header, refuse_unknown_names
+from imgmatch.engines.shards.division import Division
 from imgmatch.engines.shards.shard import Shard
 from imgmatch.errors import ImgmatchError, IndexDamagedError
 from imgmatch.numeric import search_in_this_thread, use_one_thread
@@ -52,7 +53,13 @@ class ShardActor:
         with contextlib.suppress(ImgmatchError):  # whoever asks is told
             shard, record = self._opened()
             if record is not None:
-                wanted = {"verb": "ready", "shards": record.shards, "version": record.version, "through": [_ALL, _ALL]}
+                wanted = {
+                    "verb": "ready",
+                    "shards": record.shards,
+                    "version": record.version,
+                    "through": [_ALL, _ALL],
+                    "snapshots": record.snapshots,
+                }
                 shard.answer(wanted, b"")
 
     def answer(self, question: bytes, *body: bytes) -> tuple[bytes, ...]:
@@ -94,7 +101,10 @@ def opened_shard(home: str, number: int, token: str) -> tuple[Shard, ShardRecord
         _refuse_unless_same(found, token)
         header = Header(FORMAT_VERSION, hashers, engine, codebook, catalog=token)
         refuse_unknown_names("of the shards", header)
-        return Shard(catalog, header, number), record
+        if record is None:
+            return Shard(catalog, header, number), None
+        division = Division(record.shards, record.version)
+        return Shard(catalog, header, number, record.snapshots, division), record
     except BaseException:
         catalog.close()
         raise
