@@ -12,8 +12,8 @@ from imgmatch.describing.runner import open_runner
 from imgmatch.describing.settings import Settings
 from imgmatch.errors import PhotoError, SkipReason
 from imgmatch.features import pair_model as rules
-from imgmatch.matching.evidence import EXACT, of_photos
-from imgmatch.matching.verification import Verifier, calibrated, telling_pairs
+from imgmatch.matching.evidence import EXACT, of_photos, telling_pairs
+from imgmatch.matching.verification import Verifier, calibrated
 from imgmatch.model import Comparison
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -163,6 +164,15 @@ def says_enough(one: PictureRole, other: PictureRole) -> bool:
     a photo that is no page, and a page with another page as a whole.
     """
     return PictureRole.PHOTO in {one, other} or one is other is PictureRole.PAGE
+
+
+def telling_pairs(query: Description, stored: Description) -> list[tuple[DescribedPicture, DescribedPicture]]:
+    """The pictures of two photos that say something of them, if they are copies."""
+    return [
+        (one, other)
+        for one, other in product(query.pictures, stored.pictures)
+        if says_enough(role_of(one, query), role_of(other, stored))
+    ]
 
 
 def _in_photo(panel: Outline | None, part: Outline | None) -> Outline:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -21,8 +20,7 @@ from imgmatch.matching.evidence import (
     nearest_negative_of,
     nearest_of,
     no_copy,
-    role_of,
-    says_enough,
+    telling_pairs,
     turned_back,
 )
 from imgmatch.model import FINGERPRINT_BYTES, Evidence, Kind
@@ -261,15 +259,6 @@ class Verifier:
     def _unverified(self, near: Near) -> Evidence:
         score, turn = round(self._profile.near_score(near.distance), 4), near.turn
         return Evidence(Kind.NEAR, score, near.distance, turn.mirrored, turn.rotation, negative=turn.negative)
-
-
-def telling_pairs(query: Description, stored: Description) -> list[tuple[DescribedPicture, DescribedPicture]]:
-    """The pictures of two photos that say something of them, if they are copies."""
-    return [
-        (one, other)
-        for one, other in product(query.pictures, stored.pictures)
-        if says_enough(role_of(one, query), role_of(other, stored))
-    ]
 
 
 def _is_near(query: DescribedPicture, near: Near, max_distance: int) -> bool:
