@@ -60,9 +60,6 @@ def check(
     described = parts.runner.describe(photos, lambda photo: job_of(photo, query=True, features=features))
     # A batch goes without the bytes of its photos: what was fetched or unpacked need not be held until it is answered.
     named = ((NamedPhoto(photo.name, b""), reply) for photo, reply in described)
-    if isinstance(photos, Sequence) and len(photos) <= _FIRST:
-        yield from checker.answers(list(named), wanted, rule, extent)
-        return
 
     def answers(batch: Batch, known: SearchExtent | None) -> list[CheckResult]:
         return checker.answers(batch, wanted, rule, known)
@@ -91,9 +88,12 @@ def _answered(
     with ThreadPoolExecutor(_ANSWERED_AT_ONCE, "imgmatch-answers") as threads:
         try:
             for batch in batches:
+                if len(batch) < _FIRST and not running:  # nothing comes after it that another thread could answer
+                    yield from answers(batch, extent)
+                    return
                 running.append(threads.submit(answers, batch, extent))
                 extent = None
-                if len(running) > _ANSWERED_AT_ONCE:
+                while running and (running[0].done() or len(running) > _ANSWERED_AT_ONCE):
                     yield from running.popleft().result()
             while running:
                 yield from running.popleft().result()
