@@ -50,7 +50,7 @@ _LONGEST = 4.0
 _FLAT, _NEAR_GROUND, _GROUND_BAND = 6, 5, 3
 """Grey levels within which neighbours lie on a plain ground, pixels belong to it, and its own greys lie."""
 
-_GROUNDS, _LEAST_GROUND = 3, 0.1
+_GROUNDS, _LEAST_GROUND = 3, 0.15
 """Grounds of different grey, such as a page and the cards on it, and the share of the picture each has at least."""
 
 _SOLID, _BOX_FILL, _DISC_FILL = 0.85, 0.93, (0.74, 0.85)
@@ -147,7 +147,7 @@ def is_page(picture: Grey) -> bool:
 def _looked_at(picture: Grey) -> Grey:
     side = _PAGE_SIDE if max(picture.shape) >= _PAGE * min(picture.shape) else SMALL_SIDE
     scale = side / max(picture.shape)
-    if scale >= 1:
+    if scale * KEPT >= 1:
         return picture
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
