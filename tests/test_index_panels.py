@@ -127,6 +127,17 @@ def test_a_decision_on_a_photo_says_nothing_of_the_others_on_the_page(index: Ind
 
 
 @pytest.mark.slow
+def test_pages_that_show_one_friend_each_in_another_place_tie_nobody(index: Index, tmp_path: Path) -> None:
+    def grid(number: int) -> bytes:
+        tiles = [portrait(seed) for seed in range(60 + 10 * number, 68 + 10 * number)]
+        tiles.insert(2 * number, portrait(910))
+        return photos.jpeg(screens.grid(tiles, 3, 180 - 30 * number, 3 * number))
+
+    add(index, tmp_path, **{f"grid{number}": grid(number) for number in range(4)})
+    assert index.rings().rings == ()
+
+
+@pytest.mark.slow
 def test_two_pages_that_show_one_friend_are_tied_by_the_friends_own_photo_alone(index: Index, tmp_path: Path) -> None:
     friend = portrait(910)
     grid = photos.jpeg(screens.grid([friend, *(portrait(seed) for seed in range(70, 78))], 3))

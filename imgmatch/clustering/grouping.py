@@ -148,7 +148,8 @@ class Grouper:
         told = self._without_pages(every, medoid)
         if banked or any(one.photo.id not in self._pages for one in told):
             return told
-        return [one for one in told if one.photo.panel is None]
+        whole = [one for one in told if one.photo.panel is None]
+        return whole if any(one.node == medoid for one in whole) else []
 
     def _without_pages(self, every: Sequence[_Shown], medoid: int) -> list[_Shown]:
         """Without the whole pictures of photos of which a panel is here: what is on a page is no copy of the page.
