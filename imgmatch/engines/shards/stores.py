@@ -59,7 +59,7 @@ def snapshot_store(url: str, beneath: str) -> SnapshotStore:
     if url.startswith(_FILE) or not found:
         folder = Path(url.removeprefix(_FILE))
         if folder.is_absolute():
-            return _Folder(folder / beneath)
+            return _FolderStore(folder / beneath)
     elif scheme in _SCHEMES and rest.strip("/"):
         return _Bucket(scheme, f"{rest.strip('/')}/{beneath}")
     raise UnknownNameError(f"{url!r} is no place for snapshots: a path from the root, file://, s3:// or gs://")
@@ -76,7 +76,7 @@ def refuse_unless_writable(url: str, beneath: str) -> None:
     store.drop(_PROBE)
 
 
-class _Folder:
+class _FolderStore:
     """On a disk that all nodes see."""
 
     def __init__(self, root: Path) -> None:
