@@ -66,12 +66,21 @@ class IvfSegment:
             index.merge_from(faiss.IndexIVFPQFastScan(part), 0)
         return index
 
-    def packed(self) -> PackedLists:
-        """The codes for compiled loops, in place of FAISS's index; raises ValueError as `build` does."""
+    def packed(self) -> PackedLists | None:
+        """The codes for compiled loops, in place of FAISS's index.
+
+        ``None`` where that is there already and the file it was made of is not, which a newer generation has replaced;
+        raises ValueError as `build` does.
+        """
         with self._building:
             if self._packed is None:
-                sizes = sum((piece.sizes for piece in self.postings.pieces()), np.zeros(self._codebook.lists, np.int64))
-                self._packed, self._built = packed(self.postings.pieces(), sizes), None
+                try:
+                    every = (piece.sizes for piece in self.postings.pieces())
+                    sizes = sum(every, np.zeros(self._codebook.lists, np.int64))
+                    self._packed, self._built = packed(self.postings.pieces(), sizes), None
+                except ValueError:
+                    if self._built is None:
+                        raise
             return self._packed
 
     def nearest(self, vectors: F32, far: F32, lists: I64, count: int) -> tuple[F32, I64]:
@@ -193,16 +202,28 @@ class IvfEngine:
         if not self._segments:
             return Neighbours.merged([], NEIGHBOURS)
         if probes.lists.size and are_worth_it(len(probes)) and probes.lists.min() >= 0:
-            lists, vectors = [segment.packed() for segment in self._segments], floats(probes.descriptors)
-            return nearest_packed(lists, self._codebook, vectors, probes.lists, count=NEIGHBOURS, cut=CUT)
+            return self._nearest_packed(probes)
+        return self._nearest_built(probes, self._segments)
+
+    def _nearest_packed(self, probes: Probes) -> Neighbours:
+        every = [(segment, segment.packed()) for segment in self._segments]
+        lists = [codes for _, codes in every if codes is not None]
+        vectors = floats(probes.descriptors)
+        found = nearest_packed(lists, self._codebook, vectors, probes.lists, count=NEIGHBOURS, cut=CUT)
+        rest = tuple(segment for segment, codes in every if codes is None)
+        return Neighbours.merged([found, self._nearest_built(probes, rest)], NEIGHBOURS) if rest else found
+
+    def _nearest_built(self, probes: Probes, segments: tuple[IvfSegment, ...]) -> Neighbours:
+        """By FAISS, of some of the segments."""
         starts = range(0, len(probes), max(AT_ONCE // max(probes.lists.shape[1], 1), 1))
-        found = [self._some_nearest(probes.between(at, at + starts.step)) for at in starts]
+        found = [self._some_nearest(probes.between(at, at + starts.step), segments) for at in starts]
         return Neighbours(
             np.concatenate([some.queries + start for some, start in zip(found, starts, strict=True)]),
             np.concatenate([some.ids for some in found]),
             np.concatenate([some.distances for some in found]),
         )
 
-    def _some_nearest(self, probes: Probes) -> Neighbours:
+    @staticmethod
+    def _some_nearest(probes: Probes, segments: tuple[IvfSegment, ...]) -> Neighbours:
         vectors = floats(probes.descriptors)
-        return nearest_codes(self._segments, vectors, probes.far, probes.lists, count=NEIGHBOURS, cut=CUT)
+        return nearest_codes(segments, vectors, probes.far, probes.lists, count=NEIGHBOURS, cut=CUT)

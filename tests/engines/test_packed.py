@@ -21,6 +21,7 @@ from imgmatch.features.describe import root_normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from imgmatch.engines.neighbours import Neighbours
     from imgmatch.features.codebook import U8, Codebook
@@ -81,6 +82,23 @@ def test_codes_that_were_removed_are_not_found_by_compiled_loops(
     expected = listed(engine_of(book, [0]).removed(gone).nearest(probes))
     monkeypatch.setattr(packed, "WORTH_NUMBA", 0)
     assert listed(engine_of(book, [0]).removed(gone).nearest(probes)) == expected
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "there"])
+def test_what_is_searched_already_is_found_when_its_file_was_replaced_meanwhile(
+    book: Codebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_gone: bool
+) -> None:
+    probes, file = Probes.of(book, descriptors_of(book), book.probes), tmp_path / "features"
+    engine_of(book, [0]).save(file)
+    monkeypatch.setattr(packed, "WORTH_NUMBA", sys.maxsize)
+    engine = IvfEngine.open(book, file, len(drawn_records(book.name)))
+    more = engine.appended([(99_999, drawn_records(book.name)[0][1])], 99_999)
+    expected, with_more = listed(engine.nearest(probes)), listed(more.nearest(probes))
+    if is_gone:
+        file.unlink()
+    monkeypatch.setattr(packed, "WORTH_NUMBA", 0)
+    assert listed(more.nearest(probes)) == with_more
+    assert listed(engine.nearest(probes)) == expected
 
 
 @pytest.mark.parametrize("count", [1, 8, 16])

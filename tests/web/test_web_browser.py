@@ -164,6 +164,11 @@ def test_pictures_are_covered_when_the_window_loses_the_focus_and_by_a_key(readi
     assert [(one.action, one.subject) for one in noted] == [("reveal", "answer")] * 2
 
 
+INVERTED = (
+    "laid => { const it = document.querySelector(laid); return it && getComputedStyle(it).filter === 'invert(1)' }"
+)
+
+
 def test_a_negative_is_said_to_be_one_and_inverted_back(reading: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture
     negative = photos.jpeg(ImageOps.invert(Image.open(io.BytesIO(MIRRORED))), 80)
     page = checked(desks(reading), negative)
@@ -172,8 +177,8 @@ def test_a_negative_is_said_to_be_one_and_inverted_back(reading: Served, desks: 
     page.locator(".matches .pic").first.click()
     compared(page)
     page.keyboard.press("x")
-    for laid in (page.locator('[data-pane="query"] g').first, page.locator('[data-pane="stored"] .over g')):
-        assert laid.evaluate("element => getComputedStyle(element).filter") == "invert(1)"
+    for laid in ('[data-pane="query"] g', '[data-pane="stored"] .over g'):  # which the key may draw anew
+        page.wait_for_function(INVERTED, arg=laid)
 
 
 def test_one_photo_takes_the_place_of_the_other_while_a_key_is_held(reading: Served, desks: Any) -> None:  # noqa: ANN401 -- a fixture
