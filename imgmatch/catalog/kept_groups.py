@@ -224,14 +224,9 @@ def _evidence(  # noqa: PLR0913, PLR0917 -- a row has as many columns
     rotation: int,
     overlap: float | None,
     agreement: float | None,
-    outline_photo: list[list[float]] | None,
-    outline_medoid: list[list[float]] | None,
+    outline_photo: Outline | None,
+    outline_medoid: Outline | None,
     negative: int | None,
 ) -> Evidence:
-    outlines = _outline(outline_photo), _outline(outline_medoid)
-    about = (bool(mirrored), rotation, overlap, agreement, *outlines, bool(negative))
+    about = (bool(mirrored), rotation, overlap, agreement, outline_photo, outline_medoid, bool(negative))
     return Evidence(Kind(kind), score, distance, *about)
-
-
-def _outline(kept: list[list[float]] | None) -> Outline | None:
-    return None if kept is None else tuple((x, y) for x, y in kept)

@@ -138,9 +138,8 @@ def read_pair_scores(session: Session, among: Collection[int] | None = None) -> 
 
 
 def _score(row: Any) -> PairScore:  # noqa: ANN401 -- a row has no type of its own
-    low, high, log_odds, mirrored, rotation, of_low, of_high, alike, *outlines, negative = row
-    of_low_in, of_high_in = map(_outline, outlines)
-    about = (bool(mirrored), rotation, of_low, of_high, alike, of_low_in, of_high_in)
+    low, high, log_odds, mirrored, rotation, of_low, of_high, alike, in_low, in_high, negative = row
+    about = (bool(mirrored), rotation, of_low, of_high, alike, in_low, in_high)
     return PairScore(low, high, log_odds, *about, None if negative is None else bool(negative))
 
 
@@ -153,10 +152,6 @@ def scored_neighbours(session: Session, rows: Collection[int], least: float) -> 
         below = select(table.low).where(table.high.in_(chunk), table.log_odds >= least)
         found.update(session.sql.scalars(union(above, below)))
     return found
-
-
-def _outline(kept: list[list[float]] | None) -> Outline | None:
-    return None if kept is None else tuple((x, y) for x, y in kept)
 
 
 def scored_pairs(session: Session, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -273,9 +273,9 @@ pair_scores = Table(
     Column("overlap_high", _share()),
     Column("agreement", _share()),
     Column(
-        "outline_low", Structure(_is_outline)
+        "outline_low", Corners(_is_outline)
     ),  # corners of the shared part in ``low``, and the same corners in ``high``
-    Column("outline_high", Structure(_is_outline)),
+    Column("outline_high", Corners(_is_outline)),
     Column("negative", _flag()),  # empty where the two were not compared as negatives
     sqlite_with_rowid=False,
 )
@@ -546,8 +546,8 @@ group_photos = Table(
     Column("rotation", Small(0, 359), nullable=False),
     Column("overlap", _share()),
     Column("agreement", _share()),
-    Column("outline_photo", Structure(_is_outline)),  # the shared part in the photo, and the same corners in the medoid
-    Column("outline_medoid", Structure(_is_outline)),
+    Column("outline_photo", Corners(_is_outline)),  # the shared part in the photo, and the same corners in the medoid
+    Column("outline_medoid", Corners(_is_outline)),
     Column("picture", _picture()),  # which of the photo's, as ``photo_pictures.place``; empty: its first
     Column("negative", _flag()),  # empty in groups from before version 13
     sqlite_with_rowid=False,

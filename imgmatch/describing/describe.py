@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from imgmatch.imaging.picture import SmallPicture
     from imgmatch.model import Outline
 
+    _Measured = tuple[Codes, int, str | None]
+
 LEAST_QUALITY = 20
 """PDQ quality below which there is nothing but noise to hash. The field discards at 49 and less, dark photos with it;
 what that rule is for, pictures that match others by chance, is told by the spread of detail."""
@@ -98,7 +100,7 @@ class Describer:
         taken = self._taken(data, job)
         for one in taken:
             try:
-                quality, described = self._described(one, job)
+                quality, described = self._described(one, job, self._measured(one.picture.grey))
                 found.setdefault(described.pixels, (one.picture, quality, described))
             except PhotoError as error:
                 flat.append(error)
@@ -128,20 +130,21 @@ class Describer:
             larger = small_pictures(data, self._limits, large=True, colour=self._colour)[0].picture
         for panel in panels_of(larger.large):
             picture = panel_picture(larger, panel)
-            if self._measured(picture.grey)[2] is None and drawn_cells(picture.grey).mean() < MOST_DRAWN_PANEL:
-                yield self._described(FramePicture(picture, panel=panel), job)[1]
+            measured = self._measured(picture.grey)
+            if measured[2] is None and drawn_cells(picture.grey).mean() < MOST_DRAWN_PANEL:
+                yield self._described(FramePicture(picture, panel=panel), job, measured)[1]
 
     def _features_of(self, job: Job) -> bool:
         return self._settings.features and job.features
 
-    def _described(self, taken: FramePicture, job: Job) -> tuple[int, DescribedPicture]:
-        """Quality and description of one picture.
+    def _described(self, taken: FramePicture, job: Job, measured: _Measured) -> tuple[int, DescribedPicture]:
+        """Quality and description of one picture, of which PDQ is known.
 
         Raises:
             PhotoError: it is too flat to be told from others.
         """
         picture = seen = shown = taken.picture
-        pdq, quality, flat = self._measured(picture.grey)
+        pdq, quality, flat = measured
         if flat is not None and self._features_of(job) and (content := content_of(picture.grey)) is not None:
             closer = content.cut(picture.grey)
             again = self._measured(closer)
@@ -167,7 +170,7 @@ class Describer:
             panel=taken.panel,
         )
 
-    def _measured(self, grey: Grey) -> tuple[Codes, int, str | None]:
+    def _measured(self, grey: Grey) -> _Measured:
         """PDQ and its quality, and why the picture is flat, if it is."""
         pdq, quality, detail = self._pdq.measured(grey)
         return pdq, quality, _flatness(quality, detail)

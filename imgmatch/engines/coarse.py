@@ -7,25 +7,19 @@ that are equally near, a descriptor is left to FAISS. Only :mod:`imgmatch.engine
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import config, njit
 
+from imgmatch.compiled import kernel
 from imgmatch.engines.shuffles import LENGTH, LEVELS, first_bit, near_columns
 from imgmatch.features.codebook import FAR_OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from imgmatch.features.codebook import Shelves
 
-if cast("Any", config).DISABLE_JIT:
-    raise ImportError("NUMBA_DISABLE_JIT is set")
-
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 
 _UNIT = np.float32(512)
 _UNSURE = np.float32(1e-5)
@@ -34,15 +28,7 @@ _UNSURE = np.float32(1e-5)
 _BLOCK_BYTES, _SQUARES_BYTES, _VECTOR_BYTES = LENGTH * LEVELS, 4 * LEVELS, 2 * LENGTH
 
 
-def _kernel(function: Kernel) -> Kernel:
-    """Compile on the first call, without the interpreter's lock; keep the result on disk where there is a place."""
-    try:
-        return cast("Kernel", njit(function, nogil=True, cache=True, error_model="numpy"))
-    except RuntimeError:  # neither the package's folder nor the user's can be written: compiled anew by every process
-        return cast("Kernel", njit(function, nogil=True, error_model="numpy"))
-
-
-@_kernel
+@kernel
 def _placed(distances: NDArray[Any], names: NDArray[np.int64], count: int, distance: Any, name: int) -> int:  # noqa: ANN401 -- whole numbers and others
     """Put one in its place among the least, where there are so many; returns how many there are then."""
     if count == len(distances):
@@ -57,7 +43,7 @@ def _placed(distances: NDArray[Any], names: NDArray[np.int64], count: int, dista
     return count + 1
 
 
-@_kernel
+@kernel
 def _of_shelf(
     vector: np.uintp,
     shelves: Shelves,
@@ -84,7 +70,7 @@ def _of_shelf(
     return count
 
 
-@_kernel
+@kernel
 def find_lists(
     vectors: NDArray[np.int16],
     along: NDArray[np.float32],

@@ -7,14 +7,15 @@ tuples keep their names: numba's cache refers to them, and fails on an old file 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from imgmatch.compiled import kernel
 from imgmatch.joins.lanes import ones
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-if cast("Any", config).DISABLE_JIT:
-    raise ImportError("NUMBA_DISABLE_JIT is set")
-
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 
 BANDS = 16
 WIDTH = 16
@@ -97,25 +94,17 @@ read_ahead = cast("Callable[[np.uintp], None]", intrinsic(_read_ahead))
 """Begin to fetch what is at an address: candidates lie anywhere in memory, and waiting for each is all they cost."""
 
 
-def _kernel(function: Kernel) -> Kernel:
-    """Compile on the first call, without the interpreter's lock; keep the result on disk where there is a place."""
-    try:
-        return cast("Kernel", njit(function, nogil=True, cache=True, error_model="numpy"))
-    except RuntimeError:  # neither the package's folder nor the user's can be written: compiled anew by every process
-        return cast("Kernel", njit(function, nogil=True, error_model="numpy"))
-
-
-@_kernel
+@kernel
 def _value(word: np.uint64, band: int) -> np.uint64:
     return np.uint64((word >> np.uint64(WIDTH * (band & 3))) & _LOWEST)
 
 
-@_kernel
+@kernel
 def _next(band: int) -> int:
     return (band + 1) & (BANDS - 1)
 
 
-@_kernel
+@kernel
 def sort_band(tables: BandTables, band: int) -> None:
     """Counting sort by one band; its row of ``tables.starts`` must be 0."""
     starts, order, follow = tables.starts[band], tables.order[band], tables.follow[band]
@@ -132,7 +121,7 @@ def sort_band(tables: BandTables, band: int) -> None:
         follow[place] = np.uint16(_value(tables.words[row, after >> 2], after))
 
 
-@_kernel
+@kernel
 def _spans(tables: BandTables, asked: NDArray[np.uint64], rule: ProbeRule, spans: NDArray[np.int32]) -> int:
     """Write where what a query's values lead to starts and ends, band by band; returns how many there are."""
     total, span, rows = 0, 0, tables.follow.shape[1]
@@ -148,7 +137,7 @@ def _spans(tables: BandTables, asked: NDArray[np.uint64], rule: ProbeRule, spans
     return total
 
 
-@_kernel
+@kernel
 def _gather(
     tables: BandTables,
     asked: NDArray[np.uint64],
@@ -179,12 +168,12 @@ def _gather(
         edges[band + 1] = count
 
 
-@_kernel
+@kernel
 def _bits(differ: tuple[np.uint64, np.uint64, np.uint64, np.uint64], band: int) -> np.int64:
     return np.int64(ones(_value(differ[band >> 2], band)))
 
 
-@_kernel
+@kernel
 def _is_first(band: int, flips: NDArray[np.int32], differ: tuple[np.uint64, np.uint64, np.uint64, np.uint64]) -> bool:
     """Whether no earlier band offers this fingerprint."""
     for earlier in range(band):
@@ -194,7 +183,7 @@ def _is_first(band: int, flips: NDArray[np.int32], differ: tuple[np.uint64, np.u
     return True
 
 
-@_kernel
+@kernel
 def probe(
     tables: BandTables,
     queries: NDArray[np.uint64],

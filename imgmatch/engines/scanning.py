@@ -8,11 +8,11 @@ the other, which is most of what a search of short lists costs, and returns more
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import config, njit
 
+from imgmatch.compiled import Kernel, kernel
 from imgmatch.engines.shuffles import (
     LANES,
     LEVELS,
@@ -26,14 +26,8 @@ from imgmatch.engines.shuffles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-if cast("Any", config).DISABLE_JIT:
-    raise ImportError("NUMBA_DISABLE_JIT is set")
-
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 
 _PARTS = 2 * PAIRS
 _PART_BYTES, _CENTROID_BYTES, _EXACT_BYTES = 4 * PART_LENGTH, 4 * PART_LENGTH * LEVELS, 4 * (LEVELS + 1)
@@ -92,11 +86,7 @@ class Nearest(NamedTuple):
 
 
 def _kernel(function: Kernel) -> Kernel:
-    """Compile on the first call, without the interpreter's lock; keep the result on disk where there is a place."""
-    try:
-        return cast("Kernel", njit(function, nogil=True, cache=True, fastmath=_FREE, error_model="numpy"))
-    except RuntimeError:  # neither the package's folder nor the user's can be written: compiled anew by every process
-        return cast("Kernel", njit(function, nogil=True, fastmath=_FREE, error_model="numpy"))
+    return kernel(function, fastmath=_FREE)
 
 
 @_kernel

@@ -17,6 +17,7 @@ import numpy as np
 
 from imgmatch.imaging.scaling import shrunk
 from imgmatch.imaging.sizes import KEPT, SMALL_SIDE
+from imgmatch.model import outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +97,7 @@ def panels_of(picture: Grey) -> list[Outline]:
         if _is_fit(quad, small) and not any(_overlap(quad, other) > _SAME for other in found):
             found.append(quad)
     sides = np.array([width, height], np.float32)
-    return [_outline(np.divide(quad, sides, dtype=np.float32)) for quad in found[:MOST_PANELS]]
+    return [outline_of(np.divide(quad, sides, dtype=np.float32)) for quad in found[:MOST_PANELS]]
 
 
 def panel_picture(picture: SmallPicture, panel: Outline) -> SmallPicture:
@@ -127,16 +128,12 @@ def in_photo(panel: Outline, points: Outline) -> Outline:
     """Where points of a panel, in shares of its sides, lie in the picture that it is a part of."""
     onto = cv2.getPerspectiveTransform(_box(0, 0, 1, 1), np.array(panel, np.float32))
     placed = cv2.perspectiveTransform(np.array([points], np.float32), onto)[0]
-    return _outline(placed)
+    return outline_of(placed)
 
 
 def area(panel: Outline) -> float:
     """The share of a picture that a panel of it takes, 0..1."""
     return _area(np.array(panel, np.float32))
-
-
-def _outline(points: Quad) -> Outline:
-    return tuple((round(x, 4), round(y, 4)) for x, y in points.clip(0, 1).tolist())
 
 
 def is_page(picture: Grey) -> bool:

@@ -9,40 +9,25 @@ uint64 beside int64 into float64, so the two never meet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import config, njit
 
+from imgmatch.compiled import kernel
 from imgmatch.joins.lanes import LANES, near_lanes, ones
 from imgmatch.joins.shapes import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from imgmatch.joins.shapes import Area, Found, Rule
-
-if cast("Any", config).DISABLE_JIT:
-    raise ImportError("NUMBA_DISABLE_JIT is set")
-
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 
 
 _ROW, _BUCKET = 32, 8
 """What a row and an empty bucket cost, as so many pairs looked at."""
 
 
-def _kernel(function: Kernel) -> Kernel:
-    """Compile on the first call, without the interpreter's lock; keep the result on disk where there is a place."""
-    try:
-        return cast("Kernel", njit(function, nogil=True, cache=True, error_model="numpy"))
-    except RuntimeError:  # neither the package's folder nor the user's can be written: compiled anew by every process
-        return cast("Kernel", njit(function, nogil=True, error_model="numpy"))
-
-
-@_kernel
+@kernel
 def _read(words: NDArray[np.uint64], row: int, start: int, width: int) -> np.uint64:
     """The ``width`` bits from bit ``start`` on, at most 32."""
     word, low = start >> 6, np.uint64(start & 63)
@@ -52,7 +37,7 @@ def _read(words: NDArray[np.uint64], row: int, start: int, width: int) -> np.uin
     return np.uint64(bits & np.uint64((1 << width) - 1))
 
 
-@_kernel
+@kernel
 def sort_by_band(words: NDArray[np.uint64], start: int, width: int) -> Column:
     """Counting sort by the ``width`` bits from bit ``start`` on."""
     rows = len(words)
@@ -85,7 +70,7 @@ def sort_by_band(words: NDArray[np.uint64], start: int, width: int) -> Column:
     return Column(placed, order, keys, starts, first, second)
 
 
-@_kernel
+@kernel
 def _is_first(rule: Rule, differ: tuple[np.uint64, np.uint64, np.uint64, np.uint64]) -> bool:
     """Whether no earlier band has given this pair."""
     for band in range(rule.band):
@@ -97,7 +82,7 @@ def _is_first(rule: Rule, differ: tuple[np.uint64, np.uint64, np.uint64, np.uint
     return True
 
 
-@_kernel
+@kernel
 def _seek(
     addresses: tuple[np.uintp, np.uintp], one: np.uint64, two: np.uint64, radius: np.uint64, span: tuple[int, int]
 ) -> tuple[int, np.uint64]:
@@ -114,7 +99,7 @@ def _seek(
     return high, np.uint64(0)
 
 
-@_kernel
+@kernel
 def _take(left: Column, right: Column, rule: Rule, i: int, j: int, found: Found, written: int) -> int:
     """Compare two rows in full; returns how many pairs are written now."""
     differ = (
@@ -135,7 +120,7 @@ def _take(left: Column, right: Column, rule: Rule, i: int, j: int, found: Found,
     return written + 1
 
 
-@_kernel
+@kernel
 def scan(left: Column, right: Column, rule: Rule, area: Area, state: NDArray[np.int64], found: Found) -> bool:
     """Find the pairs of some rows of the left side, as far as room and patience last.
 
@@ -189,7 +174,7 @@ def scan(left: Column, right: Column, rule: Rule, area: Area, state: NDArray[np.
     return True
 
 
-@_kernel
+@kernel
 def tally(
     left: NDArray[np.uint64], right: NDArray[np.uint64], pairs: NDArray[np.int64], bands: NDArray[np.int64], most: int
 ) -> NDArray[np.int64]:

@@ -11,7 +11,16 @@ import numpy as np
 
 from imgmatch.features.verify import FAR
 from imgmatch.imaging.panels import area, in_photo
-from imgmatch.model import FINGERPRINT_BYTES, ORIENTATIONS, WITH_NEGATIVES, Evidence, Kind, Orientation, Outline
+from imgmatch.model import (
+    FINGERPRINT_BYTES,
+    ORIENTATIONS,
+    WITH_NEGATIVES,
+    Evidence,
+    Kind,
+    Orientation,
+    Outline,
+    outline_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,11 +122,6 @@ def turned_back(turn: Orientation) -> int:
     It was mirrored before it was turned; mirrored again, it looks as if turned the other way.
     """
     return turn.rotation if turn.mirrored else -turn.rotation % 360
-
-
-def outline_of(corners: NDArray[np.float64]) -> Outline:
-    """Corners of shape (k, 2) as they are shown and kept: within the picture, to a ten thousandth of its sides."""
-    return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
 
 
 def of_photos(evidence: Evidence, query: Outline | None, stored: Outline | None) -> Evidence:

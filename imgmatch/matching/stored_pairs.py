@@ -23,8 +23,9 @@ from imgmatch.features.describe import UNIT
 from imgmatch.features.extract import Features
 from imgmatch.features.record import opened_thumbnail, unpacked
 from imgmatch.features.verify import Query
-from imgmatch.matching.evidence import apart, outline_of
+from imgmatch.matching.evidence import apart
 from imgmatch.matching.verification import best_ways, known_picture
+from imgmatch.model import outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

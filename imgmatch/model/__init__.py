@@ -49,6 +49,7 @@ from imgmatch.model.photos import (
     RemoteMetadata,
     Skipped,
     derived_photo_id,
+    outline_of,
 )
 from imgmatch.model.reviews import (
     AccountView,
@@ -151,5 +152,6 @@ __all__ = [
     "derived_photo_id",
     "is_blank",
     "lookalikes",
+    "outline_of",
     "profile_matches",
 ]

@@ -17,6 +17,9 @@ from imgmatch.model.accounts import account_id
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 MOST_ATTRIBUTES_CHARS = 100_000
 """Attributes of a line, or of an account, may have so many characters, names and values together."""
 
@@ -162,6 +165,11 @@ class Skipped:
 
 Outline = tuple[tuple[float, float], ...]
 """Corners (x, y) of a part of a picture, as shares of its width and height, in order round the part."""
+
+
+def outline_of(corners: NDArray[np.floating]) -> Outline:
+    """Corners of shape (k, 2) as they are shown and kept: within the picture, to a ten thousandth of its sides."""
+    return tuple((round(x, 4), round(y, 4)) for x, y in corners.clip(0, 1).tolist())
 
 
 @dataclass(frozen=True, slots=True)

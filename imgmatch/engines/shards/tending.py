@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgmatch.catalog.row_counts import forget_tombstones, tombstones
 from imgmatch.engines.header import filed_as
@@ -61,17 +61,8 @@ def make_ready(
     """
     began, left = time.monotonic(), list(seats)
     while left:
-        with catalog.read() as session:
-            through = [rows.last(session) for rows in ENGINES]
-        head = {
-            "verb": "ready",
-            "shards": record.shards,
-            "version": record.version,
-            "through": through,
-            "anew": anew,
-            "snapshots": record.snapshots,
-        }
-        said = holders.ask_each(record, head, READY_SECONDS, left)
+        head = _head("ready", catalog, record)
+        said = holders.ask_each(record, head | {"anew": anew}, READY_SECONDS, left)
         left = sorted(seat for seat, answer in said.items() if isinstance(answer, str) or "ready" not in answer)
         if left and time.monotonic() - began > START_SECONDS:
             why = "; ".join(f"{shard_name(seat.shard, record.shards)}: {_why(said[seat])}" for seat in left[:_NAMED])
@@ -103,6 +94,14 @@ def forget_removed(catalog: Catalog, holders: ShardHolders, record: ShardRecord)
     return tuple(shard_name(shard, record.shards) for shard in sorted(behind))
 
 
+def _head(verb: str, catalog: Catalog, record: ShardRecord) -> dict[str, Any]:
+    """What shards are told so that they hold all that there is now."""
+    with catalog.read() as session:
+        through = [rows.last(session) for rows in ENGINES]
+    about = {"shards": record.shards, "version": record.version, "snapshots": record.snapshots}
+    return {"verb": verb, "through": through, **about}
+
+
 def save_snapshots(catalog: Catalog, holders: ShardHolders, record: ShardRecord) -> None:
     """Have one of each shard read what is new, and save what it holds where that is worth it.
 
@@ -110,15 +109,7 @@ def save_snapshots(catalog: Catalog, holders: ShardHolders, record: ShardRecord)
     """
     if record.snapshots is None:
         return
-    with catalog.read() as session:
-        through = [rows.last(session) for rows in ENGINES]
-    head = {
-        "verb": "save",
-        "shards": record.shards,
-        "version": record.version,
-        "through": through,
-        "snapshots": record.snapshots,
-    }
+    head = _head("save", catalog, record)
     said = holders.ask_each(record, head, SAVE_SECONDS, seats_of(record.shards, 1))
     for seat, answer in sorted(said.items()):
         if isinstance(answer, str) or "saved" not in answer:
