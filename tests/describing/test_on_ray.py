@@ -221,13 +221,26 @@ def test_a_node_that_hangs_is_given_up_and_costs_no_photo(
     cluster: str, nodes: Nodes, expected: list[Reply], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imgmatch.describing.on_ray.link.PATIENCE_SECONDS", 40.0)
-    with open_runner(cluster, 2, replace(QUICK, limits=Limits(wall_seconds=1))) as runner:
-        assert answers(runner, PHOTOS * 2) == expected * 2
-        wait_until("both slots are there", lambda: len(nodes.decoders()) == 2, 120)
+    with open_runner(cluster, 1, replace(QUICK, limits=Limits(wall_seconds=1))) as runner:
+        assert answers(runner, PHOTOS) == expected
+        (stopped,) = nodes.decoders().values()
+        os.kill(stopped, signal.SIGSTOP)
+        assert answers(runner, PHOTOS * 4) == expected * 4
+        wait_until("it has been ended", lambda: stopped not in nodes.decoders().values(), 180)
+
+
+def test_a_node_that_hangs_before_it_has_begun_is_given_up_and_another_takes_its_place(
+    cluster: str, nodes: Nodes, expected: list[Reply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgmatch.describing.on_ray.link.PATIENCE_SECONDS", 40.0)
+    with open_runner(cluster, 2, QUICK) as runner:
+        runner.warm_up()
+        wait_until("an actor begins", lambda: bool(nodes.decoders()), 120)
         stopped = next(iter(nodes.decoders().values()))
         os.kill(stopped, signal.SIGSTOP)
         assert answers(runner, PHOTOS * 4) == expected * 4
         wait_until("it has been ended", lambda: stopped not in nodes.decoders().values(), 180)
+        wait_until("both slots are there", lambda: len(nodes.decoders()) == 2, 120)
 
 
 def test_files_that_nodes_do_not_see_or_see_otherwise_are_read_here_and_sent(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgmatch.cluster.build import differences, own_build
 from imgmatch.cluster.joining import free_room, last_line, ray_api, working_nodes
@@ -126,15 +126,29 @@ def answer_in(data: object) -> bytes | ImgmatchError:
         raise SlotLostError("a node answered what is no reply", None) from None
 
 
+class _Start(NamedTuple):
+    """An actor that has not begun yet.
+
+    Attributes:
+        slot: the actor.
+        failed: so many before it could not start.
+        until: a moment of the monotonic clock, after which it is given up.
+    """
+
+    slot: PlacedSlot
+    failed: int
+    until: float
+
+
 class Slots:
     """As many actors as are wanted, as soon as the cluster has room for them. Safe to use from several threads."""
 
     def __init__(self, count: int, settings: str, patience: float) -> None:
-        """With ``patience``, in seconds, a slot is waited for while there is none at all."""
+        """With ``patience``, in seconds, a slot is waited for while there is none at all, and an actor to begin."""
         self._settings, self._patience = settings, patience
         self._changed = threading.Condition()
         self._idle: deque[PlacedSlot] = deque()
-        self._starting: dict[Any, tuple[PlacedSlot, int]] = {}
+        self._starting: dict[Any, _Start] = {}
         self._due: list[tuple[float, int]] = [(0.0, 0)] * count
         self._busy = 0
         self._dry_since = time.monotonic()
@@ -198,6 +212,7 @@ class Slots:
                     time.sleep(_WATCH_SECONDS)
                 for ref in begun:
                     self._settle(ref)
+                self._give_up_late()
             except Exception as error:  # noqa: BLE001 -- whatever Ray raises, those that wait must hear of it
                 self._fail(f"Ray could not start the actors: {last_line(error)}")
                 return
@@ -209,16 +224,30 @@ class Slots:
             self._due = [each for each in self._due if each[0] > now]
         for failed in due:
             slot = PlacedSlot(self._settings)
-            self._starting[slot.begun] = slot, failed
+            self._starting[slot.begun] = _Start(slot, failed, now + self._patience)
+
+    def _give_up_late(self) -> None:
+        """End actors that have not begun in time, and have others in their place.
+
+        Their node may hang. It may also be that the cluster has no room, so that none counts as having failed.
+        """
+        now = time.monotonic()
+        for ref, start in list(self._starting.items()):
+            if start.until < now:
+                del self._starting[ref]
+                start.slot.end()
+                with self._changed:
+                    self._due.append((now, start.failed))
 
     def _settle(self, ref: Any) -> None:  # noqa: ANN401 -- Ray's reference
         ray = ray_api()
-        slot, failed = self._starting.pop(ref)
+        start = self._starting.pop(ref)
+        slot = start.slot
         try:
             node, build = ray.get(ref)
             there = json.loads(build)
         except (ray.exceptions.RayError, ValueError) as error:
-            self._try_again(slot, failed + 1, last_line(error))
+            self._try_again(slot, start.failed + 1, last_line(error))
             return
         if other := differences(own_build(), there):
             name = working_nodes().get(node, node)
