@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from imgmatch.cli import options
+from imgmatch.model import Verdict
 
 if TYPE_CHECKING:
     from imgmatch.homes import Home
 
 
 @click.command(short_help="Confirm, dismiss, mark as common, or undo.")
-@click.argument("verdict", type=click.Choice(["confirm", "dismiss", "common", "undo"]))
+@click.argument("verdict", type=click.Choice([str(one) for one in Verdict]))
 @options.index_option
 @click.option("--ring", metavar="RING", help="Decide on this ring: on all its groups.")
 @click.option("--group", metavar="GROUP", help="Decide on this group.")

@@ -18,6 +18,7 @@ from imgmatch.cli import log, options
 from imgmatch.cli.hma import hma_options, refuse_bad_hosts
 from imgmatch.cli.porter import Porter
 from imgmatch.cli.sinks import refuse_bad_sinks, sink_options
+from imgmatch.model import RING_VERDICTS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from imgmatch.homes import Home
     from imgmatch.web.settings import ServeSettings
 
-_VERDICTS = ("confirm", "dismiss", "common")
 _MEGABYTE = 1 << 20
 _BACKLOG = 2_048
 
@@ -73,7 +73,10 @@ _BACKLOG = 2_048
 )
 @click.option("--reason", "reasons", multiple=True, metavar="TEXT", help="A reason to choose from; several times.")
 @click.option(
-    "--require-reason", type=click.Choice(_VERDICTS), multiple=True, help="This verdict takes a reason; several times."
+    "--require-reason",
+    type=click.Choice(RING_VERDICTS),
+    multiple=True,
+    help="This verdict takes a reason; several times.",
 )
 @sink_options
 @hma_options

@@ -14,7 +14,7 @@ from imgmatch.formats.ring_spread import Spread, spread
 from imgmatch.formats.shown import Shown
 from imgmatch.formats.table import how
 from imgmatch.formats.text import clean
-from imgmatch.model import Change, Group, Photo, PictureKey, Ring, RingAccount
+from imgmatch.model import RING_VERDICTS, Change, Group, Photo, PictureKey, Ring, RingAccount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +192,7 @@ def commands(kind: str, subject: str, index: str | None) -> tuple[str, ...]:
     # With an equals sign an id that begins with a dash is no option.
     what = shlex.quote(subject)
     named = f"--{kind}={what}" if subject.startswith("-") else f"--{kind} {what}"
-    return tuple(f"imgmatch decide {verdict} {named} --by NAME{place}" for verdict in ("confirm", "dismiss", "common"))
+    return tuple(f"imgmatch decide {verdict} {named} --by NAME{place}" for verdict in RING_VERDICTS)
 
 
 def _marks(member: RingAccount, ring: Ring, joined: frozenset[str], alike: frozenset[str]) -> tuple[str, ...]:

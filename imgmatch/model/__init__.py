@@ -19,7 +19,15 @@ from imgmatch.model.banks import (
 )
 from imgmatch.model.checks import CheckResult, Comparison, Hashed, HashedFrame, Status
 from imgmatch.model.contents import Copied, Erasure, IndexStatus, ReportSearch, ScanResult, ShardHealth
-from imgmatch.model.decisions import FORECAST_SAMPLE, Decision, DecisionKind, Forecast, Labelled, Verdict
+from imgmatch.model.decisions import (
+    FORECAST_SAMPLE,
+    RING_VERDICTS,
+    Decision,
+    DecisionKind,
+    Forecast,
+    Labelled,
+    Verdict,
+)
 from imgmatch.model.demo import DemoWorld
 from imgmatch.model.evidence import (
     FINGERPRINT_BITS,
@@ -76,6 +84,7 @@ __all__ = [
     "PDQ",
     "PDQ_DISTANCE",
     "PDQ_QUALITY",
+    "RING_VERDICTS",
     "WITH_NEGATIVES",
     "AccountView",
     "ApiToken",

@@ -22,6 +22,10 @@ class Verdict(StrEnum):
     """An earlier decision does not count any more."""
 
 
+RING_VERDICTS = tuple(str(one) for one in Verdict if one is not Verdict.UNDO)
+"""What may be said of a ring."""
+
+
 class DecisionKind(StrEnum):
     """What a decision is about."""
 

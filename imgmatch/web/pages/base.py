@@ -17,6 +17,7 @@ from imgmatch.errors import ImgmatchError
 from imgmatch.formats.evidence import percent
 from imgmatch.formats.records import moment
 from imgmatch.formats.text import clean
+from imgmatch.model import RING_VERDICTS
 from imgmatch.web.access import Caller, known_caller
 from imgmatch.web.service import service_of
 
@@ -108,13 +109,10 @@ def render(request: Request, name: str, caller: Caller | None, *, status: int = 
     return HTMLResponse(text, status)
 
 
-_VERDICTS = ("confirm", "dismiss", "common")
-
-
 def _reason(text: str) -> tuple[str, str]:
     """The verdict that a reason is for, empty for all, and the reason."""
     verdict, colon, said = text.partition(":")
-    return (verdict, said.strip()) if colon and verdict in _VERDICTS else ("", text)
+    return (verdict, said.strip()) if colon and verdict in RING_VERDICTS else ("", text)
 
 
 def likely(score: float) -> str:
