@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imgmatch.features.edges import edges
 from imgmatch.features.equal import equality
 from imgmatch.features.refine import correction
+from imgmatch.features.regions import largest
 from imgmatch.features.scalespace import F32, U8
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Agreement:
     small windows is. small: of the small windows with texture in both those above AGREES_SMALL. small_photo: the same
     of those that are drawn in neither; both NaN without any. equal to tone_error: see `Equality`. windows: windows with
     texture as a share of the thumbnail's area. bits: differing signs of 255 low frequencies of the shared part, as a
-    share. matrix: (2, 3) float64, the alignment after correction.
+    share. one_tone: see `Equality`. edges to directions: see `EdgeAgreement`. matrix: (2, 3) float64, the alignment
+    after correction.
     """
 
     share: float
@@ -74,6 +77,12 @@ class Agreement:
     tone_error: float
     windows: float
     bits: float
+    one_tone: float
+    edges: float
+    edges_half: float
+    edges_share: float
+    edges_clash: float
+    directions: float
     matrix: F64
 
 
@@ -201,7 +210,8 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
     """What two pictures laid over each other come to; see the fields."""
     windows, size = laid.windows, max(int(laid.windows.inside.sum()), 1)
     either, differs = windows.stored | windows.drawn, windows.correlation < DIFFERS
-    fine, equal = _fine(laid, drawn_there), equality(laid.stored, laid.drawn, laid.mask)
+    pictures = laid.stored, laid.drawn, laid.mask
+    fine, equal, alike = _fine(laid, drawn_there), equality(*pictures), edges(*pictures)
     another, photo, photo_share = (float("nan"),) * 3
     if drawn_there is not None:
         another, photo, photo_share = _photographed(windows, drawn_there, size)
@@ -211,8 +221,8 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
         mean=float(laid.values.mean()),
         fine=fine.share,
         both=float((windows.correlation[either] > AGREES).mean()),
-        hole=_largest(either & differs) / size,
-        clash=_largest(windows.stored & windows.drawn & differs) / size,
+        hole=largest(either & differs) / size,
+        clash=largest(windows.stored & windows.drawn & differs) / size,
         another=another,
         photo=photo,
         photo_share=photo_share,
@@ -225,7 +235,13 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
         unequal=equal.unequal,
         tone_error=equal.error,
         windows=len(laid.values) / laid.stored.size,
-        bits=_bits(laid.stored, laid.drawn, laid.mask),
+        bits=_bits(*pictures),
+        one_tone=equal.one_tone,
+        edges=alike.correlation,
+        edges_half=alike.best_half,
+        edges_share=alike.share,
+        edges_clash=alike.clash,
+        directions=alike.directions,
         matrix=matrix,
     )
 
@@ -233,15 +249,9 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
 def _photographed(windows: _Windows, drawn_there: Bool, size: int) -> tuple[float, float, float]:
     """See `Agreement.another`, `photo` and `photo_share`."""
     photo = windows.stored & ~drawn_there
-    another = _largest(photo & windows.drawn & (windows.correlation < DIFFERS))
+    another = largest(photo & windows.drawn & (windows.correlation < DIFFERS))
     alike = windows.correlation > AGREES
     return another / size, int((photo & alike).sum()) / size, _share(alike, photo)
-
-
-def _largest(places: Bool) -> int:
-    """Pixels of the largest connected region (height, width)."""
-    count, _, regions, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=4)
-    return int(regions[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

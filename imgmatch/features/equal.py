@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imgmatch.features.regions import largest
+
 if TYPE_CHECKING:
     from imgmatch.features.scalespace import F32, U8
 
@@ -42,19 +44,24 @@ _TOLERATED = 8.0, 0.2
 _DETAIL = 12
 """Grey levels within 3x3 pixels from which there is detail."""
 
+_ONE_TONE, _LEAST_DIFFERING = 13, 50
+"""Grey levels next to each other that count as one, and pixels of which it is worth saying."""
+
 
 @dataclass(frozen=True, slots=True)
 class Equality:
     """How much is equal: of all pixels, and of those with detail in both pictures, shares of 0..1.
 
     unequal: the largest connected region of pixels that are not, as a share of the whole. error: median difference from
-    the fitted tone, in standard deviations of the stored picture.
+    the fitted tone, in standard deviations of the stored picture. one_tone: of the query's pixels that are not equal
+    those that nearly have one grey, as bars and words have; NaN of fewer than some tens.
     """
 
     share: float
     detail: float
     unequal: float
     error: float
+    one_tone: float
 
 
 def equality(stored: F32, drawn: F32, mask: U8) -> Equality:
@@ -73,13 +80,21 @@ def equality(stored: F32, drawn: F32, mask: U8) -> Equality:
     detailed = inside & _detailed(stored) & _detailed(drawn)
     count, details = int(inside.sum()), max(int(detailed.sum()), 1)
     regions = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    found, _, sizes, _ = cv2.connectedComponentsWithStats(regions, connectivity=4)
     return Equality(
         share=1 - int(differs.sum()) / count,
         detail=int((detailed & ~differs).sum()) / details,
-        unequal=int(sizes[1:, cv2.CC_STAT_AREA].max()) / count if found > 1 else 0.0,
+        unequal=largest(regions) / count,
         error=error / max(spread, 1.0),
+        one_tone=_one_tone(drawn[differs]),
     )
+
+
+def _one_tone(greys: F32) -> float:
+    """See `Equality.one_tone`."""
+    if len(greys) < _LEAST_DIFFERING:
+        return float("nan")
+    counts = np.bincount(np.clip(greys, 0, 255).astype(np.uint8), minlength=256)
+    return int(np.convolve(counts, np.ones(_ONE_TONE, np.int64)).max()) / len(greys)
 
 
 def _tone(drawn: F32, stored: F32) -> tuple[float, float, float]:

@@ -54,9 +54,10 @@ class PairFeatures:
 
     points: distinct points that agree. stored_rate, query_rate: their share of the points each picture has inside the
     shared part. distance: mean squared distance of their descriptors. error: see `Alignment`. stretch: ratio of axes.
-    share to windows and bits: see `Agreement`. spread: how much of the shared part the points are spread over, of 4x4
+    share to bits: see `Agreement`. spread: how much of the shared part the points are spread over, of 4x4
     cells of the box round it those with one, 0..1. overlap_stored, overlap_query: see `Shape`. apart: bits between the
-    fingerprints of the whole pictures, the least over the eight orientations.
+    fingerprints of the whole pictures, the least over the eight orientations. pair_rate: of all matched points those
+    that agree, 0..1. one_tone to directions: see `Agreement`.
     """
 
     points: float
@@ -89,9 +90,16 @@ class PairFeatures:
     overlap_stored: float
     overlap_query: float
     apart: float
+    pair_rate: float
+    one_tone: float
+    edges: float
+    edges_half: float
+    edges_share: float
+    edges_clash: float
+    directions: float
 
     def row(self) -> F32:
-        """(30,) float32 in the order of the fields."""
+        """(37,) float32 in the order of the fields."""
         return np.array([getattr(self, field.name) for field in fields(self)], np.float32)
 
 
@@ -251,6 +259,7 @@ def _figures(features: Features, placed: Placed, agreement: Agreement | None, sh
         overlap_stored=shape.overlap_stored,
         overlap_query=shape.overlap_query,
         apart=placed.apart,
+        pair_rate=len(alignment.inliers) / max(len(pairs.query), 1),
     )
 
 

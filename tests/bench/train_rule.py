@@ -34,10 +34,10 @@ SEED = 31
 COPIES, STRANGERS = 6_200, 3_200
 """Queries that are edited copies of stored photos, and of photos left out."""
 
-HIDING = {"covered", "overlaid", "sticker"}
-"""Families of edits that hide much of the picture, in more shapes than one drawing of each shows."""
+VARIED = {"covered", "overlaid", "redrawn", "sticker"}
+"""Families of edits that hide much of the picture or draw it anew, in more ways than one drawing of each shows."""
 
-DRAWN_TWICE = [name for name, edit in EDITS.items() if edit.family in HIDING]
+DRAWN_TWICE = [name for name, edit in EDITS.items() if edit.family in VARIED]
 EDITS_DRAWN = [*EDITS, *DRAWN_TWICE]
 """Every edit as often as any other, and those twice, for half the weight."""
 

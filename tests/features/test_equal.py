@@ -76,3 +76,13 @@ def test_pictures_without_contrast_have_no_detail_in_common() -> None:
     plain = np.full((SIDE, SIDE), 90, np.float32)
     found = equality(plain, plain + 20, EVERYWHERE)
     assert (found.share, found.detail, found.unequal, found.error) == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_what_hides_a_copy_in_one_colour_is_of_one_tone() -> None:
+    """All pixels under bars of one grey have that grey; those of another photo have many; equal ones have none."""
+    picture = photo(7)
+    barred = picture.copy()
+    barred[(np.arange(SIDE) % 12) < 5] = 20
+    assert equality(picture, barred, EVERYWHERE).one_tone > 0.85
+    assert equality(picture, photo(8), EVERYWHERE).one_tone < 0.5
+    assert np.isnan(equality(picture, picture, EVERYWHERE).one_tone)
