@@ -13,7 +13,18 @@ from imgmatch.describing.messages import DescribedPicture
 from imgmatch.matching.bank_hits import bank_hits
 from imgmatch.matching.evidence import EXACT, PictureRole, of_photos, role_of
 from imgmatch.matching.verification import Judged
-from imgmatch.model import CheckResult, Evidence, Kind, Match, Photo, Purpose, SkipReason, Status, account_id
+from imgmatch.model import (
+    FINGERPRINT_BITS,
+    CheckResult,
+    Evidence,
+    Kind,
+    Match,
+    Photo,
+    Purpose,
+    SkipReason,
+    Status,
+    account_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -25,11 +36,15 @@ if TYPE_CHECKING:
     from imgmatch.matching.verification import CheckOptions
 
 
+_Order = tuple[int, float, int, float]
+"""See :func:`_order`."""
+
+
 @dataclass(slots=True, order=True)
 class _Owner:
     """An account that carries the query, in the order accounts are shown."""
 
-    rank: tuple[int, float]
+    rank: _Order
     seen_at: int
     account: str
 
@@ -176,13 +191,17 @@ def _claims(connection: Session, query: Description, asked: Sequence[_Asked]) ->
 _NO_COPY = 2
 
 
-def _order(evidence: Evidence) -> tuple[int, float]:
-    """Exact before all, what is no copy after all, others by score; of equal scores the nearer fingerprint first."""
+def _order(evidence: Evidence) -> _Order:
+    """Exact before all, what is no copy after all, others by score; of equal scores the nearer fingerprint first.
+
+    Scores are equal that are shown alike: beyond that they change with every fit of the pair model.
+    """
     place = _NO_COPY if not evidence.kind.is_copy else 0 if evidence.kind is Kind.EXACT else 1
-    return place, -evidence.score
+    apart = FINGERPRINT_BITS if evidence.distance is None else evidence.distance
+    return place, -round(evidence.score, 2), apart, -evidence.score
 
 
-def _photo_order(match: Match) -> tuple[tuple[int, float], float, str]:
+def _photo_order(match: Match) -> tuple[_Order, float, str]:
     return _order(match.evidence), match.photo.seen_at.timestamp(), match.photo.photo_id
 
 
