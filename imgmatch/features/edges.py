@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imgmatch.features.equal import medians
 from imgmatch.features.regions import largest
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _directions(first: F32, second: F32, some: npt.NDArray[np.bool_]) -> float:
     """See `EdgeAgreement.directions`."""
     x1, y1, size1 = _slopes(first)
     x2, y2, size2 = _slopes(second)
-    strong = some & (size1 > _median(size1[some])) & (size2 > _median(size2[some]))
+    strong = some & (size1 > medians(size1[some])) & (size2 > medians(size2[some]))
     if np.count_nonzero(strong) < _LEAST_WINDOWS:
         return _NAN
     facing = (x1 * x2 + y1 * y2)[strong] > _FACING * (size1 * size2)[strong]
@@ -131,9 +132,3 @@ def _slopes(picture: F32) -> tuple[F32, F32, F32]:
     """Slope across, down and altogether."""
     x, y = (np.asarray(cv2.Sobel(picture, cv2.CV_32F, *axis)[_EVERY], np.float32) for axis in ((1, 0), (0, 1)))
     return x, y, np.asarray(cv2.magnitude(x, y), np.float32)
-
-
-def _median(values: F32) -> float:
-    """The upper median (numpy's own takes three times as long)."""
-    middle = len(values) // 2
-    return float(np.partition(values, middle)[middle])

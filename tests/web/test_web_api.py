@@ -43,9 +43,7 @@ def test_several_photos_are_one_profile(reading: Served) -> None:
     with reading.client() as http:
         answer = http.post("/api/v1/check", files=sent, data={"account": "mia"}).json()
     assert [one["status"] for one in answer["results"]] == ["match", "match", "no_match"]
-    accounts = answer["accounts"]
-    assert {one["account"]: one["photos"] for one in accounts} == {"kate": 2, "anna": 2, "lena": 1}
-    assert accounts == sorted(accounts, key=lambda one: (-one["photos"], -one["score"]))
+    assert [(one["account"], one["photos"]) for one in answer["accounts"]] == [("anna", 2), ("kate", 2), ("lena", 1)]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_check_has_a_link_that_others_can_open(reading: Served) -> None:
     url = keep(reading, picture(1, 50, mirrored=True))
     text = page(reading, url)
     assert "On 4 accounts" in text
-    assert set(re.findall(r'<h3><a href="/account\?id=(\w+)">', text)) == {"mia", "lena", "anna", "kate"}
+    assert re.findall(r'<h3><a href="/account\?id=(\w+)">', text) == ["lena", "mia", "kate", "anna"]
     assert "mirrored" in text
     assert "earliest here" in text
     with reading.client() as http:
@@ -224,7 +224,7 @@ def test_decisions_are_listed_with_a_way_back(server: Served) -> None:
     assert "data-undo" not in text
     figures = page(server, "/figures?seed=7")
     assert re.search(r"ana</a></th><td[^>]*>1</td><td[^>]*>1</td>", figures)
-    assert re.search(r"The log of what was done is whole: [2-9] entries\.", figures)  # others may have done something
+    assert "The log of what was done is whole: 2 entries." in figures
 
 
 def test_a_sample_for_a_second_look_is_the_same_for_the_same_seed(server: Served) -> None:
