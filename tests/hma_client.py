@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import photos
 import pytest
-from serving import Served, picture, served
+from serving import Served, copied, picture, served
 from web_server import Page, WebServer
 
 from imgmatch.index import Index
@@ -76,12 +75,12 @@ def pages() -> dict[str, Page]:
 
 def speaking(home: Path, world: Path, **settings: Any) -> Iterator[Hma]:  # noqa: ANN401 -- of ServeSettings
     """A server over a copy of an index."""
-    shutil.copytree(world, home / "index")
-    with Index.open(home / "index") as index:
+    copy = copied(world, home)
+    with Index.open(copy) as index:
         token = index.people.add_token("coop", [Scope.CHECK, Scope.READ, Scope.WRITE]).secret or ""
     with WebServer(pages()) as web:
         wanted = {"fetch_hosts": (web.url,), "allow_private": True, "upload_bytes": 1 << 20, **settings}
-        with served(home / "index", **wanted) as server, server.client() as http:
+        with served(copy, **wanted) as server, server.client() as http:
             http.base_url = f"{server.url}/t/{token}/"
             yield Hma(server, token, http, web)
 

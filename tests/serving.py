@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import photos
@@ -22,7 +23,6 @@ from imgmatch.model import NewPhoto, QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
     from socket import socket
 
     import httpx
@@ -68,6 +68,11 @@ def make_world(home: Path) -> Path:
         index.add(planted)
         assert len(index.rings().rings) == 3
     return home / "index"
+
+
+def copied(index: Path, home: Path) -> Path:
+    """A copy of an index in a folder; the photos lie where they lay."""
+    return Path(shutil.copytree(index, home / "index"))
 
 
 @dataclass(frozen=True)
@@ -153,22 +158,21 @@ def serving_process(
 
 @pytest.fixture(scope="session")
 def drawn_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index that no test changes."""
+    """An index that no test changes and none serves: pages note in its log what was looked at."""
     return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
-def reading(drawn_world: Path) -> Iterator[Served]:
-    """A server over it, where nobody is named: whoever is here may do everything, and tests only look."""
-    with served(drawn_world) as server:
+def reading(drawn_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server over a copy, where nobody is named: whoever is here may do everything, and tests only look."""
+    with served(copied(drawn_world, tmp_path_factory.mktemp("reading"))) as server:
         yield server
 
 
 @pytest.fixture
 def world(drawn_world: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change; the photos lie where they lay."""
-    shutil.copytree(drawn_world, tmp_path / "index")
-    return tmp_path / "index"
+    """A copy that a test may change."""
+    return copied(drawn_world, tmp_path)
 
 
 @pytest.fixture

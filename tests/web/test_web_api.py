@@ -73,8 +73,8 @@ def test_an_answer_that_comes_too_late_is_none(reading: Served, monkeypatch: pyt
     goes_on.set()
 
 
-def test_more_checks_than_may_wait_are_sent_away(drawn_world: Path) -> None:
-    with served(drawn_world, most_waiting=1) as server, server.client() as http:
+def test_more_checks_than_may_wait_are_sent_away(world: Path) -> None:
+    with served(world, most_waiting=1) as server, server.client() as http:
         server.service.gate.enter()
         for path in ("/api/v1/check", "/api/v1/compare"):
             files = dict.fromkeys(("photo", "query", "stored"), ("x.jpg", MIRRORED))
