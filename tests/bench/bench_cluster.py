@@ -4,7 +4,11 @@ One after the other, both on this machine: photos are scanned, rings are found, 
 processes write and fifty read for a while (``--minutes 10``), the index goes from the folder to the database and back
 (``--copied 100000`` drawn photos), and sizes are compared. ``--only writers`` leaves out all but those who write and
 read (``--writers 10 --readers 50``). The server is one of its own, with the settings that PostgreSQL comes with: every
-commit is on the disk. Prints one line of JSON.
+commit is on the disk.
+
+What Ray adds follows: work on its slots beside local workers (`bench_ray`), a check through shards beside one without
+(`bench_shards`), and the same answers while nodes are killed (`bench_shards_same`), with their own options.
+``--only postgresql`` leaves these out. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,16 +46,24 @@ if TYPE_CHECKING:
 WRITERS = int(option("--writers", "2" if QUICK else "10"))
 READERS = int(option("--readers", "5" if QUICK else "50"))
 CHECKS = 20 if QUICK else 200
+ONLY = option("--only", "")
+ON_RAY = ("ray", "shards", "shards_same")
+"""Other benchmarks, imported when their turn comes: the processes that write and read need no Ray."""
 
 
 def run() -> dict[str, Any]:
+    figures = postgresql()
+    return figures if ONLY else figures | {name: import_module(f"bench_{name}").run() for name in ON_RAY}
+
+
+def postgresql() -> dict[str, Any]:
     count = int(option("--photos", "200" if QUICK else "2000"))
     with tempfile.TemporaryDirectory(prefix="imgmatch-bench-") as temporary, running(durable=True) as server:
         place = Path(temporary)
         say("drawing photos")
         drawn = crops(place / "photos", count)
         source = manifest(place, "known", drawn)
-        if option("--only", "") == "writers":
+        if ONLY == "writers":
             return {"photos": count, "writers": writers_and_readers(scanned(server, source), count)}
         homes: dict[str, Home] = {"folder": place / "index", "postgresql": server.database()}
         sides = {name: side(name, home, source, drawn) for name, home in homes.items()}
