@@ -578,6 +578,7 @@ class Index:
         *,
         max_distance: int | None = None,
         min_score: float | None = None,
+        false_rings: float | None = None,
         search: bool = True,
         common_accounts: int | None = None,
         common_days: float | None = None,
@@ -591,12 +592,15 @@ class Index:
         Args:
             max_distance: bits in which a copy's fingerprint may differ; ``None`` takes the hasher's own.
             min_score: what a pair by local features scores at least; ``None`` takes the pair model's own.
+            false_rings: in place of ``min_score`` take the score, 0.5 or more, from which so many ties of strangers are
+                to be expected in this index; more than 0.
             search: without it nothing is looked up, and nothing written.
             common_accounts: a picture on so many accounts that come over a long time ties nobody; ``None`` takes 15.
             common_days: the time is long if the middle half of them come over so many days; ``None`` takes 120.
             progress: hears how far each kind of work is.
 
         Raises:
+            ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too.
             IndexLockedError: another run is under way, and there is something to write.
         """
         from imgmatch.actions.rings import find_rings
@@ -608,7 +612,13 @@ class Index:
         common = common if common_accounts is None else replace(common, accounts=common_accounts)
         common = common if common_days is None else replace(common, days=common_days)
         return find_rings(
-            self._parts, max_distance=max_distance, min_score=min_score, common=common, search=search, progress=progress
+            self._parts,
+            max_distance=max_distance,
+            min_score=min_score,
+            false_rings=false_rings,
+            common=common,
+            search=search,
+            progress=progress,
         )
 
     def keep_report(self, report: RingsReport) -> None:

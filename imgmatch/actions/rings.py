@@ -9,6 +9,7 @@ from imgmatch.catalog.kept_rings import read_rings
 from imgmatch.catalog.reports import ReportedRing, store_report
 from imgmatch.catalog.row_counts import row_count
 from imgmatch.clustering.common import CommonCriteria
+from imgmatch.clustering.expected import score_for
 from imgmatch.clustering.keeping import rename_rings
 from imgmatch.clustering.options import ClusteringOptions
 from imgmatch.clustering.report import kept_report, whole_report
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from imgmatch.model import BankHit, RingsReport
     from imgmatch.progress import Progress
 
+_ROUNDS = 3
+"""Runs in which the score is settled that depends on what they judge: the first one searches, others group anew."""
+
 
 def find_rings(
     parts: Parts,
     *,
     max_distance: int | None = None,
     min_score: float | None = None,
+    false_rings: float | None = None,
     common: CommonCriteria | None = None,
     search: bool = True,
     progress: Progress = SILENT,
@@ -42,22 +47,42 @@ def find_rings(
         max_distance: bits in which copies may differ; ``None`` takes the hasher's own.
         min_score: what a pair tied by features scores at least; ``None`` takes the pair model's own for as many
             pictures as there are.
+        false_rings: how many ties of strangers may be expected; the score follows from what this index holds.
         common: from when a picture is taken for common; ``None`` takes the defaults.
         search: without it nothing is looked up, judged or written: everything is joined anew with what was judged so
             far.
         progress: hears of the work.
 
     Raises:
+        ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too.
         IndexLockedError: another run is under way, and there is something to do.
     """
-    options = options_of(parts, max_distance=max_distance, min_score=min_score, common=common)
+    if false_rings is not None and (min_score is not None or not false_rings > 0):
+        raise ValueError("false rings are above 0, and take the place of a score")
+
+    def wanted() -> ClusteringOptions:
+        score = min_score if false_rings is None else _score_for(parts, false_rings)
+        return options_of(parts, max_distance=max_distance, min_score=score, common=common)
+
+    options, counted = wanted(), None
     if not search:
         with parts.catalog.read() as session:
             return whole_report(session, parts.hasher, options)
-    counted = None if is_current(parts, options) else run(parts, options, progress)
+    for _ in range(_ROUNDS):
+        if not is_current(parts, options):
+            done = run(parts, options, progress)
+            counted = done if counted is None else counted
+        before, options = options, wanted()
+        if options == before:
+            break
     with parts.catalog.read() as session:
         report = _with_hits(kept_report(session), stored_hits(session, parts.hasher_name))
     return report if counted is None else replace(report, searched=counted)
+
+
+def _score_for(parts: Parts, false_rings: float) -> float:
+    with parts.catalog.read() as session:
+        return score_for(session, false_rings)
 
 
 def _with_hits(report: RingsReport, hits: tuple[BankHit, ...]) -> RingsReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, union, update
+from sqlalchemy import delete, func, insert, select, union, update
 
 from imgmatch.catalog import schema
 from imgmatch.catalog.chunks import PARAMETERS, chunks, pairs_table
@@ -141,6 +141,13 @@ def _score(row: Any) -> PairScore:  # noqa: ANN401 -- a row has no type of its o
     low, high, log_odds, mirrored, rotation, of_low, of_high, alike, in_low, in_high, negative = row
     about = (bool(mirrored), rotation, of_low, of_high, alike, in_low, in_high)
     return PairScore(low, high, log_odds, *about, None if negative is None else bool(negative))
+
+
+def count_pair_scores(session: Session, least: float, below: float) -> int:
+    """How many pairs have log odds of ``least`` or more, and less than ``below``."""
+    table = schema.pair_scores
+    within = (table.c.log_odds >= least) & (table.c.log_odds < below)
+    return session.sql.scalar(select(func.count()).select_from(table).where(within)) or 0
 
 
 def scored_neighbours(session: Session, rows: Collection[int], least: float) -> set[int]:

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     help="What a pair by local features scores at least.  [default: the pair model's own for so many pictures]",
 )
+@click.option(
+    "--false-rings",
+    type=click.FloatRange(0, min_open=True),
+    help="Take the score from which so many wrong ties are to be expected in this index, at least 0.5, in place of"
+    " --min-score.",
+)
 @click.option("--no-search", is_flag=True, help="Do not look for copies of new photos first; nothing is written.")
 @options.workers_option
 @options.runner_option
@@ -57,6 +63,7 @@ def rings(
     common_days: float | None,
     max_distance: int | None,
     min_score: float | None,
+    false_rings: float | None,
     no_search: bool,
     workers: int,
     runner: str | None,
@@ -75,6 +82,8 @@ def rings(
 
     if new and no_search:
         raise click.UsageError("--new writes the report down; --no-search writes nothing")
+    if min_score is not None and false_rings is not None:
+        raise click.UsageError("--false-rings chooses the score that --min-score gives: give one of them")
     check_metrics(metrics_file)
     with Index.open(index_path, workers=workers, runner=runner) as index:
         tell_erasures(index, quiet=quiet)
@@ -82,6 +91,7 @@ def rings(
             report = index.rings(
                 max_distance=max_distance,
                 min_score=min_score,
+                false_rings=false_rings,
                 search=not no_search,
                 common_accounts=common_accounts,
                 common_days=common_days,
@@ -127,6 +137,8 @@ def _values(report: RingsReport) -> dict[str, float | dict[str, float]]:
         "changed": changed | {str(Change.GONE): len(report.gone)},
         "common_pictures": len(report.common),
         "expected_false": report.expected_false,
+        "expected_false_low": report.expected_false_between[0],
+        "expected_false_high": report.expected_false_between[1],
         "pictures_searched": report.searched.pictures,
         "pictures_unreadable": report.searched.unreadable,
     }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from imgmatch import damage
+from imgmatch.catalog.clusterings import read_clustering
 from imgmatch.catalog.kept_groups import KeptGroup, read_groups
 from imgmatch.catalog.kept_rings import KeptRing, accounts_in_rings, groups_of_rings, read_rings, ring_row
 from imgmatch.catalog.reports import last_report
 from imgmatch.catalog.times import from_microseconds
 from imgmatch.clustering.changes import compared, identified
+from imgmatch.clustering.expected import expected_false
 from imgmatch.clustering.graph import draw, read_everything
 from imgmatch.clustering.grouping import Grouper
 from imgmatch.clustering.keeping import with_kept
+from imgmatch.clustering.options import ClusteringOptions
 from imgmatch.clustering.rings import as_groups, by_age, by_size, ring_of, tied
 from imgmatch.model import Gone, Group, RingsReport
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imgmatch.catalog.session import Session
-    from imgmatch.clustering.options import ClusteringOptions
+    from imgmatch.clustering.expected import ExpectedFalse
     from imgmatch.hashers.base import Hasher
     from imgmatch.model import Ring
 
@@ -40,7 +44,9 @@ def kept_report(session: Session) -> RingsReport:
     within = accounts_in_rings(session) if last is not None else set()
     before = () if last is None else last.rings
     gone = [Gone(ring.ring, tuple(sorted(ring.accounts))) for ring in before if not ring.accounts & within]
-    return _report(groups, rings, gone, None if last is None else last.made_at)
+    state = read_clustering(session)
+    least = math.inf if state is None else ClusteringOptions.of(state.options).least_log_odds
+    return _report(groups, rings, gone, None if last is None else last.made_at, expected_false(session, least))
 
 
 def kept_ring(session: Session, ring: str) -> Ring | None:
@@ -73,21 +79,24 @@ def whole_report(session: Session, hasher: Hasher, options: ClusteringOptions) -
     rings = sorted((_ring(kept, groups, [tying[number] for number in some]) for some in found), key=by_age)
     last = last_report(session)
     rings, gone = compared(identified(rings, last), last)
-    return _report(groups, rings, gone, None if last is None else last.made_at)
+    expected = expected_false(session, options.least_log_odds)
+    return _report(groups, rings, gone, None if last is None else last.made_at, expected)
 
 
 def _ring(kept: Sequence[KeptGroup], groups: Sequence[Group], places: Sequence[int]) -> Ring:
     return ring_of([groups[place] for place in places], [kept[place].decided for place in places])
 
 
-def _report(groups: Sequence[Group], rings: Sequence[Ring], gone: Sequence[Gone], made_at: int | None) -> RingsReport:
-    tying = (group for ring in rings for group in ring.groups)
+def _report(
+    groups: Sequence[Group], rings: Sequence[Ring], gone: Sequence[Gone], made_at: int | None, expected: ExpectedFalse
+) -> RingsReport:
     return RingsReport(
         rings=tuple(sorted(rings, key=by_size)),
         common=tuple(sorted((group for group in groups if group.common), key=_by_time)),
         gone=tuple(gone),
         since=None if made_at is None else from_microseconds(made_at),
-        expected_false=round(sum(sorted(1 - one.score for group in tying for one in group.evidence)), 3),
+        expected_false=round(expected.ties, 3),
+        expected_false_between=(expected.low, expected.high),
     )
 
 

@@ -53,7 +53,7 @@ class Agreement:
     small windows is. small: of the small windows with texture in both those above AGREES_SMALL. small_photo: the same
     of those that are drawn in neither; both NaN without any. equal to tone_error: see `Equality`. windows: windows with
     texture as a share of the thumbnail's area. bits: differing signs of 255 low frequencies of the shared part, as a
-    share. one_tone: see `Equality`. edges to directions: see `EdgeAgreement`. matrix: (2, 3) float64, the alignment
+    share. one_tone: see `Equality`. edges to edges_added: see `EdgeAgreement`. matrix: (2, 3) float64, the alignment
     after correction.
     """
 
@@ -83,6 +83,8 @@ class Agreement:
     edges_share: float
     edges_clash: float
     directions: float
+    edges_lost: float
+    edges_added: float
     matrix: F64
 
 
@@ -242,6 +244,8 @@ def _agreement(laid: _Laid, drawn_there: Bool | None, matrix: F64) -> Agreement:
         edges_share=alike.share,
         edges_clash=alike.clash,
         directions=alike.directions,
+        edges_lost=alike.lost,
+        edges_added=alike.added,
         matrix=matrix,
     )
 

@@ -55,13 +55,17 @@ class EdgeAgreement:
     correlation: of all pixels, -1..1. best_half: mean correlation of the better half of the windows with detail in the
     stored picture, -1..1. share: of these windows that agree, 0..1. clash: the largest connected region of windows with
     detail in both that do not, as a share of what the frames have in common: where a template holds another photo.
-    directions: of the pixels with strong edges in both pictures those whose edges face the same way, 0..1.
+    lost: the same of detail in the stored picture alone, as under a cover; added: of detail in the query alone, as of
+    print on a second shirt on one carpet. directions: of the pixels with strong edges in both pictures those whose
+    edges face the same way, 0..1.
     """
 
     correlation: float = _NAN
     best_half: float = _NAN
     share: float = _NAN
     clash: float = _NAN
+    lost: float = _NAN
+    added: float = _NAN
     directions: float = _NAN
 
 
@@ -99,22 +103,24 @@ def _correlation(product: F32, power: F32, other: F32) -> F32:
     return np.asarray(product / np.sqrt(np.maximum(power, _FAINT) * np.maximum(other, _FAINT)), np.float32)
 
 
-def _windows(first: F32, second: F32, some: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    """See `EdgeAgreement.best_half`, `share` and `clash`."""
+def _windows(first: F32, second: F32, some: npt.NDArray[np.bool_]) -> tuple[float, float, float, float, float]:
+    """See `EdgeAgreement.best_half`, `share`, `clash`, `lost` and `added`."""
 
     def mean(picture: F32) -> F32:
         return np.asarray(cv2.boxFilter(picture, -1, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REFLECT), np.float32)
 
     power, other, product = (mean(one)[_EVERY] for one in (first * first, second * second, first * second))
-    judged = some & (power > _LIVELY)
+    here, there = power > _LIVELY, other > _LIVELY
+    judged = some & here
     if np.count_nonzero(judged) < _LEAST_WINDOWS:
-        return _NAN, _NAN, _NAN
+        return _NAN, _NAN, _NAN, _NAN, _NAN
     correlation = _correlation(product, power, other)
     values = correlation[judged]
     middle = len(values) // 2
     best_half = float(np.partition(values, middle)[middle:].mean())
-    clash = largest(judged & (other > _LIVELY) & (correlation < _DIFFERS)) / np.count_nonzero(some)
-    return best_half, float((values > _AGREES).mean()), clash
+    differs, count = some & (correlation < _DIFFERS), int(np.count_nonzero(some))
+    clash, lost, added = (largest(differs & one) / count for one in (here & there, here & ~there, there & ~here))
+    return best_half, float((values > _AGREES).mean()), clash, lost, added
 
 
 def _directions(first: F32, second: F32, some: npt.NDArray[np.bool_]) -> float:

@@ -57,7 +57,7 @@ class PairFeatures:
     share to bits: see `Agreement`. spread: how much of the shared part the points are spread over, of 4x4
     cells of the box round it those with one, 0..1. overlap_stored, overlap_query: see `Shape`. apart: bits between the
     fingerprints of the whole pictures, the least over the eight orientations. pair_rate: of all matched points those
-    that agree, 0..1. one_tone to directions: see `Agreement`.
+    that agree, 0..1. one_tone to edges_added: see `Agreement`.
     """
 
     points: float
@@ -97,9 +97,11 @@ class PairFeatures:
     edges_share: float
     edges_clash: float
     directions: float
+    edges_lost: float
+    edges_added: float
 
     def row(self) -> F32:
-        """(37,) float32 in the order of the fields."""
+        """(39,) float32 in the order of the fields."""
         return np.array([getattr(self, field.name) for field in fields(self)], np.float32)
 
 

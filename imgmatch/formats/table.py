@@ -150,7 +150,8 @@ def rings_table(report: RingsReport, width: int, *, new: bool = False) -> str:
     elif report.bank_hits:
         text += "\non banks:\n" + "".join(f"  {bank_hit_line(hit)}\n" for hit in report.bank_hits)
     if report.rings:
-        text += f"\nwrong ties to be expected among these: {report.expected_false:.1f}\n"
+        low, high = report.expected_false_between
+        text += f"\nwrong ties to be expected in the whole index: {report.expected_false:.1f} ({low} to {high})\n"
     return text
 
 

@@ -158,9 +158,11 @@ class RingsReport:
         common: pictures that too many carry to tie anybody, or that are known to.
         gone: rings of the last report of whose accounts none is in a ring any more.
         since: when the last report was made; ``None`` where there is none.
-        expected_false: photos that are wrongly in their groups, as many as their scores let expect.
+        expected_false: pairs of pictures in the whole index that are tied by features though they are no copies, as
+            many as those that were just refused let expect.
         searched: what the search for copies of new pictures did.
         bank_hits: entries of banks that stored photos hit, in a ring or not, the first 10,000.
+        expected_false_between: of ``expected_false`` so many at the least and at the most, in nine runs of ten.
     """
 
     rings: tuple[Ring, ...]
@@ -170,6 +172,7 @@ class RingsReport:
     expected_false: float = 0.0
     searched: Searched = field(default_factory=Searched)
     bank_hits: tuple[BankHit, ...] = ()
+    expected_false_between: tuple[int, int] = (0, 0)
 
     def changed(self) -> RingsReport:
         """Only what has changed since the last report; all of it where there is none."""

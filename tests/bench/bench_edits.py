@@ -2,7 +2,8 @@
 
 The index holds the photos of ../shared/photos but those of `same-person`, and the placeholders, each on an account of
 its own. Prints a table to stderr and one line of JSON; the copies that were missed and the wrong answers go to a
-folder, for someone to look at. ``--quick`` takes a tenth of the sample.
+folder, for someone to look at. ``--alone`` leaves out the other methods, which take most of the time; ``--quick`` takes
+a tenth of the sample.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import csv
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -44,6 +46,7 @@ SLOW_SAMPLE = 6
 """Copies an edit that the slow peers are asked about."""
 
 PEER_PYTHON = Path(__file__).resolve().parents[2] / ".venv-perception" / "bin" / "python"
+ALONE = "--alone" in sys.argv
 _PROMISED = 95
 """Per cent of each edit, at the default strength."""
 
@@ -76,7 +79,7 @@ def run() -> dict[str, Any]:
             say(f"{len(index):,} photos indexed, {scanned.photos_per_second:.0f} a second")
             found = ours(index, copies)
             wrong = strangers(index, home / "strangers")
-            peers = hashes(index, copies) | crop_resistant(copies) | perception(copies, home)
+            peers = others(index, copies, home)
         misses = keep_for_a_look(copies, found, wrong)
         return figures(copies, found, peers) | {"false_answers": wrong.counts, "looked_at": str(misses)}
 
@@ -173,6 +176,13 @@ def without(result: CheckResult, account: str) -> CheckResult:
     """The answer as if this account had been left out."""
     matches = tuple(match for match in result if match.photo.account != account)
     return replace(result, matches=matches, status=Status.MATCH if matches else Status.NO_MATCH)
+
+
+def others(index: Index, copies: Sequence[Copy], home: Path) -> dict[str, list[bool | None]]:
+    """What the other methods say of each copy; ``None`` where they were not asked."""
+    if ALONE:
+        return {name: [None] * len(copies) for name in METHODS[1:]}
+    return hashes(index, copies) | crop_resistant(copies) | perception(copies, home)
 
 
 def hashes(index: Index, copies: Sequence[Copy]) -> dict[str, list[bool | None]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from pairs import HASHER, LEAST_VOTES, in_processes, split
 from train_rule import DRAWN_TWICE, EDITS_DRAWN, NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
 
 from imgmatch import registry
+from imgmatch.clustering.expected import COUNTED, RATE, expected_of
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
@@ -32,8 +33,10 @@ from imgmatch.engines.ivf import IvfEngine
 from imgmatch.features.pair_model import PairModel
 from imgmatch.features.verify import Query
 from imgmatch.imaging.limits import Limits
+from imgmatch.matching.evidence import turned_back
 from imgmatch.matching.stored_pairs import stored_features
 from imgmatch.matching.verification import MOST_CANDIDATES, known_picture
+from imgmatch.model import ORIENTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +58,13 @@ ORIGINALS = 2_000
 TEMPLATED, TEMPLATED_WEIGHS = 24, 0.3
 """Photos in each template, and how much strangers in one weigh: there are more of them here than in any night."""
 
+NEAR = 36
+"""Bits up to which a night lays pictures over each other because of their fingerprints, whatever their points say."""
+
+UPRIGHT = 0.5
+"""Of the strangers laid so beside all others, one of each picture, those that are not turned. Nature has few of them:
+by near fingerprints alone no picture is to be taken for a copy."""
+
 LARGE = 640
 """Pixels of the longer side above which the file is read again."""
 
@@ -62,9 +72,10 @@ FOLDS = 5
 LEAST_HARD, LEAST_SHARE, HARD = 8, 0.6, 30.0
 """Points, or share of the pictures that agrees, from which a stranger looks like a copy; and what it then weighs."""
 
-ALLOWED = 8
-"""Pairs of photos that may be tied though they are not one, each in however many edits: trousers on the same floor
-boards, press shots of one moment. A night over 60,000 pictures meets a hundred times as many pairs."""
+ALLOWED = 7
+"""Pairs of photos that are to be expected among those tied though they are not one, each in however many edits:
+trousers on the same floor boards, press shots of one moment. A night over 60,000 pictures meets a hundred times as many
+pairs. Told by those that lie lower, as a run tells it of an index: where the last few lie is chance."""
 
 FEW = (256,)
 """Up to so many pictures more is accepted: so much that one of them may be tied to a stranger, if they were as hard.
@@ -93,11 +104,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way in which a stored picture lies in one that was asked about; both by their rows."""
+    """One way in which a stored picture lies in one that was asked about; both by their rows.
+
+    Some strangers are made up: as if their fingerprints were near.
+    """
 
     query: int
     row: int
     figures: NDArray[np.float32]
+    made_up: bool = False
 
 
 def asked_of(kept: Sequence[Path]) -> list[Asked]:
@@ -156,14 +171,26 @@ class Night:
     def ask(self, row: int) -> list[Way]:
         """All ways in which other pictures lie in this one."""
         picture, features = self._asked(row)
-        query, ways = Query(picture, features), []
+        query, ways = Query(picture, features), list[Way]()
         for one in self._engine.search([features], MOST_CANDIDATES, LEAST_VOTES)[0]:
-            if one.row == row:
-                continue
-            apart = float(np.bitwise_count(self._turned[:, row] ^ self._bits[one.row]).sum(1).min())
-            placed = query.placed(self._known[one.row], self._codebook, mirrored=one.mirrored, apart=apart)
-            ways += [Way(row, one.row, way.figures.row()) for way in query.compared(placed)]
+            if one.row != row:
+                apart = float(np.bitwise_count(self._turned[:, row] ^ self._bits[one.row]).sum(1).min())
+                ways += self._ways(query, row, one.row, apart, mirrored=one.mirrored)
+        rng = random.Random(f"{SEED} {row}")
+        stranger = rng.randrange(len(self._pictures))
+        if self._pictures[stranger].photo != self._pictures[row].photo:
+            turn = ORIENTATIONS[0] if rng.random() < UPRIGHT else rng.choice(ORIENTATIONS)
+            apart, back = float(rng.randint(0, NEAR)), turned_back(turn)
+            laid = self._ways(query, row, stranger, apart, mirrored=turn.mirrored, rotation=back)
+            ways += [replace(way, made_up=True) for way in laid]
         return ways
+
+    def _ways(
+        self, query: Query, row: int, other: int, apart: float, *, mirrored: bool, rotation: int | None = None
+    ) -> list[Way]:
+        known = self._known[other]
+        placed = query.placed(known, self._codebook, mirrored=mirrored, apart=apart, rotation=rotation)
+        return [Way(row, other, way.figures.row()) for way in query.compared(placed)]
 
     def _asked(self, row: int) -> tuple[U8, Features]:
         if self._pictures[row].side > LARGE:
@@ -192,6 +219,7 @@ class Ties:
         photo = np.unique([one.photo for one in pictures], return_inverse=True)[1]
         self.photos = photo[self.pictures]
         self.copy = self.photos[:, 0] == self.photos[:, 1]
+        self.made_up = np.array([way.made_up for way in kept])
         self.ties, tie = np.unique(np.sort(self.pictures, axis=1), axis=0, return_inverse=True)
         self.tie = tie.ravel()
         self.photo_pair = np.unique(np.sort(photo[self.ties], axis=1), axis=0, return_inverse=True)[1].ravel()
@@ -200,9 +228,9 @@ class Ties:
         self.templated = self.strange & (edit[:, 0] == edit[:, 1]) & np.isin(edit[:, 0], list(TEMPLATES))
 
     def best(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The highest log odds of each tie."""
+        """The highest log odds of each tie, by what is not made up."""
         best = np.full(len(self.ties), -np.inf)
-        np.maximum.at(best, self.tie, odds)
+        np.maximum.at(best, self.tie[~self.made_up], odds[~self.made_up])
         return best
 
     def strangers(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -283,7 +311,14 @@ class Recall:
 
 def thresholds_of(down: NDArray[np.float64]) -> dict[int, float]:
     """The lowest log odds at which so many ties of strangers are accepted, whose log odds are given, highest first."""
-    return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, ALLOWED, 10, 20, 50, 100, 200)}
+    return {count: float(np.nextafter(down[count], np.inf)) for count in (0, 1, 2, 3, 8, 10, 20, 50, 100, 200)}
+
+
+def allowed(down: NDArray[np.float64]) -> float:
+    """The log odds from which `ALLOWED` pairs of photos are to be expected, whose log odds are given."""
+    low, high = COUNTED
+    counted = int(((down >= low) & (down < high)).sum())
+    return low + float(np.log(expected_of(counted, low).ties / ALLOWED)) / RATE
 
 
 def accepted_among(down: NDArray[np.float64], asked: int, most: float) -> list[tuple[int, float]]:
@@ -312,7 +347,7 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
     recall, strangers = Recall(ties, odds), ties.strangers(odds)
     thresholds = thresholds_of(strangers)
     in_templates = np.sort(best[ties.templated])[::-1]
-    accepted = max(thresholds[ALLOWED], float(in_templates[int(len(in_templates) * ALLOWED_IN_TEMPLATES)]) + 1e-6)
+    accepted = max(allowed(strangers), float(in_templates[int(len(in_templates) * ALLOWED_IN_TEMPLATES)]) + 1e-6)
     print_recall(recall, thresholds, accepted)
     accept = float(np.ceil(1e4 / (1 + np.exp(-(slope * accepted + shift))))) / 1e4
     few = accepted_among(strangers, len(np.unique(ties.pictures[:, 0])), accepted)
@@ -329,10 +364,13 @@ def fit(ties: Ties, out: Path) -> dict[str, Any]:
         "ties_of_strangers": int(ties.strange.sum()),
         "ties_of_strangers_in_one_template": int(ties.templated.sum()),
         "of_these_accepted": int((in_templates >= accepted).sum()),
+        "strangers_made_near": int(ties.made_up.sum()),
+        "of_these_so_many_are_accepted": int((odds[ties.made_up] >= accepted).sum()),
         "log_odds_at_which_so_many_of_these_are": {
             count: round(float(in_templates[count]), 3) for count in (0, 1, 3, 10, 30, 100)
         },
         "log_odds_accepted": round(accepted, 4),
+        "strangers_accepted": int((strangers >= accepted).sum()),
         "accept": accept,
         "accept_among": accept_among.round(4).tolist(),
         "found_percent_among": {few: recall.percent(log_odds) for few, log_odds in few},

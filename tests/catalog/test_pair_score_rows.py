@@ -17,6 +17,7 @@ from imgmatch.catalog.orphans import remove_orphans
 from imgmatch.catalog.pair_scores import (
     PairScore,
     begin_feature_search,
+    count_pair_scores,
     read_pair_scores,
     search_watermark,
     store_pair_scores,
@@ -114,6 +115,12 @@ def test_of_a_pair_the_best_score_stays_whatever_the_order(
             for pair, odds in batch:
                 expected[pair] = max(odds, expected.get(pair, odds))
             assert kept(session) == [tie(*pair, odds) for pair, odds in sorted(expected.items())]
+
+
+def test_pairs_are_counted_from_a_score_on_and_below_another(catalog: SqliteCatalog) -> None:
+    with catalog.write() as session:
+        store_pair_scores(session, [tie(1, 2, -5.0), tie(1, 3, -3.5), tie(2, 3, -2.0), tie(1, 4, -5.1)])
+        assert count_pair_scores(session, -5.0, -2.0) == 2
 
 
 def test_of_equal_odds_the_first_stays(catalog: SqliteCatalog) -> None:

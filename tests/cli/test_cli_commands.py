@@ -414,7 +414,7 @@ def test_rings_speak_every_format(terminal: Terminal, form: str) -> None:
         case _:
             assert said.out.startswith("ring r")
             assert ": 2 accounts, 1 shared picture, since 2026-01-05\n" in said.out
-            assert "wrong ties to be expected among these: " in said.out
+            assert "wrong ties to be expected in the whole index: " in said.out
 
 
 def test_rings_are_written_to_a_file_and_common_pictures_are_told_beside_it(terminal: Terminal, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_the_version_is_that_of_the_package() -> None:
         ["rings", "--format", "xml"],
         ["rings", "--new", "--no-search"],
         ["rings", "--min-score", "1.1"],
+        ["rings", "--false-rings", "0"],
+        ["rings", "--false-rings", "1", "--min-score", "0.9"],
         ["rings", "--common-accounts", "1"],
         ["rings", "--common-days", "-1"],
         ["decide"],

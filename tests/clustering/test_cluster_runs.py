@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import photos
@@ -13,6 +15,8 @@ from planting import Planter, found, shot, who
 from imgmatch.actions.decide import decide
 from imgmatch.actions.rings import find_rings, keep_report
 from imgmatch.catalog import schema
+from imgmatch.catalog.features import feature_ids_after
+from imgmatch.catalog.pair_scores import PairScore, store_pair_scores
 from imgmatch.clustering import search
 from imgmatch.clustering.run import LEASE
 from imgmatch.demo import edits
@@ -23,6 +27,8 @@ from imgmatch.index import Index
 from imgmatch.model import Change, Group, Kind, Ring, RingsReport, Verdict
 
 BY = "ana"
+
+NOT_SEEN: dict[str, Any] = {"overlap_low": None, "overlap_high": None, "agreement": None}
 
 
 def part(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
@@ -53,6 +59,40 @@ def contents(index: Index) -> dict[str, list[tuple[object, ...]]]:
             name: [tuple(row) for row in session.sql.execute(table.select())]
             for name, table in schema.metadata.tables.items()
         }
+
+
+def test_the_score_follows_from_how_many_false_rings_may_be(planter: Planter) -> None:
+    """Among strangers that nearly look like copies a pair needs a higher score, and what is to be expected is told."""
+    planter.plant("victim", portrait(0), 1)
+    planter.plant("crop", crop_of_half(portrait(0)), 2)
+    for number in range(12):
+        planter.plant(f"honest{number}", portrait(10 + number), number)
+    usual = planter.rings()
+    assert who(only(usual)[0]) == ["victim", "crop"]
+    parts = planter.index.parts
+    with parts.catalog.write() as session:
+        strangers = feature_ids_after(session, parts.codebook, 0)[2:]
+        pairs = combinations(strangers, 2)
+        store_pair_scores(session, [PairScore(*pair, -3.0, mirrored=False, rotation=0, **NOT_SEEN) for pair in pairs])
+    many = planter.index.rings(false_rings=1_000)
+    assert who(only(many)[0]) == ["victim", "crop"]
+    assert 0 < many.expected_false <= 1_000
+    none = planter.index.rings(false_rings=1e-9)
+    assert none.rings == ()
+    assert none.expected_false <= 1e-9
+    assert planter.index.rings(false_rings=1e-9, search=False).rings == ()
+    again = planter.index.rings()
+    assert found(again).rings == found(usual).rings
+    assert again.expected_false > usual.expected_false
+    assert again.expected_false_between[1] >= 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"false_rings": 0}, {"false_rings": float("nan")}, {"false_rings": 1, "min_score": 0.9}]
+)
+def test_false_rings_that_choose_no_score_are_refused(planter: Planter, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="false rings are above 0, and take the place of a score"):
+        planter.index.rings(**wrong)
 
 
 def plant_crops(planter: Planter, people: range) -> None:

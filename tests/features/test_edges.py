@@ -65,7 +65,7 @@ def test_a_copy_without_its_light_and_shade_keeps_its_edges(seed: int, redrawn: 
 def test_a_picture_is_wholly_like_itself_and_the_reverse_of_its_negative() -> None:
     """Of one picture all edges agree; in its negative all face the other way."""
     picture = photo(1)
-    assert astuple(edges(picture, picture, EVERYWHERE)) == pytest.approx((1, 1, 1, 0, 1), abs=1e-4)
+    assert astuple(edges(picture, picture, EVERYWHERE)) == pytest.approx((1, 1, 1, 0, 0, 0, 1), abs=1e-4)
     negative = edges(picture, 255 - picture, EVERYWHERE)
     assert negative.correlation == pytest.approx(-1, abs=1e-4)
     assert negative.directions == 0
@@ -88,6 +88,17 @@ def test_another_photo_in_the_same_template_is_one_region_that_differs() -> None
     framed[24:72, 24:72] = photo(8)[24:72, 24:72]
     assert 0.1 < edges(picture, framed, EVERYWHERE).clash < 0.35
     assert edges(picture, sketch(picture), EVERYWHERE).clash < 0.02
+
+
+def test_detail_that_one_picture_alone_has_is_one_region_told_of_either() -> None:
+    """Where one shows print and the other plain cloth, the side that has it is told, as a share of the whole."""
+    printed = photo(9)
+    plain = printed.copy()
+    plain[24:72, 24:72] = 120
+    one, other = edges(printed, plain, EVERYWHERE), edges(plain, printed, EVERYWHERE)
+    assert (one.lost, one.added) == (other.added, other.lost)
+    assert 0.1 < one.lost < 0.3
+    assert one.added < 0.1 * one.lost
 
 
 def test_only_what_both_show_counts() -> None:

@@ -118,7 +118,7 @@ def test_rings_and_common_pictures_are_told_for_people() -> None:
         "\n"
         "common picture, ties nobody: a17/1.jpg on 51 accounts\n"
         "\n"
-        "wrong ties to be expected among these: 0.0\n"
+        "wrong ties to be expected in the whole index: 0.0 (0 to 0)\n"
     )
 
 
@@ -142,7 +142,7 @@ def test_of_a_ring_is_told_what_is_known_of_it_and_what_has_become_of_it() -> No
         came_from=("r2",),
         went_to=("r3", "r4"),
     )
-    assert table.rings_table(RingsReport((grown,), (), expected_false=0.25), 100) == (
+    assert table.rings_table(RingsReport((grown,), (), expected_false=0.25, expected_false_between=(0, 2)), 100) == (
         "ring r1: 3 accounts, 1 shared picture, known-stolen, decided: confirm, since 2026-02-13, 2.5 accounts a day\n"
         "  grown; merged; other pictures; from r2; into r3, r4; left: d4\n"
         "  account  name  since               photos\n"
@@ -150,7 +150,7 @@ def test_of_a_ring_is_told_what_is_known_of_it_and_what_has_become_of_it() -> No
         "  b2             2026-02-13          b2/9.jpg\n"
         "  c3       Zoe   2026-02-14  joined  c3/1.jpg\n"
         "\n"
-        "wrong ties to be expected among these: 0.2\n"
+        "wrong ties to be expected in the whole index: 0.2 (0 to 2)\n"
     )
 
 

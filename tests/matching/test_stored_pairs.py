@@ -131,6 +131,18 @@ def test_a_tie_is_told_of_the_higher_picture_against_the_lower_one_whichever_was
         assert tie.agreement > 0.8
 
 
+@pytest.mark.parametrize("apart", [0, 8, 16, 24, 36])
+def test_near_fingerprints_make_no_copies_of_pictures_that_share_nothing(kept: Kept, apart: int) -> None:
+    """Laid frame on frame they have nothing in common, and that counts."""
+    bits = np.frombuffer(kept.bits[kept.rows["whole"]], np.uint8).copy()
+    bits[: apart // 8] ^= 0xFF
+    bits[31] ^= (1 << apart % 8) - 1
+    for other in ("stranger0", "stranger1"):
+        asked, claim = kept.asking("whole"), kept.claim(other, mirrored=False)
+        (tie,) = PairJudge(DEFAULT_CODEBOOK).judge([(asked, [replace(claim, bits=bits.tobytes(), rotation=0)])])
+        assert score(tie) < 0.2
+
+
 def test_outlines_are_told_of_each_picture_corner_by_corner_whichever_was_asked_about(kept: Kept) -> None:
     for names in (("whole", "both"), ("both", "whole")):
         tie = judged(kept, *names, mirrored=True)
