@@ -600,7 +600,7 @@ class Index:
             progress: hears how far each kind of work is.
 
         Raises:
-            ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too.
+            ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too; a number is not finite.
             IndexLockedError: another run is under way, and there is something to write.
         """
         from imgmatch.actions.rings import find_rings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,11 +55,11 @@ def find_rings(
         progress: hears of the work.
 
     Raises:
-        ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too.
+        ValueError: ``false_rings`` is not above 0, or ``min_score`` is given, too; a number is not finite.
         IndexLockedError: another run is under way, and there is something to do.
     """
-    if false_rings is not None and (min_score is not None or not false_rings > 0):
-        raise ValueError("false rings are above 0, and take the place of a score")
+    if false_rings is not None and (min_score is not None or not 0 < false_rings < math.inf):
+        raise ValueError("false rings are a number above 0, and take the place of a score")
 
     def wanted() -> ClusteringOptions:
         score = min_score if false_rings is None else _score_for(parts, false_rings)
@@ -99,12 +100,14 @@ def options_of(
     common: CommonCriteria | None = None,
 ) -> ClusteringOptions:
     """What was asked for, and the index's own thresholds for the rest."""
-    profile = parts.hasher.profile
+    profile, common = parts.hasher.profile, common or CommonCriteria()
+    if not math.isfinite(common.days) or not (min_score is None or math.isfinite(min_score)):
+        raise ValueError("days and scores are finite numbers")
     return ClusteringOptions(
         max_distance=profile.max_distance if max_distance is None else max_distance,
         sure_distance=profile.sure_distance,
         min_score=_usual_min_score(parts) if min_score is None else min_score,
-        common=common or CommonCriteria(),
+        common=common,
     )
 
 

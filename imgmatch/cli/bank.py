@@ -48,7 +48,9 @@ def list_(*, index_path: Home, form: str) -> int:
 @options.index_option
 @click.option("--purpose", type=click.Choice(_PURPOSES), default="partner", show_default=True, help=purpose_help)
 @click.option("--owner", help="Who answers for it.")
-@click.option("--ratio", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of photos it is for.")
+@click.option(
+    "--ratio", type=options.FiniteRange(0, 1), default=1.0, show_default=True, help="Share of photos it is for."
+)
 @click.option("--disabled", is_flag=True, help="It hits nothing until it is enabled.")
 @click.option("--note", help="What a person should know of it.")
 @by_option
@@ -82,7 +84,7 @@ def create(
 @click.option("--name", "new_name", help="Call it so from now on.")
 @click.option("--purpose", type=click.Choice(_PURPOSES), help=purpose_help)
 @click.option("--owner", help="Who answers for it.")
-@click.option("--ratio", type=click.FloatRange(0, 1), help="Share of photos it is for.")
+@click.option("--ratio", type=options.FiniteRange(0, 1), help="Share of photos it is for.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it hits anything.")
 @click.option("--note", help="What a person should know of it.")
 @by_option

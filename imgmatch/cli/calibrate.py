@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--checks", type=click.IntRange(0), help="Checks a night.  [default: as many as there are photos]")
 @click.option(
     "--false-per-1000",
-    type=click.FloatRange(0, min_open=True),
+    type=options.FiniteRange(0, min_open=True),
     help="Accept candidates from the score that lets so many false answers be expected in a thousand checks.",
 )
 @click.option(

@@ -38,7 +38,7 @@ CHECK_COLUMNS = (
     help="Show other shots of the same moment, and other photos in the same template, too; they are no matches.",
 )
 @click.option(
-    "--min-score", type=click.FloatRange(0, 1), help="What a copy scores at least.  [default: as last calibrated]"
+    "--min-score", type=options.FiniteRange(0, 1), help="What a copy scores at least.  [default: as last calibrated]"
 )
 @click.option("--fail-on-match", is_flag=True, help=f"Exit with {options.EXIT_MATCH} if any photo matches.")
 @options.workers_option

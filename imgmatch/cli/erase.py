@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.index_option
 @click.option("--account", help="Erase all photos of this account.")
 @click.option("--photo-id", help="Erase this photo.")
-@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Erase photos first seen so long ago.")
+@click.option("--older-than", type=options.FiniteRange(0), metavar="DAYS", help="Erase photos first seen so long ago.")
 @click.option(
     "--reports",
     "paths",

@@ -27,7 +27,7 @@ _OPTIONS = (
     options.allow_private_option,
     click.option(
         "--remember-minutes",
-        type=click.FloatRange(0, 24 * 60),
+        type=options.FiniteRange(0, 24 * 60),
         default=0,
         show_default=True,
         help="Remember photos that clients of HMA have hashed, so that lookups find crops of them; 0 is off.",

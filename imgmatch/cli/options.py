@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -144,6 +145,17 @@ share_option = click.option(
 def is_shared(*, index_path: Home, share_with_group: bool) -> bool:
     """Whether the group may read what a command makes: it was asked for, or the index is shared."""
     return share_with_group or (isinstance(index_path, Path) and own_files.is_shared(index_path))
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds; "nan", which lies in every range for it is compared with nothing, and "inf" are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
 
 
 class NewFile(click.File):

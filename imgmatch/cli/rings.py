@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--common-days",
-    type=click.FloatRange(0),
+    type=options.FiniteRange(0),
     help="The time is long if the middle half of them come over so many days.  [default: 120]",
 )
 @options.max_distance_option
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=options.FiniteRange(0, 1),
     help="What a pair by local features scores at least.  [default: the pair model's own for so many pictures]",
 )
 @click.option(
     "--false-rings",
-    type=click.FloatRange(0, min_open=True),
+    type=options.FiniteRange(0, min_open=True),
     help="Take the score from which so many wrong ties are to be expected in this index, at least 0.5, in place of"
     " --min-score.",
 )

@@ -67,7 +67,7 @@ _SHOWN_SETS = 3
 )
 @click.option(
     "--keep-days",
-    type=click.FloatRange(0),
+    type=options.FiniteRange(0),
     metavar="DAYS",
     help="Pass over photos first seen longer ago; with --prune those that are there are removed.",
 )

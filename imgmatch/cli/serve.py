@@ -47,7 +47,7 @@ _BACKLOG = 2_048
 )
 @click.option(
     "--upload-hours",
-    type=click.FloatRange(0, 24 * 31, min_open=True),
+    type=options.FiniteRange(0, 24 * 31, min_open=True),
     default=8,
     show_default=True,
     help="How long they stay.",

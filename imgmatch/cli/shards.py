@@ -32,7 +32,7 @@ def shards() -> None:
 )
 @click.option(
     "--deadline",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=options.FiniteRange(0, 600, min_open=True),
     default=5.0,
     show_default=True,
     help="Seconds in which a check has the answers of shards; one that is late is missing, and named.",

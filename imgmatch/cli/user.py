@@ -121,7 +121,7 @@ def token() -> None:
     "--scope", "scopes", type=click.Choice(_SCOPES), multiple=True, required=True, help="What it may do; several times."
 )
 @click.option(
-    "--days", type=click.FloatRange(0, 3_650, min_open=True), default=90, show_default=True, help="It ends then."
+    "--days", type=options.FiniteRange(0, 3_650, min_open=True), default=90, show_default=True, help="It ends then."
 )
 @by_option
 @options.format_option

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from imgmatch.catalog.pair_scores import count_pair_scores
 from imgmatch.features import pair_model
 
@@ -80,10 +82,9 @@ def score_for(session: Session, most: float) -> float:
 
 def score_of(counted: int, most: float) -> float:
     """The same, where so many were counted."""
-    log_odds = COUNTED[0] + math.log((counted + _CAUTION) / (most * _SEEN)) / RATE
-    slope, shift = (float(one) for one in pair_model.shipped_for_pairs().calibration)
-    score = 1 / (1 + math.exp(-(slope * _STEP * math.ceil(log_odds / _STEP) + shift)))
-    return max(score, LEAST_SCORE)
+    log_odds = COUNTED[0] + (math.log(counted + _CAUTION) - math.log(most) - math.log(_SEEN)) / RATE
+    rounded = np.array([_STEP * math.ceil(log_odds / _STEP)])
+    return max(float(pair_model.shipped_for_pairs().probabilities(rounded)[0]), LEAST_SCORE)
 
 
 def _share_from(least: float) -> float:

@@ -62,6 +62,11 @@ def test_at_the_score_chosen_no_more_are_expected_than_wanted(counted: int, most
     assert expected_of(counted, log_odds_of(score)).ties <= most * 1.001
 
 
+@pytest.mark.parametrize("most", [5e-324, 1e308])
+def test_there_is_a_score_for_the_least_and_the_greatest_number(most: float) -> None:
+    assert score_of(1_000, most) == (1 if most < 1 else LEAST_SCORE)
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0.01, 1_000))
 def test_more_strangers_take_a_higher_score(one: int, other: int, most: float) -> None:
     assert score_of(min(one, other), most) <= score_of(max(one, other), most)

@@ -88,11 +88,19 @@ def test_the_score_follows_from_how_many_false_rings_may_be(planter: Planter) ->
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"false_rings": 0}, {"false_rings": float("nan")}, {"false_rings": 1, "min_score": 0.9}]
+    "wrong",
+    [{"false_rings": 0}, {"false_rings": math.nan}, {"false_rings": math.inf}, {"false_rings": 1, "min_score": 0.9}],
 )
 def test_false_rings_that_choose_no_score_are_refused(planter: Planter, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="false rings are above 0, and take the place of a score"):
+    with pytest.raises(ValueError, match="false rings are a number above 0, and take the place of a score"):
         planter.index.rings(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"min_score": math.nan}, {"common_days": math.inf}, {"common_days": math.nan}])
+def test_what_is_no_number_is_refused_and_not_kept(planter: Planter, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="days and scores are finite numbers"):
+        planter.index.rings(**wrong)
+    assert planter.index.rings().rings == ()
 
 
 def plant_crops(planter: Planter, people: range) -> None:
