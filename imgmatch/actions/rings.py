@@ -20,8 +20,10 @@ from imgmatch.matching.stored_hits import stored_hits, with_hits
 from imgmatch.progress import SILENT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgmatch.engines.parts import Parts
-    from imgmatch.model import BankHit, RingsReport
+    from imgmatch.model import BankHit, RingsReport, Searched
     from imgmatch.progress import Progress
 
 _ROUNDS = 3
@@ -65,10 +67,19 @@ def find_rings(
         score = min_score if false_rings is None else _score_for(parts, false_rings)
         return options_of(parts, max_distance=max_distance, min_score=score, common=common)
 
-    options, counted = wanted(), None
     if not search:
+        options = wanted()
         with parts.catalog.read() as session:
             return whole_report(session, parts.hasher, options)
+    counted = _bring_up_to_date(parts, wanted, progress)
+    with parts.catalog.read() as session:
+        report = _with_hits(kept_report(session), stored_hits(session, parts.hasher_name))
+    return report if counted is None else replace(report, searched=counted)
+
+
+def _bring_up_to_date(parts: Parts, wanted: Callable[[], ClusteringOptions], progress: Progress) -> Searched | None:
+    """Run until the options are those that follow from what was judged; what was searched, if there was a run."""
+    options, counted = wanted(), None
     for _ in range(_ROUNDS):
         if not is_current(parts, options):
             done = run(parts, options, progress)
@@ -76,9 +87,7 @@ def find_rings(
         before, options = options, wanted()
         if options == before:
             break
-    with parts.catalog.read() as session:
-        report = _with_hits(kept_report(session), stored_hits(session, parts.hasher_name))
-    return report if counted is None else replace(report, searched=counted)
+    return counted
 
 
 def _score_for(parts: Parts, false_rings: float) -> float:

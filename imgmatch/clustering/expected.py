@@ -82,9 +82,14 @@ def score_for(session: Session, most: float) -> float:
 
 def score_of(counted: int, most: float) -> float:
     """The same, where so many were counted."""
-    log_odds = COUNTED[0] + (math.log(counted + _CAUTION) - math.log(most) - math.log(_SEEN)) / RATE
+    log_odds = log_odds_for(counted + _CAUTION, most)
     rounded = np.array([_STEP * math.ceil(log_odds / _STEP)])
     return max(float(pair_model.shipped_for_pairs().probabilities(rounded)[0]), LEAST_SCORE)
+
+
+def log_odds_for(counted: float, most: float) -> float:
+    """The log odds from which ``most`` ties of strangers are to be expected where so many were counted."""
+    return COUNTED[0] + (math.log(counted) - math.log(most) - math.log(_SEEN)) / RATE
 
 
 def _share_from(least: float) -> float:

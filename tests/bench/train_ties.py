@@ -25,7 +25,7 @@ from pairs import HASHER, LEAST_VOTES, in_processes, split
 from train_rule import DRAWN_TWICE, EDITS_DRAWN, NAMES, arrays_of, fitted, is_clear, line_of, name_of, twins_of
 
 from imgmatch import registry
-from imgmatch.clustering.expected import COUNTED, RATE, expected_of
+from imgmatch.clustering.expected import COUNTED, log_odds_for
 from imgmatch.describing.describe import Describer
 from imgmatch.describing.messages import Description, Job
 from imgmatch.describing.settings import Settings
@@ -317,8 +317,7 @@ def thresholds_of(down: NDArray[np.float64]) -> dict[int, float]:
 def allowed(down: NDArray[np.float64]) -> float:
     """The log odds from which `ALLOWED` pairs of photos are to be expected, whose log odds are given."""
     low, high = COUNTED
-    counted = int(((down >= low) & (down < high)).sum())
-    return low + float(np.log(expected_of(counted, low).ties / ALLOWED)) / RATE
+    return log_odds_for(int(((down >= low) & (down < high)).sum()), ALLOWED)
 
 
 def accepted_among(down: NDArray[np.float64], asked: int, most: float) -> list[tuple[int, float]]:
